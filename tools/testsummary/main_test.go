@@ -1,0 +1,71 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write testdata/*.golden anew")
+
+// The sample module has one package for each way in which a run can end. To refresh what is expected of it:
+// go test ./tools/testsummary -update.
+func TestReport(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		args     []string
+		race, ci bool
+		status   int
+	}{
+		{name: "every ending", args: []string{"./..."}, race: true, status: 1},
+		{name: "skipped", args: []string{"./good"}, race: true, status: 0},
+		{name: "skipped in CI", args: []string{"./good"}, race: true, ci: true, status: 1},
+		{name: "no race detector", args: []string{"-run=TestFine", "./bad"}, status: 0},
+		{name: "no such package", args: []string{"./absent"}, race: true, status: 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			golden, err := filepath.Abs(filepath.Join("testdata", strings.ReplaceAll(tt.name, " ", "-")+".golden"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Chdir(filepath.Join("testdata", "module"))
+			var out strings.Builder
+			// One package at a time, in the order of their names.
+			if got := run(append([]string{"-p=1", "-count=1"}, tt.args...), tt.race, tt.ci, &out); got != tt.status {
+				t.Errorf("exit status %d, want %d", got, tt.status)
+			}
+			dir, err := os.Getwd()
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := masked(strings.ReplaceAll(out.String(), dir, "DIR"))
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("the report differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+var (
+	seconds   = regexp.MustCompile(`\b\d+\.\d+s`)
+	addresses = regexp.MustCompile(`(?m)^(goroutine |\t|[\w./]+\(.*\)$|created by ).*\n?`)
+)
+
+// masked is a report without what differs between runs and Go versions: times, and the frames of a panic.
+func masked(report string) string {
+	return addresses.ReplaceAllString(seconds.ReplaceAllString(report, "0.0s"), "")
+}

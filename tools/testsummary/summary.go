@@ -1,0 +1,261 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// event is one line of `go test -json`, see `go doc test2json` and `go help buildjson`.
+type event struct {
+	Action      string
+	Package     string
+	ImportPath  string // of a build-output
+	Test        string // empty: the event is the package's
+	Elapsed     float64
+	Output      string
+	FailedBuild string
+}
+
+// summary is what a run has shown so far.
+type summary struct {
+	out    io.Writer
+	module string
+
+	packages map[string]*pkg
+	builds   map[string]*strings.Builder // compiler output by import path
+
+	passed   int
+	failures []failure // in the order in which they were seen
+	skipped  []skip
+	slowest  []timed
+}
+
+type pkg struct {
+	tests  map[string]*test
+	order  []string
+	output strings.Builder
+}
+
+type test struct {
+	output  strings.Builder
+	result  string // pass, fail, skip; empty while it runs
+	elapsed float64
+	parent  bool // it has subtests, and those are what is counted
+	failing bool // a subtest of it failed
+}
+
+type failure struct{ what, output string }
+
+type skip struct{ what, reason string }
+
+type timed struct {
+	what    string
+	seconds float64
+}
+
+func newSummary(out io.Writer, module string) *summary {
+	return &summary{out: out, module: module, packages: map[string]*pkg{}, builds: map[string]*strings.Builder{}}
+}
+
+func (s *summary) fail(what, output string) { s.failures = append(s.failures, failure{what, output}) }
+
+func (s *summary) skip(what, reason string) { s.skipped = append(s.skipped, skip{what, reason}) }
+
+// add takes one event, and shows a package's line when it is the package's last one.
+func (s *summary) add(e event) {
+	if e.Action == "build-output" {
+		if s.builds[e.ImportPath] == nil {
+			s.builds[e.ImportPath] = &strings.Builder{}
+		}
+		s.builds[e.ImportPath].WriteString(e.Output)
+		return
+	}
+	if e.Package == "" {
+		return
+	}
+	p := s.packages[e.Package]
+	if p == nil {
+		p = &pkg{tests: map[string]*test{}}
+		s.packages[e.Package] = p
+	}
+	switch {
+	case e.Test != "":
+		s.addTest(e, p)
+	case e.Action == "output":
+		p.output.WriteString(e.Output)
+	case e.Action == "pass", e.Action == "fail", e.Action == "skip":
+		s.endPackage(e, p)
+	}
+}
+
+func (s *summary) addTest(e event, p *pkg) {
+	t := p.tests[e.Test]
+	if t == nil {
+		t = &test{}
+		p.tests[e.Test] = t
+		p.order = append(p.order, e.Test)
+		if above := p.above(e.Test); above != nil {
+			above.parent = true
+		}
+	}
+	switch e.Action {
+	case "output":
+		if !frame.MatchString(e.Output) {
+			t.output.WriteString(e.Output)
+		}
+	case "pass", "fail", "skip":
+		t.result, t.elapsed = e.Action, e.Elapsed
+		s.endTest(e, p, t)
+	}
+}
+
+// frame is a line by which go test says what runs; the summary says that in its own way.
+var frame = regexp.MustCompile(`^\s*(=== (RUN|PAUSE|CONT|NAME) |--- (PASS|FAIL|SKIP): )`)
+
+// verdict is a line of go test that the package's own line has told already.
+var verdict = regexp.MustCompile(`(?m)^(PASS|FAIL(\t.*)?)\n`)
+
+// race is how the testing package marks every test that ran while a race was found; the finding is in one of them.
+var race = regexp.MustCompile(`(?m)^\s*testing\.go:\d+: race detected during execution of test\n`)
+
+// place is the position that t.Log puts before a line.
+var place = regexp.MustCompile(`(?m)^\s*\S+\.go:\d+: `)
+
+// above is the test that name is a subtest of, or nil.
+func (p *pkg) above(name string) *test {
+	if i := strings.LastIndex(name, "/"); i > 0 {
+		return p.tests[name[:i]]
+	}
+	return nil
+}
+
+func (s *summary) endTest(e event, p *pkg, t *test) {
+	what := s.short(e.Package) + " " + e.Test
+	switch {
+	case e.Action == "skip":
+		s.skip(what, strings.Join(strings.Fields(place.ReplaceAllString(t.output.String(), "")), " "))
+	case e.Action == "fail":
+		if above := p.above(e.Test); above != nil {
+			above.failing = true
+		}
+		// A parent that only passes on what its subtests found is no failure of its own.
+		if output := t.output.String(); !t.failing || strings.TrimSpace(output) != "" {
+			s.fail(what, output)
+		}
+	case !t.parent:
+		s.passed++
+		s.slowest = append(s.slowest, timed{what, e.Elapsed})
+	}
+	if output := t.output.String(); e.Action == "pass" && strings.Contains(output, "WARNING: DATA RACE") {
+		s.fail(what+", or a test beside it", output)
+	}
+	t.output.Reset()
+}
+
+func (s *summary) endPackage(e event, p *pkg) {
+	name, note := s.short(e.Package), ""
+	leaves := 0
+	for _, t := range p.tests {
+		if !t.parent {
+			leaves++
+		}
+	}
+	switch {
+	case e.Action == "skip":
+		return // It has no test files.
+	case e.Action == "fail":
+		s.endFailed(e, p)
+		if e.FailedBuild != "" {
+			note = "  (did not build)"
+		}
+	case strings.Contains(p.output.String(), "(cached)"):
+		note = "  (cached)"
+	}
+	fmt.Fprintf(s.out, "%-4s  %-32s %5d tests %7.1fs%s\n",
+		map[string]string{"pass": "ok", "fail": "FAIL"}[e.Action], name, leaves, e.Elapsed, note)
+}
+
+// endFailed finds the cause of a failed package where no test has told it: the compiler, a panic, a time limit,
+// an os.Exit, a check after the last test.
+func (s *summary) endFailed(e event, p *pkg) {
+	told := false
+	var unfinished []string
+	for _, name := range p.order {
+		t := p.tests[name]
+		told = told || t.result == "fail"
+		if t.result != "" {
+			continue
+		}
+		if output := t.output.String(); strings.TrimSpace(output) != "" {
+			s.fail(s.short(e.Package)+" "+name, output)
+			told = true
+		} else if !t.parent {
+			unfinished = append(unfinished, name)
+		}
+	}
+	output := verdict.ReplaceAllString(p.output.String(), "")
+	if build := s.builds[e.FailedBuild]; build != nil {
+		// One broken package fails all that import it, under a header of its own for each: it is told once.
+		_, output, _ = strings.Cut(build.String(), "\n")
+		told = slices.ContainsFunc(s.failures, func(f failure) bool { return f.output == output })
+	}
+	if len(unfinished) > 0 {
+		output += fmt.Sprintf("did not finish: %s\n", strings.Join(unfinished, ", "))
+	}
+	if !told {
+		s.fail(s.short(e.Package), output)
+	}
+}
+
+// short is a package's name as a person in this module would say it.
+func (s *summary) short(path string) string {
+	if path == s.module {
+		return "."
+	}
+	return strings.TrimPrefix(path, s.module+"/")
+}
+
+const (
+	slowestShown = 5
+	slow         = 500 * time.Millisecond
+)
+
+// report prints what a run leaves to be done, the most important thing last.
+func (s *summary) report() {
+	slices.SortFunc(s.slowest, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
+	for i, t := range s.slowest {
+		if i == slowestShown || t.seconds < slow.Seconds() {
+			break
+		}
+		if i == 0 {
+			fmt.Fprint(s.out, "\nSlowest tests:\n")
+		}
+		fmt.Fprintf(s.out, "  %6.1fs  %s\n", t.seconds, t.what)
+	}
+	if len(s.skipped) > 0 {
+		fmt.Fprint(s.out, "\nSkipped:\n")
+	}
+	for _, t := range s.skipped {
+		fmt.Fprintf(s.out, "  %s: %s\n", t.what, t.reason)
+	}
+	if len(s.failures) > 0 {
+		fmt.Fprint(s.out, "\nFailures, in the order in which they came:\n")
+	}
+	var silent []string
+	for _, f := range s.failures {
+		if strings.TrimSpace(race.ReplaceAllString(f.output, "")) == "" {
+			silent = append(silent, f.what)
+			continue
+		}
+		fmt.Fprintf(s.out, "\n--- FAIL %s\n%s\n", f.what, strings.TrimRight(f.output, "\n"))
+	}
+	if len(silent) > 0 {
+		fmt.Fprintf(s.out, "\n--- FAIL with no cause of their own, look above:\n    %s\n", strings.Join(silent, "\n    "))
+	}
+	fmt.Fprintln(s.out)
+}

@@ -1,0 +1,3 @@
+package broken
+
+const Answer int = "forty-two"
