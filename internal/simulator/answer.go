@@ -1,0 +1,151 @@
+package simulator
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Causes of a delivery that got no HTTP response, for NoResponse. In each,
+// {host} stands for the host of the endpoint's URL.
+const (
+	CauseTimeout = "context deadline exceeded"
+	CauseDNS     = "dial tcp: lookup {host}: no such host"
+	CauseRefused = "dial tcp 192.0.2.10:443: connect: connection refused"
+	CauseReset   = "read tcp 10.0.0.7:41522->192.0.2.10:443: read: connection reset by peer"
+	CauseTLS     = "tls: failed to verify certificate: x509: certificate has expired or is not yet valid"
+	CauseEOF     = "EOF"
+)
+
+// Answer is what an event's detail tells of its delivery under "response".
+// Make one with Responded, NoResponse or Pending.
+type Answer struct {
+	pending bool
+	code    int
+	cause   string // "" with code 0 leaves the message without a cause
+	body    string
+	after   time.Duration
+}
+
+// Responded is the answer of a customer's server with a status code.
+func Responded(code int) Answer {
+	body := "webhook received\n"
+	if code < 200 || code > 299 {
+		body = http.StatusText(code) + "\n"
+	}
+	return Answer{code: code, body: body}
+}
+
+// NoResponse is a delivery that ended without an HTTP response: status_code 0
+// and a message that ends in the cause, in the way of Go's HTTP client:
+//
+//	webhook event with type T failed: Post "URL": CAUSE
+func NoResponse(cause string) Answer {
+	return Answer{cause: cause}
+}
+
+// Pending is a delivery without an outcome yet: response is null.
+func Pending() Answer {
+	return Answer{pending: true}
+}
+
+// After returns the answer as one that becomes visible only d after the
+// creation of its event, or with SetAnswer, d after the call.
+func (r Answer) After(d time.Duration) Answer {
+	r.after = d
+	return r
+}
+
+// WithBody returns the answer with another body of the customer's server.
+func (r Answer) WithBody(body string) Answer {
+	r.body = body
+	return r
+}
+
+// plain reports whether the status code alone tells the whole answer, so that
+// a record needs no more than the code.
+func (r Answer) plain() bool {
+	return r.code > 0 && r.code < 1<<16 && r == Responded(r.code)
+}
+
+// outcome returns the normalised status code: the number in 100-599, "none"
+// for a delivery without a response, "" while it is pending.
+func (r Answer) outcome() string {
+	switch {
+	case r.pending:
+		return ""
+	case r.code < 100 || r.code > 599:
+		return "none"
+	}
+	return strconv.Itoa(r.code)
+}
+
+// succeeded reports whether the answer is a 2xx.
+func (r Answer) succeeded() bool {
+	return r.code >= 200 && r.code <= 299
+}
+
+// appendJSON appends the value of "response" for an event of the type that was
+// posted to the URL.
+func (r Answer) appendJSON(dst []byte, eventType, target string) []byte {
+	if r.pending {
+		return append(dst, "null"...)
+	}
+	message := "webhook event with type " + eventType + " succeeded"
+	if !r.succeeded() {
+		message = "webhook event with type " + eventType + " failed"
+	}
+	if r.cause != "" {
+		cause := strings.ReplaceAll(r.cause, "{host}", hostOf(target))
+		message += ": Post " + strconv.Quote(target) + ": " + cause
+	}
+	status := ""
+	if r.code != 0 {
+		status = strings.TrimSpace(strconv.Itoa(r.code) + " " + http.StatusText(r.code))
+	}
+	dst = append(dst, `{"status_code":`...)
+	dst = strconv.AppendInt(dst, int64(r.code), 10)
+	dst = append(dst, `,"status":`...)
+	dst = appendString(dst, status)
+	dst = append(dst, `,"body":`...)
+	dst = appendString(dst, r.body)
+	dst = append(dst, `,"message":`...)
+	dst = appendString(dst, message)
+	return append(dst, '}')
+}
+
+// due returns the answers of a schedule that are visible at the age of its
+// event, in the order in which they became so.
+func due(schedule []Answer, age time.Duration) []Answer {
+	var seen []Answer
+	for _, r := range schedule {
+		if r.after <= age {
+			seen = append(seen, r)
+		}
+	}
+	slices.SortStableFunc(seen, func(r, s Answer) int { return cmp.Compare(r.after, s.after) })
+	return seen
+}
+
+// visible returns the answer of a schedule at the age of its event: the one
+// that became visible last, Pending before the first.
+func visible(schedule []Answer, age time.Duration) Answer {
+	seen := due(schedule, age)
+	if len(seen) == 0 {
+		return Pending()
+	}
+	return seen[len(seen)-1]
+}
+
+// hostOf returns the host name of a URL, "" where it has none.
+func hostOf(target string) string {
+	u, err := url.Parse(target)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}

@@ -1,0 +1,100 @@
+package simulator
+
+import (
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+// Demo returns an account with something of everything: eight endpoints that
+// behave differently, the events of the last 24 hours, and, once Run is called,
+// new ones every few hundred milliseconds. Within a minute of a run there are
+// failures of every kind, retries that heal, an endpoint that is new, an event
+// without a detail, one with a bogus time, types that are not documented, and
+// an API that limits or fails a request now and then.
+func Demo(o Options) *Account {
+	a := New(o)
+	t := &traffic{
+		account: a,
+		rng:     rand.New(rand.NewPCG(o.Seed, 0xde30)),
+		start:   a.now(),
+		cast:    cast(),
+	}
+	a.traffic = t
+	for _, c := range t.cast {
+		if c.joins > 0 {
+			t.plan(t.start.Add(c.joins), func(at time.Time) { t.join(c, at) })
+			continue
+		}
+		t.join(c, t.start.Add(-t.between(30*24*time.Hour, 300*24*time.Hour)))
+	}
+	for at := t.start.Add(-24 * time.Hour); at.Before(t.start); at = at.Add(t.between(5*time.Minute, 11*time.Minute)) {
+		t.plan(at, t.upload)
+	}
+	t.advance(t.start)
+	t.begin()
+	return a
+}
+
+// join adds an endpoint of the cast to the account; one that is new gets its
+// first event at once.
+func (t *traffic) join(c *character, at time.Time) {
+	e := Endpoint{
+		URL:         c.url,
+		Description: &c.description,
+		Events:      c.events,
+		Active:      c.stops == 0,
+		CreatedAt:   at,
+	}
+	if c.stops > 0 {
+		c.stopped = t.start.Add(-c.stops)
+		e.UpdatedAt = c.stopped
+	}
+	c.id = t.account.AddEndpoint(e)
+	if c.joins > 0 {
+		t.account.Insert(c.id, Event{
+			Type: "video.process_succeeded", CreatedTime: at, Answers: c.answers(t, at),
+		})
+	}
+}
+
+// begin ends the history and plans what happens in the live part only.
+func (t *traffic) begin() {
+	t.live = true
+	first, second := t.cast[0].id, t.cast[1].id
+	every := func(d time.Duration) func() time.Duration {
+		return func() time.Duration { return d }
+	}
+	after := func(seconds int) time.Time { return t.start.Add(time.Duration(seconds) * time.Second) }
+
+	t.repeat(after(1), func() time.Duration { return t.between(4*time.Second, 8*time.Second) }, t.upload)
+	t.repeat(after(7), every(15*time.Second), func(at time.Time) {
+		t.account.Insert(first, Event{
+			Type: "video.thumbnail_generated", CreatedTime: at, Answers: []Answer{Responded(http.StatusOK)},
+		})
+	})
+	t.repeat(after(12), every(5*time.Minute), func(at time.Time) {
+		t.account.Insert(first, Event{
+			Type: "video.uploaded", CreatedTime: at, Created: "0", Answers: []Answer{Responded(http.StatusOK)},
+		})
+	})
+	t.repeat(after(16), every(time.Minute), func(at time.Time) {
+		id := t.account.Insert(second, Event{Type: "video.in_progress", CreatedTime: at})
+		t.account.AddFault(Fault{
+			Operation: GetEvent, EndpointID: second, EventID: id, Times: 1,
+			Do: Status(http.StatusNotFound, "webhook event not found\n"),
+		})
+	})
+	t.repeat(after(18), every(2*time.Minute), func(time.Time) {
+		t.account.AddFault(Fault{Times: 1, Do: TooManyRequests(time.Second)})
+	})
+	t.repeat(after(33), every(2*time.Minute), func(time.Time) {
+		t.account.AddFault(Fault{Operation: GetEvent, Times: 1, Do: Unavailable(time.Second)})
+	})
+	t.repeat(after(3600), every(time.Hour), func(at time.Time) {
+		for _, id := range t.account.EndpointIDs() {
+			t.account.Forget(id, at.Add(-48*time.Hour))
+		}
+	})
+	t.account.AddFault(Fault{EndpointID: t.cast[5].id, Do: Delay(120 * time.Millisecond)})
+}

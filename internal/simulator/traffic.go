@@ -1,0 +1,102 @@
+package simulator
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+)
+
+// traffic is what happens in a demo account, as steps that are due at a time.
+// The history is the same steps as the live part, taken without waiting.
+type traffic struct {
+	account *Account
+	rng     *rand.Rand
+	start   time.Time // where the history ends and the live part begins
+	live    bool
+	cast    []*character
+	steps   []step // soonest first
+}
+
+// step is something that happens at a time.
+type step struct {
+	at time.Time
+	do func(at time.Time)
+}
+
+// Run lets the traffic of a Demo account go on in real time until ctx ends. On
+// an account that New made nothing happens until then. Call it once.
+func (a *Account) Run(ctx context.Context) {
+	t := a.traffic
+	if t == nil {
+		<-ctx.Done()
+		return
+	}
+	for {
+		t.advance(a.now())
+		timer := time.NewTimer(max(t.steps[0].at.Sub(a.now()), time.Millisecond))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// advance takes all steps that are due at the time.
+func (t *traffic) advance(now time.Time) {
+	for len(t.steps) > 0 && !t.steps[0].at.After(now) {
+		next := t.steps[0]
+		t.steps = t.steps[1:]
+		next.do(next.at)
+	}
+}
+
+// plan adds a step.
+func (t *traffic) plan(at time.Time, do func(at time.Time)) {
+	i, _ := slices.BinarySearchFunc(t.steps, at, func(s step, at time.Time) int {
+		// Never 0: a step stands behind those of the same moment.
+		return cmp.Or(s.at.Compare(at), -1)
+	})
+	t.steps = slices.Insert(t.steps, i, step{at, do})
+}
+
+// repeat adds a step that comes again after each pause.
+func (t *traffic) repeat(first time.Time, pause func() time.Duration, do func(at time.Time)) {
+	t.plan(first, func(at time.Time) {
+		do(at)
+		t.repeat(at.Add(pause()), pause, do)
+	})
+}
+
+// send emits an event to every endpoint of the cast that takes it.
+func (t *traffic) send(at time.Time, eventType string, video uint32) {
+	for _, c := range t.cast {
+		if c.takes(at, eventType) {
+			t.account.Insert(c.id, Event{
+				Type: eventType, CreatedTime: at, Video: video, Answers: c.answers(t, at),
+			})
+		}
+	}
+}
+
+// chance reports true with the probability p.
+func (t *traffic) chance(p float64) bool {
+	return t.rng.Float64() < p
+}
+
+// between returns a duration from low up to high.
+func (t *traffic) between(low, high time.Duration) time.Duration {
+	return low + time.Duration(t.rng.Int64N(int64(high-low)))
+}
+
+// pace returns one duration for the history and another, shorter one for the
+// live part, where people are watching.
+func (t *traffic) pace(history, live time.Duration) time.Duration {
+	if t.live {
+		return live
+	}
+	return history
+}
