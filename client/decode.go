@@ -1,0 +1,196 @@
+package client
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	readAhead  = 64 << 10  // bytes; HTTP/2 hands out its data in crumbs otherwise
+	maxRecycle = 256 << 10 // a decoder that met a longer value has grown, and is dropped
+	maxDepth   = 1000      // of nested values
+)
+
+// lenient takes what a poisoned event may hold: one of them must not blind an
+// endpoint.
+var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
+
+// decoder reads an answer as JSON tokens. Only broken syntax, a broken body or a
+// value beyond its bound is an error.
+type decoder struct {
+	json  *jsontext.Decoder
+	body  *bufio.Reader
+	text  []byte // the last string that text read
+	left  int64  // bytes of the body that may still be read, see allow
+	most  int64  // the last bound set by allow
+	grown bool
+	err   error // the first error of the body, nil at its regular end
+}
+
+var decoders = sync.Pool{New: func() any {
+	d := &decoder{body: bufio.NewReaderSize(nil, readAhead)}
+	d.json = jsontext.NewDecoder(d, lenient...)
+	return d
+}}
+
+// newDecoder returns a decoder of r. Recycle it when it is no longer used.
+func newDecoder(r io.Reader) *decoder {
+	d := decoders.Get().(*decoder)
+	d.body.Reset(r)
+	d.json.Reset(d, lenient...)
+	d.left, d.most, d.err = 0, 0, nil
+	return d
+}
+
+func (d *decoder) recycle() {
+	d.allow(0)
+	if !d.grown {
+		d.body.Reset(nil)
+		decoders.Put(d)
+	}
+}
+
+// allow sets how much may be read from here on.
+func (d *decoder) allow(bytes int64) {
+	d.grown = d.grown || d.most-d.left > maxRecycle
+	d.left, d.most = bytes, bytes
+}
+
+// Read reads from the body for the JSON decoder.
+func (d *decoder) Read(p []byte) (int, error) {
+	if d.left <= 0 {
+		d.err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, d.most)
+		return 0, d.err
+	}
+	n, err := d.body.Read(p[:min(int64(len(p)), d.left)])
+	d.left -= int64(n)
+	if err != nil && err != io.EOF {
+		d.err = err
+	}
+	return n, err
+}
+
+// open reads the start of an array or an object.
+func (d *decoder) open(kind jsontext.Kind) error {
+	switch got := d.json.PeekKind(); got {
+	case kind, jsontext.KindInvalid:
+		_, err := d.json.ReadToken()
+		return d.fault(err)
+	default:
+		return fmt.Errorf("%w: %s instead of %s", ErrBadPayload, kindName(got), kindName(kind))
+	}
+}
+
+// fault says what an error of the JSON decoder comes from.
+func (d *decoder) fault(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case d.err != nil:
+		return d.err
+	case errors.Is(err, errTooDeep):
+		return err
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		if d.json.InputOffset() == 0 {
+			return fmt.Errorf("%w: empty", ErrBadPayload)
+		}
+		return fmt.Errorf("%w: cut off behind byte %d", ErrBadPayload, d.json.InputOffset())
+	}
+	return fmt.Errorf("%w: no JSON behind byte %d", ErrBadPayload, d.json.InputOffset())
+}
+
+var errTooDeep = fmt.Errorf("%w: more than %d nested values", ErrTooLarge, maxDepth)
+
+// skip skips a value. Neither an object nor an array is held in memory.
+func (d *decoder) skip() error {
+	for depth := d.json.StackDepth(); ; {
+		if _, err := d.json.ReadToken(); err != nil {
+			return err
+		}
+		switch now := d.json.StackDepth(); {
+		case now <= depth:
+			return nil
+		case now > maxDepth:
+			return errTooDeep
+		}
+	}
+}
+
+// name reads the name of an object's next member. More is false at the end of the
+// object, which it reads too. The name is valid until the next read.
+func (d *decoder) name() (name []byte, more bool, err error) {
+	if d.json.PeekKind() == jsontext.KindEndObject {
+		_, err := d.json.ReadToken()
+		return nil, false, err
+	}
+	raw, err := d.json.ReadValue()
+	if err != nil {
+		return nil, false, err
+	}
+	return d.unquote(raw), true, nil
+}
+
+// unquote returns what a JSON string says, valid until the next read. It may be
+// invalid UTF-8 where the string is.
+func (d *decoder) unquote(raw jsontext.Value) []byte {
+	inner := raw[1 : len(raw)-1]
+	for _, c := range inner { // most are too short for bytes.IndexByte to pay
+		if c == '\\' {
+			// The error tells of invalid UTF-8, which is replaced.
+			d.text, _ = jsontext.AppendUnquote(d.text[:0], raw)
+			return d.text
+		}
+	}
+	return inner
+}
+
+// str reads a string; null is the empty one. ok is false where it is neither. The
+// string is valid until the next read.
+func (d *decoder) str() (s []byte, ok bool, err error) {
+	raw, err := d.json.ReadValue()
+	if err != nil {
+		return nil, false, err
+	}
+	switch raw.Kind() {
+	case jsontext.KindNull:
+		return nil, true, nil
+	case jsontext.KindString:
+		return d.unquote(raw), true, nil
+	}
+	return nil, false, nil
+}
+
+// integer reads a number, rounded down. known is false for null, ok is false where
+// it is neither.
+func (d *decoder) integer() (n int64, known, ok bool, err error) {
+	raw, err := d.json.ReadValue()
+	if err != nil {
+		return 0, false, false, err
+	}
+	switch raw.Kind() {
+	case jsontext.KindNull:
+		return 0, false, true, nil
+	case jsontext.KindNumber:
+		return floorInt(raw), true, true, nil
+	}
+	return 0, false, false, nil
+}
+
+func kindName(kind jsontext.Kind) string {
+	switch kind {
+	case jsontext.KindBeginObject:
+		return "an object"
+	case jsontext.KindBeginArray:
+		return "an array"
+	case jsontext.KindString:
+		return "a string"
+	case jsontext.KindNumber:
+		return "a number"
+	}
+	return kind.String()
+}

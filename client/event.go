@@ -1,0 +1,153 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	maxEventBody = 4 << 20
+	maxType      = 1 << 10
+	maxReply     = 1 << 10 // of Response.Body
+)
+
+// Event is one event with the answer that its delivery got. All strings are valid
+// UTF-8; data is not kept.
+type Event struct {
+	ID         string    // the one that was asked for
+	EndpointID string    // as sent, the path decides; empty if missing
+	CompanyID  string    // coid or ocid
+	Type       string    // as sent, at most 1 KiB; empty if missing or null
+	Created    int64     // Unix seconds as sent; 0 if missing or null
+	Response   *Response // nil as long as the API has recorded none
+	Date       time.Time // the answer's own, zero if it has none
+}
+
+// Response is what the receiver of an event answered, or what the API says instead.
+// A member that is neither a string nor null appears as its JSON text.
+type Response struct {
+	StatusCode int    // as sent; 0 if sent so, missing or null
+	Status     string // at most 4 KiB
+	Message    string // the API's own words, at most 4 KiB
+	Body       string // at most 1 KiB
+}
+
+// GetEvent returns one event of an endpoint. An answer about another event, or
+// with an id, type, created, response or status_code of a wrong type, is
+// ErrBadPayload.
+//
+// The event's Response is nil where the API sent none, null or {}, or an object
+// without a status_code that is a number and without any text. A status_code of 0
+// is a response, and so is text without a status_code.
+//
+// Source: GET /client/webhooks/:id/events/:eid.
+func (c *Client) GetEvent(ctx context.Context, endpointID, eventID string) (Event, error) {
+	var event Event
+	err := c.do(ctx, eventCall(endpointID, eventID), func(x *exchange) error {
+		defer x.close()
+		defer x.observe()
+		d := newDecoder(x)
+		defer d.recycle()
+		var err error
+		event, err = readEvent(d, x.key)
+		if err == nil && event.ID != eventID {
+			err = fmt.Errorf("%w: it is about another event", ErrBadPayload)
+		}
+		if err != nil {
+			return x.failure(err)
+		}
+		event.Date = dateOf(x.resp.Header)
+		return nil
+	})
+	if err != nil {
+		return Event{}, err
+	}
+	return event, nil
+}
+
+func readEvent(d *decoder, key secret) (e Event, err error) {
+	d.allow(maxEventBody)
+	if err := d.open(jsontext.KindBeginObject); err != nil {
+		return e, err
+	}
+	for {
+		name, more, err := d.name()
+		if err != nil || !more {
+			return e, d.fault(err)
+		}
+		ok := true
+		switch string(name) {
+		case "id":
+			e.ID, ok, err = d.plain("", maxEventID+1)
+		case "type":
+			e.Type, ok, err = d.plain(key, maxType)
+		case "created":
+			e.Created, _, ok, err = d.integer()
+		case "response":
+			e.Response, ok, err = readResponse(d, key)
+		case "endpoint_id":
+			e.EndpointID, _, err = d.plain(key, maxText)
+		case "coid", "ocid":
+			e.CompanyID, _, err = d.plain(key, maxText)
+		default:
+			err = d.skip()
+		}
+		switch {
+		case err != nil:
+			return e, d.fault(err)
+		case !ok:
+			return e, fmt.Errorf("%w: its id, type, created or response is of a wrong type", ErrBadPayload)
+		}
+	}
+}
+
+// readResponse returns nil where nothing is recorded. ok is false where it is of a
+// wrong type.
+func readResponse(d *decoder, key secret) (r *Response, ok bool, err error) {
+	switch d.json.PeekKind() {
+	case jsontext.KindBeginObject:
+	case jsontext.KindNull:
+		return nil, true, d.skip()
+	default:
+		return nil, false, d.skip()
+	}
+	if _, err := d.json.ReadToken(); err != nil {
+		return nil, false, err
+	}
+	var found Response
+	coded := false
+	for {
+		name, more, err := d.name()
+		if err != nil {
+			return nil, false, err
+		}
+		if !more {
+			break
+		}
+		ok := true
+		switch string(name) {
+		case "status_code":
+			var code int64
+			code, coded, ok, err = d.integer()
+			found.StatusCode = int(code)
+		case "status":
+			found.Status, err = d.prose(key, maxText)
+		case "message":
+			found.Message, err = d.prose(key, maxText)
+		case "body":
+			found.Body, err = d.prose(key, maxReply)
+		default:
+			err = d.skip()
+		}
+		if err != nil || !ok {
+			return nil, ok, err
+		}
+	}
+	if !coded && found == (Response{}) {
+		return nil, true, nil
+	}
+	return &found, true, nil
+}

@@ -1,0 +1,38 @@
+package client
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The longest ids that the client passes on, in bytes. The API's own have 24.
+const (
+	maxEndpointID = 128
+	maxEventID    = 256
+)
+
+// ValidEndpointID reports whether id can be asked for and shown: not empty, at
+// most 128 bytes of valid UTF-8 without control characters and without U+FFFD,
+// the mark of a character that was lost, and neither "." nor "..", which servers
+// take for a step in the path.
+func ValidEndpointID(id string) bool { return validID([]byte(id), maxEndpointID) }
+
+// ValidEventID is ValidEndpointID for events, whose ids have at most 256 bytes.
+func ValidEventID(id string) bool { return validID([]byte(id), maxEventID) }
+
+func validID(id []byte, most int) bool {
+	if len(id) == 0 || len(id) > most || string(id) == "." || string(id) == ".." {
+		return false
+	}
+	for _, c := range id {
+		if c < ' ' || c > '~' {
+			return utf8.Valid(id) && !bytes.ContainsFunc(id, isUnfit)
+		}
+	}
+	return true
+}
+
+func isUnfit(r rune) bool { return r == utf8.RuneError || isControl(r) }
+
+func isControl(r rune) bool { return unicode.IsControl(r) }

@@ -1,0 +1,125 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxKeyBytes bounds a key file: a wrong path should not read a disk image.
+const maxKeyBytes = 64 << 10
+
+// KeySource gives the API key. Its methods are safe for concurrent use, and
+// their errors never contain the key.
+type KeySource interface {
+	// Key returns the key to use now.
+	Key() (string, error)
+
+	// Reload reads the key again, whether or not it seems to have changed, and
+	// reports whether it has. The client calls it when the API answers 401.
+	Reload() (changed bool, err error)
+}
+
+// StaticKey returns a source of one key that never changes. An unusable key is
+// reported by Key, and so by New.
+func StaticKey(key string) KeySource {
+	key, err := checkKey(key)
+	return staticKey{key, err}
+}
+
+type staticKey struct {
+	key string
+	err error
+}
+
+func (k staticKey) Key() (string, error)  { return k.key, k.err }
+func (k staticKey) Reload() (bool, error) { return false, k.err }
+
+// FileKey is a KeySource that follows a file, so that a key can be rotated
+// without a restart.
+type FileKey struct {
+	path string
+
+	mu   sync.Mutex
+	key  string
+	read os.FileInfo // the file as it was when the key was read
+}
+
+// KeyFile returns the key in the file at path, without the white space around
+// it. The error is one line that names the file.
+func KeyFile(path string) (*FileKey, error) {
+	k := &FileKey{path: path}
+	if _, err := k.Reload(); err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// Key returns the key, read again if the file's time, size or identity has
+// changed. Where that fails the last good key stays, and the error is nil: a
+// file is often replaced in two steps.
+func (k *FileKey) Key() (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now, err := os.Stat(k.path); err == nil && !sameFile(now, k.read) {
+		_, _ = k.load()
+	}
+	return k.key, nil
+}
+
+// Reload reads the file. An error leaves the last good key in place.
+func (k *FileKey) Reload() (changed bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.load()
+}
+
+func (k *FileKey) load() (changed bool, err error) {
+	f, err := os.Open(k.path)
+	if err != nil {
+		return false, fmt.Errorf("key file: %w", err)
+	}
+	defer f.Close()
+	// The state of the open file, not of the path: what is read is what is
+	// remembered, even when the file is replaced meanwhile.
+	info, err := f.Stat()
+	if err != nil {
+		return false, fmt.Errorf("key file: %w", err)
+	}
+	content, err := io.ReadAll(io.LimitReader(f, maxKeyBytes+1))
+	if err != nil {
+		return false, fmt.Errorf("key file: %w", err)
+	}
+	key, err := checkKey(string(content))
+	if err != nil {
+		return false, fmt.Errorf("key file %s: %w", k.path, err)
+	}
+	changed = key != k.key
+	k.key, k.read = key, info
+	return changed, nil
+}
+
+func sameFile(a, b os.FileInfo) bool {
+	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// checkKey returns the key without the white space around it.
+func checkKey(key string) (string, error) {
+	key = strings.TrimSpace(key)
+	switch {
+	case key == "":
+		return "", errors.New("API key: empty")
+	case len(key) > maxKeyBytes:
+		return "", fmt.Errorf("API key: longer than %d bytes", maxKeyBytes)
+	case strings.ContainsFunc(key, unicode.IsSpace):
+		return "", errors.New("API key: contains white space, is it more than the key?")
+	case !utf8.ValidString(key) || strings.ContainsFunc(key, isControl):
+		return "", errors.New("API key: contains a control character or invalid UTF-8")
+	}
+	return key, nil
+}

@@ -1,0 +1,197 @@
+package client
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func writeKey(t *testing.T, path, content string, age time.Duration) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	when := time.Now().Add(-age)
+	if err := os.Chtimes(path, when, when); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCheckKey(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, content, want, problem string }{
+		{"line", "geheim\n", "geheim", ""},
+		{"white space around", "\r\n\t geheim \n", "geheim", ""},
+		{"empty", "", "", "empty"},
+		{"white space alone", " \n", "", "empty"},
+		{"two lines", "geheim\nzwei", "", "white space"},
+		{"assignment", "KEY = geheim", "", "white space"},
+		{"control character", "geheim\x00", "", "control character"},
+		{"invalid UTF-8", "geheim\xff", "", "invalid UTF-8"},
+		{"not a key at all", strings.Repeat("geheim", maxKeyBytes), "", "longer than"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "key")
+			writeKey(t, path, tt.content, 0)
+			fromFile, fileErr := KeyFile(path)
+			static, staticErr := StaticKey(tt.content).Key()
+			if tt.problem == "" {
+				if fileErr != nil || staticErr != nil || static != tt.want || fromFile.key != tt.want {
+					t.Fatalf("file %v, %v, static %q, %v", fromFile, fileErr, static, staticErr)
+				}
+				return
+			}
+			for _, err := range []error{fileErr, staticErr} {
+				if err == nil || !strings.Contains(err.Error(), tt.problem) || strings.ContainsAny(err.Error(), "\n\x00") || strings.Contains(err.Error(), "geheim") {
+					t.Errorf("error %v, want %q", err, tt.problem)
+				}
+			}
+			if !strings.Contains(fileErr.Error(), path) {
+				t.Errorf("error does not name the file: %v", fileErr)
+			}
+		})
+	}
+}
+
+func TestKeyFileMissing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "none")
+	if _, err := KeyFile(path); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := KeyFile(t.TempDir()); err == nil {
+		t.Error("a directory is accepted")
+	}
+}
+
+func TestKeyFileFollowsTheFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "key")
+	writeKey(t, path, "one", time.Hour)
+	k, err := KeyFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect := func(when, want string) {
+		t.Helper()
+		if got, err := k.Key(); got != want || err != nil {
+			t.Errorf("%s: key %q, error %v, want %q", when, got, err, want)
+		}
+	}
+	expect("at first", "one")
+	writeKey(t, path, "two", time.Minute)
+	expect("written again", "two")
+	writeKey(t, path, "", 0)
+	expect("emptied", "two")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	expect("removed", "two")
+	if changed, err := k.Reload(); changed || err == nil {
+		t.Errorf("reload of a removed file: changed %v, error %v", changed, err)
+	}
+
+	// As Kubernetes replaces a secret: another file of the same size and time.
+	writeKey(t, path, "ten", time.Minute)
+	expect("there again", "ten")
+	other := path + ".new"
+	writeKey(t, other, "six", 0)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chtimes(other, info.ModTime(), info.ModTime()), os.Rename(other, path)); err != nil {
+		t.Fatal(err)
+	}
+	expect("replaced", "six")
+
+	rewrite := func(content string) {
+		t.Helper()
+		if err := errors.Join(os.WriteFile(path, []byte(content), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rewrite("seven")
+	expect("rewritten with another size", "seven")
+	rewrite("six")
+	expect("and back", "six")
+
+	// Nothing but the content tells: only a forced read finds it.
+	rewrite("two")
+	expect("rewritten unnoticed", "six")
+	if changed, err := k.Reload(); !changed || err != nil {
+		t.Errorf("reload: changed %v, error %v", changed, err)
+	}
+	expect("reloaded", "two")
+	if changed, err := k.Reload(); changed || err != nil {
+		t.Errorf("second reload: changed %v, error %v", changed, err)
+	}
+}
+
+// keyed answers 401 to every key but one.
+func keyed(good string, s *script) http.RoundTripper {
+	return transport(func(r *http.Request) (*http.Response, error) {
+		if r.Header.Get("Authorization") != "Bearer "+good {
+			s.steps = []func() (*http.Response, error){status(401, "")}
+		} else {
+			s.steps = []func() (*http.Response, error){status(200, anEvent)}
+		}
+		return s.RoundTrip(r)
+	})
+}
+
+func TestUnauthorizedReadsTheKeyAgain(t *testing.T) {
+	t.Parallel()
+	// rotate makes the key that the second request finds.
+	for _, tt := range []struct {
+		name, file, then string
+		requests         int
+		want             error
+	}{
+		{"rotated", "old", "new", 2, nil},
+		{"rotated to another bad one", "old", "bad", 2, ErrUnauthorized},
+		{"unchanged", "old", "old", 1, ErrUnauthorized},
+		{"gone", "old", "", 1, ErrUnauthorized},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "key")
+			writeKey(t, path, tt.file, 0)
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys, err := KeyFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, o := &script{}, &counts{}
+			c, err := New("http://api", keys, Options{Transport: keyed("new", s), Observer: o})
+			if err != nil {
+				t.Fatal(err)
+			}
+			// Same size and time as before: only the 401 makes the client look.
+			if tt.then == "" {
+				err = os.Remove(path)
+			} else {
+				err = errors.Join(os.WriteFile(path, []byte(tt.then), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime()))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = getEvent(t.Context(), c)
+			if !errors.Is(err, tt.want) || s.requests() != tt.requests || o.retries != tt.requests-1 {
+				t.Errorf("error %v after %d requests, %d retries", err, s.requests(), o.retries)
+			}
+			if tt.then == "" && !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("error does not tell that the key file is gone: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,84 @@
+package client
+
+import "github.com/go-json-experiment/json/jsontext"
+
+const (
+	maxElement = 4 << 20 // of a list of events
+	maxTypes   = 1000    // that a list keeps to use their strings again
+)
+
+// ListedEvent is an event as a list shows it: no data and no response, whether or
+// not there is one.
+type ListedEvent struct {
+	ID      []byte // valid, see ValidEventID; overwritten by the next iteration
+	Type    string // as sent in valid UTF-8, at most 1 KiB; empty if missing or null
+	Created int64  // Unix seconds as sent, rounded down; 0 if missing or null
+}
+
+// eventReader reads the elements of a list of events, without an allocation for
+// each.
+type eventReader struct {
+	*decoder
+	key   secret
+	types map[string]string // those seen, by their raw form
+	id    []byte
+	event ListedEvent
+}
+
+// element reads one element, whatever it is, into r.event. ok is false where it is
+// no event.
+func (r *eventReader) element() (ok bool, err error) {
+	r.allow(maxElement)
+	r.event = ListedEvent{}
+	if r.json.PeekKind() != jsontext.KindBeginObject {
+		return false, r.skip()
+	}
+	if _, err := r.json.ReadToken(); err != nil {
+		return false, err
+	}
+	fit := true
+	for {
+		name, more, err := r.name()
+		if err != nil || !more {
+			return fit && validID(r.event.ID, maxEventID), err
+		}
+		switch string(name) {
+		case "id":
+			ok, err = r.readID()
+		case "created":
+			r.event.Created, _, ok, err = r.integer()
+		case "type":
+			ok, err = r.readType()
+		default:
+			ok, err = true, r.skip()
+		}
+		if err != nil {
+			return false, err
+		}
+		fit = fit && ok
+	}
+}
+
+func (r *eventReader) readID() (ok bool, err error) {
+	s, ok, err := r.str()
+	// One byte more than an id may have tells that it is too long.
+	r.id = append(r.id[:0], s[:min(len(s), maxEventID+1)]...)
+	r.event.ID = r.id
+	return ok, err
+}
+
+func (r *eventReader) readType() (ok bool, err error) {
+	s, ok, err := r.str()
+	if !ok || err != nil || len(s) == 0 {
+		return ok, err
+	}
+	known, found := r.types[string(s)]
+	if !found {
+		known = r.key.fit(s, maxType)
+		if len(s) <= maxType && len(r.types) < maxTypes {
+			r.types[string(s)] = known
+		}
+	}
+	r.event.Type = known
+	return true, nil
+}

@@ -1,0 +1,40 @@
+package client
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxPause bounds what a Retry-After can ask for.
+const maxPause = 5 * time.Minute
+
+// retryAfter returns how long the answer asks to be left alone, at most maxPause.
+// It is 0 where the header is missing, unreadable or in the past. A date counts
+// from the answer's own Date, so that a wrong clock here does no harm.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	seconds, err := strconv.ParseUint(value, 10, 31)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return min(time.Duration(seconds)*time.Second, maxPause)
+	}
+	until, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date := dateOf(h); !date.IsZero() {
+		now = date
+	}
+	return max(0, min(until.Sub(now), maxPause))
+}
+
+// dateOf returns the time of an answer by the API's clock, zero if it has none.
+func dateOf(h http.Header) time.Time {
+	date, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return date
+}

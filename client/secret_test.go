@@ -1,0 +1,163 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"unicode"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+// A server that echoes what it was sent, in all the places that it can, learns the
+// log nothing.
+func TestErrorsNeverContainSecrets(t *testing.T) {
+	t.Parallel()
+	const auth = "Bearer " + testKey
+	escaped := url.QueryEscape(testKey)
+	for _, tt := range []struct {
+		name string
+		step func() (*http.Response, error)
+		want string // what the error does say
+	}{
+		{"body", status(403, "no access with "+auth), "no access with Bearer [redacted]"},
+		{"escaped in the body", status(403, "see ?key="+escaped), "see ?key=[redacted]"},
+		{"hidden in the body", status(403, `{"key":"`+strings.ReplaceAll(testKey, "/", `\/`)+`"}`), "the key may not do this (status 403)"},
+		{"URL in the body", status(403, "look at https://me:pw@docs.example.org/hooks/T0P?x=1"), "look at docs.example.org"},
+		{"body of a limit", status(429, auth, "Retry-After: 99"), "again in 1m"},
+		{"redirect", status(302, "", "Location: https://me:pw@docs.example.org/"+testKey), "host docs.example.org"},
+		{"redirect to the key", status(302, "", "Location: https://"+strings.ReplaceAll(testKey, "/", "")+"/"), "redirects"},
+		{"redirect to nowhere", status(302, "", "Location: http://%zz/"+testKey), "no connection"},
+		{"content type", status(200, "<", "Content-Type: text/"+testKey), "unusable answer"},
+		{"name of a member", status(200, `{"`+testKey+`" 5}`), "no JSON behind byte"},
+		{"id", status(200, `{"id":"`+testKey+`"}`), "another event"},
+		{"error of the transport", broken(errors.New("malformed HTTP response " + auth)), "malformed HTTP response Bearer [redacted]"},
+		{"URL error of the transport", broken(&url.Error{Op: "Get", URL: "https://api/" + testKey, Err: errors.New("gone")}), "no connection: gone"},
+		{"proxy", broken(fmt.Errorf("invalid proxy http://me:pw@docs.example.org/hooks")), "invalid proxy docs.example.org"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := newClient(t, "http://api.example.org/T0P", Options{Transport: &script{steps: steps{tt.step}}})
+				err := getEvent(t.Context(), c)
+				if !hasText(err, tt.want) {
+					t.Errorf("error %v lacks %q", err, tt.want)
+				}
+				expectNoSecret(t, err)
+			})
+		})
+	}
+}
+
+// A media type comes back in lower case, in which the key would not be found.
+func TestKeyAsAContentTypeIsNotShown(t *testing.T) {
+	t.Parallel()
+	c, err := New("http://api", StaticKey("Geheim"), Options{Transport: &script{steps: steps{status(200, "<", "Content-Type: text/Geheim")}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := getEvent(t.Context(), c); !errors.Is(err, ErrBadPayload) || strings.Contains(strings.ToLower(err.Error()), "geheim") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestKeyAsAnIDIsNotShown(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, "http://api", Options{Transport: &script{steps: steps{status(404, "")}}})
+	_, err := c.GetEvent(t.Context(), testKey, testKey)
+	if !errors.Is(err, ErrNotFound) {
+		t.Errorf("error %v", err)
+	}
+	expectNoSecret(t, err)
+	if fmt.Sprintf("%v %s %+v %#v", secret("k"), secret("k"), secret("k"), secret("k")) != strings.Repeat("[redacted] ", 3)+"[redacted]" {
+		t.Error("a secret prints")
+	}
+}
+
+// expectNoSecret looks at the error and at all that it hands out.
+func expectNoSecret(t *testing.T, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err)} {
+		for _, secret := range []string{testKey, url.QueryEscape(testKey), "T0P", "pw@", "me:", "hooks"} {
+			if strings.Contains(text, secret) {
+				t.Errorf("%q contains %q", text, secret)
+			}
+		}
+	}
+	if strings.ContainsAny(err.Error(), "\r\n") {
+		t.Errorf("more than a line: %q", err)
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		expectNoSecret(t, e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, e := range e.Unwrap() {
+			expectNoSecret(t, e)
+		}
+	}
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		t.Errorf("a URL error is to be had: %v", outer)
+	}
+}
+
+func TestScrub(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		key := rapid.StringMatching(`[!-~]{6,40}`).Filter(func(k string) bool { return !strings.Contains(redacted, k) }).Draw(t, "key")
+		before := rapid.SampledFrom([]string{"", "Bearer ", "https://h/", "x=", strings.Repeat("y", maxErrorText-3)}).Draw(t, "before")
+		behind := rapid.SampledFrom([]string{"", " ", "@host/path", "\n\x1b[31m", "\xff"}).Draw(t, "behind")
+		got := secret(key).scrub(before + key + behind)
+		if strings.Contains(got, key) || len(got) > maxErrorText || !utf8.ValidString(got) || strings.ContainsFunc(got, unicode.IsControl) {
+			t.Fatalf("%q becomes %q", before+key+behind, got)
+		}
+	})
+}
+
+func TestHostOnly(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, text, want string }{
+		{"no URL", "connection refused", "connection refused"},
+		{"URL", `Post "https://hooks.example.org/T0/B1": EOF`, `Post "hooks.example.org": EOF`},
+		{"port and query", "http://h:80?token=1 failed", "h:80 failed"},
+		{"password", "http://u:p@h/x", "h"},
+		{"password with a slash", "http://u:p/w@h/x", "h"},
+		{"two", "a://b/c d://e/f", "b e"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := hostOnly(tt.text); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestHint(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, body, want string }{
+		{"empty", " \n", ""},
+		{"text", "no such endpoint\n", ": no such endpoint"},
+		{"JSON", `{"error":"expired"}`, `: {"error":"expired"}`},
+		{"HTML", "<h1>404</h1>", ""},
+		{"two lines", "a\nb", ""},
+		{"long", strings.Repeat("x", maxHint+1), ""},
+		{"escape sequence", "\x1b[31mred", ""},
+		{"invalid UTF-8", "a\xffb", ""},
+		{"backslash", `a\u0062`, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := secret("k1").hint([]byte(tt.body)); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
