@@ -1,0 +1,223 @@
+package ledger
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Policy is what the flags say of the ledger.
+type Policy struct {
+	Window          time.Duration // how far back events are tracked for the gauges
+	Overlap         time.Duration // how far below the stop mark a read goes on
+	NoResponseAfter time.Duration // an empty detail counts as no response when asked this long after the first
+	Hold            time.Duration // how long a new series is shown at 0; 0 shows every value at once
+
+	// Endpoints limits the account to these ids; nil or empty means all. An
+	// endpoint named here is never gone.
+	Endpoints []string
+}
+
+// Account is the ledger of one account. It is not safe for concurrent use: a
+// [Book] guards it.
+type Account struct {
+	policy    Policy
+	row       AccountRow
+	types     types
+	endpoints map[string]*Endpoint
+	gate      gate
+	resetNow  bool // this start set a state aside
+
+	lines  [classes][]*Endpoint // endpoints that have something to fetch, by class
+	clock  int64                // of the last Promote, Unix seconds
+	folded uint64               // the row's FoldedTypes at start
+
+	changedRow bool
+	dropped    []string
+	byID       []*Endpoint // nil when it must be sorted anew
+}
+
+// newAccount returns the ledger of an account of which nothing is known yet.
+func newAccount(row AccountRow, policy Policy) *Account {
+	a := &Account{
+		policy:    policy,
+		row:       row,
+		types:     newTypes(row.Types),
+		endpoints: make(map[string]*Endpoint),
+		folded:    row.FoldedTypes,
+	}
+	a.gate.off = policy.Hold == 0
+	return a
+}
+
+// selects reports whether the flags let the endpoint be synced and shown.
+func (a *Account) selects(id string) bool {
+	return len(a.policy.Endpoints) == 0 || slices.Contains(a.policy.Endpoints, id)
+}
+
+// pins reports whether the endpoint was named by a flag.
+func (a *Account) pins(id string) bool { return slices.Contains(a.policy.Endpoints, id) }
+
+// Found is one endpoint of a successful listing of the account.
+type Found struct {
+	ID        string
+	CompanyID string
+	Meta      Meta
+}
+
+// List takes in a successful listing of the account, answered at date (zero if
+// the answer had none).
+func (a *Account) List(found []Found, date, now time.Time) {
+	if date.IsZero() {
+		date = now
+	}
+	seen := make(map[string]struct{}, len(found))
+	for _, l := range found {
+		seen[l.ID] = struct{}{}
+		if l.CompanyID != "" && l.CompanyID != a.row.CompanyID {
+			a.row.CompanyID = l.CompanyID
+			a.changedRow = true
+		}
+		if a.selects(l.ID) {
+			a.found(l, date, now)
+		}
+	}
+	for id, e := range a.endpoints {
+		if _, ok := seen[id]; !ok && !a.pins(id) {
+			e.missed(now)
+		}
+	}
+	a.row.LastListing = date
+	a.changedRow = true
+}
+
+// found takes in that the account has an endpoint.
+func (a *Account) found(l Found, date, now time.Time) {
+	e := a.ensure(l.ID)
+	first := e.row.Meta == nil
+	if first || !e.row.Meta.equal(l.Meta) {
+		meta := l.Meta
+		e.row.Meta = &meta
+		e.changeRow()
+		for _, raw := range meta.Events {
+			a.resolveType(raw)
+		}
+		e.seed(now)
+	}
+	if !e.listed() {
+		e.row.Missed, e.row.Gone = time.Time{}, time.Time{}
+		e.changeRow()
+		for class := range classes {
+			a.enqueue(class, e)
+		}
+	}
+	last := a.row.LastListing
+	created := l.Meta.CreatedAt
+	if first && !e.contacted() && !last.IsZero() && created.After(last) && !created.After(date.Add(trustAhead)) {
+		e.contact(0, now) // it came into being between two listings: it has no history
+	}
+}
+
+// ensure returns an endpoint, and makes it where there is none.
+func (a *Account) ensure(id string) *Endpoint {
+	e, ok := a.endpoints[id]
+	if !ok {
+		e = newEndpoint(a, EndpointRow{ID: id})
+		e.changeRow()
+		a.endpoints[id] = e
+		a.byID = nil
+	}
+	return e
+}
+
+// Pin makes the endpoints that the flags name known, for when the account cannot
+// be listed.
+func (a *Account) Pin() {
+	for _, id := range a.policy.Endpoints {
+		a.ensure(id)
+	}
+}
+
+// ToRead returns the endpoints whose lists a sync reads, in order of id.
+func (a *Account) ToRead() []string {
+	var ids []string
+	for _, e := range a.sorted() {
+		if e.listed() && a.selects(e.row.ID) {
+			ids = append(ids, e.row.ID)
+		}
+	}
+	return ids
+}
+
+// Synced notes the end of a sync that succeeded for every endpoint.
+func (a *Account) Synced(now time.Time) {
+	a.row.LastSync = now
+	a.changedRow = true
+}
+
+// Shown notes that a complete scrape, begun at began, has shown the view.
+func (a *Account) Shown(v *View, began time.Time) {
+	if !a.gate.open {
+		a.gate.open = true
+		for _, e := range a.endpoints {
+			e.view = nil
+		}
+		a.changedRow = true // a view with the live values follows
+	}
+	for _, e := range v.Endpoints {
+		for _, b := range e.Counters.held {
+			b.showAt(began)
+		}
+	}
+}
+
+// Held reports whether a series is shown at 0 until its hold is over.
+func (a *Account) Held() bool {
+	for _, e := range a.endpoints {
+		if e.held > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Release ends the hold of every series that was shown at 0 for long enough.
+func (a *Account) Release(now time.Time) {
+	for _, e := range a.endpoints {
+		e.release(now, a.policy.Hold)
+	}
+}
+
+// ResetCounters starts every counter at 0 with a new birth and keeps everything
+// else: what was seen stays seen.
+func (a *Account) ResetCounters(now time.Time) {
+	a.row.FoldedTypes, a.folded, a.row.Created = 0, 0, now
+	a.changedRow = true
+	for _, e := range a.endpoints {
+		e.reset(now)
+	}
+}
+
+func (a *Account) resolveType(raw string) TypeID {
+	id, grew := a.types.resolve(raw)
+	if grew {
+		a.row.Types = a.types.admitted()
+		a.changedRow = true
+	}
+	return id
+}
+
+func (a *Account) foldedType() {
+	a.row.FoldedTypes++
+	a.changedRow = true
+}
+
+// sorted returns the endpoints in order of id.
+func (a *Account) sorted() []*Endpoint {
+	if a.byID == nil {
+		for _, id := range slices.Sorted(maps.Keys(a.endpoints)) {
+			a.byID = append(a.byID, a.endpoints[id])
+		}
+	}
+	return a.byID
+}

@@ -1,0 +1,254 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestGone(t *testing.T) {
+	t.Parallel()
+	ep, other := Found{ID: "ep"}, Found{ID: "other"}
+	for _, row := range []struct {
+		name   string
+		pinned bool
+		listed []time.Duration // listings without it
+		back   bool
+		shown  bool
+	}{
+		{"missed once", false, []time.Duration{0}, false, true},
+		{"missed twice within a minute", false, []time.Duration{0, 59 * time.Second}, false, true},
+		{"missed twice over a minute", false, []time.Duration{0, time.Minute}, false, false},
+		{"back again", false, []time.Duration{0, time.Minute}, true, true},
+		{"named by a flag", true, []time.Duration{0, time.Hour, 40 * 24 * time.Hour}, false, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			p := testPolicy()
+			if row.pinned {
+				p.Endpoints = []string{"ep"}
+			}
+			a := newAccount(AccountRow{}, p)
+			a.Pin()
+			a.List([]Found{ep, other}, epoch, epoch)
+			now := epoch
+			for _, d := range row.listed {
+				now = epoch.Add(d)
+				a.List([]Found{other}, now, now)
+			}
+			if row.back {
+				a.List([]Found{ep, other}, now, now)
+			}
+			shown := slices.ContainsFunc(a.view(now).Endpoints, func(e *EndpointView) bool { return e.ID == "ep" })
+			if shown != row.shown {
+				t.Errorf("shown %v", shown)
+			}
+		})
+	}
+}
+
+func TestGoneLedgerIsKeptForThirtyDays(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		after time.Duration
+		want  uint64
+	}{{30*24*time.Hour - time.Second, 2}, {30 * 24 * time.Hour, 0}} {
+		a := account(t, "ep")
+		read(t, a, "ep", epoch, true)
+		read(t, a, "ep", epoch, true, at(1, 0))
+		a.List(nil, epoch, epoch)
+		gone := epoch.Add(time.Minute)
+		a.List(nil, gone, gone)
+		if n := a.Untried(); n != 0 {
+			t.Errorf("%d details of a gone endpoint are waited for", n)
+		}
+		now := gone.Add(row.after)
+		a.List(nil, now, now)
+		a.List([]Found{{ID: "ep", Meta: Meta{CreatedAt: epoch}}}, now, now)
+		read(t, a, "ep", now, true, at(2, time.Hour), at(1, 0))
+		if n := counted(a, "ep"); n != row.want {
+			t.Errorf("after %v: %d counted, want %d", row.after, n, row.want)
+		}
+		if row.want > 0 && a.Untried() != 2 {
+			t.Errorf("%d untried", a.Untried())
+		}
+	}
+}
+
+// A reading that outlives its endpoint changes nothing.
+func TestReadingOfADroppedEndpoint(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	read(t, a, "ep", epoch, true)
+	r := a.Begin("ep", epoch, epoch, epoch)
+	r.Note([]byte("x"), failed, epoch.Unix())
+	for _, d := range []time.Duration{0, time.Minute, 32 * 24 * time.Hour} {
+		a.List(nil, epoch.Add(d), epoch.Add(d))
+	}
+	a.batch()
+	if a.Apply(r, epoch) != 0 || a.End(r, true, epoch) || a.batch().Rows() != 0 || a.Untried() != 0 {
+		t.Error("it changed something")
+	}
+	if a.Begin("ep", epoch, epoch, epoch) != nil {
+		t.Error("a reading of an unknown endpoint")
+	}
+}
+
+func TestHold(t *testing.T) {
+	t.Parallel()
+	a := newAccount(AccountRow{}, testPolicy())
+	a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{failed}}}}, epoch, epoch)
+	read(t, a, "ep", epoch, true)
+	read(t, a, "ep", epoch, true, at(1, 0))
+	show := func(after time.Duration) uint64 { return events(a.view(epoch.Add(after)), "ep") }
+	a.Release(epoch.Add(time.Hour))
+	if n := show(time.Hour); n != 0 || !a.Held() {
+		t.Errorf("%d without ever having been shown at 0", n)
+	}
+	a.Shown(a.view(epoch), epoch)
+	a.Release(epoch.Add(time.Minute - time.Second))
+	if n := show(time.Minute); n != 0 {
+		t.Errorf("%d before the hold was over", n)
+	}
+	a.Release(epoch.Add(time.Minute))
+	if n := show(time.Minute); n != 1 || a.Held() {
+		t.Errorf("%d after the hold, held %v", n, a.Held())
+	}
+}
+
+func TestFirstScrapeShowsWhatWasLoaded(t *testing.T) {
+	t.Parallel()
+	s := newRowStore()
+	a := newAccount(AccountRow{APIURL: testURL, Created: epoch}, testPolicy())
+	a.changedRow = true
+	a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{failed}}}}, epoch, epoch)
+	read(t, a, "ep", epoch, true)
+	read(t, a, "ep", epoch, true, at(1, 0))
+	a.Shown(a.view(epoch), epoch)
+	a.Release(epoch.Add(time.Minute))
+	if err := s.Commit(context.Background(), a.batch()); err != nil {
+		t.Fatal(err)
+	}
+	a, err := load(context.Background(), s, testURL, testPolicy(), epoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(t, a, "ep", epoch, true, at(2, time.Minute), at(1, 0))
+	v := a.view(epoch)
+	if n := events(v, "ep"); n != 1 {
+		t.Errorf("the first scrape shows %d, want what was loaded", n)
+	}
+	a.Shown(v, epoch)
+	if n := events(a.view(epoch), "ep"); n != 2 {
+		t.Errorf("the next one shows %d", n)
+	}
+}
+
+// Values that a run without holds has shown are not held by a later one.
+func TestHoldIsNotTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	s := newRowStore()
+	p := testPolicy()
+	for _, hold := range []time.Duration{time.Minute, 0, time.Minute} {
+		p.Hold = hold
+		a, err := load(context.Background(), s, testURL, p, epoch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{failed}}}}, epoch, epoch)
+		read(t, a, "ep", epoch, true)
+		read(t, a, "ep", epoch, true, at(1, 0))
+		if err := s.Commit(context.Background(), a.batch()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, _ := load(context.Background(), s, testURL, p, epoch)
+	if n := events(a.view(epoch), "ep"); n != 1 {
+		t.Errorf("shown %d, was 1 before", n)
+	}
+}
+
+func TestResetCountersKeepsWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	read(t, a, "ep", epoch, true)
+	read(t, a, "ep", epoch, true, at(1, 0))
+	task, _ := a.Take(epoch, func(Class) bool { return true })
+	a.Answered(task, response(500), epoch)
+	later := epoch.Add(time.Hour)
+	a.ResetCounters(later)
+	read(t, a, "ep", later, true, at(2, time.Hour), at(1, 0))
+	v := a.view(later).Endpoints[0]
+	for _, c := range v.Counters.Series {
+		if want := uint64(one(c.Kind == CountEvents)); c.Value != want || !c.Born.Equal(later) || c.Exemplar != nil {
+			t.Errorf("%+v, want %d", c, want)
+		}
+	}
+	if v.Consecutive != 1 || v.Tracked != 2 {
+		t.Errorf("consecutive %d, tracked %d", v.Consecutive, v.Tracked)
+	}
+}
+
+func TestKnownLabelSetsAtContact(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	read(t, a, "ep", epoch, true, item{hexID(1), "video.deleted", epoch.Unix()})
+	var got []string
+	for _, c := range a.view(epoch).Endpoints[0].Counters.Series {
+		got = append(got, seriesName(c.Kind, c.Type, c.Code, c.Reason))
+		if c.Value != 0 {
+			t.Errorf("%+v is not 0", c)
+		}
+	}
+	want := []string{"gaps"}
+	for _, typ := range []string{failed, "video.deleted"} {
+		want = append(want, "events "+typ, "recoveries "+typ, "deliveries "+typ+" 200", "deliveries "+typ+" none")
+	}
+	for _, r := range Reasons() {
+		want = append(want, "noresponse "+r.String())
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	task, _ := a.Take(epoch, func(Class) bool { return true })
+	a.Answered(task, response(503), epoch)
+	if n, ok := counter(a.view(epoch), "ep", CountDeliveries, "video.deleted", 503); n != 0 || !ok {
+		t.Errorf("what history shows: %d, %v", n, ok)
+	}
+}
+
+func TestExemplarIsTheNewestFailure(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	read(t, a, "ep", epoch, true)
+	read(t, a, "ep", epoch, true, at(3, 2*time.Second), at(2, time.Second), at(1, 0))
+	tasks := make(map[string]Task)
+	for range 3 {
+		task, _ := a.Take(epoch, func(Class) bool { return true })
+		tasks[task.EventID] = task
+	}
+	for i, n := range []int{2, 3, 1} {
+		a.Answered(tasks[hexID(n)], response(500), epoch.Add(time.Duration(i)*time.Minute))
+	}
+	for _, c := range a.view(epoch).Endpoints[0].Counters.Series {
+		if c.Code == 500 && (c.Exemplar == nil || c.Exemplar.EventID != hexID(3) || !c.Exemplar.Observed.Equal(epoch.Add(time.Minute))) {
+			t.Errorf("%+v", c.Exemplar)
+		}
+	}
+}
+
+func TestFoldedTypesAreShownAsLoadedFirst(t *testing.T) {
+	t.Parallel()
+	a := newAccount(AccountRow{FoldedTypes: 3}, testPolicy())
+	a.List([]Found{{ID: "ep"}}, epoch, epoch)
+	read(t, a, "ep", epoch, true)
+	read(t, a, "ep", epoch, true, item{hexID(1), "other", epoch.Unix()})
+	v := a.view(epoch)
+	a.Shown(v, epoch)
+	if after := a.view(epoch); v.FoldedTypes != 3 || after.FoldedTypes != 4 {
+		t.Errorf("%d, then %d", v.FoldedTypes, after.FoldedTypes)
+	}
+}

@@ -1,0 +1,60 @@
+package ledger
+
+import "slices"
+
+// rows returns 0 if there is nothing to store.
+func (c *changes) rows() int {
+	n := len(c.series) + len(c.events)
+	if c.row {
+		n++
+	}
+	if c.latency {
+		n++
+	}
+	return n
+}
+
+// batch takes what has changed since the last one. Its rows share nothing with
+// the account.
+func (a *Account) batch() *Batch {
+	b := &Batch{Dropped: a.dropped}
+	a.dropped = nil
+	if a.changedRow {
+		row := a.row
+		row.Types = slices.Clone(row.Types)
+		b.Account, a.changedRow = &row, false
+	}
+	for _, e := range a.endpoints {
+		e.batch(b)
+	}
+	return b
+}
+
+func (e *Endpoint) batch(b *Batch) {
+	if e.changed.rows() == 0 {
+		return
+	}
+	e.version++
+	e.last = nil
+	if e.changed.row {
+		e.row.Tracked = e.slab.len()
+		b.Endpoints = append(b.Endpoints, e.row.clone())
+	}
+	for key := range e.changed.series {
+		s := e.counters[key]
+		b.Series = append(b.Series, SeriesRow{e.row.ID, key, s.value, s.Born, s.Released, s.exemplar})
+	}
+	if l := e.latency; l != nil && e.changed.latency {
+		b.Latencies = append(b.Latencies, LatencyRow{e.row.ID, l.counts, l.Born, l.Released})
+	}
+	slices.Sort(e.changed.events)
+	for _, i := range slices.Compact(e.changed.events) {
+		ev := *e.slab.at(i)
+		row := EventRow{Endpoint: e.row.ID, Slot: i, Event: ev, Relisted: e.relists[i]}
+		if ev.State != Free && ev.Key.hashed() {
+			row.ID = e.ids[ev.Key]
+		}
+		b.Events = append(b.Events, row)
+	}
+	e.changed = changes{series: make(map[SeriesKey]struct{})}
+}

@@ -1,0 +1,249 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// Book keeps an account and its store together: transitions happen in memory, a
+// single committer makes them durable in batches, and only then is a new view
+// shown. While a commit fails, the view stays what it was, and the same batch is
+// tried until it succeeds. A Book is safe for concurrent use.
+type Book struct {
+	store   Store
+	watcher Watcher
+
+	mu      sync.Mutex // guards account and applied
+	account *Account
+	applied uint64 // calls of Do
+
+	view atomic.Pointer[View]
+	wake chan struct{} // holds one element when there may be something to commit
+	done chan struct{}
+
+	ctx  context.Context // of every commit; it ends with Close
+	stop context.CancelFunc
+
+	state sync.Mutex // guards what follows
+	moved chan struct{}
+	// durable is the highest applied of which everything is durable; failure is
+	// why the last commit failed, nil while commits succeed.
+	durable uint64
+	failure error
+}
+
+// Watcher is told of every commit. Its methods must not call the Book.
+type Watcher interface {
+	Committed(took time.Duration)
+	CommitFailed(err error)
+}
+
+// Opening tells how a book came to be.
+type Opening struct {
+	SetAside string // where unreadable content was moved, "" if there was none
+	Cause    error  // why it was unreadable
+}
+
+// Open loads the account of an API URL from a store. Unreadable content is set
+// aside; every other failure leaves the store as it is.
+func Open(ctx context.Context, s Store, apiURL string, policy Policy, w Watcher) (*Book, Opening, error) {
+	var how Opening
+	a, err := load(ctx, s, apiURL, policy, time.Now())
+	if errors.Is(err, ErrUnreadable) {
+		how.Cause = err
+		if how.SetAside, err = s.SetAside(time.Now()); err != nil {
+			return nil, how, fmt.Errorf("%w; it could not be set aside: %w", how.Cause, errors.Join(err, s.Close()))
+		}
+		a = newAccount(AccountRow{APIURL: apiURL, Created: time.Now(), Resets: 1}, policy)
+		a.changedRow, a.resetNow = true, true
+	}
+	if err != nil {
+		return nil, how, errors.Join(err, s.Close())
+	}
+	a.Pin()
+	b := &Book{
+		store: s, watcher: w, account: a,
+		wake: make(chan struct{}, 1), done: make(chan struct{}), moved: make(chan struct{}),
+	}
+	b.ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
+	batch := a.batch()
+	if err := s.Commit(ctx, batch); err != nil {
+		return nil, how, errors.Join(fmt.Errorf("write state: %w", err), s.Close())
+	}
+	b.view.Store(a.view(time.Now()))
+	go b.commits()
+	return b, how, nil
+}
+
+// Do applies transitions. What they change is shown once it is durable; Flush
+// waits for that.
+func (b *Book) Do(transition func(*Account)) {
+	b.mu.Lock()
+	transition(b.account)
+	b.applied++
+	b.mu.Unlock()
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Look runs what changes nothing that is stored: questions, and handing out work.
+func (b *Book) Look(question func(*Account)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	question(b.account)
+}
+
+// Flush waits until everything that was done before is durable.
+func (b *Book) Flush(ctx context.Context) error {
+	b.mu.Lock()
+	want := b.applied
+	b.mu.Unlock()
+	return b.await(ctx, func() bool { return b.durable >= want })
+}
+
+// Healthy waits until the last commit has succeeded.
+func (b *Book) Healthy(ctx context.Context) error {
+	return b.await(ctx, func() bool { return b.failure == nil })
+}
+
+// Failure returns why the last commit failed, nil while commits succeed.
+func (b *Book) Failure() error {
+	b.state.Lock()
+	defer b.state.Unlock()
+	return b.failure
+}
+
+func (b *Book) await(ctx context.Context, reached func() bool) error {
+	for {
+		b.state.Lock()
+		ok, moved := reached(), b.moved
+		b.state.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-b.done:
+			return b.settled(reached)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// settled is await for a book that is closed.
+func (b *Book) settled(reached func() bool) error {
+	b.state.Lock()
+	defer b.state.Unlock()
+	if !reached() {
+		return errors.New("the ledger is closed")
+	}
+	return nil
+}
+
+// View returns what is durable, its windows as the clock now has them. An
+// endpoint that changed since is shown as it was.
+func (b *Book) View(now time.Time) *View {
+	v := *b.view.Load()
+	shown := make([]*EndpointView, len(v.Endpoints))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, old := range v.Endpoints {
+		shown[i] = old
+		e, ok := b.account.endpoints[old.ID]
+		if ok && e.version == old.version && e.changed.rows() == 0 {
+			fresh := *old
+			fresh.Window = e.showWindow(now)
+			shown[i] = &fresh
+		}
+	}
+	v.Endpoints = shown
+	return &v
+}
+
+// Size returns how many bytes the state takes.
+func (b *Book) Size() int64 { return b.store.Size() }
+
+// closeWait is how long Close waits for a commit that does not return.
+const closeWait = 2 * time.Second
+
+// Close makes what was done durable, as long as ctx lasts, and closes the store.
+// It is called once.
+func (b *Book) Close(ctx context.Context) error {
+	err := b.Flush(ctx)
+	b.stop()
+	late := time.NewTimer(closeWait)
+	defer late.Stop()
+	select {
+	case <-b.done:
+		return errors.Join(err, b.store.Close())
+	case <-late.C: // the store is in use, and no one may close it
+		return errors.Join(err, errors.New("the state does not answer"))
+	}
+}
+
+// commits is the committer.
+func (b *Book) commits() {
+	defer close(b.done)
+	for {
+		select {
+		case <-b.ctx.Done():
+			return
+		case <-b.wake:
+		}
+		b.mu.Lock()
+		batch, seq := b.account.batch(), b.applied
+		next := b.account.view(time.Now())
+		b.mu.Unlock()
+		if !b.commit(batch) {
+			return
+		}
+		b.view.Store(next)
+		b.report(nil, seq)
+	}
+}
+
+// commit tries a batch until it is durable; it reports false if the book was
+// closed before that.
+func (b *Book) commit(batch *Batch) bool {
+	if batch.Rows() == 0 {
+		return true
+	}
+	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
+	wait.Reset()
+	for {
+		began := time.Now()
+		err := b.store.Commit(b.ctx, batch)
+		if err == nil {
+			b.watcher.Committed(time.Since(began))
+			return true
+		}
+		b.watcher.CommitFailed(err)
+		b.report(err, 0)
+		retry := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-retry.C:
+		case <-b.ctx.Done():
+			retry.Stop()
+			return false
+		}
+	}
+}
+
+// report notes how the last commit ended and wakes those who wait.
+func (b *Book) report(err error, durable uint64) {
+	b.state.Lock()
+	defer b.state.Unlock()
+	b.failure = err
+	b.durable = max(b.durable, durable)
+	close(b.moved)
+	b.moved = make(chan struct{})
+}

@@ -1,0 +1,109 @@
+package ledger
+
+import "time"
+
+// seed makes the counters that are known before anything is counted, so that
+// each is shown at 0 before its first increment.
+func (e *Endpoint) seed(now time.Time) {
+	if !e.contacted() {
+		return
+	}
+	if e.latency == nil {
+		e.latency = &latency{Birth: e.born(now)}
+		e.changeLatency()
+	}
+	for _, r := range Reasons() {
+		e.birth(SeriesKey{Kind: CountNoResponse, Reason: r}, now)
+	}
+	e.birth(SeriesKey{Kind: CountGaps}, now)
+	if e.row.Meta != nil {
+		for _, raw := range e.row.Meta.Events {
+			e.seedType(e.account.resolveType(raw), now)
+		}
+	}
+	for _, seen := range e.row.LastEvent {
+		e.seedType(seen.Type, now)
+	}
+}
+
+func (e *Endpoint) seedType(t TypeID, now time.Time) {
+	for _, key := range []SeriesKey{
+		{Kind: CountEvents, Type: t},
+		{Kind: CountRecoveries, Type: t},
+		{Kind: CountDeliveries, Type: t, Code: 200},
+		{Kind: CountDeliveries, Type: t, Code: CodeNone},
+	} {
+		e.birth(key, now)
+	}
+}
+
+// birth returns a counter, and makes it at 0 where there is none.
+func (e *Endpoint) birth(key SeriesKey, now time.Time) *series {
+	s, ok := e.counters[key]
+	if !ok {
+		s = &series{Birth: e.born(now)}
+		e.counters[key] = s
+		e.changeSeries(key)
+	}
+	return s
+}
+
+// born returns the beginning of a counter, held unless holding is switched off.
+func (e *Endpoint) born(now time.Time) Birth {
+	if e.account.gate.off {
+		return Birth{Born: now, Released: true}
+	}
+	e.held++
+	return Birth{Born: now}
+}
+
+// bump adds one to a counter. The first event of a type brings the type's other
+// counters with it.
+func (e *Endpoint) bump(key SeriesKey, now time.Time) *series {
+	if _, ok := e.counters[key]; !ok && key.Kind == CountEvents {
+		e.seedType(key.Type, now)
+	}
+	s := e.birth(key, now)
+	s.value++
+	e.changeSeries(key)
+	return s
+}
+
+func (e *Endpoint) changeSeries(key SeriesKey) {
+	e.changed.series[key] = struct{}{}
+	e.view = nil
+}
+
+func (e *Endpoint) changeLatency() { e.changed.latency, e.view = true, nil }
+
+// release ends the hold of what was shown at 0 for long enough.
+func (e *Endpoint) release(now time.Time, hold time.Duration) {
+	if e.held == 0 {
+		return
+	}
+	for key, s := range e.counters {
+		if s.due(now, hold) {
+			s.Released = true
+			e.held--
+			e.changeSeries(key)
+		}
+	}
+	if e.latency != nil && e.latency.due(now, hold) {
+		e.latency.Released = true
+		e.held--
+		e.changeLatency()
+	}
+}
+
+// reset starts every counter at 0 with a new birth.
+func (e *Endpoint) reset(now time.Time) {
+	e.held = 0
+	for key, s := range e.counters {
+		*s = series{Birth: e.born(now)}
+		e.changeSeries(key)
+	}
+	if e.latency != nil {
+		e.latency = &latency{Birth: e.born(now)}
+		e.changeLatency()
+	}
+}

@@ -1,0 +1,230 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+)
+
+// Endpoint is one webhook endpoint: what it listed, what became of it, and what
+// was counted.
+type Endpoint struct {
+	account *Account
+	row     EndpointRow
+	dropped bool // the account does not know it any more
+
+	slab    slab
+	order   order
+	failing failures
+	window  window
+	ids     map[Key]string // of hashed keys
+	relists map[slot]int64 // last full read that listed an untrusted event
+
+	counters map[SeriesKey]*series
+	latency  *latency // nil before contact
+	held     int      // counters and histograms that are not released
+
+	pending    map[TypeID]int // events by type in state Pending
+	fresh      int            // counted events in state Listed
+	untried    int            // of them, those that were never asked for
+	unread     int            // history in state Listed
+	oldestWait queue          // Pending, by creation
+	oldestNew  queue          // counted and Listed, by creation
+	work       work
+
+	reading reading
+	changed changes
+
+	view    *Counters     // what may be shown of the counters; nil when it must be made anew
+	last    *EndpointView // the last view; nil when it must be made anew
+	version uint64        // of the last batch with rows of this endpoint
+}
+
+// changes are the rows that differ from what the last batch held.
+type changes struct {
+	row     bool
+	latency bool
+	series  map[SeriesKey]struct{}
+	events  []slot // in no order, some of them perhaps more than once
+}
+
+func newEndpoint(a *Account, row EndpointRow) *Endpoint {
+	e := &Endpoint{
+		account:  a,
+		row:      row,
+		slab:     newSlab(row.Tracked),
+		window:   window{length: a.policy.Window, counts: make(map[outcomeKey]int)},
+		ids:      make(map[Key]string),
+		relists:  make(map[slot]int64),
+		counters: make(map[SeriesKey]*series),
+		pending:  make(map[TypeID]int),
+		changed:  changes{series: make(map[SeriesKey]struct{})},
+	}
+	e.order.slab, e.failing.slab = &e.slab, &e.slab
+	e.work = newWork()
+	return e
+}
+
+// contacted reports whether the endpoint's unknown events are new.
+func (e *Endpoint) contacted() bool { return !e.row.Contact.IsZero() }
+
+// listed reports whether the API has the endpoint as far as the account's last
+// listing tells.
+func (e *Endpoint) listed() bool { return e.row.Missed.IsZero() && e.row.Gone.IsZero() }
+
+func (e *Endpoint) changeRow() { e.changed.row = true }
+
+func (e *Endpoint) changeEvent(i slot) { e.changed.events = append(e.changed.events, i) }
+
+// met takes an unknown event in. Before contact it is history.
+func (e *Endpoint) met(l listed, now time.Time, timely bool) {
+	ev := Event{Key: l.key, Time: l.created, FirstSeen: now.Unix(), State: Listed}
+	ev.Type = e.account.resolveType(l.typ)
+	if !l.trusted {
+		ev.Time = now.Unix()
+		ev.Flags |= Untrusted
+	}
+	if timely && l.trusted {
+		ev.Flags |= Timely
+	}
+	if !e.contacted() {
+		ev.Flags |= History
+	}
+	i := e.slab.insert(ev)
+	e.order.add(i)
+	if l.id != "" {
+		e.ids[ev.Key] = l.id
+	}
+	if ev.Has(Untrusted) {
+		e.relists[i] = now.Unix()
+	}
+	e.noteType(ev.Type, ev.Time)
+	if e.contacted() {
+		e.bump(SeriesKey{Kind: CountEvents, Type: ev.Type}, now)
+		if ev.Type == e.account.types.ids[TypeOther] {
+			e.account.foldedType()
+		}
+	}
+	e.enter(i)
+	e.changeEvent(i)
+}
+
+// enter derives all that an event that was put into its slot brings with it.
+func (e *Endpoint) enter(i slot) {
+	e.tally(i, 1)
+	e.age(i)
+	e.schedule(i)
+}
+
+// noteType keeps the newest creation by type, and makes the type's counters.
+func (e *Endpoint) noteType(t TypeID, at int64) {
+	i := slices.IndexFunc(e.row.LastEvent, func(tt TypeTime) bool { return tt.Type == t })
+	if i < 0 {
+		e.row.LastEvent = append(e.row.LastEvent, TypeTime{t, at})
+		e.changeRow()
+		return
+	}
+	if last := &e.row.LastEvent[i]; at > last.Time {
+		last.Time = at
+		e.changeRow()
+	}
+}
+
+// set replaces the event in a slot and all that is derived from it.
+func (e *Endpoint) set(i slot, next Event) {
+	was := e.slab.at(i).State
+	e.tally(i, -1)
+	*e.slab.at(i) = next
+	e.tally(i, 1)
+	if next.State != was {
+		e.age(i)
+	}
+	e.schedule(i)
+	e.changeEvent(i)
+}
+
+// tally adds an event to the derived numbers (n = 1) or takes it out (n = -1).
+func (e *Endpoint) tally(i slot, n int) {
+	ev := e.slab.at(i)
+	e.window.tally(ev, n)
+	switch {
+	case ev.State == Pending:
+		e.pending[ev.Type] += n
+	case ev.State == Listed && ev.Has(History):
+		e.unread += n
+	case ev.State == Listed:
+		e.fresh += n
+		if ev.LastAsk == 0 {
+			e.untried += n
+		}
+	case ev.Failing():
+		e.work.retryKnown = false
+		if n > 0 {
+			e.failing.add(i)
+		} else {
+			e.failing.remove(i)
+		}
+	}
+}
+
+// age lines an event up that has just entered a state whose oldest event is shown.
+func (e *Endpoint) age(i slot) {
+	switch ev := e.slab.at(i); {
+	case ev.State == Pending:
+		e.oldestWait.push(ev.Time, i)
+	case ev.State == Listed && !ev.Has(History):
+		e.oldestNew.push(ev.Time, i)
+	}
+}
+
+// answered applies what an event's detail said.
+func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
+	next, out := e.slab.at(i).Answered(a, now, e.account.policy.NoResponseAfter)
+	e.set(i, next)
+	if !out.Counts {
+		return
+	}
+	e.row.Standing.observe(&next)
+	e.changeRow()
+	key := SeriesKey{Kind: CountDeliveries, Type: next.Type, Code: next.Code}
+	if next.Has(History) {
+		e.birth(key, now)
+		return
+	}
+	delivered := e.bump(key, now)
+	if next.Failing() && next.Time >= delivered.exemplar.Created {
+		delivered.exemplar = Exemplar{EventID: e.id(next.Key), Created: next.Time, Observed: now}
+	}
+	if next.State == NoResponse {
+		e.bump(SeriesKey{Kind: CountNoResponse, Reason: next.Reason}, now)
+	}
+	if out.Recovered {
+		e.bump(SeriesKey{Kind: CountRecoveries, Type: next.Type}, now)
+	}
+	if out.FirstResponse && next.Has(Timely) {
+		e.latency.counts.observe(max(0, now.Sub(time.Unix(next.Time, 0)).Seconds()))
+		e.changeLatency()
+	}
+}
+
+// missing applies that an event's detail is gone.
+func (e *Endpoint) missing(i slot, now time.Time) {
+	next := e.slab.at(i).Missing(now)
+	e.settleUnresolved(i, next, now)
+}
+
+// settleUnresolved sets an event that may just have become unresolved.
+func (e *Endpoint) settleUnresolved(i slot, next Event, now time.Time) {
+	entered := e.slab.at(i).State != Unresolved && next.State == Unresolved
+	e.set(i, next)
+	if entered && !next.Has(History) {
+		e.bump(SeriesKey{Kind: CountUnresolved, Type: next.Type}, now)
+	}
+}
+
+// id returns the event id behind a key.
+func (e *Endpoint) id(k Key) string {
+	if k.hashed() {
+		return e.ids[k]
+	}
+	return k.plainID()
+}

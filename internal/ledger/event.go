@@ -1,0 +1,180 @@
+package ledger
+
+import (
+	"cmp"
+	"time"
+)
+
+// State is where an event stands between being listed and having an outcome.
+type State uint8
+
+// The states of an event. Free marks an unused slot and is never shown.
+const (
+	Free       State = iota
+	Listed           // seen in a list, its detail not fetched yet
+	Pending          // the detail had no response; it will be asked again
+	Delivered        // a response in 100-599; 2xx is final
+	NoResponse       // no HTTP response came back
+	Unresolved       // the detail is gone, or never told within a window; final
+	states
+)
+
+// Code is a normalised status code: 100 to 599, or [CodeNone].
+type Code int16
+
+// CodeNone is the code of a delivery without an HTTP response.
+const CodeNone Code = 0
+
+// Success reports whether the code is 2xx.
+func (c Code) Success() bool { return c >= 200 && c <= 299 }
+
+// Flag is one fact about an event. All but Heard are fixed at first sight.
+type Flag uint8
+
+// The flags of an event.
+const (
+	History   Flag = 1 << iota // listed before contact: never counted
+	Untrusted                  // its created is no time; its first sight stands in
+	Timely                     // the list was read often enough to tell its latency
+	Heard                      // an HTTP response came back at least once
+	flags
+)
+
+// Event is one event of one endpoint. Times are Unix seconds.
+type Event struct {
+	Key        Key
+	Time       int64 // created, or first sight where created is not trusted
+	FirstSeen  int64
+	FirstEmpty int64 // first answer without a response; 0 if there was none
+	LastAsk    int64 // last time the detail was asked for; 0 if never
+	Type       TypeID
+	Code       Code // the last outcome's; meaningful in Delivered and NoResponse
+	State      State
+	Reason     Reason // why there was no response; meaningful in NoResponse
+	Tries      uint8  // times asked since the state was entered, saturating
+	Flags      Flag
+}
+
+// Answer is what an event's detail said of its delivery.
+type Answer struct {
+	Responded  bool // the detail had a response, whatever it holds
+	StatusCode int  // as sent; anything outside 100-599 means no HTTP response
+	Reason     Reason
+}
+
+// Outcome is what an answer changed, for the counters.
+type Outcome struct {
+	Counts        bool // a delivery ended, or its code changed
+	Recovered     bool // a failure became a success
+	FirstResponse bool // the first HTTP response of this event
+}
+
+// Has reports whether the event carries the flag.
+func (e Event) Has(f Flag) bool { return e.Flags&f != 0 }
+
+// Resolved reports whether the event has an outcome.
+func (e Event) Resolved() bool { return e.State == Delivered || e.State == NoResponse }
+
+// Failing reports whether the event's latest outcome is a failure.
+func (e Event) Failing() bool { return e.Resolved() && !e.Code.Success() }
+
+// Final reports whether no answer can change the event any more.
+func (e Event) Final() bool {
+	return e.State == Unresolved || e.State == Delivered && e.Code.Success()
+}
+
+// Answered returns the event after its detail was read at now. An event without
+// a response becomes NoResponse only by an answer that is noResponseAfter younger
+// than the first empty one: time alone proves nothing about a delivery.
+func (e Event) Answered(a Answer, now time.Time, noResponseAfter time.Duration) (Event, Outcome) {
+	at := now.Unix()
+	e = e.asked(at)
+	if e.Final() {
+		return e, Outcome{}
+	}
+	if !a.Responded {
+		switch {
+		case e.Resolved():
+			return e, Outcome{} // an outcome is never taken back
+		case e.State == Listed:
+			e.State, e.FirstEmpty, e.Tries = Pending, at, 1
+			return e, Outcome{}
+		case now.Sub(time.Unix(e.FirstEmpty, 0)) < noResponseAfter:
+			return e, Outcome{}
+		}
+		a.Reason = ReasonNotRecorded
+	}
+	return e.resolve(a)
+}
+
+// resolve enters Delivered or NoResponse, or stays there.
+func (e Event) resolve(a Answer) (Event, Outcome) {
+	was := e
+	if a.Responded && a.StatusCode >= 100 && a.StatusCode <= 599 {
+		e.State, e.Code = Delivered, Code(a.StatusCode)
+	} else {
+		e.State, e.Code, e.Reason = NoResponse, CodeNone, a.Reason
+	}
+	if was.Resolved() && was.Code == e.Code {
+		if e.Reason == ReasonUnknown {
+			e.Reason = was.Reason
+		}
+		return e, Outcome{} // the same result, perhaps with a better reason
+	}
+	e.Tries = 0
+	if e.State == Delivered {
+		e.Flags |= Heard
+	}
+	return e, Outcome{
+		Counts:        true,
+		Recovered:     was.Failing() && !e.Failing(),
+		FirstResponse: e.Has(Heard) && !was.Has(Heard),
+	}
+}
+
+// Unanswered returns the event after asking for its detail failed.
+func (e Event) Unanswered(now time.Time) Event { return e.asked(now.Unix()) }
+
+// Missing returns the event after its detail answered 404 or 410: without an
+// outcome it is unresolved for good, with one it stays what it is.
+func (e Event) Missing(now time.Time) Event {
+	e = e.asked(now.Unix())
+	if !e.Resolved() {
+		e.State = Unresolved
+	}
+	return e
+}
+
+// Overdue reports whether the event was asked for in vain for a whole window.
+func (e Event) Overdue(now time.Time, window time.Duration) bool {
+	waiting := e.State == Listed || e.State == Pending
+	return waiting && e.LastAsk != 0 && now.Sub(time.Unix(e.FirstSeen, 0)) >= window
+}
+
+func (e Event) asked(at int64) Event {
+	e.LastAsk = at
+	if e.Tries < 255 {
+		e.Tries++
+	}
+	return e
+}
+
+// position is an event's place in the order of creation.
+type position struct {
+	Time int64
+	Key  Key
+}
+
+func (e Event) position() position { return position{e.Time, e.Key} }
+
+func (p position) compare(q position) int {
+	if c := cmp.Compare(p.Time, q.Time); c != 0 {
+		return c
+	}
+	for i := range p.Key {
+		if c := cmp.Compare(p.Key[i], q.Key[i]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}

@@ -1,0 +1,68 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"testing"
+)
+
+func FuzzDecodeBlock(f *testing.F) {
+	var bl block
+	for _, r := range everyRow(1, 5).Events {
+		bl[r.Slot%blockEvents] = r
+	}
+	f.Add(uint32(0), bl.encode(nil))
+	f.Add(uint32(1<<31), []byte{0, 1})
+	f.Fuzz(func(t *testing.T, number uint32, payload []byte) {
+		var got, again block
+		if err := decodeBlock("ep", number, payload, &got); err != nil {
+			if !errors.Is(err, ErrUnreadable) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if err := decodeBlock("ep", number, got.encode(nil), &again); err != nil || !reflect.DeepEqual(got, again) {
+			t.Fatalf("%v\n%+v\n%+v", err, got, again)
+		}
+	})
+}
+
+func FuzzDecodeSeries(f *testing.F) {
+	for _, r := range everyRow(1, 1).Series {
+		payload, err := encodeSeries(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(seriesKey(r), payload)
+	}
+	f.Add([]byte("ep\x00"), []byte("{}"))
+	f.Fuzz(func(t *testing.T, key, payload []byte) {
+		r, err := decodeSeries(key, payload)
+		if err != nil {
+			if !errors.Is(err, ErrUnreadable) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if !bytes.Equal(seriesKey(r), key) {
+			t.Fatalf("key %q became %q", key, seriesKey(r))
+		}
+	})
+}
+
+func TestSealCoversBucketAndKey(t *testing.T) {
+	t.Parallel()
+	record := seal([]byte("b"), []byte("k"), []byte("payload"))
+	for _, row := range []struct {
+		bucket, key string
+		record      []byte
+	}{{"c", "k", record}, {"b", "l", record}, {"b", "k", record[1:]}, {"b", "k", record[:3]}, {"b", "k", nil}} {
+		if _, _, err := unseal([]byte(row.bucket), []byte(row.key), row.record); !errors.Is(err, ErrUnreadable) {
+			t.Errorf("%+v: %v", row, err)
+		}
+	}
+	if payload, _, err := unseal([]byte("b"), []byte("k"), record); err != nil || string(payload) != "payload" {
+		t.Errorf("%v, %q", err, payload)
+	}
+}

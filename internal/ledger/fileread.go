@@ -1,0 +1,153 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+)
+
+// readRows hands every row over, and compares what it met with the totals.
+func (f *File) readRows(tx *bbolt.Tx, rows Rows) error {
+	if err := checkSchema(tx); err != nil {
+		return err
+	}
+	want, err := readTotals(tx)
+	if err != nil {
+		return err
+	}
+	got := totals{Commit: want.Commit}
+	r := fileReader{tx: tx, totals: &got}
+	if err := r.account(rows); err != nil {
+		return err
+	}
+	steps := []struct {
+		bucket []byte
+		row    func(key, payload []byte) error
+	}{
+		{bucketEndpoints, func(key, payload []byte) error {
+			var row EndpointRow
+			if err := decodeJSON(payload, &row); err != nil {
+				return err
+			}
+			row.ID = string(key)
+			return rows.Endpoint(row)
+		}},
+		{bucketSeries, func(key, payload []byte) error {
+			row, err := decodeSeries(key, payload)
+			if err != nil {
+				return err
+			}
+			return rows.Series(row)
+		}},
+		{bucketLatency, func(key, payload []byte) error {
+			var row LatencyRow
+			if err := decodeJSON(payload, &row); err != nil {
+				return err
+			}
+			row.Endpoint = string(key)
+			return rows.Latency(row)
+		}},
+		{bucketEvents, func(key, payload []byte) error { return r.events(key, payload, rows) }},
+	}
+	for _, step := range steps {
+		if err := r.each(step.bucket, step.row); err != nil {
+			return err
+		}
+	}
+	if got != want {
+		return fmt.Errorf("%w: %d records where %d were written", ErrUnreadable, got.Records, want.Records)
+	}
+	f.loaded = want
+	return nil
+}
+
+// fileReader reads records and adds them up.
+type fileReader struct {
+	tx     *bbolt.Tx
+	totals *totals
+	block  block
+}
+
+func (r *fileReader) account(rows Rows) error {
+	record := r.tx.Bucket(bucketMeta).Get(keyAccount)
+	if record == nil {
+		return nil
+	}
+	payload, sum, err := unseal(bucketMeta, keyAccount, record)
+	if err != nil {
+		return err
+	}
+	r.totals.add(sum)
+	var row AccountRow
+	if err := decodeJSON(payload, &row); err != nil {
+		return err
+	}
+	return rows.Account(row)
+}
+
+func (r *fileReader) each(bucket []byte, row func(key, payload []byte) error) error {
+	b := r.tx.Bucket(bucket)
+	if b == nil {
+		return fmt.Errorf("%w: no bucket %s", ErrUnreadable, bucket)
+	}
+	return b.ForEach(func(key, record []byte) error {
+		payload, sum, err := unseal(bucket, key, record)
+		if err != nil {
+			return err
+		}
+		r.totals.add(sum)
+		return row(key, payload)
+	})
+}
+
+func (r *fileReader) events(key, payload []byte, rows Rows) error {
+	endpoint, rest, err := splitKey(key)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 4 {
+		return fmt.Errorf("%w: key %q", ErrUnreadable, key)
+	}
+	if err := decodeBlock(endpoint, binary.BigEndian.Uint32(rest), payload, &r.block); err != nil {
+		return err
+	}
+	for i := range r.block {
+		if r.block[i].Event.State != Free {
+			if err := rows.Event(r.block[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkSchema refuses records of a layout that is not known here.
+func checkSchema(tx *bbolt.Tx) error {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		return fmt.Errorf("%w: no bucket %s", ErrUnreadable, bucketMeta)
+	}
+	payload, _, err := unseal(bucketMeta, keySchema, meta.Get(keySchema))
+	if err != nil {
+		return err
+	}
+	if len(payload) != 4 {
+		return fmt.Errorf("%w: no schema version", ErrUnreadable)
+	}
+	if v := binary.BigEndian.Uint32(payload); v > schemaVersion {
+		return fmt.Errorf("%w: schema %d, this version knows up to %d", ErrNewer, v, schemaVersion)
+	}
+	return nil
+}
+
+// readTotals returns what the last commit wrote.
+func readTotals(tx *bbolt.Tx) (totals, error) {
+	var t totals
+	payload, _, err := unseal(bucketMeta, keyTotals, tx.Bucket(bucketMeta).Get(keyTotals))
+	if err != nil {
+		return t, err
+	}
+	err = decodeJSON(payload, &t)
+	return t, err
+}

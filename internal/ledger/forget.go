@@ -1,0 +1,54 @@
+package ledger
+
+import (
+	"math"
+	"time"
+)
+
+// giveUp makes unresolved what was asked for in vain for a whole window.
+func (e *Endpoint) giveUp(now time.Time) {
+	for i, ev := range e.slab.all() {
+		if ev.Overdue(now, e.account.policy.Window) {
+			next := *ev
+			next.State = Unresolved
+			e.settleUnresolved(i, next, now)
+		}
+	}
+}
+
+// forget folds and drops the events up to edge, which the cutoff has passed, and
+// untrusted ones that were not listed for a window. A counted event without an
+// outcome stays. Right after contact the cutoff is far above the edge: history
+// that is younger than a window fills the gauges.
+func (e *Endpoint) forget(edge int64, now time.Time) {
+	listedSince := now.Add(-e.account.policy.Window - relistEvery).Unix()
+	until := edge
+	if len(e.relists) > 0 {
+		until = math.MaxInt64
+	}
+	e.order.prune(until, func(i slot) bool {
+		ev := e.slab.at(i)
+		last, untrusted := e.relists[i]
+		switch {
+		case !untrusted && ev.Time > edge, untrusted && last > listedSince:
+			return false
+		case !ev.Has(History) && (ev.State == Listed || ev.State == Pending):
+			return false
+		}
+		e.drop(i)
+		return true
+	})
+}
+
+func (e *Endpoint) drop(i slot) {
+	ev := e.slab.at(i)
+	if ev.Resolved() {
+		e.row.Standing.forget(ev)
+		e.changeRow()
+	}
+	e.tally(i, -1)
+	delete(e.ids, ev.Key)
+	delete(e.relists, i)
+	e.slab.remove(i)
+	e.changeEvent(i)
+}

@@ -1,0 +1,373 @@
+package ledger
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// The ledger against the model, over random histories of an account, its API and
+// the process that keeps the ledger.
+func TestHistories(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) { history(rt, func() Store { return newRowStore() }, 60) })
+}
+
+// The same with a state file, which a restart opens anew.
+func TestHistoriesOverFiles(t *testing.T) {
+	t.Parallel()
+	dir, n := t.TempDir(), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		path := filepath.Join(dir, fmt.Sprint(n))
+		history(rt, func() Store { return NewFile(path) }, 25)
+	})
+}
+
+func history(t *rapid.T, open func() Store, steps int) {
+	w := &world{
+		T: t, open: open, now: epoch.Unix(), m: newModel(), durable: newModel(), api: make(map[string]*apiEndpoint),
+		flying: make(map[string]Task), zero: make(map[string]int64), most: make(map[string]uint64),
+	}
+	w.p = testPolicy()
+	w.p.Window = time.Duration(rapid.SampledFrom([]int{1, 2, 24}).Draw(t, "window")) * time.Hour
+	w.minHold = w.p.Hold
+	w.newEndpoint()
+	w.start()
+	defer func() { _ = w.store.Close() }()
+	actions := []struct {
+		name   string
+		weight int
+		do     func()
+	}{
+		{"tick", 8, w.tick},
+		{"happen", 12, w.happen},
+		{"sync", 12, w.sync},
+		{"fetch", 12, w.fetch},
+		{"land", 4, w.land},
+		{"respond", 5, w.respond},
+		{"age out", 2, w.ageOut},
+		{"commit", 6, w.commit},
+		{"fail", 1, w.failCommit},
+		{"restart", 2, w.restart},
+		{"scrape", 8, w.scrape},
+		{"come", 1, w.newEndpoint},
+		{"go", 1, w.toggle},
+		{"jump", 1, w.jump},
+	}
+	var table []int
+	for i, a := range actions {
+		table = append(table, slices.Repeat([]int{i}, a.weight)...)
+	}
+	for range steps {
+		a := actions[rapid.SampledFrom(table).Draw(t, "action")]
+		a.do()
+		w.check(a.name)
+	}
+	w.settle()
+}
+
+// world is everything around the ledger.
+type world struct {
+	*rapid.T
+	open  func() Store
+	store Store
+	p     Policy
+	a     *Account
+	m     *model
+	now   int64
+
+	// What a crash leaves: the model as of the last commit, and the view of it. A
+	// failed commit waits with its own.
+	durable *model
+	view    *View
+	waiting *Batch
+	waitM   *model
+	waitV   *View
+
+	api    map[string]*apiEndpoint
+	events int
+	flying map[string]Task
+
+	zero map[string]int64  // when a complete scrape first showed a series at 0
+	most map[string]uint64 // the highest value shown
+	off  bool              // a run showed everything at once
+
+	passed  int64         // seconds that went by, whatever the clock said
+	minHold time.Duration // the shortest of all runs
+}
+
+type apiEndpoint struct {
+	meta    Meta
+	present bool
+	events  []*apiEvent
+}
+
+type apiEvent struct {
+	item
+	missing, broken bool
+	answer          Answer
+}
+
+func (w *world) time() time.Time { return time.Unix(w.now, 0) }
+
+func (w *world) pick(n int, label string) int { return rapid.IntRange(0, n-1).Draw(w.T, label) }
+
+func (w *world) chance(percent int, label string) bool { return w.pick(100, label) < percent }
+
+func (w *world) newEndpoint() {
+	if len(w.api) >= 4 {
+		return
+	}
+	at := w.now - int64(w.pick(2, "age"))*86400
+	types := []string{w.eventType(), w.eventType()}
+	w.api[fmt.Sprintf("ep%d", len(w.api))] = &apiEndpoint{present: true, meta: Meta{CreatedAt: time.Unix(at, 0), Events: types}}
+}
+
+func (w *world) eventType() string {
+	n := w.pick(60, "type")
+	switch {
+	case n < 10:
+		return DocumentedTypes()[n]
+	case n < 50:
+		return fmt.Sprintf("video.kind_%d", n)
+	}
+	return []string{"", "other", "unknown", "bad\xff", "video.process_failed"}[n%5]
+}
+
+func (w *world) tick() {
+	w.pass(int64(rapid.SampledFrom([]int{1, 5, 20, 90, 400, 1000, 4000, 30000}).Draw(w.T, "tick")))
+	w.a.Promote(w.time())
+}
+
+func (w *world) pass(seconds int64) { w.now, w.passed = w.now+seconds, w.passed+seconds }
+
+func (w *world) jump() {
+	by := rapid.SampledFrom([]int64{-30, -300, -100000, 100000, 31 * 86400}).Draw(w.T, "jump")
+	w.pass(by)
+	w.passed += max(0, -by)
+	if by < -60 {
+		w.m.turnBack(w.now)
+	}
+	w.a.Promote(w.time())
+}
+
+// happen lets an endpoint have a new event, or a late one, or one of a bogus time.
+func (w *world) happen() {
+	e := w.api[w.anyEndpoint()]
+	for range 1 + w.pick(4, "events") {
+		w.events++
+		ev := &apiEvent{item: item{id: hexID(w.events), typ: w.eventType(), created: w.now - int64(w.pick(30, "age"))}}
+		switch w.pick(12, "oddity") {
+		case 0:
+			ev.id = fmt.Sprintf("evt_%d", w.events)
+		case 1:
+			ev.id = fmt.Sprintf("%024X", 0xABCDEF<<32+w.events)
+		case 2:
+			ev.created = rapid.SampledFrom([]int64{0, -5, w.now * 1000, 4070908800}).Draw(w.T, "bogus")
+		case 3:
+			ev.created -= int64(rapid.SampledFrom([]int{100, 800, 1000, 5000, 50000}).Draw(w.T, "late"))
+		case 4:
+			ev.created += int64(w.pick(500, "ahead"))
+		}
+		w.respondTo(ev)
+		e.events = append(e.events, ev)
+	}
+}
+
+func (w *world) anyEndpoint() string {
+	return rapid.SampledFrom(slices.Sorted(maps.Keys(w.api))).Draw(w.T, "endpoint")
+}
+
+// respond changes what the details of some events say.
+func (w *world) respond() {
+	events := w.api[w.anyEndpoint()].events
+	for range min(len(events), 3) {
+		w.respondTo(events[w.pick(len(events), "event")])
+	}
+}
+
+func (w *world) respondTo(ev *apiEvent) {
+	ev.missing, ev.broken, ev.answer = false, false, Answer{}
+	switch w.pick(12, "response") {
+	case 0:
+		ev.missing = true
+	case 1:
+		ev.broken = true
+	case 2, 3, 4:
+	default:
+		code := rapid.SampledFrom([]int{200, 200, 204, 500, 500, 503, 404, 0, 99, 600, -1}).Draw(w.T, "code")
+		ev.answer = Answer{Responded: true, StatusCode: code, Reason: Reason(w.pick(int(reasons), "reason"))}
+	}
+}
+
+// ageOut takes the oldest events of an endpoint off the API's list.
+func (w *world) ageOut() {
+	e := w.api[w.anyEndpoint()]
+	e.events = e.events[w.pick(len(e.events)+1, "drop"):]
+}
+
+func (w *world) toggle() {
+	e := w.api[w.anyEndpoint()]
+	e.present = !e.present
+}
+
+// sync is one pass over the account and its lists, any of which may be wrong.
+func (w *world) sync() {
+	date := w.now
+	if w.chance(20, "skewed") {
+		date += int64(w.pick(120, "skew") - 60)
+	}
+	var found []Found
+	for _, id := range slices.Sorted(maps.Keys(w.api)) {
+		if e := w.api[id]; e.present {
+			found = append(found, Found{ID: id, CompanyID: "co", Meta: e.meta})
+		}
+	}
+	w.a.List(found, time.Unix(date, 0), w.time())
+	w.m.list(found, date, w.now)
+	w.dropShown()
+	for _, id := range w.a.ToRead() {
+		if e := w.m.endpoints[id]; e == nil || !e.known || e.missed != 0 {
+			w.Fatalf("ToRead has %s", id)
+		}
+		if !w.chance(10, "skip") {
+			w.read(id, date)
+		}
+	}
+	w.pass(1)
+}
+
+// dropShown forgets what was shown of endpoints that are forgotten themselves.
+func (w *world) dropShown() {
+	for name := range w.most {
+		var id string
+		_, _ = fmt.Sscan(name, &id)
+		if w.m.endpoints[id] == nil {
+			delete(w.most, name)
+			delete(w.zero, name)
+		}
+	}
+	maps.DeleteFunc(w.flying, func(_ string, t Task) bool { return w.m.endpoints[t.EndpointID] == nil })
+}
+
+// listing is what the API lists of an endpoint this time.
+func (w *world) listing(id string) (items []item, complete bool) {
+	for _, ev := range w.api[id].events {
+		items = append(items, ev.item)
+	}
+	slices.SortStableFunc(items, func(a, b item) int { return int(b.created - a.created) })
+	complete = true
+	switch w.pick(10, "listing") {
+	case 0:
+		items = rapid.Permutation(items).Draw(w.T, "shuffled")
+	case 1: // cut off
+		items, complete = items[:w.pick(len(items)+1, "cut")], false
+	case 2: // some are left out, by mistake
+		items = slices.DeleteFunc(items, func(item) bool { return w.chance(50, "left out") })
+	case 3:
+		items = nil
+	case 4:
+		items = slices.Concat(items, items)
+	}
+	return items, complete
+}
+
+func (w *world) read(id string, date int64) {
+	e := w.m.endpoints[id]
+	items, complete := w.listing(id)
+	r := w.a.Begin(id, w.time(), time.Unix(date, 0), w.time())
+	mr := w.m.begin(e, w.now, date, w.p)
+	var chunk []item
+	apply := func() {
+		w.a.Apply(r, w.time())
+		w.m.chunk(e, mr, chunk, w.now, w.p)
+		chunk = nil
+	}
+	enough := false
+	for _, it := range items {
+		chunk = append(chunk, it)
+		if r.Note([]byte(it.id), it.typ, it.created) || w.chance(20, "apply") {
+			apply()
+		}
+		if r.Enough() {
+			enough, complete = true, false
+			break
+		}
+	}
+	apply()
+	w.a.End(r, complete, w.time())
+	w.m.end(e, mr, complete, enough, w.now, w.p)
+}
+
+// fetch asks for some details; calls may take until later, or be given up.
+func (w *world) fetch() {
+	for range 1 + w.pick(8, "details") {
+		task, ok := w.a.Take(w.time(), func(Class) bool { return true })
+		if !ok {
+			return
+		}
+		w.taken(task)
+		if w.chance(15, "slow") {
+			w.flying[task.EndpointID+" "+task.EventID] = task
+			continue
+		}
+		w.handBack(task)
+	}
+}
+
+// taken checks that a task makes sense.
+func (w *world) taken(t Task) {
+	e := w.m.endpoints[t.EndpointID]
+	if e == nil || e.missed != 0 || !e.contacted {
+		w.Fatalf("took %+v of an endpoint that cannot be asked", t)
+	}
+	ev, ok := e.events[t.EventID]
+	wait := int64(5)
+	if ev.failing() {
+		wait = 300
+	}
+	if !ok || !ev.waiting() && !ev.failing() || ev.lastAsk != 0 && w.now < ev.lastAsk+wait {
+		w.Fatalf("took %+v, which is %+v at %d", t, ev, w.now)
+	}
+	if _, ok := w.flying[t.EndpointID+" "+t.EventID]; ok {
+		w.Fatalf("took %+v twice", t)
+	}
+}
+
+// land hands back calls that took long.
+func (w *world) land() {
+	for _, name := range slices.Sorted(maps.Keys(w.flying)) {
+		if w.chance(60, "land") {
+			w.handBack(w.flying[name])
+			delete(w.flying, name)
+		}
+	}
+}
+
+func (w *world) handBack(t Task) {
+	e := w.m.endpoints[t.EndpointID]
+	if e == nil {
+		e = &modelEndpoint{counters: map[string]uint64{}}
+	}
+	events := w.api[t.EndpointID].events
+	at := slices.IndexFunc(events, func(ev *apiEvent) bool { return ev.id == t.EventID })
+	switch {
+	case w.chance(5, "given up"):
+		w.a.Return(t)
+	case at < 0 || events[at].missing:
+		w.a.Missing(t, w.time())
+		w.m.missing(e, t.EventID, w.now)
+	case events[at].broken:
+		w.a.Unanswered(t, w.time())
+		w.m.unanswered(e, t.EventID, w.now)
+	default:
+		w.a.Answered(t, events[at].answer, w.time())
+		w.m.answer(e, t.EventID, events[at].answer, w.now, w.p)
+	}
+}

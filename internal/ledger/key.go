@@ -1,0 +1,62 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// A Key stands for an event id in memory and in a store: 24 lower-case hex
+// digits (what the API documents) are kept as their 12 bytes, every other id as
+// the first 15 bytes of its SHA-256. The last byte tells the two apart. A fixed
+// size without pointers is what lets a million events be tracked in little
+// memory that the garbage collector need not walk.
+type Key [16]byte
+
+const (
+	hexIDLen  = 24
+	hashedKey = 1 // the last byte of a key that cannot be turned back into its id
+)
+
+// KeyOf returns the key of an event id. It does not allocate.
+func KeyOf(id []byte) Key {
+	if len(id) == hexIDLen {
+		if k, ok := plainKey(id); ok {
+			return k
+		}
+	}
+	var k Key
+	sum := sha256.Sum256(id)
+	copy(k[:15], sum[:])
+	k[15] = hashedKey
+	return k
+}
+
+// hashed reports whether the id must be kept beside the key.
+func (k Key) hashed() bool { return k[15] == hashedKey }
+
+// plainID returns the id of a key that is not hashed.
+func (k Key) plainID() string { return hex.EncodeToString(k[:12]) }
+
+// plainKey decodes 24 lower-case hex digits. Upper-case ones are another id.
+func plainKey(id []byte) (k Key, ok bool) {
+	bad := byte(0)
+	for i := range hexIDLen / 2 {
+		high, low := hexDigits[id[2*i]], hexDigits[id[2*i+1]]
+		bad |= high | low
+		k[i] = high<<4 | low&0xF
+	}
+	return k, bad&notHex == 0
+}
+
+const notHex = 0x80
+
+// hexDigits is each byte's value as a lower-case hex digit.
+var hexDigits = func() (values [256]byte) {
+	for c := range values {
+		values[c] = notHex
+	}
+	for v, c := range "0123456789abcdef" {
+		values[c] = byte(v)
+	}
+	return values
+}()

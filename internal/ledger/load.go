@@ -1,0 +1,175 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// load builds an account from the rows of a store, and a new account where the
+// store holds none.
+func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.Time) (*Account, error) {
+	l := &loader{policy: policy}
+	if err := s.Load(ctx, l); err != nil {
+		return nil, err
+	}
+	if l.account == nil {
+		a := newAccount(AccountRow{APIURL: apiURL, Created: now}, policy)
+		a.changedRow, a.clock = true, now.Unix()
+		return a, nil
+	}
+	if l.account.row.APIURL != apiURL {
+		return nil, fmt.Errorf("%w: it was written for %s", ErrOtherAccount, l.account.row.APIURL)
+	}
+	l.account.clock = now.Unix()
+	for _, e := range l.account.endpoints {
+		e.restored(now)
+	}
+	return l.account, nil
+}
+
+// loader is the Rows that build an Account.
+type loader struct {
+	policy  Policy
+	account *Account
+	last    *Endpoint // of the row before, which is most often this row's too
+}
+
+func (l *loader) Account(r AccountRow) error {
+	if l.account != nil {
+		return fmt.Errorf("%w: two accounts", ErrUnreadable)
+	}
+	if len(r.Types) > maxAdmittedTypes {
+		return fmt.Errorf("%w: %d admitted types", ErrUnreadable, len(r.Types))
+	}
+	l.account = newAccount(r, l.policy)
+	return nil
+}
+
+func (l *loader) Endpoint(r EndpointRow) error {
+	if l.account == nil {
+		return fmt.Errorf("%w: endpoint %q without an account", ErrUnreadable, r.ID)
+	}
+	if _, ok := l.account.endpoints[r.ID]; ok {
+		return fmt.Errorf("%w: endpoint %q twice", ErrUnreadable, r.ID)
+	}
+	for _, t := range r.LastEvent {
+		if err := l.checkType(t.Type); err != nil {
+			return err
+		}
+	}
+	l.account.endpoints[r.ID] = newEndpoint(l.account, r)
+	return nil
+}
+
+func (l *loader) Series(r SeriesRow) error {
+	e, err := l.endpoint(r.Endpoint)
+	if err != nil {
+		return err
+	}
+	if err := l.checkType(r.Key.Type); err != nil {
+		return err
+	}
+	if r.Key.Kind >= kinds || r.Key.Reason >= reasons || e.counters[r.Key] != nil {
+		return fmt.Errorf("%w: counter %+v of endpoint %q", ErrUnreadable, r.Key, r.Endpoint)
+	}
+	e.counters[r.Key] = &series{
+		Birth: Birth{Born: r.Born, Released: r.Released},
+		value: r.Value, loaded: r.Value, exemplar: r.Exemplar,
+	}
+	return nil
+}
+
+func (l *loader) Latency(r LatencyRow) error {
+	e, err := l.endpoint(r.Endpoint)
+	if err != nil {
+		return err
+	}
+	e.latency = &latency{Birth: Birth{Born: r.Born, Released: r.Released}, counts: r.Counts, loaded: r.Counts}
+	return nil
+}
+
+func (l *loader) Event(r EventRow) error {
+	e, err := l.endpoint(r.Endpoint)
+	if err != nil {
+		return err
+	}
+	if err := l.checkType(r.Event.Type); err != nil {
+		return err
+	}
+	if r.Event.State == Free || r.Event.State >= states || r.Event.Key.hashed() == (r.ID == "") ||
+		r.Slot >= maxSlots || !e.slab.restore(r.Slot, r.Event) {
+		return fmt.Errorf("%w: event in slot %d of endpoint %q", ErrUnreadable, r.Slot, r.Endpoint)
+	}
+	if r.ID != "" {
+		e.ids[r.Event.Key] = r.ID
+	}
+	if r.Relisted != 0 {
+		e.relists[r.Slot] = r.Relisted
+	}
+	return nil
+}
+
+func (l *loader) endpoint(id string) (*Endpoint, error) {
+	if l.last != nil && l.last.row.ID == id {
+		return l.last, nil
+	}
+	if l.account != nil {
+		if e, ok := l.account.endpoints[id]; ok {
+			l.last = e
+			return e, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: a row of an unknown endpoint %q", ErrUnreadable, id)
+}
+
+func (l *loader) checkType(t TypeID) error {
+	if l.account == nil || int(t) >= len(l.account.types.names) {
+		return fmt.Errorf("%w: event type number %d", ErrUnreadable, t)
+	}
+	return nil
+}
+
+// restored derives what is not stored, and makes the counters that the version
+// that wrote the state did not know.
+func (e *Endpoint) restored(now time.Time) {
+	e.slab.restored()
+	for i := range e.slab.all() {
+		e.order.add(i)
+	}
+	for _, i := range e.order.slots() {
+		e.enter(i)
+	}
+	e.turnBack(now.Unix())
+	e.restoreHolds()
+	e.seed(now)
+	if e.contacted() {
+		for class := range classes {
+			e.account.enqueue(class, e)
+		}
+	}
+}
+
+// restoreHolds counts what is held. Where holding is switched off nothing is: what
+// is shown from now on must not be held again by a later start.
+func (e *Endpoint) restoreHolds() {
+	off := e.account.gate.off
+	for key, s := range e.counters {
+		switch {
+		case s.Released:
+		case off:
+			s.Released = true
+			e.changeSeries(key)
+		default:
+			e.held++
+		}
+	}
+	switch {
+	case e.latency == nil || e.latency.Released:
+	case off:
+		e.latency.Released = true
+		e.changeLatency()
+	default:
+		e.held++
+	}
+}

@@ -1,0 +1,390 @@
+package ledger
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// model is the ledger as DESIGN.md tells it, with maps and loops and nothing kept
+// that can be counted anew. It shares no code with the ledger but Policy, Answer
+// and the bytes of a Key, which break ties in the order of creation.
+type model struct {
+	admitted    []string
+	folded      uint64
+	lastListing int64
+	endpoints   map[string]*modelEndpoint
+}
+
+type modelEndpoint struct {
+	known      bool // the account's listing has shown it
+	contacted  bool
+	stop       int64
+	cutoff     int64
+	sufficient int64
+	listed     int
+	missed     int64
+	gone       int64
+	events     map[string]modelEvent
+	counters   map[string]uint64
+
+	foldedFailures                []modelPosition
+	last, lastSuccess, lastFailed modelMark
+}
+
+type modelState int
+
+const (
+	mListed modelState = iota
+	mPending
+	mOutcome
+	mUnresolved
+)
+
+type modelEvent struct {
+	id, label                             string
+	time, firstSeen, firstEmpty, lastAsk  int64
+	relisted                              int64
+	history, untrusted, timely, responded bool
+	state                                 modelState
+	code                                  int // 0 is none
+	reason                                Reason
+}
+
+type modelPosition struct {
+	time int64
+	key  string
+}
+
+type modelMark struct {
+	set bool
+	at  modelPosition
+	cod int
+}
+
+func newModel() *model { return &model{endpoints: make(map[string]*modelEndpoint)} }
+
+func (m *model) clone() *model {
+	c := *m
+	c.admitted = slices.Clone(m.admitted)
+	c.endpoints = make(map[string]*modelEndpoint)
+	for id, e := range m.endpoints {
+		d := *e
+		d.events, d.counters = maps.Clone(e.events), maps.Clone(e.counters)
+		d.foldedFailures = slices.Clone(e.foldedFailures)
+		c.endpoints[id] = &d
+	}
+	return &c
+}
+
+func (p modelPosition) after(q modelPosition) bool {
+	if p.time != q.time {
+		return p.time > q.time
+	}
+	return p.key > q.key
+}
+
+func (ev modelEvent) position() modelPosition {
+	k := KeyOf([]byte(ev.id))
+	return modelPosition{ev.time, string(k[:])}
+}
+
+func (ev modelEvent) waiting() bool { return ev.state == mListed || ev.state == mPending }
+func (ev modelEvent) success() bool { return ev.state == mOutcome && ev.code/100 == 2 }
+func (ev modelEvent) failing() bool { return ev.state == mOutcome && ev.code/100 != 2 }
+
+// label is the event_type of what the API sent.
+func (m *model) label(raw string) string {
+	name := strings.ToValidUTF8(raw, "\uFFFD")
+	if name == "" {
+		name = "unknown"
+	}
+	fixed := append(DocumentedTypes(), "unknown", "other")
+	if slices.Contains(fixed, name) || slices.Contains(m.admitted, name) {
+		return name
+	}
+	if len(m.admitted) == 20 {
+		return "other"
+	}
+	m.admitted = append(m.admitted, name)
+	return name
+}
+
+func (m *model) list(found []Found, date, now int64) {
+	for _, f := range found {
+		e, ok := m.endpoints[f.ID]
+		if !ok {
+			e = &modelEndpoint{events: map[string]modelEvent{}, counters: map[string]uint64{}}
+			m.endpoints[f.ID] = e
+		}
+		for _, raw := range f.Meta.Events {
+			m.label(raw)
+		}
+		created := f.Meta.CreatedAt.Unix()
+		if !e.known && m.lastListing != 0 && created > m.lastListing && created <= date+300 {
+			e.contacted, e.cutoff = true, 0
+		}
+		e.known = true
+		e.missed, e.gone = 0, 0
+	}
+	for id, e := range m.endpoints {
+		if slices.ContainsFunc(found, func(f Found) bool { return f.ID == id }) {
+			continue
+		}
+		switch {
+		case e.missed == 0:
+			e.missed = now
+		case e.gone == 0 && max(now-e.missed, e.missed-now) >= 60:
+			e.gone = now
+		case e.gone != 0 && now-e.gone >= 30*86400:
+			delete(m.endpoints, id)
+		}
+	}
+	m.lastListing = date
+}
+
+// modelRead is one pass over a list.
+type modelRead struct {
+	began, date    int64
+	timely         bool
+	met            bool // an event that was known before
+	count          int
+	trusted        bool
+	newest, lowest int64
+}
+
+func (m *model) begin(e *modelEndpoint, now, date int64, p Policy) *modelRead {
+	since := now - e.sufficient
+	return &modelRead{began: now, date: date, timely: e.sufficient != 0 && since >= 0 && since <= seconds(p.Overlap)}
+}
+
+// chunk takes in elements of a list.
+func (m *model) chunk(e *modelEndpoint, r *modelRead, items []item, now int64, p Policy) {
+	for _, it := range items {
+		r.count++
+		if r.valid(it) {
+			if !r.trusted {
+				r.newest, r.lowest = it.created, it.created
+			}
+			r.trusted = true
+			r.newest, r.lowest = max(r.newest, it.created), min(r.lowest, it.created)
+		}
+	}
+	for _, it := range items {
+		if ev, ok := e.events[it.id]; ok {
+			r.met = r.met || ev.firstSeen < r.began
+			if ev.untrusted && now-ev.relisted >= 1800 {
+				ev.relisted = now
+				e.events[it.id] = ev
+			}
+			continue
+		}
+		trusted := r.valid(it)
+		if trusted && e.contacted && it.created <= e.cutoff {
+			continue // forgotten, or history
+		}
+		if trusted && !e.contacted && r.trusted && it.created <= r.newest-seconds(p.Window) {
+			continue // too old for any gauge
+		}
+		ev := modelEvent{id: it.id, label: m.label(it.typ), time: it.created, firstSeen: now, history: !e.contacted, timely: r.timely && trusted}
+		if !trusted {
+			ev.time, ev.untrusted, ev.relisted = now, true, now
+		}
+		e.events[it.id] = ev
+		if !ev.history {
+			e.counters["events "+ev.label]++
+			if ev.label == "other" {
+				m.folded++
+			}
+		}
+	}
+}
+
+func (r *modelRead) valid(it item) bool { return it.created > 0 && it.created <= r.date+300 }
+
+func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, now int64, p Policy) {
+	if !complete && !enough {
+		return
+	}
+	wasEmpty := e.listed == 0 && now-e.sufficient <= seconds(p.Overlap)
+	if complete && e.contacted && e.stop != 0 && r.trusted && !r.met && r.lowest > e.stop && !wasEmpty {
+		e.counters["gaps"]++
+	}
+	if r.trusted {
+		e.stop = max(e.stop, r.newest)
+	}
+	e.sufficient = now
+	if !complete {
+		return
+	}
+	e.listed = r.count
+	if !e.contacted {
+		newest := r.date
+		if e.stop != 0 {
+			newest = min(e.stop, r.date)
+		}
+		e.contacted, e.cutoff = true, newest-seconds(p.Overlap)
+	}
+	if e.stop != 0 {
+		e.cutoff = max(e.cutoff, e.stop-seconds(p.Window))
+	}
+	for id, ev := range e.events {
+		if ev.waiting() && ev.lastAsk != 0 && now-ev.firstSeen >= seconds(p.Window) {
+			m.unresolve(e, id)
+		}
+	}
+	for _, ev := range e.inOrder() {
+		old := e.stop != 0 && !ev.untrusted && ev.time <= e.stop-seconds(p.Window)
+		lost := ev.untrusted && ev.relisted <= now-seconds(p.Window)-1800
+		if !old && !lost || ev.waiting() && !ev.history {
+			continue
+		}
+		if ev.failing() && (!e.lastSuccess.set || ev.position().after(e.lastSuccess.at)) {
+			e.foldedFailures = append(e.foldedFailures, ev.position())
+		}
+		delete(e.events, ev.id)
+	}
+}
+
+func (e *modelEndpoint) inOrder() []modelEvent {
+	return slices.SortedFunc(maps.Values(e.events), func(a, b modelEvent) int {
+		if a.time != b.time {
+			return int(a.time - b.time)
+		}
+		return bytes.Compare([]byte(a.position().key), []byte(b.position().key))
+	})
+}
+
+func (m *model) unresolve(e *modelEndpoint, id string) {
+	ev := e.events[id]
+	ev.state = mUnresolved
+	e.events[id] = ev
+	if !ev.history {
+		e.counters["unresolved "+ev.label]++
+	}
+}
+
+// answer takes in a detail.
+func (m *model) answer(e *modelEndpoint, id string, a Answer, now int64, p Policy) {
+	ev, ok := e.events[id]
+	if !ok {
+		return
+	}
+	ev.lastAsk = now
+	defer func() { e.events[id] = ev }()
+	code, decided := 0, a.Responded
+	switch {
+	case ev.state == mUnresolved || ev.success():
+		return
+	case a.Responded && a.StatusCode >= 100 && a.StatusCode <= 599:
+		code = a.StatusCode
+	case a.Responded || ev.state == mOutcome:
+	case ev.state == mListed:
+		ev.state, ev.firstEmpty = mPending, now
+	case now-ev.firstEmpty >= seconds(p.NoResponseAfter):
+		decided, a.Reason = true, ReasonNotRecorded
+	}
+	if !decided || ev.state == mOutcome && ev.code == code {
+		return
+	}
+	recovered := ev.failing() && code/100 == 2
+	ev.state, ev.code, ev.reason = mOutcome, code, a.Reason
+	m.outcome(e, &ev, recovered, now)
+}
+
+func (m *model) outcome(e *modelEndpoint, ev *modelEvent, recovered bool, now int64) {
+	mark := modelMark{true, ev.position(), ev.code}
+	for _, row := range []struct {
+		to   *modelMark
+		when bool
+	}{{&e.last, true}, {&e.lastSuccess, ev.success()}, {&e.lastFailed, ev.failing()}} {
+		if row.when && (!row.to.set || !row.to.at.after(mark.at)) {
+			*row.to = mark
+		}
+	}
+	if ev.success() && !slices.ContainsFunc(e.foldedFailures, func(p modelPosition) bool { return p.after(mark.at) }) {
+		e.foldedFailures = nil // a success among them, late, cannot tell how many come after it
+	}
+	first := ev.code != 0 && !ev.responded
+	ev.responded = ev.responded || ev.code != 0
+	if ev.history {
+		return
+	}
+	e.counters["deliveries "+ev.label+" "+codeText(ev.code)]++
+	if ev.failing() {
+		e.counters["failures"]++
+	}
+	if ev.code == 0 {
+		e.counters["noresponse "+ev.reason.String()]++
+	}
+	if recovered {
+		e.counters["recoveries "+ev.label]++
+	}
+	if first && ev.timely {
+		e.counters["latency"]++
+	}
+}
+
+func (m *model) missing(e *modelEndpoint, id string, now int64) {
+	ev, ok := e.events[id]
+	if !ok {
+		return
+	}
+	ev.lastAsk = now
+	e.events[id] = ev
+	if ev.waiting() {
+		m.unresolve(e, id)
+	}
+}
+
+func (m *model) unanswered(e *modelEndpoint, id string, now int64) {
+	if ev, ok := e.events[id]; ok {
+		ev.lastAsk = now
+		e.events[id] = ev
+	}
+}
+
+// turnBack mends times of a future that is over a minute away.
+func (m *model) turnBack(now int64) {
+	for _, e := range m.endpoints {
+		for id, ev := range e.events {
+			for _, at := range []*int64{&ev.firstSeen, &ev.firstEmpty, &ev.lastAsk, &ev.relisted} {
+				if *at > now {
+					*at = now
+				}
+			}
+			if old := e.events[id]; max(old.firstSeen, old.firstEmpty, old.lastAsk, old.relisted) > now+60 {
+				e.events[id] = ev
+			}
+		}
+	}
+}
+
+func (e *modelEndpoint) consecutive() int {
+	n := 0
+	for _, ev := range e.events {
+		if ev.failing() && (!e.lastSuccess.set || ev.position().after(e.lastSuccess.at)) {
+			n++
+		}
+	}
+	return n + len(e.foldedFailures)
+}
+
+func (e *modelEndpoint) window(now time.Time, p Policy) map[string]int {
+	counts := make(map[string]int)
+	for _, ev := range e.events {
+		if ev.state == mOutcome && ev.time > now.Add(-p.Window).Unix() {
+			counts[ev.label+" "+codeText(ev.code)]++
+		}
+	}
+	return counts
+}
+
+func codeText(code int) string {
+	if code == 0 {
+		return "none"
+	}
+	return string([]byte{byte('0' + code/100), byte('0' + code/10%10), byte('0' + code%10)})
+}

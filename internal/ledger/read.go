@@ -1,0 +1,256 @@
+package ledger
+
+import (
+	"hash/fnv"
+	"math"
+	"time"
+)
+
+const (
+	trustAhead    = 5 * time.Minute // how far a created may lie in the future
+	orderSlack    = 60              // seconds by which a newest-first list may err
+	fullReadEvery = time.Hour
+	fullReadSpan  = 10 * time.Minute  // over which endpoints spread their full reads
+	restFactor    = 20                // a list without order rests this many times a read's length
+	relistEvery   = fullReadEvery / 2 // how finely the last listing of an untrusted event is kept
+	readChunk     = 256
+)
+
+// Reading is one pass over an endpoint's list. Note and its like belong to the
+// goroutine that reads; what they gather enters the ledger by [Account.Apply].
+type Reading struct {
+	endpoint *Endpoint
+	began    time.Time
+	clock    time.Time // the answer's Date, else our clock: what created is held against
+	full     bool      // reads to the end whatever it meets
+	mark     int64     // an ordinary read ends only after it has met an event as new as this,
+	stop     int64     // below this creation time
+	timely   bool
+
+	chunk   []listed
+	count   int
+	known   bool // an event was met that was seen before this reading
+	enough  bool
+	ordered bool
+	trusted bool  // a trusted creation time was met
+	lowest  int64 // of the trusted creation times
+	newest  int64
+}
+
+// listed is an element of a list as the ledger keeps it.
+type listed struct {
+	key     Key
+	id      string // of a hashed key
+	typ     string
+	created int64
+	trusted bool
+}
+
+// reading is what an endpoint remembers from read to read, but not over restarts.
+type reading struct {
+	full bool      // a full read was made since the start
+	rest time.Time // no read before this
+}
+
+// ReadDue reports whether the endpoint's list may be read now. A list without
+// order, which takes a full read every time, rests between reads.
+func (a *Account) ReadDue(endpointID string, now time.Time) bool {
+	e, ok := a.endpoints[endpointID]
+	return ok && !now.Before(e.reading.rest)
+}
+
+// Begin starts a reading of a list that was answered at date (zero if the answer
+// had none). It returns nil if the endpoint is not known any more.
+func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading {
+	e, ok := a.endpoints[endpointID]
+	if !ok {
+		return nil
+	}
+	if date.IsZero() {
+		date = now
+	}
+	r := &Reading{
+		endpoint: e, began: began, clock: date, full: e.fullDue(now),
+		ordered: true, lowest: math.MaxInt64, newest: math.MinInt64,
+		chunk: make([]listed, 0, readChunk),
+	}
+	overlap := a.policy.Overlap
+	r.mark = e.newest(date)
+	r.stop = r.mark - seconds(overlap)
+	last := e.row.LastSufficient
+	r.timely = !last.IsZero() && !last.After(now) && now.Sub(last) <= overlap
+	return r
+}
+
+// newest returns the stop mark, or the clock where there is none or where the mark
+// is ahead of it: an event that came with a time of the future must not hide those
+// that come after it.
+func (e *Endpoint) newest(clock time.Time) int64 {
+	if e.row.StopMark == 0 {
+		return clock.Unix()
+	}
+	return min(e.row.StopMark, clock.Unix())
+}
+
+// fullDue reports whether the next read must go to the end of the list.
+func (e *Endpoint) fullDue(now time.Time) bool {
+	return !e.contacted() || !e.reading.full || e.row.Unordered || e.row.StopMark == 0 ||
+		e.row.LastFull.After(now) || now.Sub(e.row.LastFull) >= fullReadEvery-e.fullReadOffset()
+}
+
+// fullReadOffset is the endpoint's own part of fullReadSpan.
+func (e *Endpoint) fullReadOffset() time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(e.row.ID))
+	return time.Duration(h.Sum32()) % fullReadSpan
+}
+
+// Note takes in the next element and reports whether the reader should call
+// Apply now. The id is copied where it must be kept; nothing can be known of an
+// element without one.
+func (r *Reading) Note(id []byte, eventType string, created int64) (full bool) {
+	if len(id) == 0 {
+		return false
+	}
+	l := listed{key: KeyOf(id), typ: eventType, created: created}
+	if l.key.hashed() {
+		l.id = string(id)
+	}
+	l.trusted = created > 0 && created <= r.clock.Add(trustAhead).Unix()
+	if l.trusted {
+		r.noteTime(created)
+	}
+	r.count++
+	r.chunk = append(r.chunk, l)
+	return len(r.chunk) == cap(r.chunk)
+}
+
+func (r *Reading) noteTime(created int64) {
+	if r.trusted && created > r.lowest+orderSlack {
+		r.ordered = false
+	}
+	r.trusted = true
+	r.lowest = min(r.lowest, created)
+	r.newest = max(r.newest, created)
+	// A list that does not begin with the newest may have its new events at its end.
+	r.enough = !r.full && r.ordered && r.newest >= r.mark && created < r.stop
+}
+
+// Enough reports whether the list need not be read further.
+func (r *Reading) Enough() bool { return r.enough }
+
+// Apply takes the noted elements into the ledger and returns how many were met
+// for the first time with a created that is no time.
+func (a *Account) Apply(r *Reading, now time.Time) (untrusted int) {
+	e := r.endpoint
+	if e.dropped {
+		return 0
+	}
+	for _, l := range r.chunk {
+		if i, known := e.slab.find(l.key); known {
+			if !r.known { // a list that repeats a new event does not know it by that
+				r.known = e.slab.at(i).FirstSeen < r.began.Unix()
+			}
+			e.relisted(i, now)
+			continue
+		}
+		if l.trusted && l.created <= e.horizon(r) {
+			continue
+		}
+		if !l.trusted {
+			untrusted++
+		}
+		e.met(l, now, r.timely)
+	}
+	r.chunk = r.chunk[:0]
+	return untrusted
+}
+
+// horizon is the creation time up to which an unknown event is not tracked:
+// forgotten, or history that is too old for any gauge.
+func (e *Endpoint) horizon(r *Reading) int64 {
+	if e.contacted() {
+		return e.row.Cutoff
+	}
+	if !r.trusted {
+		return math.MinInt64
+	}
+	return r.newest - seconds(e.account.policy.Window)
+}
+
+// relisted keeps the time at which an untrusted event was last listed.
+func (e *Endpoint) relisted(i slot, now time.Time) {
+	if last, ok := e.relists[i]; ok && now.Unix()-last >= seconds(relistEvery) {
+		e.relists[i] = now.Unix()
+		e.changeEvent(i)
+	}
+}
+
+// End closes a reading after the last Apply. complete says that the list's
+// closing bracket was read. It reports whether the read was sufficient.
+func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
+	e := r.endpoint
+	if e.dropped {
+		return false
+	}
+	if e.row.Unordered != !r.ordered && (complete || !r.ordered) {
+		e.row.Unordered = !r.ordered
+		e.changeRow()
+	}
+	if e.row.Unordered {
+		e.reading.rest = now.Add(restFactor * now.Sub(r.began))
+	}
+	if !complete && !r.enough {
+		return false
+	}
+	gap := complete && e.gap(r, now)
+	if r.trusted {
+		e.row.StopMark = max(e.row.StopMark, r.newest)
+	}
+	e.row.LastSufficient = now
+	e.changeRow()
+	if complete {
+		e.completed(r, now)
+	}
+	if gap {
+		e.bump(SeriesKey{Kind: CountGaps}, now)
+	}
+	return true
+}
+
+// completed draws from a list what only the whole of it can tell.
+func (e *Endpoint) completed(r *Reading, now time.Time) {
+	e.reading.full = true
+	e.row.LastFull, e.row.Listed = now, r.count
+	policy := e.account.policy
+	if !e.contacted() {
+		e.contact(e.newest(r.clock)-seconds(policy.Overlap), now)
+	}
+	edge := int64(math.MinInt64)
+	if e.row.StopMark != 0 {
+		edge = e.row.StopMark - seconds(policy.Window)
+	}
+	e.row.Cutoff = max(e.row.Cutoff, edge)
+	e.giveUp(now)
+	e.forget(edge, now)
+}
+
+// contact makes everything met so far history and everything unknown that is
+// newer than cutoff new.
+func (e *Endpoint) contact(cutoff int64, now time.Time) {
+	e.row.Contact, e.row.Cutoff = now, cutoff
+	e.changeRow()
+	e.seed(now)
+	e.account.enqueue(HistoryEvents, e)
+}
+
+// gap reports whether a complete list proves that events were missed: it has
+// none of the known ones, and all that it has is newer than the newest of them.
+// A list that was empty a moment ago misses nothing.
+func (e *Endpoint) gap(r *Reading, now time.Time) bool {
+	if !e.contacted() || e.row.StopMark == 0 || !r.trusted || r.known || r.lowest <= e.row.StopMark {
+		return false
+	}
+	wasEmpty := e.row.Listed == 0 && now.Sub(e.row.LastSufficient) <= e.account.policy.Overlap
+	return !wasEmpty
+}

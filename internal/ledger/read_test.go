@@ -1,0 +1,356 @@
+package ledger
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+// account is a fresh account that lists endpoints, shown without holds.
+func account(t testing.TB, ids ...string) *Account {
+	t.Helper()
+	p := testPolicy()
+	p.Hold = 0
+	a := newAccount(AccountRow{APIURL: testURL}, p)
+	var found []Found
+	for _, id := range ids {
+		found = append(found, Found{ID: id, Meta: Meta{Events: []string{failed}, CreatedAt: epoch.Add(-time.Hour)}})
+	}
+	a.List(found, epoch, epoch)
+	return a
+}
+
+// at is an event created some time after the epoch.
+func at(n int, after time.Duration) item { return item{hexID(n), failed, epoch.Add(after).Unix()} }
+
+func counted(a *Account, endpoint string) uint64 { return events(a.view(epoch), endpoint) }
+
+func TestContactNeedsAFullRead(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	if read(t, a, "ep", epoch, false, at(1, 0), at(2, -time.Hour)) || a.endpoints["ep"].contacted() {
+		t.Error("a broken read made contact")
+	}
+	v := a.view(epoch).Endpoints[0]
+	if v.Contacted || len(v.Counters.Series) > 0 || v.Counters.Latency != nil {
+		t.Errorf("counters before contact: %+v", v.Counters)
+	}
+	if !read(t, a, "ep", epoch, true, at(3, time.Second), at(1, 0)) || !a.endpoints["ep"].contacted() {
+		t.Error("no contact")
+	}
+	if n := counted(a, "ep"); n != 0 {
+		t.Errorf("%d of the history were counted", n)
+	}
+}
+
+func TestCutoffAtContact(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name   string
+		listed []item
+		date   time.Duration
+		want   time.Duration
+	}{
+		{"the newest created less overlap", []item{at(1, -time.Hour), at(2, -2*time.Hour)}, 0, -75 * time.Minute},
+		{"empty list: the Date less overlap", nil, time.Minute, -14 * time.Minute},
+		{"a created ahead of the Date does not count", []item{at(1, 4*time.Minute)}, 0, -15 * time.Minute},
+		{"a bogus created does not count", []item{at(1, -time.Hour), {hexID(2), failed, 4070908800}, {hexID(3), failed, 0}}, 0, -75 * time.Minute},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			a := account(t, "ep")
+			r := a.Begin("ep", epoch, epoch.Add(row.date), epoch)
+			for _, it := range row.listed {
+				r.Note([]byte(it.id), it.typ, it.created)
+			}
+			a.Apply(r, epoch)
+			a.End(r, true, epoch)
+			if got := time.Unix(a.endpoints["ep"].row.Cutoff, 0).Sub(epoch); got != row.want {
+				t.Errorf("cutoff at %v, want %v", got, row.want)
+			}
+			later := epoch.Add(time.Minute)
+			read(t, a, "ep", later, true, at(98, row.want+time.Second), at(99, row.want))
+			if n := counted(a, "ep"); n != 1 {
+				t.Errorf("%d counted around the cutoff, want the newer one", n)
+			}
+		})
+	}
+}
+
+func TestNewEndpointHasNoHistory(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name    string
+		created time.Duration // after the listing that did not have it
+		known   bool          // it was in that listing
+		want    uint64
+	}{
+		{"created since", time.Second, false, 2},
+		{"created before", 0, false, 0},
+		{"created in the future", time.Hour, false, 0},
+		{"had been listed", time.Second, true, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			a := newAccount(AccountRow{}, testPolicy())
+			a.gate.off = true
+			found := Found{ID: "ep", Meta: Meta{Events: []string{failed}, CreatedAt: epoch.Add(row.created)}}
+			first := []Found{found}
+			if !row.known {
+				first = nil
+			}
+			a.List(first, epoch, epoch)
+			now := epoch.Add(time.Minute)
+			a.List([]Found{found}, now, now)
+			read(t, a, "ep", now, true, at(1, 30*time.Second), at(2, 20*time.Second))
+			if n := counted(a, "ep"); n != row.want {
+				t.Errorf("%d counted, want %d", n, row.want)
+			}
+		})
+	}
+}
+
+func TestFirstListingEverIsHistory(t *testing.T) {
+	t.Parallel()
+	a := newAccount(AccountRow{}, testPolicy())
+	a.List([]Found{{ID: "ep", Meta: Meta{CreatedAt: epoch}}}, epoch, epoch)
+	if a.endpoints["ep"].contacted() {
+		t.Error("contact without an earlier listing")
+	}
+}
+
+func TestTrustedTimes(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name    string
+		created int64
+		trusted bool
+	}{
+		{"zero", 0, false},
+		{"negative", -1, false},
+		{"one", 1, true},
+		{"now", epoch.Unix(), true},
+		{"5m ahead", epoch.Unix() + 300, true},
+		{"over 5m ahead", epoch.Unix() + 301, false},
+		{"milliseconds", epoch.UnixMilli(), false},
+		{"2099", 4070908800, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			a := account(t, "ep")
+			our := epoch.Add(time.Hour) // the answer's Date is what counts
+			r := a.Begin("ep", our, epoch, our)
+			r.Note([]byte("x"), failed, row.created)
+			untrusted := a.Apply(r, our)
+			if (untrusted == 0) != row.trusted {
+				t.Fatalf("%d untrusted", untrusted)
+			}
+			a.End(r, true, our)
+			e := a.endpoints["ep"]
+			want := row.created
+			if !row.trusted {
+				want = 0
+			}
+			if e.row.StopMark != want {
+				t.Errorf("stop mark %d, want %d", e.row.StopMark, want)
+			}
+			if i, ok := e.slab.find(KeyOf([]byte("x"))); ok && !row.trusted && e.slab.at(i).Time != our.Unix() {
+				t.Errorf("its time is %d, want its first sight", e.slab.at(i).Time)
+			}
+		})
+	}
+}
+
+func TestUntrustedIsKeptAWindowAfterItsLastListing(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	read(t, a, "ep", epoch, true)
+	bogus := item{"odd", failed, 0}
+	now := epoch
+	for range 60 { // listed for two and a half windows
+		now = now.Add(time.Hour)
+		read(t, a, "ep", now, true, bogus)
+	}
+	last := now
+	for now.Before(last.Add(24 * time.Hour)) {
+		now = now.Add(time.Hour)
+		read(t, a, "ep", now, true)
+		if i, ok := a.endpoints["ep"].slab.find(KeyOf([]byte("odd"))); ok && a.endpoints["ep"].slab.at(i).State == Listed {
+			task, _ := a.Take(now, func(Class) bool { return true })
+			a.Answered(task, response(200), now)
+		}
+	}
+	read(t, a, "ep", now, true, bogus)
+	if n := counted(a, "ep"); n != 1 {
+		t.Errorf("counted %d times", n)
+	}
+	now = now.Add(25 * time.Hour)
+	read(t, a, "ep", now, true)
+	if n := a.endpoints["ep"].slab.len(); n != 0 {
+		t.Errorf("%d events are tracked for ever", n)
+	}
+}
+
+func TestOrdinaryReadStops(t *testing.T) {
+	t.Parallel()
+	mark := 15 * time.Minute // behind the stop mark lies the overlap
+	for _, row := range []struct {
+		name   string
+		listed []time.Duration
+		enough int // after how many, 0 for never
+	}{
+		{"past the stop mark less overlap", []time.Duration{0, -mark, -mark - time.Second, -time.Hour}, 3},
+		{"not before", []time.Duration{0, -mark}, 0},
+		{"disorder of a minute is none", []time.Duration{-time.Minute, 0, -mark - time.Second}, 3},
+		{"disorder of more is", []time.Duration{-61 * time.Second, 0, -mark - time.Second, -time.Hour}, 0},
+		{"oldest first", []time.Duration{-time.Hour, -time.Minute, 0}, 0},
+		{"the newest is missing", []time.Duration{-time.Second, -time.Hour}, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			a := account(t, "ep")
+			read(t, a, "ep", epoch, true, at(1, 0), at(2, -2*time.Hour))
+			r := a.Begin("ep", epoch, epoch, epoch)
+			enough := 0
+			for i, d := range row.listed {
+				if r.Note(fmt.Append(nil, "x", i), failed, epoch.Add(d).Unix()); r.Enough() && enough == 0 {
+					enough = i + 1
+				}
+			}
+			if enough != row.enough {
+				t.Errorf("enough after %d, want %d", enough, row.enough)
+			}
+		})
+	}
+}
+
+func TestFullReads(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	e := a.endpoints["ep"]
+	full := func(now time.Time) bool { return a.Begin("ep", now, now, now).full }
+	if !full(epoch) {
+		t.Error("contact is not by a full read")
+	}
+	read(t, a, "ep", epoch, true, at(1, 0))
+	every := time.Hour - e.fullReadOffset()
+	if every < 50*time.Minute || full(epoch.Add(every-time.Second)) || !full(epoch.Add(every)) {
+		t.Errorf("not every hour: %v", every)
+	}
+	e.reading = reading{} // a start
+	if !full(epoch) {
+		t.Error("a start is not followed by a full read")
+	}
+	read(t, a, "ep", epoch, true, at(3, -time.Hour), at(2, 0))
+	if !full(epoch) {
+		t.Error("a list without order is not read in full")
+	}
+}
+
+func TestListWithoutOrderRests(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep", "other")
+	for _, row := range []struct {
+		endpoint string
+		listed   []item
+		rest     time.Duration
+	}{{"ep", []item{at(3, -time.Hour), at(2, 0)}, 20 * 3 * time.Second}, {"other", []item{at(2, 0), at(3, -time.Hour)}, -3 * time.Second}} {
+		r := a.Begin(row.endpoint, epoch, epoch, epoch)
+		for _, it := range row.listed {
+			r.Note([]byte(it.id), it.typ, it.created)
+		}
+		end := epoch.Add(3 * time.Second)
+		a.Apply(r, end)
+		a.End(r, true, end)
+		if a.ReadDue(row.endpoint, end.Add(row.rest-time.Second)) || !a.ReadDue(row.endpoint, end.Add(row.rest)) {
+			if row.rest > 0 {
+				t.Errorf("%s does not rest %v", row.endpoint, row.rest)
+			}
+		}
+		if row.rest < 0 && !a.ReadDue(row.endpoint, end) {
+			t.Errorf("%s rests", row.endpoint)
+		}
+	}
+}
+
+func TestMarksMoveOnlyAfterTheirReads(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	read(t, a, "ep", epoch, true, at(1, 0))
+	row := func() (stop, cutoff int64) { return a.endpoints["ep"].row.StopMark, a.endpoints["ep"].row.Cutoff }
+	stop, cutoff := row()
+	day := 48 * time.Hour
+	read(t, a, "ep", epoch.Add(day), false, at(2, day))
+	if s, c := row(); s != stop || c != cutoff {
+		t.Error("a broken read moved a mark")
+	}
+	if n := counted(a, "ep"); n != 1 {
+		t.Errorf("what a broken read showed counts: %d", n)
+	}
+	a.endpoints["ep"].row.LastFull = epoch.Add(day)
+	read(t, a, "ep", epoch.Add(day), true, at(2, day), at(1, 0), at(9, -time.Hour))
+	if s, c := row(); s != epoch.Add(day).Unix() || c != cutoff {
+		t.Errorf("a sufficient read moves the stop mark only: %d, %d", s-stop, c-cutoff)
+	}
+	read(t, a, "ep", epoch.Add(day), true, at(2, day))
+	if _, c := row(); c != epoch.Add(day-24*time.Hour).Unix() {
+		t.Errorf("a full read moved the cutoff by %d", c-cutoff)
+	}
+	a.policy.Window = 31 * 24 * time.Hour
+	_, cutoff = row()
+	read(t, a, "ep", epoch.Add(day), true, at(2, day))
+	if _, c := row(); c != cutoff {
+		t.Error("a wider window moved the cutoff back")
+	}
+}
+
+func TestGaps(t *testing.T) {
+	t.Parallel()
+	week := 7 * 24 * time.Hour
+	for _, row := range []struct {
+		name     string
+		complete bool
+		before   []item
+		listed   []item
+		want     uint64
+	}{
+		{"nothing known, all newer", true, []item{at(1, 0)}, []item{at(3, week), at(2, week-time.Hour)}, 1},
+		{"a new event twice is no known one", true, []item{at(1, 0)}, []item{at(3, week), at(3, week)}, 1},
+		{"one known", true, []item{at(1, 0)}, []item{at(3, week), at(1, 0)}, 0},
+		{"one at the stop mark", true, []item{at(1, 0)}, []item{at(3, week), at(2, 0)}, 0},
+		{"cut off", false, []item{at(1, 0)}, []item{at(3, week)}, 0},
+		{"empty", true, []item{at(1, 0)}, nil, 0},
+		{"no stop mark", true, nil, []item{at(1, week)}, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			a := account(t, "ep")
+			read(t, a, "ep", epoch, true, row.before...)
+			read(t, a, "ep", epoch.Add(week), row.complete, row.listed...)
+			for _, s := range a.view(epoch).Endpoints[0].Counters.Series {
+				if s.Kind == CountGaps && s.Value != row.want {
+					t.Errorf("%d gaps, want %d", s.Value, row.want)
+				}
+			}
+		})
+	}
+}
+
+func TestLatencyNeedsATimelyRead(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		after time.Duration
+		want  uint64
+	}{{15 * time.Minute, 1}, {15*time.Minute + time.Second, 0}} {
+		a := account(t, "ep")
+		read(t, a, "ep", epoch, true)
+		now := epoch.Add(row.after)
+		read(t, a, "ep", now, true, at(1, row.after-40*time.Second))
+		task, _ := a.Take(now, func(Class) bool { return true })
+		a.Answered(task, response(500), now.Add(5*time.Second))
+		l := a.view(now).Endpoints[0].Counters.Latency
+		if bucketSum(l.Counts) != row.want || row.want == 1 && (l.Counts.Buckets[4] != 1 || l.Counts.Sum != 45) {
+			t.Errorf("after %v: %+v", row.after, l.Counts)
+		}
+	}
+}

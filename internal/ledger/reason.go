@@ -1,0 +1,75 @@
+package ledger
+
+import (
+	"slices"
+	"strings"
+)
+
+// Reason says why a delivery had no HTTP response.
+type Reason uint8
+
+// The reasons, in the order of [Reasons].
+const (
+	ReasonUnknown Reason = iota
+	ReasonTimeout
+	ReasonDNS
+	ReasonRefused
+	ReasonReset
+	ReasonTLS
+	ReasonNotRecorded // the API never recorded a response
+	reasons
+)
+
+var reasonNames = [reasons]string{
+	ReasonUnknown:     "unknown",
+	ReasonTimeout:     "timeout",
+	ReasonDNS:         "dns",
+	ReasonRefused:     "connection_refused",
+	ReasonReset:       "connection_reset",
+	ReasonTLS:         "tls",
+	ReasonNotRecorded: "no_response_recorded",
+}
+
+// String returns the reason as it stands in the label `reason`.
+func (r Reason) String() string {
+	if r >= reasons {
+		return reasonNames[ReasonUnknown]
+	}
+	return reasonNames[r]
+}
+
+// Reasons returns every reason.
+func Reasons() []Reason {
+	all := make([]Reason, reasons)
+	for i := range all {
+		all[i] = Reason(i)
+	}
+	return all
+}
+
+// reasonWords are looked for in this order: a TLS handshake that timed out is a
+// timeout, a look-up that was refused is DNS.
+var reasonWords = []struct {
+	reason Reason
+	words  []string
+}{
+	{ReasonDNS, []string{"no such host", "lookup ", "dns", "name resolution", "name or service not known", "getaddrinfo", "nxdomain"}},
+	{ReasonTimeout, []string{"timeout", "timed out", "deadline exceeded"}},
+	{ReasonRefused, []string{"connection refused", "econnrefused", "actively refused"}},
+	{ReasonReset, []string{"connection reset", "econnreset", "broken pipe", "socket hang up", "unexpected eof", ": eof"}},
+	{ReasonTLS, []string{"tls", "x509", "certificate", "ssl"}},
+}
+
+// ReasonOf reads the reason from the provider's words, `response.message` or
+// `response.status` of `GET /client/webhooks/:id/events/:eid`.
+func ReasonOf(texts ...string) Reason {
+	for _, text := range texts {
+		text = strings.ToLower(text)
+		for _, row := range reasonWords {
+			if slices.ContainsFunc(row.words, func(w string) bool { return strings.Contains(text, w) }) {
+				return row.reason
+			}
+		}
+	}
+	return ReasonUnknown
+}

@@ -1,0 +1,120 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+)
+
+// AccountRow is what a store keeps of the account as a whole.
+type AccountRow struct {
+	APIURL      string    `json:"api_url"` // normalised
+	CompanyID   string    `json:"company_id"`
+	Created     time.Time `json:"created"`      // when this state began
+	Resets      uint64    `json:"resets"`       // states set aside before this one
+	FoldedTypes uint64    `json:"folded_types"` // events counted under TypeOther
+	Types       []string  `json:"types"`        // admitted beyond the documented, in order
+	LastListing time.Time `json:"last_listing"` // the API's time of the last successful listing
+	LastSync    time.Time `json:"last_sync"`    // end of the last sync that succeeded for every endpoint
+}
+
+// Meta is what the API says of an endpoint, as it may be shown: the URL is
+// reduced before it comes here.
+type Meta struct {
+	URL         string    `json:"url"`
+	Description string    `json:"description"`
+	Events      []string  `json:"events"`
+	Active      bool      `json:"active"`
+	CreatedAt   time.Time `json:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+func (m Meta) equal(o Meta) bool {
+	return m.URL == o.URL && m.Description == o.Description && m.Active == o.Active &&
+		m.CreatedAt.Equal(o.CreatedAt) && m.UpdatedAt.Equal(o.UpdatedAt) && slices.Equal(m.Events, o.Events)
+}
+
+// TypeTime is a time, in Unix seconds, by event type.
+type TypeTime struct {
+	Type TypeID `json:"type"`
+	Time int64  `json:"time"`
+}
+
+// EndpointRow is what a store keeps of an endpoint beside its events and
+// counters. Zero times stand for never.
+type EndpointRow struct {
+	ID   string `json:"id"`
+	Meta *Meta  `json:"meta"` // nil until the account's listing has shown it
+
+	Contact        time.Time `json:"contact"`
+	StopMark       int64     `json:"stop_mark"` // Unix seconds
+	Cutoff         int64     `json:"cutoff"`    // Unix seconds
+	LastSufficient time.Time `json:"last_sufficient"`
+	LastFull       time.Time `json:"last_full"`
+	Listed         int       `json:"listed"` // events in the last full read
+	Unordered      bool      `json:"unordered"`
+
+	Missed time.Time `json:"missed"` // first of the successful listings without it
+	Gone   time.Time `json:"gone"`   // when it lost its series
+
+	Tracked   int        `json:"tracked"` // events, as of this row: a hint for loading
+	Standing  Standing   `json:"standing"`
+	LastEvent []TypeTime `json:"last_event"`
+}
+
+func (r EndpointRow) clone() EndpointRow {
+	if r.Meta != nil {
+		m := *r.Meta
+		m.Events = slices.Clone(m.Events)
+		r.Meta = &m
+	}
+	r.LastEvent = slices.Clone(r.LastEvent)
+	return r
+}
+
+// SeriesRow is one counter of an endpoint.
+type SeriesRow struct {
+	Endpoint string
+	Key      SeriesKey
+	Value    uint64
+	Born     time.Time
+	Released bool
+	Exemplar Exemplar
+}
+
+// LatencyRow is an endpoint's latency histogram.
+type LatencyRow struct {
+	Endpoint string        `json:"endpoint"`
+	Counts   LatencyCounts `json:"counts"`
+	Born     time.Time     `json:"born"`
+	Released bool          `json:"released"`
+}
+
+// EventRow is one event in its slot. An Event in state Free empties the slot.
+type EventRow struct {
+	Endpoint string
+	Slot     uint32
+	Event    Event
+	ID       string // of a hashed key; "" for 24 hex digits
+	Relisted int64  // last full read that listed an untrusted event, Unix seconds
+}
+
+// Batch is a set of rows that a store makes durable together. Each row replaces
+// the one with the same identity, so committing a batch twice is the same as
+// committing it once.
+type Batch struct {
+	Account   *AccountRow // nil where unchanged
+	Endpoints []EndpointRow
+	Series    []SeriesRow
+	Latencies []LatencyRow
+	Events    []EventRow
+	Dropped   []string // endpoints to forget with all their rows, before the rest is stored
+}
+
+// Rows returns how many rows the batch changes.
+func (b *Batch) Rows() int {
+	n := len(b.Endpoints) + len(b.Series) + len(b.Latencies) + len(b.Events) + len(b.Dropped)
+	if b.Account != nil {
+		n++
+	}
+	return n
+}

@@ -1,0 +1,131 @@
+package ledger
+
+import (
+	"cmp"
+	"time"
+)
+
+// Kind tells an endpoint's counters apart.
+type Kind uint8
+
+// The kinds of counters.
+const (
+	CountEvents     Kind = iota // by type
+	CountDeliveries             // by type and code; what is not 2xx are the failures
+	CountNoResponse             // by reason
+	CountRecoveries             // by type
+	CountUnresolved             // by type
+	CountGaps                   // without further labels
+	kinds
+)
+
+// SeriesKey is the label set of one counter of an endpoint. What its kind does
+// not use is zero.
+type SeriesKey struct {
+	Kind   Kind
+	Type   TypeID
+	Code   Code
+	Reason Reason
+}
+
+func (k SeriesKey) compare(o SeriesKey) int {
+	return cmp.Or(
+		cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Type, o.Type),
+		cmp.Compare(k.Code, o.Code), cmp.Compare(k.Reason, o.Reason),
+	)
+}
+
+// Birth is what every counter and histogram has: when it began, and whether it
+// was released from being shown at 0.
+type Birth struct {
+	Born     time.Time
+	Released bool
+
+	shown time.Time // start of the first complete scrape that showed it at 0
+}
+
+func (b *Birth) showAt(at time.Time) {
+	if !b.Released && (b.shown.IsZero() || at.Before(b.shown)) { // before: the clock was set back
+		b.shown = at
+	}
+}
+
+// due reports whether the hold is over.
+func (b *Birth) due(now time.Time, hold time.Duration) bool {
+	return !b.Released && !b.shown.IsZero() && now.Sub(b.shown) >= hold
+}
+
+// series is one counter.
+type series struct {
+	Birth
+	value    uint64
+	loaded   uint64 // its value at start
+	exemplar Exemplar
+}
+
+// visible returns the value that may be shown.
+func (s *series) visible(g gate) uint64 {
+	switch {
+	case g.off:
+		return s.value
+	case !s.Released:
+		return 0
+	case !g.open:
+		return s.loaded
+	}
+	return s.value
+}
+
+// Exemplar names the newest event, in order of creation, behind a failure
+// counter. The zero value names none.
+type Exemplar struct {
+	EventID  string
+	Created  int64 // Unix seconds
+	Observed time.Time
+}
+
+// gate is what the whole account knows about showing counters.
+type gate struct {
+	off  bool // --collector.hold-new-series=0
+	open bool // the first complete scrape after the start has shown the loaded values
+}
+
+// latencyBounds are the upper bounds of the latency histogram, in seconds.
+var latencyBounds = [...]float64{1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600}
+
+// LatencyBounds returns the upper bounds of the latency histogram, in seconds.
+func LatencyBounds() []float64 { return latencyBounds[:] }
+
+// LatencyCounts are the observations of an endpoint's latency histogram, not
+// cumulative; the last element counts what is above every bound.
+type LatencyCounts struct {
+	Buckets [len(latencyBounds) + 1]uint64
+	Sum     float64 // seconds
+}
+
+func (c *LatencyCounts) observe(seconds float64) {
+	i := 0
+	for i < len(latencyBounds) && seconds > latencyBounds[i] {
+		i++
+	}
+	c.Buckets[i]++
+	c.Sum += seconds
+}
+
+// latency is an endpoint's latency histogram.
+type latency struct {
+	Birth
+	counts, loaded LatencyCounts
+}
+
+func (l *latency) visible(g gate) LatencyCounts {
+	switch {
+	case g.off:
+		return l.counts
+	case !l.Released:
+		return LatencyCounts{}
+	case !g.open:
+		return l.loaded
+	}
+	return l.counts
+}

@@ -1,0 +1,94 @@
+package ledger
+
+import "iter"
+
+// slot is an event's place in its endpoint's slab, in memory and in a store.
+type slot = uint32
+
+const (
+	slabChunk = 1024
+	maxSlots  = 1 << 26 // more than any list has; a slot above is not real
+)
+
+// slab keeps an endpoint's events in chunks that never move, and finds them by
+// key. Freed slots are used again, so a slab is as large as the most events that
+// were ever tracked at once.
+type slab struct {
+	chunks []*[slabChunk]Event
+	used   slot // slots ever handed out
+	free   []slot
+	index  map[Key]slot
+}
+
+func newSlab(size int) slab { return slab{index: make(map[Key]slot, min(max(size, 0), maxSlots))} }
+
+// len returns how many events there are.
+func (s *slab) len() int { return len(s.index) }
+
+// at returns the event in a slot; the pointer stays valid.
+func (s *slab) at(i slot) *Event { return &s.chunks[i/slabChunk][i%slabChunk] }
+
+func (s *slab) find(k Key) (slot, bool) {
+	i, ok := s.index[k]
+	return i, ok
+}
+
+func (s *slab) insert(e Event) slot {
+	var i slot
+	if n := len(s.free); n > 0 {
+		i, s.free = s.free[n-1], s.free[:n-1]
+	} else {
+		i = s.used
+		s.grow(i)
+	}
+	*s.at(i) = e
+	s.index[e.Key] = i
+	return i
+}
+
+// restore puts an event where a store says that it was. It reports false where
+// the slot or the key is taken; the slab is of no use then.
+func (s *slab) restore(i slot, e Event) bool {
+	s.grow(i)
+	if s.at(i).State != Free {
+		return false
+	}
+	*s.at(i) = e
+	n := len(s.index)
+	s.index[e.Key] = i
+	return len(s.index) > n
+}
+
+// grow makes slot i exist.
+func (s *slab) grow(i slot) {
+	for int(i/slabChunk) >= len(s.chunks) {
+		s.chunks = append(s.chunks, new([slabChunk]Event))
+	}
+	s.used = max(s.used, i+1)
+}
+
+// restored finds the free slots after the last restore.
+func (s *slab) restored() {
+	for i := s.used; i > 0; i-- {
+		if s.at(i-1).State == Free {
+			s.free = append(s.free, i-1)
+		}
+	}
+}
+
+func (s *slab) remove(i slot) {
+	delete(s.index, s.at(i).Key)
+	*s.at(i) = Event{}
+	s.free = append(s.free, i)
+}
+
+// all yields the slots in use, in no useful order.
+func (s *slab) all() iter.Seq2[slot, *Event] {
+	return func(yield func(slot, *Event) bool) {
+		for i := range s.used {
+			if e := s.at(i); e.State != Free && !yield(i, e) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Store makes rows durable. One goroutine uses a Store at a time.
+type Store interface {
+	// Load opens the store and hands over every row that it holds: the account
+	// first, each endpoint before its other rows. A store that holds nothing
+	// hands over nothing. Content that is wrong is an error that wraps
+	// [ErrUnreadable]; every other error (a lock, a permission, I/O, a state of
+	// a newer version) says nothing about the content. An error of rows is
+	// returned as it is.
+	Load(ctx context.Context, rows Rows) error
+
+	// Commit makes a batch durable as a whole or not at all. Once it has
+	// returned nil, no crash takes the batch back. After an error the same batch
+	// may be committed again.
+	Commit(ctx context.Context, b *Batch) error
+
+	// SetAside moves content that Load found unreadable out of the way and tells
+	// where it is now. The store is then as new.
+	SetAside(at time.Time) (where string, err error)
+
+	// Size returns how many bytes the state takes, 0 where that means nothing.
+	Size() int64
+
+	Close() error
+}
+
+// Rows takes the rows of a store in. An error wraps [ErrUnreadable]: the rows
+// contradict each other.
+type Rows interface {
+	Account(AccountRow) error
+	Endpoint(EndpointRow) error
+	Series(SeriesRow) error
+	Latency(LatencyRow) error
+	Event(EventRow) error
+}
+
+// Errors of loading a state, for errors.Is.
+var (
+	// ErrUnreadable is returned when the content of a state is wrong.
+	ErrUnreadable = errors.New("state is unreadable")
+
+	// ErrInUse is returned when another process has the state open.
+	ErrInUse = errors.New("state is in use by another process")
+
+	// ErrNewer is returned when a newer version wrote the state.
+	ErrNewer = errors.New("state was written by a newer version of omegastream_exporter")
+
+	// ErrOtherAccount is returned when the state belongs to another API URL.
+	ErrOtherAccount = errors.New("state belongs to another --api.url")
+)
+
+// memory is the store that keeps nothing.
+type memory struct{}
+
+// NewMemory returns a store that keeps nothing: the account itself is all there
+// is, and every start begins at 0.
+func NewMemory() Store { return memory{} }
+
+func (memory) Load(context.Context, Rows) error     { return nil }
+func (memory) Commit(context.Context, *Batch) error { return nil }
+func (memory) SetAside(time.Time) (string, error) {
+	return "", errors.New("a state in memory cannot be set aside")
+}
+func (memory) Size() int64  { return 0 }
+func (memory) Close() error { return nil }

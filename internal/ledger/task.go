@@ -1,0 +1,142 @@
+package ledger
+
+import "time"
+
+// Task is one detail to fetch. Whoever takes one hands it back with exactly one
+// of Answered, Unanswered, Missing and Return.
+type Task struct {
+	EndpointID string
+	EventID    string
+	Class      Class
+
+	key Key
+}
+
+// Take hands out the most urgent detail to fetch among the classes that are
+// allowed, round robin over the endpoints within a class.
+func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
+	for class := range classes {
+		if !allowed(class) {
+			continue
+		}
+		for len(a.lines[class]) > 0 {
+			e := a.lines[class][0]
+			a.lines[class] = a.lines[class][1:]
+			e.work.queued[class] = false
+			if !e.fetchable() {
+				continue
+			}
+			i, ok := e.take(class, now)
+			if !ok {
+				continue
+			}
+			key := e.slab.at(i).Key
+			e.hold(key, true)
+			a.enqueue(class, e)
+			return Task{e.row.ID, e.id(key), class, key}, true
+		}
+	}
+	return Task{}, false
+}
+
+// fetchable reports whether the endpoint's details may be asked for: not before
+// contact, and not while the account does not list it, where a 404 would say
+// nothing about the event.
+func (e *Endpoint) fetchable() bool {
+	return e.contacted() && e.listed() && e.account.selects(e.row.ID)
+}
+
+// enqueue puts an endpoint into the line of a class unless it stands there.
+func (a *Account) enqueue(class Class, e *Endpoint) {
+	if !e.work.queued[class] {
+		e.work.queued[class] = true
+		a.lines[class] = append(a.lines[class], e)
+	}
+}
+
+// Promote lines up what has waited long enough.
+func (a *Account) Promote(now time.Time) {
+	back := now.Unix() < a.clock-clockSlack
+	a.clock = now.Unix()
+	for _, e := range a.endpoints {
+		if back {
+			e.turnBack(now.Unix())
+		}
+		if e.fetchable() {
+			e.promote(now)
+			for class := range classes {
+				if e.work.ready[class].len() > 0 {
+					a.enqueue(class, e)
+				}
+			}
+		}
+	}
+}
+
+// NextDue returns when Promote will find something, and false if it never will.
+func (a *Account) NextDue() (time.Time, bool) {
+	var next int64
+	found := false
+	for _, e := range a.endpoints {
+		if !e.fetchable() {
+			continue
+		}
+		if at, ok := e.nextDue(); ok && (!found || at < next) {
+			next, found = at, true
+		}
+	}
+	return time.Unix(next, 0), found
+}
+
+// Untried returns how many counted events were never asked for and can be: what a
+// scrape waits for.
+func (a *Account) Untried() int {
+	n := 0
+	for _, e := range a.sorted() {
+		if e.untried > 0 && e.fetchable() {
+			n += e.untried
+		}
+	}
+	return n
+}
+
+// Answered takes in what the detail said.
+func (a *Account) Answered(t Task, answer Answer, now time.Time) {
+	if e, i, ok := a.handBack(t); ok {
+		e.answered(i, answer, now)
+	}
+}
+
+// Missing takes in that the detail answered 404 or 410.
+func (a *Account) Missing(t Task, now time.Time) {
+	if e, i, ok := a.handBack(t); ok {
+		e.missing(i, now)
+	}
+}
+
+// Unanswered takes in that the call failed or its answer made no sense: the
+// event is asked for again later.
+func (a *Account) Unanswered(t Task, now time.Time) {
+	if e, i, ok := a.handBack(t); ok {
+		e.set(i, e.slab.at(i).Unanswered(now))
+	}
+}
+
+// Return hands a task back that was not tried.
+func (a *Account) Return(t Task) {
+	if e, i, ok := a.handBack(t); ok {
+		e.schedule(i)
+	}
+}
+
+// handBack ends a task's hold on its event, and reports false if the event was
+// forgotten in the meantime.
+func (a *Account) handBack(t Task) (*Endpoint, slot, bool) {
+	e, ok := a.endpoints[t.EndpointID]
+	if !ok {
+		return nil, 0, false
+	}
+	e.hold(t.key, false)
+	i, ok := e.slab.find(t.key)
+	return e, i, ok
+}

@@ -1,0 +1,244 @@
+package ledger
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// View is the account as it was when its rows were made durable, for those who
+// show it. A View is immutable.
+type View struct {
+	CompanyID   string
+	Created     time.Time // when this state began
+	Resets      uint64
+	FoldedTypes uint64
+	LastSync    time.Time       // zero before a sync has succeeded for every endpoint
+	Endpoints   []*EndpointView // in order of id
+
+	gated bool // the counters are shown as they were loaded
+}
+
+// EndpointView is one endpoint. Times in Unix seconds are 0 for none.
+type EndpointView struct {
+	ID         string
+	Meta       *Meta    // nil until the account's listing has shown it
+	Subscribed []string // Meta.Events as labels, without repetition
+	Contacted  bool
+	Counters   *Counters // the same pointer as long as nothing in it changes
+
+	Pending         []TypeCount // for every type with counters
+	OldestPending   int64       // creation
+	OldestUnfetched int64       // creation
+	Backlog         int         // new events whose detail is not fetched
+	HistoryBacklog  int
+	Tracked         int
+	Listed          int
+	LastFull        time.Time
+	LastSync        time.Time // last read that succeeded
+	Consecutive     int
+	LastCode        Code
+	HasCode         bool // LastCode means something
+	LastSuccess     int64
+	LastFailure     int64
+	LastEvents      []NamedTime
+	Window          []WindowCount // as of the clock that the view was asked for
+
+	version uint64
+}
+
+// TypeCount is a number by event type.
+type TypeCount struct {
+	Type  string
+	Count int
+}
+
+// NamedTime is a time in Unix seconds by event type.
+type NamedTime struct {
+	Type string
+	Time int64
+}
+
+// WindowCount counts the events created in the window by their latest outcome.
+type WindowCount struct {
+	Type  string
+	Code  Code
+	Count int
+}
+
+// Counters are an endpoint's counters as they may be shown.
+type Counters struct {
+	Series  []Counter // ordered by kind, type, code and reason
+	Latency *Latency  // nil before contact
+
+	held []*Birth
+}
+
+// Counter is one counter; which of Type, Code and Reason mean something depends
+// on its kind.
+type Counter struct {
+	Kind     Kind
+	Type     string
+	Code     Code
+	Reason   Reason
+	Value    uint64
+	Born     time.Time
+	Exemplar *Exemplar // nil without one, and while the counter is held
+}
+
+// Latency is the latency histogram as it may be shown.
+type Latency struct {
+	Counts LatencyCounts
+	Born   time.Time
+}
+
+// view returns what may be shown of the account once the batch that was just
+// taken is durable.
+func (a *Account) view(now time.Time) *View {
+	v := &View{
+		CompanyID:   a.row.CompanyID,
+		Created:     a.row.Created,
+		Resets:      a.row.Resets,
+		FoldedTypes: a.row.FoldedTypes,
+		LastSync:    a.row.LastSync,
+		gated:       !a.gate.open,
+	}
+	if !a.gate.open && !a.gate.off {
+		v.FoldedTypes = a.folded
+		if a.resetNow {
+			v.Resets-- // shown before its increment, like every counter
+		}
+	}
+	for _, e := range a.sorted() {
+		if e.row.Gone.IsZero() && a.selects(e.row.ID) {
+			if e.last == nil || e.view == nil {
+				e.last = e.show(now)
+			}
+			v.Endpoints = append(v.Endpoints, e.last)
+		}
+	}
+	return v
+}
+
+// Awaited reports whether showing the view in a complete scrape changes what may
+// be shown next, so that [Account.Shown] must be told.
+func (v *View) Awaited() bool {
+	return v.gated || slices.ContainsFunc(v.Endpoints, func(e *EndpointView) bool { return len(e.Counters.held) > 0 })
+}
+
+func (e *Endpoint) show(now time.Time) *EndpointView {
+	standing := &e.row.Standing
+	v := &EndpointView{
+		ID:             e.row.ID,
+		Contacted:      e.contacted(),
+		Counters:       e.showCounters(),
+		Backlog:        e.fresh,
+		HistoryBacklog: e.unread,
+		Tracked:        e.slab.len(),
+		Listed:         e.row.Listed,
+		LastFull:       e.row.LastFull,
+		LastSync:       e.row.LastSufficient,
+		Consecutive:    standing.consecutive(&e.failing),
+		LastCode:       standing.Last.Code,
+		HasCode:        standing.Last.Set,
+		LastSuccess:    standing.LastSuccess.Time,
+		LastFailure:    standing.LastFailure.Time,
+		Window:         e.showWindow(now),
+		version:        e.version,
+	}
+	if e.row.Meta != nil {
+		meta := *e.row.Meta
+		v.Meta = &meta
+		v.Subscribed = e.subscribed()
+	}
+	if r, ok := e.oldestWait.first(e.inState(Pending)); ok {
+		v.OldestPending = r.at
+	}
+	if r, ok := e.oldestNew.first(e.inState(Listed)); ok {
+		v.OldestUnfetched = r.at
+	}
+	for key := range e.counters {
+		if key.Kind == CountEvents {
+			v.Pending = append(v.Pending, TypeCount{e.account.types.name(key.Type), e.pending[key.Type]})
+		}
+	}
+	for _, t := range e.row.LastEvent {
+		v.LastEvents = append(v.LastEvents, NamedTime{e.account.types.name(t.Type), t.Time})
+	}
+	return v
+}
+
+// inState tells which rows of a queue by creation are still right.
+func (e *Endpoint) inState(s State) func(ranked) bool {
+	return func(r ranked) bool {
+		ev := e.slab.at(r.slot)
+		return ev.State == s && ev.Time == r.at && (s != Listed || !ev.Has(History))
+	}
+}
+
+// subscribed returns the labels of the event types that the endpoint asks for.
+func (e *Endpoint) subscribed() []string {
+	var names []string
+	for _, raw := range e.row.Meta.Events {
+		if name := e.account.types.name(e.account.resolveType(raw)); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (e *Endpoint) showCounters() *Counters {
+	if e.view != nil {
+		return e.view
+	}
+	g := e.account.gate
+	c := &Counters{Series: make([]Counter, 0, len(e.counters))}
+	for _, key := range slices.SortedFunc(maps.Keys(e.counters), SeriesKey.compare) {
+		s := e.counters[key]
+		row := Counter{
+			Kind: key.Kind, Type: e.account.types.name(key.Type), Code: key.Code, Reason: key.Reason,
+			Value: s.visible(g), Born: s.Born,
+		}
+		if s.exemplar.EventID != "" && row.Value > 0 {
+			exemplar := s.exemplar
+			row.Exemplar = &exemplar
+		}
+		if !s.Released {
+			c.held = append(c.held, &s.Birth)
+		}
+		c.Series = append(c.Series, row)
+	}
+	if l := e.latency; l != nil {
+		c.Latency = &Latency{Counts: l.visible(g), Born: l.Born}
+		if !l.Released {
+			c.held = append(c.held, &l.Birth)
+		}
+	}
+	e.view = c
+	return c
+}
+
+// showWindow returns the window's count for every label set that has a delivery
+// counter, 0 included.
+func (e *Endpoint) showWindow(now time.Time) []WindowCount {
+	e.window.advance(now, &e.order)
+	var counts []WindowCount
+	for key := range e.counters {
+		if key.Kind == CountDeliveries {
+			counts = append(counts, WindowCount{
+				e.account.types.name(key.Type), key.Code, e.window.counts[outcomeKey{key.Type, key.Code}],
+			})
+		}
+	}
+	return counts
+}
+
+// Age returns the seconds between a creation time and the clock, and 0 for none
+// or for a time to come.
+func Age(created int64, now time.Time) float64 {
+	if created == 0 {
+		return 0
+	}
+	return math.Max(0, now.Sub(time.Unix(created, 0)).Seconds())
+}

@@ -1,0 +1,44 @@
+package ledger
+
+import "time"
+
+// outcomeKey is the label set of a window gauge.
+type outcomeKey struct {
+	Type TypeID
+	Code Code
+}
+
+// window counts the events created in the last stretch of time by their latest
+// outcome. Its edge follows the clock that it is given, back as well as forth,
+// and only the events that the edge passes are touched.
+type window struct {
+	length time.Duration
+	edge   int64 // Unix seconds; what is above it is inside
+	counts map[outcomeKey]int
+}
+
+// tally adds n to the count of an event that has an outcome and is inside.
+func (w *window) tally(e *Event, n int) {
+	if !e.Resolved() || e.Time <= w.edge {
+		return
+	}
+	w.counts[outcomeKey{e.Type, e.Code}] += n
+}
+
+// advance moves the edge to where the clock wants it.
+func (w *window) advance(now time.Time, o *order) {
+	edge := now.Add(-w.length).Unix()
+	switch {
+	case edge > w.edge:
+		for _, i := range o.between(w.edge, edge) {
+			w.tally(o.slab.at(i), -1)
+		}
+		w.edge = edge
+	case edge < w.edge:
+		back := o.between(edge, w.edge)
+		w.edge = edge
+		for _, i := range back {
+			w.tally(o.slab.at(i), 1)
+		}
+	}
+}

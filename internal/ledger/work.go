@@ -1,0 +1,220 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+)
+
+// Class orders the details that are to be fetched: a lower one goes first.
+type Class int
+
+// The classes of work.
+const (
+	NewEvents     Class = iota // counted, never fetched; oldest first
+	PendingEvents              // had no response when last asked
+	FailedEvents               // may have been retried by the provider
+	HistoryEvents              // listed before contact, newest first; fills gauges only
+	classes
+)
+
+// How long to wait before an event is asked for again.
+const (
+	waitFirst    = 5 * time.Second // after the first answer without a response, or a failed call; doubles
+	waitLongest  = 5 * time.Minute
+	retryFirst   = 5 * time.Minute // after a failure; doubles
+	retryLongest = 6 * time.Hour
+
+	retryNewest = 100 // failures of an endpoint that are asked for again
+
+	clockSlack = 60 // seconds by which the clock may go back before it counts as set back
+)
+
+// work is what an endpoint has to fetch.
+type work struct {
+	ready  [classes]queue // FailedEvents is not used: failures are looked through
+	later  queue          // waits, by when they end
+	busy   map[Key]struct{}
+	queued [classes]bool // the endpoint stands in the account's line of that class
+
+	// The earliest time to ask a failure again, while it is known.
+	retryAt              int64
+	retryKnown, retryAny bool
+}
+
+func newWork() work {
+	w := work{busy: make(map[Key]struct{})}
+	w.ready[HistoryEvents].latestFirst = true
+	return w
+}
+
+// due returns when the event's detail may be asked for, in Unix seconds, and
+// false where it never needs to be.
+func (e Event) due() (int64, bool) {
+	switch {
+	case e.Final() || e.State == Free:
+		return 0, false
+	case e.LastAsk == 0:
+		return 0, true
+	case e.Resolved():
+		return e.LastAsk + seconds(doubled(retryFirst, int(e.Tries), retryLongest)), true
+	}
+	return e.LastAsk + seconds(doubled(waitFirst, int(e.Tries)-1, waitLongest)), true
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+func doubled(d time.Duration, times int, most time.Duration) time.Duration {
+	for ; times > 0 && d < most; times-- {
+		d *= 2
+	}
+	return min(d, most)
+}
+
+// class returns the class in which a waiting event is fetched.
+func (e Event) class() Class {
+	switch {
+	case e.Has(History) && !e.Resolved():
+		return HistoryEvents
+	case e.State == Pending:
+		return PendingEvents
+	case e.State == Listed:
+		return NewEvents
+	}
+	return FailedEvents
+}
+
+// schedule puts an event where it will be found when its time has come.
+func (e *Endpoint) schedule(i slot) {
+	ev := e.slab.at(i)
+	due, wanted := ev.due()
+	switch {
+	case !wanted || ev.Resolved():
+	case due == 0:
+		e.ready(i)
+	default:
+		e.work.later.push(due, i)
+	}
+}
+
+// ready puts an event into its line.
+func (e *Endpoint) ready(i slot) {
+	ev := e.slab.at(i)
+	class := ev.class()
+	e.work.ready[class].push(ev.Time, i)
+	e.account.enqueue(class, e)
+}
+
+// promote moves what has waited long enough into its line.
+func (e *Endpoint) promote(now time.Time) {
+	for {
+		next, ok := e.work.later.first(e.waits)
+		if !ok || next.at > now.Unix() {
+			break
+		}
+		e.ready(e.work.later.pop().slot)
+	}
+	if _, ok := e.retryable(now); ok {
+		e.account.enqueue(FailedEvents, e)
+	}
+}
+
+// waits reports whether the wait of a row is still the event's own.
+func (e *Endpoint) waits(r ranked) bool {
+	ev := e.slab.at(r.slot)
+	due, wanted := ev.due()
+	return wanted && !ev.Resolved() && due == r.at
+}
+
+// take hands out the next event of a class.
+func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
+	if class == FailedEvents {
+		return e.retryable(now)
+	}
+	line := &e.work.ready[class]
+	for line.len() > 0 {
+		next := line.pop()
+		ev := e.slab.at(next.slot)
+		due, wanted := ev.due()
+		_, busy := e.work.busy[ev.Key]
+		switch {
+		case !wanted || busy || ev.Time != next.at || ev.class() != class:
+		case due > now.Unix(): // the clock has gone back a little
+			e.work.later.push(due, next.slot)
+		default:
+			return next.slot, true
+		}
+	}
+	return 0, false
+}
+
+// turnBack mends the times that lie ahead of a clock that was set back: nothing
+// must wait for a day to come twice.
+func (e *Endpoint) turnBack(now int64) {
+	for i, ev := range e.slab.all() {
+		if max(ev.FirstSeen, ev.FirstEmpty, ev.LastAsk, e.relists[i]) <= now+clockSlack {
+			continue
+		}
+		next := *ev
+		next.FirstSeen, next.FirstEmpty, next.LastAsk = min(next.FirstSeen, now), min(next.FirstEmpty, now), min(next.LastAsk, now)
+		if last, ok := e.relists[i]; ok {
+			e.relists[i] = min(last, now)
+		}
+		e.set(i, next)
+	}
+}
+
+// retryable returns the newest failure whose response may have changed by now.
+func (e *Endpoint) retryable(now time.Time) (slot, bool) {
+	if at, ok := e.retryDue(); !ok || at > now.Unix() {
+		return 0, false
+	}
+	for _, i := range slices.Backward(e.failing.newest(retryNewest)) {
+		if due, ok := e.idleDue(i); ok && due <= now.Unix() {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// retryDue returns when the first of the newest failures may be asked for again.
+func (e *Endpoint) retryDue() (at int64, ok bool) {
+	w := &e.work
+	if !w.retryKnown {
+		w.retryKnown, w.retryAt, w.retryAny = true, 0, false
+		for _, i := range e.failing.newest(retryNewest) {
+			if due, ok := e.idleDue(i); ok && (!w.retryAny || due < w.retryAt) {
+				w.retryAt, w.retryAny = due, true
+			}
+		}
+	}
+	return w.retryAt, w.retryAny
+}
+
+// idleDue is an event's due time, and false while it is being asked for.
+func (e *Endpoint) idleDue(i slot) (int64, bool) {
+	ev := e.slab.at(i)
+	if _, busy := e.work.busy[ev.Key]; busy {
+		return 0, false
+	}
+	return ev.due()
+}
+
+// hold marks an event as being asked for, or not any more.
+func (e *Endpoint) hold(k Key, busy bool) {
+	e.work.retryKnown = false
+	if busy {
+		e.work.busy[k] = struct{}{}
+	} else {
+		delete(e.work.busy, k)
+	}
+}
+
+// nextDue returns when there will be something to fetch that is not ready yet.
+func (e *Endpoint) nextDue() (int64, bool) {
+	next, waits := e.work.later.first(e.waits)
+	retry, retries := e.retryDue()
+	if !waits || retries && retry < next.at {
+		return retry, retries
+	}
+	return next.at, waits
+}
