@@ -1,0 +1,99 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"omegastream_exporter/client"
+)
+
+const (
+	failuresAllowed = 3 // events that may fail in a row before the drain slows down
+	longestRest     = time.Minute
+)
+
+// brake holds the drain back where going on would be of no use: for good while
+// the API refuses the key, for a while where it asks for that or fails for one
+// event after the other.
+type brake struct {
+	parent context.Context // of the exporter
+
+	mu      sync.Mutex
+	calls   context.Context // of every call; over once the API has refused the key
+	endCall context.CancelFunc
+	until   time.Time           // no call before this
+	failing map[string]struct{} // events whose call failed since one succeeded; as many as count
+	rests   int                 // since a call succeeded
+}
+
+func newBrake(ctx context.Context) *brake {
+	b := &brake{parent: ctx, failing: make(map[string]struct{})}
+	b.calls, b.endCall = context.WithCancel(ctx)
+	return b
+}
+
+// resting returns how long no call is to be made, 0 if one may be made now.
+func (b *brake) resting(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.calls.Err() != nil {
+		return longestNap // resume ends it
+	}
+	return max(0, b.until.Sub(now))
+}
+
+// callContext returns the context of the next call.
+func (b *brake) callContext() context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calls
+}
+
+// stop ends the calls under way, and lets none begin until resume.
+func (b *brake) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.endCall()
+}
+
+// resume undoes stop.
+func (b *brake) resume() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.calls.Err() != nil {
+		b.calls, b.endCall = context.WithCancel(b.parent)
+	}
+}
+
+// succeeded notes that the API answered.
+func (b *brake) succeeded() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.failing)
+	b.rests = 0
+}
+
+// failed notes that a call failed for a reason that is not the event's. A few
+// events that always fail do not hold up the others.
+func (b *brake) failed(eventID string, err error, now time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var e *client.Error
+	if errors.As(err, &e) && e.RetryAfter > 0 {
+		if until := now.Add(e.RetryAfter); until.After(b.until) {
+			b.until = until
+		}
+		return
+	}
+	if now.Before(b.until) {
+		return // it began before the rest, which it is part of the reason for
+	}
+	if b.failing[eventID] = struct{}{}; len(b.failing) <= failuresAllowed {
+		return
+	}
+	clear(b.failing)
+	b.rests++
+	b.until = now.Add(min(time.Second<<min(b.rests, 10), longestRest))
+}

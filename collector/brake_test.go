@@ -1,0 +1,84 @@
+package collector
+
+import (
+	"errors"
+	"strconv"
+	"testing"
+	"time"
+
+	"omegastream_exporter/client"
+)
+
+// TestBrake walks the brake through calls that fail and succeed.
+func TestBrake(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	b := newBrake(t.Context())
+	rests := func(want time.Duration) {
+		t.Helper()
+		if got := b.resting(now); got != want {
+			t.Errorf("rests for %v, want %v", got, want)
+		}
+	}
+	event := 0
+	fail := func(times int) {
+		for range times {
+			event++
+			b.failed(strconv.Itoa(event), errors.New("server error"), now)
+		}
+	}
+	for range 100 {
+		b.failed("always the same", errors.New("server error"), now)
+	}
+	fail(failuresAllowed - 1)
+	rests(0) // a few bad events are theirs alone
+	fail(20)
+	rests(2 * time.Second) // a burst that fails together is one reason to rest
+	for _, want := range []time.Duration{4, 8, 16, 32, 60, 60} {
+		now = now.Add(longestRest)
+		fail(failuresAllowed + 1)
+		rests(want * time.Second)
+	}
+	now = now.Add(longestRest)
+	b.succeeded()
+	fail(failuresAllowed)
+	rests(0)
+	fail(1)
+	rests(2 * time.Second)
+
+	b.failed("x", &client.Error{Err: client.ErrRateLimited, RetryAfter: time.Hour}, now)
+	b.failed("y", &client.Error{Err: client.ErrRateLimited, RetryAfter: time.Minute}, now)
+	rests(time.Hour) // the longest pause counts
+
+	now = now.Add(time.Hour)
+	rests(0)
+	call := b.callContext()
+	b.stop()
+	b.stop()
+	rests(longestNap)
+	if call.Err() == nil {
+		t.Error("a call under way goes on")
+	}
+	b.resume()
+	b.resume()
+	rests(0)
+	if call == b.callContext() || b.callContext().Err() != nil {
+		t.Error("calls are still over")
+	}
+}
+
+// TestSignal checks that every waiter learns of a change.
+func TestSignal(t *testing.T) {
+	t.Parallel()
+	var s signal
+	s.notify() // nobody waits
+	a, b := s.next(), s.next()
+	s.notify()
+	<-a
+	<-b
+	select {
+	case <-s.next():
+		t.Error("told of a change from before")
+	default:
+	}
+}

@@ -1,0 +1,48 @@
+package collector
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// scrape is the prometheus.Collector of one request. It is the one place that
+// keeps a context: Collect has no argument for it, and the deadline of the
+// request must reach the sync that Collect waits for.
+type scrape struct {
+	ctx      context.Context
+	exporter *Exporter
+	view     *ledger.View // what was shown, once Collect has returned
+	series   int
+}
+
+// Describe implements prometheus.Collector.
+func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
+	for _, group := range [][]*Family{counterFamilies(), endpointFamilies(), accountFamilies} {
+		for _, f := range group {
+			ch <- f.desc
+		}
+	}
+}
+
+// Collect implements prometheus.Collector: it brings the ledger up to date and
+// sends what is durable.
+func (s *scrape) Collect(ch chan<- prometheus.Metric) {
+	s.exporter.bring(s.ctx)
+	now := time.Now()
+	s.view = s.exporter.book.View(now)
+	send := func(m prometheus.Metric) {
+		s.series++
+		ch <- m
+	}
+	collectAccount(s.view, send)
+	for i, counters := range s.exporter.cache.of(s.view) {
+		for _, m := range counters {
+			send(m)
+		}
+		collectEndpoint(s.view.Endpoints[i], now, send)
+	}
+}

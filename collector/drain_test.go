@@ -1,0 +1,276 @@
+package collector
+
+import (
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// recorder notes the details that an account was asked for, in order.
+type recorder struct {
+	mu    sync.Mutex
+	asked []asked
+}
+
+type asked struct {
+	name string
+	at   time.Time
+}
+
+func (r *recorder) observe(q simulator.Request) {
+	if q.Operation == simulator.GetEvent {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.asked = append(r.asked, asked{q.EventID, q.Start})
+	}
+}
+
+// names returns what was asked for, and forgets it.
+func (r *recorder) names() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var names []string
+	for _, a := range r.asked {
+		names = append(names, a.name)
+	}
+	r.asked = nil
+	return names
+}
+
+// count returns how often each was asked for.
+func (r *recorder) count() map[string]int {
+	counts := map[string]int{}
+	for _, name := range r.names() {
+		counts[name]++
+	}
+	return counts
+}
+
+// insert adds an event with an id that tells what it is.
+func insert(a *simulator.Account, endpoint, id string, age time.Duration, answers ...simulator.Answer) {
+	a.Insert(endpoint, simulator.Event{ID: id, Type: failedType, CreatedTime: time.Now().Add(-age), Answers: answers})
+}
+
+// TestDrainOrder has work of every class at once, one call at a time: new events
+// first, oldest first and in turn between endpoints, then pending ones, then those
+// that failed, then history, newest first.
+func TestDrainOrder(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rec recorder
+		a := newAccount(simulator.Options{Observe: rec.observe}, endpointA, endpointB)
+		ok := simulator.Responded(200)
+		r := start(t, a, setup{options: Options{Concurrency: 1}})
+		r.scrape()
+		insert(a, endpointA, "failed", 0, simulator.Responded(500))
+		insert(a, endpointA, "pending", 0)
+		r.scrape()
+		time.Sleep(time.Minute)
+
+		// As long as the API refuses details the work piles up.
+		heal := a.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Status(401, "")})
+		insert(a, endpointA, "A2", time.Second, ok)
+		insert(a, endpointA, "A1", 2*time.Second, ok)
+		insert(a, endpointB, "B2", time.Second, ok)
+		insert(a, endpointB, "B1", 2*time.Second, ok)
+		insert(a, endpointB, "B3", 0, ok)
+		a.AddEndpoint(simulator.Endpoint{ID: endpointC, CreatedAt: time.Now().Add(-time.Hour)})
+		insert(a, endpointC, "H1", 3*time.Minute, ok)
+		insert(a, endpointC, "H3", time.Minute, ok)
+		insert(a, endpointC, "H2", 2*time.Minute, ok)
+		r.scrape()
+		time.Sleep(5 * time.Minute) // what failed is due again
+		heal()
+		rec.names()
+		r.scrape()
+		time.Sleep(time.Second)
+		got := rec.names()
+		want := [][]string{
+			{"A1", "B1", "A2", "B2", "B3", "pending", "failed", "H3", "H2", "H1"},
+			{"B1", "A1", "B2", "A2", "B3", "pending", "failed", "H3", "H2", "H1"},
+		}
+		if !slices.Equal(got, want[0]) && !slices.Equal(got, want[1]) {
+			t.Errorf("asked for %q, want %q", got, want[0])
+		}
+	})
+}
+
+// TestNoDetailTwice lets an account go on for a while and asks whether any detail
+// was asked for without a reason: once each where the answer was final.
+func TestNoDetailTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rec recorder
+		a := newAccount(simulator.Options{Observe: rec.observe}, endpointA, endpointB)
+		withHistory(a)
+		r := start(t, a, setup{})
+		for range 40 {
+			a.Emit(endpointA, failedType, simulator.Responded(200))
+			a.Emit(endpointB, failedType, simulator.Responded(201))
+			r.scrapes(1, 15*time.Second)
+		}
+		counts := rec.count()
+		if len(counts) != 83 {
+			t.Errorf("%d details, want 83", len(counts))
+		}
+		again := 0
+		for _, n := range counts {
+			again += n - 1
+		}
+		if again != 1 { // the one of history that failed, after 5 minutes and not yet after 15
+			t.Errorf("%d asked for again, want 1", again)
+		}
+	})
+}
+
+// TestRepeatedAsks checks what has a reason to be asked for again, and how often
+// within an hour: pending events with a backoff, failures at 5m, 15m and 35m.
+func TestRepeatedAsks(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rec recorder
+		a := newAccount(simulator.Options{Observe: rec.observe}, endpointA)
+		r := start(t, a, setup{})
+		r.scrape()
+		insert(a, endpointA, "pending", 0, simulator.Responded(200).After(9*time.Minute))
+		insert(a, endpointA, "failed", 0, simulator.Responded(500))
+		insert(a, endpointA, "good", 0, simulator.Responded(200))
+		began := time.Now()
+		r.scrape()
+		time.Sleep(time.Hour)
+		at := map[string][]int{}
+		rec.mu.Lock()
+		defer rec.mu.Unlock()
+		for _, ask := range rec.asked {
+			at[ask.name] = append(at[ask.name], int(ask.at.Sub(began).Round(time.Second).Seconds()))
+		}
+		for name, want := range map[string][]int{
+			"pending": {0, 5, 15, 35, 75, 155, 315, 615},
+			"failed":  {0, 300, 900, 2100},
+			"good":    {0},
+		} {
+			// A second or two more may pass until the drain looks.
+			if !slices.EqualFunc(at[name], want, func(got, want int) bool { return got >= want && got <= want+20 }) {
+				t.Errorf("%s was asked for after %v s, want %v", name, at[name], want)
+			}
+		}
+	})
+}
+
+// TestRetriesAreATenth has more failures due than may be asked for again: no more
+// than a tenth of the rate goes to them, and history uses the rest.
+func TestRetriesAreATenth(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rec recorder
+		a := newAccount(simulator.Options{Observe: rec.observe}, endpointA)
+		r := start(t, a, setup{options: Options{RateLimit: 10}})
+		r.scrape()
+		for i := range 90 {
+			insert(a, endpointA, "failed"+strconv.Itoa(i), 0, simulator.Responded(500))
+		}
+		r.scrapes(1, time.Minute)
+		rec.names()
+		time.Sleep(5*time.Minute - 20*time.Second)
+		if early := rec.names(); len(early) > 0 {
+			t.Errorf("%d asked for before they were due", len(early))
+		}
+		time.Sleep(time.Minute)
+		if got := len(rec.names()); got < 40 || got > 62 {
+			t.Errorf("%d failures asked for again within a minute, want one a second", got)
+		}
+	})
+}
+
+// TestBacklog fetches slowly: what is outstanding is visible, oldest event and all,
+// and history comes after.
+func TestBacklog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		for i := range 10 {
+			insert(a, endpointA, "history"+strconv.Itoa(i), time.Hour, simulator.Responded(200))
+		}
+		r := start(t, a, setup{options: Options{Concurrency: 1, RateLimit: 1}})
+		r.scrape(timeout("1"))
+		time.Sleep(time.Minute)
+		for i := range 20 {
+			insert(a, endpointA, "new"+strconv.Itoa(i), time.Duration(20-i)*time.Second, simulator.Responded(500))
+		}
+		got := r.scrape(timeout("9.5"))
+		got.want(t, map[string]string{
+			of("omegastream_exporter_event_detail_backlog", endpointA):                     "12",
+			of("omegastream_exporter_oldest_unfetched_event_timestamp_seconds", endpointA): "9.46684849e+08",
+			failuresOf(endpointA, failedType, "500"):                                       "8",
+			"omegastream_exporter_scrape_deadline_exceeded_total":                          "2",
+			"omegastream_up": "1",
+		})
+		time.Sleep(20 * time.Second)
+		r.scrape().want(t, map[string]string{
+			of("omegastream_exporter_event_detail_backlog", endpointA):                     "0",
+			of("omegastream_exporter_oldest_unfetched_event_timestamp_seconds", endpointA): "",
+			failuresOf(endpointA, failedType, "500"):                                       "20",
+		})
+	})
+}
+
+// TestNap checks that a drain without work, or with work that it may not do yet,
+// looks at the ledger rarely.
+func TestNap(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{options: Options{RateLimit: 0.1}}) // a failure may be asked for every 100 s
+		nap := func() (longest time.Duration) {
+			for range 3 { // a call that has just ended cuts one short
+				began := time.Now()
+				r.exporter.drain.nap(t.Context())
+				longest = max(longest, time.Since(began))
+			}
+			return longest
+		}
+		if got := nap(); got != longestNap {
+			t.Errorf("naps for %v without work", got)
+		}
+		r.scrape(timeout("100"))
+		for i := range 5 {
+			insert(a, endpointA, "failed"+strconv.Itoa(i), 0, simulator.Responded(500))
+		}
+		r.scrape(timeout("100"))
+		if got := nap(); got != longestNap {
+			t.Errorf("naps for %v while nothing is due", got)
+		}
+		time.Sleep(350 * time.Second)
+		if got := nap(); got != overdueNap {
+			t.Errorf("naps for %v while failures wait for the rate", got)
+		}
+	})
+}
+
+// TestSpareTime has more history than the rate allows at once: it takes what the
+// rate gives, and a new event stands behind next to none of it.
+func TestSpareTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		for i := range 60 {
+			insert(a, endpointA, "history"+strconv.Itoa(i), time.Hour, simulator.Responded(200))
+		}
+		r := start(t, a, setup{options: Options{RateLimit: 4}})
+		r.scrape()
+		time.Sleep(5 * time.Second)
+		a.Emit(endpointA, failedType, simulator.Responded(500))
+		began := time.Now()
+		r.scrape().want(t, map[string]string{failuresOf(endpointA, failedType, "500"): "1"})
+		if took := time.Since(began); took > 1500*time.Millisecond {
+			t.Errorf("a new event took %v", took)
+		}
+		time.Sleep(12 * time.Second)
+		r.scrape().want(t, map[string]string{of("omegastream_exporter_history_detail_backlog", endpointA): "0"})
+	})
+}

@@ -1,0 +1,150 @@
+package collector
+
+import (
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/simulator"
+)
+
+// TestRetryAfter checks that no request of any kind is made before the time that
+// the API named.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{})
+		r.scrape()
+		for range 40 {
+			a.Emit(endpointA, failedType, simulator.Responded(500))
+		}
+		a.AddFault(simulator.Fault{Operation: simulator.GetEvent, Times: 1, Do: simulator.TooManyRequests(5 * time.Minute)})
+		a.AddFault(simulator.Fault{Operation: simulator.GetEvent, Times: 30, Do: simulator.Delay(time.Second)})
+		began := time.Now()
+		r.scrape()
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("the scrape waited %v for nothing", took)
+		}
+		synctest.Wait()
+		untried := 0
+		r.book.Look(func(a *ledger.Account) { untried = a.Untried() })
+		if answered := a.Calls().Count(simulator.GetEvent, 200); untried != 40-answered {
+			t.Errorf("%d events were never tried, %d of 40 were answered: a refused one is tried again at once", untried, answered)
+		}
+		a.ResetCalls()
+		r.scrapes(28, 10*time.Second) // almost 5 minutes
+		if n := a.Calls().Total(); n != 0 {
+			t.Errorf("%d requests before the time was up", n)
+		}
+		r.scrapes(3, 10*time.Second).want(t, map[string]string{failuresOf(endpointA, failedType, "500"): "40", "omegastream_up": "1"})
+	})
+}
+
+// TestFailingDetails has an API whose lists work and whose details do not: the
+// drain slows down, a scrape does not wait for it, the backlog tells, and it heals.
+func TestFailingDetails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{client: client.Options{Timeout: time.Second}})
+		r.scrape()
+		for range 500 {
+			a.Emit(endpointA, failedType, simulator.Responded(500))
+		}
+		heal := a.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Status(500, "")})
+		r.scrape().want(t, map[string]string{
+			"omegastream_exporter_scrape_deadline_exceeded_total": "0",
+			"omegastream_up": "1",
+			of("omegastream_exporter_event_detail_backlog", endpointA): "500",
+		})
+		time.Sleep(time.Minute)
+		a.ResetCalls()
+		time.Sleep(10 * time.Minute)
+		if n := a.Calls().Requests[simulator.GetEvent]; n > 800 {
+			t.Errorf("%d requests for details in ten minutes of failure", n)
+		}
+		if n := r.log.count("level=WARN"); n != 1 {
+			t.Errorf("%d warnings:\n%s", n, r.log)
+		}
+		heal()
+		time.Sleep(6 * time.Minute)
+		r.scrape().want(t, map[string]string{
+			failuresOf(endpointA, failedType, "500"):                   "500",
+			of("omegastream_exporter_event_detail_backlog", endpointA): "0",
+		})
+	})
+}
+
+// TestBadEvent has two events whose details always fail: others are not held up.
+func TestBadEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{})
+		r.scrape()
+		for _, id := range []string{"bad1", "bad2"} {
+			insert(a, endpointA, id, 0, simulator.Responded(500))
+			a.AddFault(simulator.Fault{Operation: simulator.GetEvent, EventID: id, Do: simulator.Status(500, "")})
+		}
+		r.scrape()
+		time.Sleep(time.Hour)
+		for range 100 {
+			time.Sleep(15 * time.Second)
+			id := a.Emit(endpointA, succeedType, simulator.Responded(200))
+			if r.scrape(); a.DetailCalls(endpointA, id) != 1 {
+				t.Fatal("a new event had to wait for the bad ones")
+			}
+		}
+	})
+}
+
+// TestUnusableDetail has a detail that no event can be read from: it is counted,
+// asked for again later, and no reason to slow down or to warn.
+func TestUnusableDetail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{})
+		r.scrape()
+		for range 10 {
+			a.Emit(endpointA, failedType, simulator.Responded(500))
+		}
+		heal := a.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Response(`"none of your business"`)})
+		r.scrape().want(t, map[string]string{
+			`omegastream_exporter_invalid_payloads_total{operation="get_event"}`: "10",
+			of("omegastream_exporter_event_detail_backlog", endpointA):           "10",
+			"omegastream_up": "1",
+		})
+		if n := r.log.count("level=WARN"); n != 0 {
+			t.Errorf("log:\n%s", r.log)
+		}
+		heal()
+		time.Sleep(7 * time.Second)
+		r.scrape().want(t, map[string]string{failuresOf(endpointA, failedType, "500"): "10"})
+	})
+}
+
+// TestBadAmongGood has every other detail fail: no reason to slow down.
+func TestBadAmongGood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{})
+		r.scrape()
+		for i := range 10 {
+			bad := "bad" + strconv.Itoa(i)
+			insert(a, endpointA, bad, 0, simulator.Responded(500))
+			a.AddFault(simulator.Fault{Operation: simulator.GetEvent, EventID: bad, Do: simulator.Status(400, "")})
+			r.scrape()
+			a.Emit(endpointA, failedType, simulator.Responded(500))
+			r.scrape()
+		}
+		if rest := r.exporter.drain.brake.resting(time.Now()); rest > 0 {
+			t.Errorf("rests for %v", rest)
+		}
+	})
+}

@@ -1,0 +1,3 @@
+package collector
+
+//go:generate go run ../internal/metricsdoc ../docs/metrics.md

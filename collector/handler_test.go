@@ -1,0 +1,127 @@
+package collector
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+func TestScrapeTimeout(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		header string
+		offset time.Duration
+		want   time.Duration
+	}{
+		{"", 500 * time.Millisecond, 9500 * time.Millisecond},
+		{"10", 500 * time.Millisecond, 9500 * time.Millisecond},
+		{"10.000000", 0, 10 * time.Second},
+		{"0.5", 500 * time.Millisecond, 250 * time.Millisecond}, // at least half
+		{"4", 3 * time.Second, 2 * time.Second},
+		{"120", 0, 2 * time.Minute},
+		{"121", 0, 2 * time.Minute},
+		{"3600", time.Second, 119 * time.Second},
+		{"1e300", 0, 2 * time.Minute},
+		{"+Inf", 0, 2 * time.Minute},
+		{"NaN", 0, 9500 * time.Millisecond},
+		{"-Inf", 0, 9500 * time.Millisecond},
+		{"-1", 0, 9500 * time.Millisecond},
+		{"0", 0, 9500 * time.Millisecond},
+		{"10s", 0, 9500 * time.Millisecond},
+		{"soon", 0, 9500 * time.Millisecond},
+	} {
+		h := http.Header{timeoutHeader: {tt.header}}
+		if got := scrapeTimeout(h, Options{Timeout: 9500 * time.Millisecond, TimeoutOffset: tt.offset}); got != tt.want {
+			t.Errorf("%q less %v: %v, want %v", tt.header, tt.offset, got, tt.want)
+		}
+	}
+}
+
+// TestDefaultTimeout has a scraper that sends no deadline.
+func TestDefaultTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		a.AddFault(simulator.Fault{Do: simulator.Hang()})
+		r := start(t, a, setup{})
+		began := time.Now()
+		r.scrape().want(t, map[string]string{"omegastream_up": "0", of("webhook_events_listed", endpointA): ""})
+		if took := time.Since(began); took != 9500*time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// TestClientGone has a client that leaves before its sync ends: the handler ends
+// with it, and no deadline was exceeded.
+func TestClientGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		heal := a.AddFault(simulator.Fault{Do: simulator.Hang()})
+		r := start(t, a, setup{})
+		ctx, cancel := contextFor(t, time.Second)
+		defer cancel()
+		began := time.Now()
+		r.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/metrics", http.NoBody))
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("took %v", took)
+		}
+		heal()
+		r.scrape().want(t, map[string]string{"omegastream_exporter_scrape_deadline_exceeded_total": "0"})
+	})
+}
+
+// TestManySeries warns of an account with very many series, once.
+func TestManySeries(t *testing.T) {
+	t.Parallel()
+	log := new(logBuffer)
+	e := &Exporter{log: newTextLogger(log)}
+	for _, n := range []int{10, 50_000, 50_001, 60_000, 100, 70_000} {
+		e.countSeries(n)
+	}
+	if got := log.count("level=WARN"); got != 2 || log.count("series=50001") != 1 || log.count("series=70000") != 1 {
+		t.Errorf("log:\n%s", log)
+	}
+}
+
+// TestSeriesAreCounted checks that what is counted are all series of a scrape.
+func TestSeriesAreCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		for i := range 600 {
+			a.AddEndpoint(simulator.Endpoint{Events: append([]string{"t"}, simulator.EventTypes...), Active: i%2 == 0})
+		}
+		r := start(t, a, setup{})
+		text := r.answer().Body.String()
+		if n := strings.Count(text, "\n"); n < manySeries {
+			t.Fatalf("only %d lines", n)
+		}
+		if r.log.count("level=WARN", "very many series") != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+	})
+}
+
+// TestPartsOfAnAnswer checks that what can be asked of a telemetry path works.
+func TestPartsOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newAccount(simulator.Options{}, endpointA), setup{})
+		got := r.scrape(func(q *http.Request) { q.URL.RawQuery = "name%5B%5D=omegastream_up" })
+		if len(got) != 1 {
+			t.Errorf("%v", got)
+		}
+		got = r.scrape()
+		got.want(t, map[string]string{
+			`promhttp_metric_handler_errors_total{cause="gathering"}`: "0",
+			`promhttp_metric_handler_requests_total{code="200"}`:      "1",
+		})
+	})
+}

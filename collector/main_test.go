@@ -1,0 +1,209 @@
+package collector
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/simulator"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The ids of tests' endpoints.
+const (
+	endpointA = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	endpointB = "bbbbbbbbbbbbbbbbbbbbbbbb"
+	endpointC = "cccccccccccccccccccccccc"
+)
+
+// The types of tests' events.
+const (
+	failedType  = "video.process_failed"
+	succeedType = "video.process_succeeded"
+)
+
+var testTypes = []string{failedType, succeedType}
+
+// setup is what a test chooses of an exporter; the zero value is a usable one. All
+// times are as short as they may be where a test is not about them: sharing is
+// off, and so is the rate limit.
+type setup struct {
+	policy  ledger.Policy
+	options Options
+	client  client.Options
+	store   ledger.Store
+	key     string
+}
+
+// rig is an exporter of a simulated account.
+type rig struct {
+	testing.TB
+	*simulator.Account
+	exporter *Exporter
+	book     *ledger.Book
+	handler  http.Handler
+	log      *logBuffer
+}
+
+// newAccount returns an account with endpoints that subscribe testTypes.
+func newAccount(o simulator.Options, ids ...string) *simulator.Account {
+	o.Seed = 1
+	a := simulator.New(o)
+	for _, id := range ids {
+		a.AddEndpoint(simulator.Endpoint{
+			ID: id, URL: "https://" + id[:1] + ".example.com/hooks/" + simulator.SecretMark, Events: testTypes, Active: true,
+			CreatedAt: time.Now().Add(-240 * time.Hour),
+		})
+	}
+	return a
+}
+
+// start starts an exporter of the account; it is closed at the end of the test.
+func start(t testing.TB, a *simulator.Account, s setup) *rig {
+	t.Helper()
+	r := &rig{TB: t, Account: a, log: new(logBuffer)}
+	if s.policy.Window == 0 {
+		s.policy.Window = 24 * time.Hour
+	}
+	if s.policy.Overlap == 0 {
+		s.policy.Overlap = 15 * time.Minute
+	}
+	if s.policy.NoResponseAfter == 0 {
+		s.policy.NoResponseAfter = 10 * time.Minute
+	}
+	if s.store == nil {
+		s.store = ledger.NewMemory()
+	}
+	if s.key == "" {
+		s.key = simulator.DefaultKey
+	}
+	url := "http://api.example.com" + simulator.BasePath
+	if s.client.Transport == nil {
+		s.client.Transport = simulator.Transport(a)
+	}
+	telemetry := NewTelemetry()
+	s.client.Observer = telemetry
+	s.client.RateLimit, s.client.Concurrency = s.options.RateLimit, s.options.Concurrency
+	api, err := client.New(url, client.StaticKey(s.key), s.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.book, _, err = ledger.Open(t.Context(), s.store, url, s.policy, telemetry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.options.Logger = newTextLogger(r.log)
+	r.exporter = New(api, r.book, telemetry, s.options)
+	r.handler = r.exporter.Handler()
+	t.Cleanup(r.stop)
+	return r
+}
+
+// stop ends the exporter; a test that stops one itself may start the next on the
+// same store.
+func (r *rig) stop() {
+	if r.exporter == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := r.exporter.Close(ctx); err != nil {
+		r.Errorf("close the exporter: %v", err)
+	}
+	_ = r.book.Close(ctx)
+	r.exporter = nil
+}
+
+// answer scrapes and returns the whole answer.
+func (r *rig) answer(edit ...func(*http.Request)) *httptest.ResponseRecorder {
+	r.Helper()
+	request := httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody)
+	for _, e := range edit {
+		e(request)
+	}
+	w := httptest.NewRecorder()
+	r.handler.ServeHTTP(w, request)
+	return w
+}
+
+// scrape scrapes and returns the samples of the answer.
+func (r *rig) scrape(edit ...func(*http.Request)) samples {
+	r.Helper()
+	w := r.answer(edit...)
+	if w.Code != http.StatusOK {
+		r.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	return samplesOf(w.Body.String())
+}
+
+// scrapes scrapes n times, each an interval after the one before.
+func (r *rig) scrapes(n int, interval time.Duration) (last samples) {
+	r.Helper()
+	for range n {
+		time.Sleep(interval)
+		last = r.scrape()
+	}
+	return last
+}
+
+// timeout is what Prometheus says of its patience.
+func timeout(seconds string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Set(timeoutHeader, seconds) }
+}
+
+// logBuffer collects what is logged.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// count returns how many lines hold all of the parts.
+func (b *logBuffer) count(parts ...string) int {
+	n := 0
+lines:
+	for line := range strings.Lines(b.String()) {
+		for _, part := range parts {
+			if !strings.Contains(line, part) {
+				continue lines
+			}
+		}
+		n++
+	}
+	return n
+}
+
+func newTextLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// contextFor returns a context that is cancelled after a time, as that of a request
+// is whose client has gone.
+func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(t.Context())
+	timer := time.AfterFunc(d, cancel)
+	return ctx, func() { timer.Stop(); cancel() }
+}

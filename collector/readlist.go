@@ -1,0 +1,103 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+)
+
+const (
+	stateWait       = 5 * time.Second // how long a sync waits for a state that cannot be written
+	chunksPerCommit = 16              // chunks of a list between two commits at most
+)
+
+// readList reads one endpoint's list into the ledger. What a list showed before
+// it broke counts; only its end is missing.
+func (s *syncer) readList(ctx context.Context, id string) error {
+	if err := s.writable(ctx); err != nil {
+		return err
+	}
+	began, due := time.Now(), false
+	s.book.Look(func(a *ledger.Account) { due = a.ReadDue(id, began) })
+	if !due {
+		return nil
+	}
+	list, err := s.api.ListEvents(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer list.Close()
+	var r *ledger.Reading
+	s.book.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), time.Now()) })
+	if r == nil {
+		return nil
+	}
+	err = s.readEvents(ctx, list, r)
+	s.telemetry.invalid(client.OpListEvents, list.Invalid())
+	s.book.Do(func(a *ledger.Account) { a.End(r, list.Complete(), time.Now()) })
+	s.drain.wakeUp()
+	return errors.Join(err, list.Err())
+}
+
+// readEvents notes the elements of a list. They are committed as the list goes
+// on, so that a long one is durable, and its memory is bounded, on the way.
+func (s *syncer) readEvents(ctx context.Context, list *client.EventList, r *ledger.Reading) error {
+	defer s.apply(r)
+	chunks := 0
+	for ev := range list.Events() {
+		if r.Note(ev.ID, ev.Type, ev.Created) {
+			s.apply(r)
+			if chunks++; chunks%chunksPerCommit == 0 {
+				if err := s.durable(ctx); err != nil {
+					return err
+				}
+			}
+		}
+		if r.Enough() {
+			break
+		}
+	}
+	return nil
+}
+
+// apply takes what was noted into the ledger and sets the drain to work on it.
+func (s *syncer) apply(r *ledger.Reading) {
+	untrusted := 0
+	s.book.Do(func(a *ledger.Account) { untrusted = a.Apply(r, time.Now()) })
+	s.telemetry.invalid(client.OpListEvents, untrusted)
+	s.drain.wakeUp()
+}
+
+// errState is returned when the state cannot be written.
+var errState = errors.New("write state")
+
+// writable waits until the last commit has succeeded: nothing is asked of the API
+// that could not be kept.
+func (s *syncer) writable(ctx context.Context) error {
+	return s.waitForState(ctx, s.book.Healthy)
+}
+
+// durable waits until all that was applied is committed.
+func (s *syncer) durable(ctx context.Context) error {
+	return s.waitForState(ctx, s.book.Flush)
+}
+
+func (s *syncer) waitForState(ctx context.Context, wait func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, stateWait)
+	defer cancel()
+	err := wait(ctx)
+	if err == nil {
+		s.log.healed(subject{operation: opWriteState})
+		return nil
+	}
+	if cause := s.book.Failure(); cause != nil {
+		err = cause
+	}
+	err = fmt.Errorf("%w: %w", errState, err)
+	s.log.report(subject{operation: opWriteState}, err)
+	return err
+}

@@ -1,0 +1,81 @@
+package collector
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// TestNoSecrets looks for the key, for passwords and for the paths of hooks in all
+// that an account of trouble shows and logs.
+func TestNoSecrets(t *testing.T) {
+	t.Parallel()
+	const key, password = "sk-live-0123456789", "hunter2"
+	for _, tt := range []struct {
+		detail   URLDetail
+		url      string // that is shown
+		withPath bool
+	}{
+		{"", "hooks.example.com:8443", false},
+		{URLHost, "hooks.example.com:8443", false},
+		{URLPath, "hooks.example.com:8443/in/" + simulator.SecretMark, true},
+		{URLNone, "", false},
+	} {
+		t.Run(string(tt.detail), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(simulator.Options{Key: key}, endpointB)
+				a.AddEndpoint(simulator.Endpoint{
+					ID: endpointA, Events: testTypes, Active: true,
+					URL: "https://me:" + password + "@hooks.example.com:8443/in/" + simulator.SecretMark + "?token=" + password,
+				})
+				r := start(t, a, setup{key: key, options: Options{URLDetail: tt.detail}})
+				var shown strings.Builder
+				scrape := func(times int) {
+					for range times {
+						time.Sleep(15 * time.Second)
+						shown.WriteString(r.answer().Body.String())
+						shown.WriteString(r.answer(accept(acceptOpenMetrics)).Body.String())
+					}
+				}
+				scrape(1)
+				a.Emit(endpointA, failedType, simulator.NoResponse(simulator.CauseDNS))
+				a.Emit(endpointA, failedType, simulator.NoResponse(simulator.CauseEOF))
+				for _, e := range []simulator.Effect{
+					simulator.Status(500, "the key "+key+" is on fire"), simulator.Redirect("https://elsewhere.example.com/?key=" + key),
+					simulator.Body(`["` + key + `"`), simulator.Close(), simulator.HTML(), simulator.Extra("Bearer "+key, `"`+key+`"`),
+				} {
+					for _, op := range []simulator.Operation{simulator.ListEvents, simulator.GetEvent, simulator.ListEndpoints} {
+						heal := a.AddFault(simulator.Fault{Operation: op, Do: e})
+						a.Emit(endpointA, failedType, simulator.Responded(500))
+						scrape(1)
+						heal()
+					}
+				}
+				a.SetKey("another")
+				scrape(2)
+				text := shown.String()
+				if want := `url="` + tt.url + `"`; !strings.Contains(text, want) {
+					t.Errorf("no %s is shown", want)
+				}
+				if tt.withPath { // all that may be seen of it
+					text = strings.ReplaceAll(text, "/in/"+simulator.SecretMark, "")
+					text = strings.ReplaceAll(text, "/hooks/"+simulator.SecretMark, "")
+				}
+				for _, secret := range []string{key, password, simulator.SecretMark} {
+					for what, where := range map[string]string{"metrics": text, "log": r.log.String()} {
+						if i := strings.Index(where, secret); i >= 0 {
+							t.Errorf("%s is in the %s: ...%s", secret, what, where[max(0, i-100):i+len(secret)])
+						}
+					}
+				}
+				if r.log.count("level=WARN") == 0 {
+					t.Error("nothing was logged")
+				}
+			})
+		})
+	}
+}

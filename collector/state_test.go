@@ -1,0 +1,113 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/simulator"
+)
+
+// fullDisk is a store whose commits can be made to fail.
+type fullDisk struct {
+	ledger.Store
+	full atomic.Bool
+}
+
+func (d *fullDisk) Commit(ctx context.Context, b *ledger.Batch) error {
+	if d.full.Load() {
+		return errors.New("no space left on device")
+	}
+	return d.Store.Commit(ctx, b)
+}
+
+// TestFailingState has the state unwritable for a while: what is shown stays what
+// was last written, the API is left alone, up tells, and all of it heals.
+func TestFailingState(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		disk := &fullDisk{Store: ledger.NewMemory()}
+		a := newAccount(simulator.Options{}, endpointA, endpointB)
+		r := start(t, a, setup{store: disk})
+		r.scrape()
+		a.Emit(endpointA, failedType, simulator.Responded(500))
+		a.Emit(endpointB, succeedType, simulator.Pending()) // asked for again and again
+		failure := failuresOf(endpointA, failedType, "500")
+		r.scrapes(1, time.Second).want(t, map[string]string{failure: "1"})
+
+		disk.full.Store(true)
+		newA := a.Emit(endpointA, failedType, simulator.Responded(500))
+		newB := a.Emit(endpointB, failedType, simulator.Responded(500))
+		r.scrapes(1, time.Second).want(t, map[string]string{
+			failure: "1", eventsOf(endpointA, failedType): "1", eventsOf(endpointB, failedType): "0", "omegastream_up": "0",
+		})
+		a.ResetCalls()
+		during := r.scrapes(3, 10*time.Second)
+		during.want(t, map[string]string{
+			failure: "1", "omegastream_up": "0", syncsOf("partial"): "0",
+			"omegastream_exporter_last_successful_sync_timestamp_seconds": "9.46684801e+08",
+		})
+		if during["omegastream_exporter_state_commit_failures_total"] == "0" {
+			t.Error("no commit failed")
+		}
+		if n := a.Calls().Total(); n != 0 {
+			t.Errorf("%d requests while the state cannot be written", n)
+		}
+
+		disk.full.Store(false)
+		time.Sleep(10 * time.Second) // the book tries again by then
+		r.scrape().want(t, map[string]string{
+			failure: "2", failuresOf(endpointB, failedType, "500"): "1", "omegastream_up": "1",
+		})
+		if a.DetailCalls(endpointA, newA) != 1 || a.DetailCalls(endpointB, newB) != 1 {
+			t.Error("a detail was asked for twice")
+		}
+		if r.log.count("level=WARN") != 1 || r.log.count("level=WARN", "operation=write_state", "no space left on device") != 1 ||
+			r.log.count("level=INFO", "Working again", "operation=write_state") != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+	})
+}
+
+// TestStateFailsLate has the state fail once all calls are made: the sync failed all
+// the same.
+func TestStateFailsLate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		disk := &fullDisk{Store: ledger.NewMemory()}
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{store: disk})
+		r.scrape()
+		a.AddFault(simulator.Fault{Operation: simulator.ListEvents, Do: simulator.Delay(time.Second)})
+		time.AfterFunc(time.Second/2, func() { disk.full.Store(true) })
+		r.scrape().want(t, map[string]string{"omegastream_up": "0", syncsOf("success"): "1", syncsOf("error"): "1"})
+		disk.full.Store(false)
+		time.Sleep(10 * time.Second)
+		r.scrape().want(t, map[string]string{"omegastream_up": "1"})
+	})
+}
+
+// TestClosedBook closes the state under the exporter, which must neither spin nor
+// hang.
+func TestClosedBook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{})
+		r.scrape()
+		if err := r.book.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		r.scrape(timeout("5")).want(t, map[string]string{"omegastream_up": "0"})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := r.exporter.Close(ctx); err != nil {
+			t.Error(err)
+		}
+		r.exporter = nil
+	})
+}

@@ -1,0 +1,157 @@
+package collector
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+
+	"omegastream_exporter/client"
+)
+
+var (
+	up = gauge("omegastream_up",
+		"1 if the last sync succeeded for every endpoint, 0 if not or if there was none since the start.")
+	apiRequests = counter("omegastream_api_requests_total",
+		"Requests to the API by status code of the answer; none: no answer.", labelOperation, "code")
+	apiDuration = histogram("omegastream_api_request_duration_seconds",
+		"Seconds that a request to the API took, for list_events to the end of the header.", labelOperation)
+	apiWait = counter("omegastream_api_rate_limit_wait_seconds_total",
+		"Seconds that requests to the API waited for --api.rate-limit or for a Retry-After.", labelOperation)
+	apiRetries = counter("omegastream_api_retries_total",
+		"Requests to the API that were repeated.", labelOperation)
+	syncs = counter("omegastream_exporter_syncs_total",
+		"Syncs by result: success, partial (some endpoints failed) or error.", "result")
+	syncDuration = histogram("omegastream_exporter_sync_duration_seconds",
+		"Seconds that a sync took: one pass over all lists.")
+	deadlineExceeded = counter("omegastream_exporter_scrape_deadline_exceeded_total",
+		"Scrapes that were answered before their sync, or the details of its new events, had ended.")
+	invalidPayloads = counter("omegastream_exporter_invalid_payloads_total",
+		"Elements of the API's answers that made no sense: skipped, or taken with another time.", labelOperation)
+	commitFailures = counter("omegastream_exporter_state_commit_failures_total",
+		"Attempts to write the state that failed; what is shown stays what was last written.")
+	commitDuration = histogram("omegastream_exporter_state_commit_duration_seconds",
+		"Seconds that writing the state took.")
+	stateSize = gauge("omegastream_exporter_state_size_bytes",
+		"Bytes that the state takes where it is stored.")
+)
+
+var telemetryFamilies = []*Family{
+	up, apiRequests, apiDuration, apiWait, apiRetries, syncs, syncDuration, deadlineExceeded,
+	invalidPayloads, commitFailures, commitDuration, stateSize,
+}
+
+// Telemetry measures the exporter's own work. It observes the client and watches
+// the book, so it is made before both. It is safe for concurrent use.
+type Telemetry struct {
+	registry *prometheus.Registry
+
+	up               prometheus.Gauge
+	apiRequests      *prometheus.CounterVec
+	apiDuration      *prometheus.HistogramVec
+	apiWait          *prometheus.CounterVec
+	apiRetries       *prometheus.CounterVec
+	syncs            *prometheus.CounterVec
+	syncDuration     prometheus.Histogram
+	deadlineExceeded prometheus.Counter
+	invalidPayloads  *prometheus.CounterVec
+	commitFailures   prometheus.Counter
+	commitDuration   prometheus.Histogram
+}
+
+// NewTelemetry returns metrics of the exporter's own work, at 0, with those of
+// the process and the Go runtime.
+func NewTelemetry() *Telemetry {
+	durations := apiDuration.histogramOpts([]float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10})
+	durations.NativeHistogramBucketFactor = 1.1
+	durations.NativeHistogramMaxBucketNumber = 100
+	durations.NativeHistogramMinResetDuration = time.Hour
+	t := &Telemetry{
+		registry:         prometheus.NewPedanticRegistry(),
+		up:               prometheus.NewGauge(up.gaugeOpts()),
+		apiRequests:      prometheus.NewCounterVec(apiRequests.counterOpts(), apiRequests.Labels),
+		apiDuration:      prometheus.NewHistogramVec(durations, apiDuration.Labels),
+		apiWait:          prometheus.NewCounterVec(apiWait.counterOpts(), apiWait.Labels),
+		apiRetries:       prometheus.NewCounterVec(apiRetries.counterOpts(), apiRetries.Labels),
+		syncs:            prometheus.NewCounterVec(syncs.counterOpts(), syncs.Labels),
+		syncDuration:     prometheus.NewHistogram(syncDuration.histogramOpts([]float64{.01, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300})),
+		deadlineExceeded: prometheus.NewCounter(deadlineExceeded.counterOpts()),
+		invalidPayloads:  prometheus.NewCounterVec(invalidPayloads.counterOpts(), invalidPayloads.Labels),
+		commitFailures:   prometheus.NewCounter(commitFailures.counterOpts()),
+		commitDuration:   prometheus.NewHistogram(commitDuration.histogramOpts([]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5})),
+	}
+	t.registry.MustRegister(
+		t.up, t.apiRequests, t.apiDuration, t.apiWait, t.apiRetries, t.syncs, t.syncDuration,
+		t.deadlineExceeded, t.invalidPayloads, t.commitFailures, t.commitDuration,
+		versioncollector.NewCollector("omegastream_exporter"),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	t.zero()
+	return t
+}
+
+// zero makes every label set that is known, so that increase() sees its first
+// increment.
+func (t *Telemetry) zero() {
+	for _, op := range []client.Operation{client.OpListEndpoints, client.OpListEvents, client.OpGetEvent} {
+		for _, code := range []string{"200", "401", "403", "429", "500", codeNoAnswer} {
+			t.apiRequests.WithLabelValues(string(op), code)
+		}
+		t.apiDuration.WithLabelValues(string(op))
+		t.apiWait.WithLabelValues(string(op))
+		t.apiRetries.WithLabelValues(string(op))
+		t.invalidPayloads.WithLabelValues(string(op))
+	}
+	for _, r := range []result{syncSuccess, syncPartial, syncError} {
+		t.syncs.WithLabelValues(string(r))
+	}
+}
+
+// codeNoAnswer is the code of a request that had no answer.
+const codeNoAnswer = "none"
+
+// showSize registers the size of the state.
+func (t *Telemetry) showSize(size func() int64) {
+	t.registry.MustRegister(prometheus.NewGaugeFunc(stateSize.gaugeOpts(), func() float64 { return float64(size()) }))
+}
+
+// Request implements client.Observer.
+func (t *Telemetry) Request(op client.Operation, code int, d time.Duration) {
+	label := codeNoAnswer
+	if code != 0 {
+		label = strconv.Itoa(code)
+	}
+	t.apiRequests.WithLabelValues(string(op), label).Inc()
+	t.apiDuration.WithLabelValues(string(op)).Observe(d.Seconds())
+}
+
+// RateLimitWait implements client.Observer.
+func (t *Telemetry) RateLimitWait(op client.Operation, d time.Duration) {
+	t.apiWait.WithLabelValues(string(op)).Add(d.Seconds())
+}
+
+// Retry implements client.Observer.
+func (t *Telemetry) Retry(op client.Operation) { t.apiRetries.WithLabelValues(string(op)).Inc() }
+
+// Committed implements ledger.Watcher.
+func (t *Telemetry) Committed(took time.Duration) { t.commitDuration.Observe(took.Seconds()) }
+
+// CommitFailed implements ledger.Watcher.
+func (t *Telemetry) CommitFailed(error) { t.commitFailures.Inc() }
+
+// synced notes the end of a sync.
+func (t *Telemetry) synced(r result, took time.Duration) {
+	t.syncs.WithLabelValues(string(r)).Inc()
+	t.syncDuration.Observe(took.Seconds())
+	t.up.Set(boolean(r == syncSuccess))
+}
+
+// invalid counts elements of answers that made no sense.
+func (t *Telemetry) invalid(op client.Operation, n int) {
+	if n > 0 {
+		t.invalidPayloads.WithLabelValues(string(op)).Add(float64(n))
+	}
+}
