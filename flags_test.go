@@ -1,0 +1,174 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// samples has a value other than the default for every flag.
+var samples = map[string]string{
+	"api.url":                     "http://127.0.0.1:8080/company",
+	"api.key-file":                "/run/secrets/key",
+	"api.allow-insecure":          "true",
+	"api.timeout":                 "3s",
+	"api.max-list-events":         "5",
+	"api.concurrency":             "2",
+	"api.rate-limit":              "0.5",
+	"webhook.endpoint-id":         "a,b",
+	"webhook.url-detail":          "none",
+	"collector.window":            "7d",
+	"collector.overlap":           "1h30m",
+	"collector.no-response-after": "1m",
+	"collector.hold-new-series":   "0",
+	"collector.min-interval":      "1s",
+	"collector.timeout":           "20s",
+	"collector.timeout-offset":    "0.25s",
+	"state.url":                   "memory:",
+	"state.url-file":              "/run/secrets/state",
+	"state.schema":                "second",
+	"web.systemd-socket":          "true",
+	"web.listen-address":          "127.0.0.1:1",
+	"web.config.file":             "web.yml",
+	"web.telemetry-path":          "/m",
+	"web.enable-pprof":            "true",
+	"demo":                        "true",
+	"log.level":                   "debug",
+	"log.format":                  "json",
+}
+
+func TestEveryFlagHasAVariable(t *testing.T) {
+	var names []string
+	for _, f := range newFlags(new(config), io.Discard, io.Discard).app.Model().Flags {
+		if f.Name == "help" || f.Name == "version" || f.Hidden {
+			continue
+		}
+		names = append(names, f.Name)
+	}
+	if len(names) != len(samples) {
+		t.Errorf("%d flags, %d samples", len(names), len(samples))
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			sample, ok := samples[name]
+			if !ok {
+				t.Fatal("add a sample for this flag")
+			}
+			variable := "OMEGASTREAM_EXPORTER_" + strings.NewReplacer(".", "_", "-", "_").Replace(strings.ToUpper(name))
+			t.Setenv(variable, sample)
+
+			var cfg config
+			f := newFlags(&cfg, io.Discard, io.Discard)
+			if _, err := f.app.Parse(f.withCommand(nil)); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.err(); err != nil {
+				t.Fatal(err)
+			}
+			for _, flag := range f.app.Model().Flags {
+				if flag.Name != name {
+					continue
+				}
+				if flag.Envar != variable {
+					t.Errorf("variable %q, want %q", flag.Envar, variable)
+				}
+				if got := flag.Value.String(); got != sample {
+					t.Errorf("%s=%s gives %q", variable, sample, got)
+				}
+			}
+		})
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	t.Setenv(envKey, "key")
+	command, cfg, err := parse(nil, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if command != commandServe {
+		t.Errorf("command %q", command)
+	}
+	if got := cfg.api.url.String(); got != "https://api.omegastream.net/company" {
+		t.Errorf("api.url %s", got)
+	}
+	if got := cfg.api.key.reveal(); got != "key" {
+		t.Errorf("key %q", got)
+	}
+	if diff := cmp.Diff([]string{":9877"}, *cfg.web.toolkit.WebListenAddresses); diff != "" {
+		t.Error(diff)
+	}
+	cfg.api.url, cfg.api.key, cfg.web.toolkit = nil, secret{}, nil
+	want := config{
+		api:     apiConfig{timeout: 10 * time.Second, maxListEvents: 10_000_000, concurrency: 16, rateLimit: 20},
+		webhook: webhookConfig{urlDetail: "host"},
+		collector: collectorConfig{
+			window: 24 * time.Hour, overlap: 15 * time.Minute, noResponseAfter: 10 * time.Minute,
+			holdNewSeries: time.Minute, minInterval: 5 * time.Second,
+			timeout: 9500 * time.Millisecond, timeoutOffset: 500 * time.Millisecond,
+		},
+		state: stateConfig{kind: stateFile, path: "data/ledger.db", schema: program},
+		web:   webConfig{telemetryPath: "/metrics"},
+		log:   logConfig{level: "info", format: "logfmt"},
+	}
+	if diff := cmp.Diff(want, cfg, cmp.AllowUnexported(config{}, apiConfig{}, webhookConfig{}, collectorConfig{},
+		stateConfig{}, webConfig{}, logConfig{}, secret{})); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestLists(t *testing.T) {
+	for name, variable := range map[string]string{
+		"newlines": "a\nb\n",
+		"commas":   "a, b",
+		"both":     "a\nb",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("OMEGASTREAM_EXPORTER_WEBHOOK_ENDPOINT_ID", variable)
+			_, cfg, err := parse([]string{"--demo"}, io.Discard, io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{"a", "b"}, cfg.webhook.endpointIDs); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCommandLineWins(t *testing.T) {
+	t.Setenv("OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS", ":1")
+	t.Setenv("OMEGASTREAM_EXPORTER_DEMO", "true")
+	_, cfg, err := parse([]string{"--web.listen-address=:2", "--web.listen-address=:3"}, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{":2", ":3"}, *cfg.web.toolkit.WebListenAddresses); diff != "" {
+		t.Error(diff)
+	}
+	if !cfg.demo || cfg.state.kind != stateMemory {
+		t.Errorf("demo %t, state %d", cfg.demo, cfg.state.kind)
+	}
+}
+
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"24h": 24 * time.Hour, "7d": 7 * 24 * time.Hour, "1d12h": 36 * time.Hour, "9.5s": 9500 * time.Millisecond,
+		"1h30m": 90 * time.Minute, "0": 0, "0s": 0, "500ms": 500 * time.Millisecond, "250us": 250 * time.Microsecond,
+	} {
+		var got time.Duration
+		if err := duration(&got).set(text); err != nil || got != want {
+			t.Errorf("%s: %s, %v; want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "-5s", "-1d", "5", "1.5d", "d", "1h1d", "9999999y", "NaN"} {
+		var got time.Duration
+		if err := duration(&got).set(text); err == nil {
+			t.Errorf("%q passes as %s", text, got)
+		}
+	}
+}

@@ -1,0 +1,200 @@
+// Package check verifies a set-up as a person would: does the key work, does the
+// API answer, what does each endpoint say, can the state be used. It writes a
+// report for a terminal of 80 columns and changes nothing.
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"omegastream_exporter/client"
+)
+
+// API is what a check needs of a client.Client.
+type API interface {
+	ListEndpoints(ctx context.Context) (client.EndpointList, error)
+	ListEvents(ctx context.Context, endpointID string) (*client.EventList, error)
+	GetEvent(ctx context.Context, endpointID, eventID string) (client.Event, error)
+}
+
+// Setup is what is checked.
+type Setup struct {
+	KeyFrom string // where the key comes from, for people
+	BaseURL string // of the API
+	API     API
+
+	// ShowURL returns of an endpoint's URL what may be shown.
+	ShowURL func(string) string
+
+	// Only limits the check to these endpoints; empty means all.
+	Only []string
+
+	StateURL string // without a password
+	// State says what the state holds.
+	State func(ctx context.Context) (string, error)
+
+	Width int // of a line; 0 means 80
+}
+
+// ErrFailed is returned when something that was checked does not work. The report
+// says what.
+var ErrFailed = errors.New("the set-up does not work yet")
+
+const (
+	mostEndpoints = 50  // that are looked at
+	headEvents    = 100 // of a list, among which the newest event is looked for
+	atATime       = 8
+)
+
+// Run checks the set-up and writes the report to w.
+func Run(ctx context.Context, s Setup, w io.Writer) error {
+	r := report{w: w, width: s.Width}
+	if r.width == 0 {
+		r.width = 80
+	}
+	r.line("Key", true, s.KeyFrom)
+	began := time.Now()
+	list, err := s.API.ListEndpoints(ctx)
+	switch {
+	case err != nil:
+		r.line("API", false, fmt.Sprintf("%s: %v", s.BaseURL, err))
+	default:
+		r.line("API", true, fmt.Sprintf("%s answered in %s", s.BaseURL, time.Since(began).Round(time.Millisecond)))
+	}
+	state, stateErr := s.State(ctx)
+	if stateErr != nil {
+		state = stateErr.Error()
+	}
+	r.line("State", stateErr == nil, s.StateURL+": "+state)
+	if err == nil {
+		r.endpoints(ctx, s, list)
+	}
+	if r.failed || r.err != nil {
+		return errors.Join(r.err, failure(r.failed))
+	}
+	return nil
+}
+
+func failure(failed bool) error {
+	if failed {
+		return ErrFailed
+	}
+	return nil
+}
+
+// report writes the lines of a report.
+type report struct {
+	w      io.Writer
+	width  int
+	failed bool
+	err    error // of writing
+}
+
+func (r *report) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(r.w, format, args...); err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+// line writes the result of one step, wrapped.
+func (r *report) line(what string, ok bool, text string) {
+	status := "ok"
+	if !ok {
+		status = "FAILED"
+		r.failed = true
+	}
+	const indent = 19
+	for i, part := range wrap(text, r.width-indent) {
+		if i == 0 {
+			r.printf("%-10s%-9s%s\n", what, status, part)
+		} else {
+			r.printf("%*s%s\n", indent, "", part)
+		}
+	}
+}
+
+// wrap breaks a text between words.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case len([]rune(line))+1+len([]rune(word)) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
+}
+
+// endpoints writes a table of the endpoints, each with its newest event.
+func (r *report) endpoints(ctx context.Context, s Setup, list client.EndpointList) {
+	chosen, missing := choose(list.Endpoints, s.Only)
+	for _, id := range missing {
+		r.line("Endpoint", false, fmt.Sprintf("%s: the account has no such endpoint; check --webhook.endpoint-id", id))
+	}
+	if len(chosen) == 0 {
+		r.printf("\nThe account has no webhook endpoints: there is nothing to watch yet.\n")
+		return
+	}
+	shown := chosen[:min(len(chosen), mostEndpoints)]
+	rows := make([]row, len(shown))
+	var group errgroup.Group
+	group.SetLimit(atATime)
+	for i, e := range shown {
+		group.Go(func() error {
+			rows[i] = look(ctx, s.API, e, list.Date)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	r.printf("\n")
+	table := tabwriter.NewWriter(r.w, 0, 0, 2, ' ', 0)
+	write := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
+	write("ENDPOINT", "HOST", "ACTIVE", "NEWEST EVENT", "ANSWER")
+	for i, e := range shown {
+		write(e.ID, cut(s.ShowURL(e.URL), 20), yes(e.Active), rows[i].newest, rows[i].answer)
+	}
+	if err := table.Flush(); err != nil && r.err == nil {
+		r.err = err
+	}
+	for i, e := range shown {
+		if rows[i].err != nil {
+			r.printf("\n")
+			r.line("Endpoint", false, fmt.Sprintf("%s: %v", e.ID, rows[i].err))
+		}
+	}
+	if more := len(chosen) - len(shown); more > 0 {
+		r.printf("... and %d more\n", more)
+	}
+}
+
+// choose returns the endpoints to look at, and the ids that were asked for and
+// are not there.
+func choose(all []client.Endpoint, only []string) (chosen []client.Endpoint, missing []string) {
+	if len(only) == 0 {
+		return all, nil
+	}
+	byID := make(map[string]client.Endpoint, len(all))
+	for _, e := range all {
+		byID[e.ID] = e
+	}
+	for _, id := range only {
+		if e, ok := byID[id]; ok {
+			chosen = append(chosen, e)
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	return chosen, missing
+}

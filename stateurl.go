@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+const knownStates = "file:PATH, memory: or postgres://..."
+
+func (f *flags) validateState(command string) {
+	c := &f.cfg.state
+	if f.cfg.demo {
+		c.kind = stateMemory
+		return
+	}
+	if !schemaName.MatchString(c.schema) || strings.HasPrefix(c.schema, "pg_") {
+		f.reject("state.schema", "is not the name of a schema: up to 63 lower-case letters, digits and _, no digit first, not pg_...")
+	}
+	source, raw := "state.url", f.raw.stateURL
+	if name := f.raw.stateURLFile; name != "" {
+		if f.given("state.url") {
+			f.reject("state.url-file", "cannot be combined with --state.url; leave one of the two out")
+			return
+		}
+		content, err := readSmallFile(name)
+		if err != nil {
+			f.reject("state.url-file", "%w", err)
+			return
+		}
+		source, raw = "state.url-file", strings.TrimSpace(content)
+	}
+	if err := c.parse(raw); err != nil {
+		f.reject(source, "%w", err)
+		return
+	}
+	if source == "state.url" && *f.typed[source] && c.kind == statePostgres && hasPassword(raw) {
+		f.reject(source, "carries a password, which every user of this host can see in the process list; give it in the environment variable OMEGASTREAM_EXPORTER_STATE_URL or with --state.url-file")
+	}
+	if c.kind == stateMemory && command == commandReset {
+		f.reject(source, "is memory:, there are no counters to reset; name the state with file:PATH or postgres://...")
+	}
+}
+
+// schemaName is an identifier that PostgreSQL takes as it is, unquoted.
+var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+// scheme is what may be repeated of a state URL; the rest can hold a password.
+var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
+
+// parse sets kind, path and dsn. Its errors show no more of raw than the scheme.
+func (c *stateConfig) parse(raw string) error {
+	name, rest, found := strings.Cut(raw, ":")
+	if !found || !scheme.MatchString(name) {
+		return fmt.Errorf("does not say what kind of state it is; write %s", knownStates)
+	}
+	switch strings.ToLower(name) {
+	case "file":
+		path, isURL := strings.CutPrefix(rest, "//")
+		if isURL && !strings.HasPrefix(path, "/") {
+			return errors.New("names a host, but the file is on this one; write file:data/ledger.db or file:/var/lib/ledger.db")
+		}
+		if path == "" || strings.HasSuffix(path, "/") || strings.ContainsRune(path, 0) {
+			return errors.New("does not name a file; write it like file:data/ledger.db")
+		}
+		c.kind, c.path = stateFile, path
+	case "memory":
+		if strings.Trim(rest, "/") != "" {
+			return errors.New("memory: takes nothing after the colon")
+		}
+		c.kind = stateMemory
+	case "postgres", "postgresql":
+		if _, err := url.Parse(raw); err != nil || !strings.HasPrefix(rest, "//") {
+			return errors.New("is not a PostgreSQL URL; write it like postgres://USER@HOST:5432/DATABASE")
+		}
+		c.kind, c.dsn = statePostgres, newSecret(raw)
+	default:
+		return fmt.Errorf("%q is no kind of state; write %s", name, knownStates)
+	}
+	return nil
+}
+
+// hasPassword finds one in a URL that parse has accepted, in either of the two
+// places where PostgreSQL takes it.
+func hasPassword(raw string) bool {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return true
+	}
+	if _, set := u.User.Password(); set {
+		return true
+	}
+	for parameter := range u.Query() {
+		if strings.Contains(strings.ToLower(parameter), "password") { // also sslpassword
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
+)
+
+const (
+	minWindow      = time.Hour
+	maxWindow      = 31 * 24 * time.Hour
+	maxTimeout     = 2 * time.Minute
+	maxConcurrency = 1024
+)
+
+// validate checks what the flags could not check one by one. It rejects all that
+// is wrong, and it is the only place that says what a command needs.
+func (f *flags) validate(command string) {
+	f.validateDemo(command)
+	f.validateAPI()
+	f.validateState(command)
+	if command == commandReset {
+		return // it calls no API and serves nothing
+	}
+	f.validateKey()
+	f.validateWebhook()
+	f.validateCollector()
+	f.validateWeb()
+}
+
+// validateDemo refuses what the demo would have to ignore. A key in the
+// environment is no contradiction: people have one there all day.
+func (f *flags) validateDemo(command string) {
+	if !f.cfg.demo {
+		return
+	}
+	if command == commandReset {
+		f.reject("demo", "keeps its state in memory, there are no counters to reset; leave it out")
+		return
+	}
+	for _, name := range []string{"api.url", "api.key-file", "state.url", "state.url-file"} {
+		if f.given(name) {
+			f.reject(name, "cannot be combined with --demo, which simulates the account and keeps its state in memory; leave one of the two out")
+		}
+	}
+}
+
+func (f *flags) validateAPI() {
+	c := &f.cfg.api
+	if u, problem := parseAPIURL(f.raw.apiURL, c.allowInsecure); problem != "" {
+		f.reject("api.url", "%s", problem)
+	} else {
+		c.url = u
+	}
+	f.positive("api.timeout", c.timeout)
+	if c.maxListEvents <= 0 {
+		f.reject("api.max-list-events", "must be at least 1, not %d", c.maxListEvents)
+	}
+	if c.concurrency < 1 || c.concurrency > maxConcurrency {
+		f.reject("api.concurrency", "must be 1 to %d, not %d", maxConcurrency, c.concurrency)
+	}
+	if c.rateLimit < 0 {
+		f.reject("api.rate-limit", "must be 0 (no limit) or more requests a second, not %g", c.rateLimit)
+	}
+}
+
+// parseAPIURL returns the URL or what is wrong with it. The problem never repeats
+// the URL, which may hold a password; neither may url.Parse's own words.
+func parseAPIURL(raw string, allowInsecure bool) (u *url.URL, problem string) {
+	const example = "write it like https://api.omegastream.net/company"
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, "cannot be read as a URL; " + example
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, "is not an absolute http or https URL; " + example
+	case u.Hostname() == "":
+		return nil, "has no host; " + example
+	case u.User != nil:
+		return nil, "must not carry a user or password; the API takes a key, from " + envKey + " or --api.key-file"
+	case strings.ContainsAny(raw, "?#"):
+		return nil, "must not have a query or fragment; " + example
+	case !validPort(u.Port()):
+		return nil, "has a port that is not 1 to 65535; " + example
+	case u.Scheme == "http" && !isLoopback(u.Hostname()) && !allowInsecure:
+		return nil, "would send the API key unencrypted to another host; use https, or accept that with --api.allow-insecure"
+	}
+	// The state remembers which URL it belongs to: ways to write the same one
+	// must not count as different accounts.
+	u.Host = strings.ToLower(u.Host)
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return u, ""
+}
+
+// validPort takes the empty port, the scheme's own.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
+}
+
+func isLoopback(host string) bool {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().IsLoopback()
+	}
+	return strings.EqualFold(strings.TrimSuffix(host, "."), "localhost")
+}
+
+func (f *flags) validateWebhook() {
+	var seen []string
+	for _, id := range f.cfg.webhook.endpointIDs {
+		switch {
+		case strings.ContainsAny(id, "/?# \t"):
+			// Not repeated: a webhook's URL may be a secret.
+			f.reject("webhook.endpoint-id", "takes the id of a webhook endpoint, not its URL; GET /client/webhooks/all lists the ids")
+		case slices.Contains(seen, id):
+			f.reject("webhook.endpoint-id", "%q is given twice; leave one out", id)
+		}
+		seen = append(seen, id)
+	}
+}
+
+func (f *flags) validateCollector() {
+	c := &f.cfg.collector
+	if c.window < minWindow || c.window > maxWindow {
+		f.reject("collector.window", "must be 1h to 31d, not %s", c.window)
+	}
+	f.positive("collector.overlap", c.overlap)
+	if f.ok("collector.window") && c.overlap > c.window/2 {
+		f.reject("collector.overlap", "must be at most half of --collector.window, %s, not %s", c.window/2, c.overlap)
+	}
+	f.positive("collector.no-response-after", c.noResponseAfter)
+	f.positive("collector.timeout", c.timeout)
+	if c.timeout > maxTimeout {
+		f.reject("collector.timeout", "must be at most 2m, not %s", c.timeout)
+	}
+	if f.ok("collector.timeout") && c.timeoutOffset >= c.timeout {
+		f.reject("collector.timeout-offset", "must be under --collector.timeout, %s, not %s", c.timeout, c.timeoutOffset)
+	}
+}
+
+func (f *flags) positive(name string, d time.Duration) {
+	if d <= 0 {
+		f.reject(name, "must be over 0")
+	}
+}
+
+// plainPath is what needs no escaping, neither in a pattern of http.ServeMux nor
+// in a page's link.
+var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
+
+func (f *flags) validateWeb() {
+	c := &f.cfg.web
+	switch p := c.telemetryPath; {
+	case !plainPath.MatchString(p) || path.Clean(p) != p:
+		f.reject("web.telemetry-path", "%q is not a plain path below /; write it like /metrics", p)
+	case reservedPath(p):
+		f.reject("web.telemetry-path", "%q is taken by a page of the exporter; write it like /metrics", p)
+	}
+	if err := web.Validate(*c.toolkit.WebConfigFile); err != nil {
+		f.reject("web.config.file", "%w", err)
+	}
+	if *c.toolkit.WebSystemdSocket {
+		return // the addresses are not used
+	}
+	for _, address := range *c.toolkit.WebListenAddresses {
+		if !validAddress(address) {
+			f.reject("web.listen-address", "%q is not an address and port; write it like :9877 or 127.0.0.1:9877", address)
+		}
+	}
+}
+
+func validAddress(address string) bool {
+	rest, vsock := strings.CutPrefix(address, vsockPrefix)
+	_, port, err := net.SplitHostPort(rest)
+	if err != nil {
+		return false
+	}
+	if vsock { // wider ports, and no names for them
+		_, err = strconv.ParseUint(port, 10, 32)
+	} else {
+		_, err = net.LookupPort("tcp", port)
+	}
+	return err == nil
+}
+
+// reservedPath says whether p is, or is below, a path of ours.
+func reservedPath(p string) bool {
+	return slices.ContainsFunc([]string{"/-", "/endpoints", "/events", "/debug/pprof"}, func(ours string) bool {
+		return p == ours || strings.HasPrefix(p, ours+"/")
+	})
+}
