@@ -93,7 +93,7 @@ func (c *Client) try(ctx context.Context, q *call, key secret, read func(*exchan
 		}
 		// Where the API said how long to wait, or is taken to have said it, the gate
 		// holds this call back like all others.
-		if failed := err.(*Error); failed.RetryAfter == 0 {
+		if failed, ok := errors.AsType[*Error](err); ok && failed.RetryAfter == 0 {
 			if ended := sleep(ctx, delays.NextBackOff()); ended != nil {
 				failed.Err = fmt.Errorf("%w, before another try after: %w", ended, failed.Err)
 				return failed

@@ -75,8 +75,11 @@ func TestListEventsElements(t *testing.T) {
 		{"invalid UTF-8 in a type", "[{\"id\":\"a\",\"type\":\"x\xff\"}]", []seen{{"a", "x\uFFFD", 0}}, 0},
 		{"created of another type", `[{"id":"a","created":"1"},{"id":"b","created":1}]`, []seen{{"b", "", 1}}, 1},
 		{"type of another type", `[{"id":"a","type":{"x":[1]}},{"id":"b"}]`, []seen{{"b", "", 0}}, 1},
-		{"created out of range", `[{"id":"a","created":1e300},{"id":"b","created":-99999999999999999999},{"id":"c","created":-1.5}]`,
-			[]seen{{"a", "", math.MaxInt64}, {"b", "", math.MinInt64}, {"c", "", -2}}, 0},
+		{
+			"created out of range", `[{"id":"a","created":1e300},{"id":"b","created":-99999999999999999999},{"id":"c","created":-1.5}]`,
+			[]seen{{"a", "", math.MaxInt64}, {"b", "", math.MinInt64}, {"c", "", -2}},
+			0,
+		},
 		{"escaped names and values", `[{"\u0069d":"a\/b","t\u0079pe":"v\u002e1"}]`, []seen{{"a/b", "v.1", 0}}, 0},
 		{"a name again", `[{"id":"a","id":"b"}]`, []seen{{"b", "", 0}}, 0},
 		{"data and response", `[{"data":{"video":{"id":"no","created":5}},"id":"a","response":{"id":[{"id":"no"}]}}]`, []seen{{"a", "", 0}}, 0},
@@ -291,7 +294,7 @@ func TestListEventsConnectionBreaks(t *testing.T) {
 }
 
 // No allocation per event: a list ten times as long costs no more of them.
-func TestListEventsAllocations(t *testing.T) {
+func TestListEventsAllocations(t *testing.T) { //nolint:paralleltest // others would allocate too
 	measure := func(n int) float64 {
 		body := string(listBody(n))
 		return testing.AllocsPerRun(5, func() {

@@ -46,7 +46,7 @@ func (c *Client) begin(ctx context.Context, q *call, key secret) (*exchange, err
 		req.Header.Set("Content-Type", "application/json")
 		req.Header.Set("Accept", "application/json")
 		req.Header.Set("User-Agent", c.opts.UserAgent)
-		x.resp, err = c.http.Do(req)
+		x.resp, err = c.http.Do(req) //nolint:bodyclose // exchange.close does
 	}
 	if err != nil {
 		err = x.failure(err)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,7 +16,7 @@ func (x *exchange) refusal() *Error {
 	kind := kindOf(code)
 	e := x.fail(kind)
 	e.StatusCode = code
-	if kind == ErrRedirected {
+	if errors.Is(kind, ErrRedirected) {
 		e.Err = fmt.Errorf("%w: status %d to %s", kind, code, x.target())
 		return e
 	}

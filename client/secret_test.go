@@ -95,7 +95,7 @@ func expectNoSecret(t *testing.T, err error) {
 	if strings.ContainsAny(err.Error(), "\r\n") {
 		t.Errorf("more than a line: %q", err)
 	}
-	switch e := err.(type) {
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
 	case interface{ Unwrap() error }:
 		expectNoSecret(t, e.Unwrap())
 	case interface{ Unwrap() []error }:

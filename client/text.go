@@ -58,7 +58,7 @@ func (d *decoder) time() (time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
-		return time.Time{}, nil
+		return time.Time{}, nil //nolint:nilerr // see above
 	}
 	return t, nil
 }
