@@ -17,20 +17,23 @@ type slab struct {
 	chunks []*[slabChunk]Event
 	used   slot // slots ever handed out
 	free   []slot
-	index  map[Key]slot
+	index  index
 }
 
-func newSlab(size int) slab { return slab{index: make(map[Key]slot, min(max(size, 0), maxSlots))} }
+func newSlab(size int) slab { return slab{index: newIndex(min(max(size, 0), maxSlots))} }
 
 // len returns how many events there are.
-func (s *slab) len() int { return len(s.index) }
+func (s *slab) len() int { return s.index.n }
 
 // at returns the event in a slot; the pointer stays valid.
 func (s *slab) at(i slot) *Event { return &s.chunks[i/slabChunk][i%slabChunk] }
 
 func (s *slab) find(k Key) (slot, bool) {
-	i, ok := s.index[k]
-	return i, ok
+	cell, ok := s.index.find(k, s.at)
+	if !ok {
+		return 0, false
+	}
+	return slotOf(s.index.cells[cell]), true
 }
 
 func (s *slab) insert(e Event) slot {
@@ -42,7 +45,7 @@ func (s *slab) insert(e Event) slot {
 		s.grow(i)
 	}
 	*s.at(i) = e
-	s.index[e.Key] = i
+	s.index.put(e.Key, i, s.at)
 	return i
 }
 
@@ -54,9 +57,7 @@ func (s *slab) restore(i slot, e Event) bool {
 		return false
 	}
 	*s.at(i) = e
-	n := len(s.index)
-	s.index[e.Key] = i
-	return len(s.index) > n
+	return s.index.put(e.Key, i, s.at)
 }
 
 // grow makes slot i exist.
@@ -77,7 +78,7 @@ func (s *slab) restored() {
 }
 
 func (s *slab) remove(i slot) {
-	delete(s.index, s.at(i).Key)
+	s.index.remove(s.at(i).Key, s.at)
 	*s.at(i) = Event{}
 	s.free = append(s.free, i)
 }
