@@ -54,7 +54,7 @@ func keyFrom(cfg config) string {
 // not made.
 func inspectState(ctx context.Context, cfg config) (string, error) {
 	if cfg.state.kind == stateMemory {
-		return "in memory, the counters begin at 0 with every start", nil
+		return "the counters begin at 0 with every start", nil
 	}
 	if cfg.state.kind == stateFile {
 		if _, err := os.Stat(cfg.state.path); errors.Is(err, os.ErrNotExist) {

@@ -94,7 +94,7 @@ func readEndpoint(d *decoder, key secret) (e Endpoint, ok bool, err error) {
 	for {
 		name, more, err := d.name()
 		if err != nil || !more {
-			return e, ValidEndpointID(e.ID), err
+			return e, ValidEndpointID(e.ID) && !key.within([]byte(e.ID)), err
 		}
 		switch string(name) {
 		case "id":

@@ -40,7 +40,7 @@ func (r *eventReader) element() (ok bool, err error) {
 	for {
 		name, more, err := r.name()
 		if err != nil || !more {
-			return fit && validID(r.event.ID, maxEventID), err
+			return fit && validID(r.event.ID, maxEventID) && !r.key.within(r.event.ID), err
 		}
 		switch string(name) {
 		case "id":

@@ -36,6 +36,11 @@ func (s secret) redact(text string) string {
 	return text
 }
 
+// within reports whether text holds the key: what does is no id, for ids are shown.
+func (s secret) within(text []byte) bool {
+	return s != "" && len(text) >= len(s) && s.redact(string(text)) != string(text)
+}
+
 var urlLike = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://[^\s"'<>]*`)
 
 // hostOnly reduces all that looks like a URL to its host.

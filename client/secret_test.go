@@ -79,6 +79,26 @@ func TestKeyAsAnIDIsNotShown(t *testing.T) {
 	}
 }
 
+// An id that holds the key, as it is or escaped, is no id: ids become labels.
+func TestKeyIsNoListedID(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{testKey, "a" + testKey, url.QueryEscape(testKey)} {
+		body := fmt.Sprintf(`[{"id":%q},{"id":"good"}]`, id)
+		c := newClient(t, "http://api", Options{Transport: &script{steps: steps{status(200, body), status(200, body)}}})
+		endpoints, err := c.ListEndpoints(t.Context())
+		if err != nil || len(endpoints.Endpoints) != 1 || endpoints.Invalid != 1 {
+			t.Errorf("%q: endpoints %v, %d invalid, error %v", id, endpoints.Endpoints, endpoints.Invalid, err)
+		}
+		list, err := c.ListEvents(t.Context(), "endpoint")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if events := readAll(list); len(events) != 1 || list.Invalid() != 1 {
+			t.Errorf("%q: events %v, %d invalid", id, events, list.Invalid())
+		}
+	}
+}
+
 // expectNoSecret looks at the error and at all that it hands out.
 func expectNoSecret(t *testing.T, err error) {
 	t.Helper()

@@ -68,11 +68,11 @@ func Run(ctx context.Context, s Setup, w io.Writer) error {
 	default:
 		r.line("API", true, fmt.Sprintf("%s answered in %s", s.BaseURL, time.Since(began).Round(time.Millisecond)))
 	}
-	state, stateErr := s.State(ctx)
-	if stateErr != nil {
-		state = stateErr.Error()
+	if state, err := s.State(ctx); err != nil {
+		r.line("State", false, err.Error())
+	} else {
+		r.line("State", true, s.StateURL+", "+state)
 	}
-	r.line("State", stateErr == nil, s.StateURL+": "+state)
 	if err == nil {
 		r.endpoints(ctx, s, list)
 	}
@@ -143,8 +143,11 @@ func (r *report) endpoints(ctx context.Context, s Setup, list client.EndpointLis
 	for _, id := range missing {
 		r.line("Endpoint", false, fmt.Sprintf("%s: the account has no such endpoint; check --webhook.endpoint-id", id))
 	}
-	if len(chosen) == 0 {
+	if len(list.Endpoints) == 0 {
 		r.printf("\nThe account has no webhook endpoints: there is nothing to watch yet.\n")
+		return
+	}
+	if len(chosen) == 0 {
 		return
 	}
 	shown := chosen[:min(len(chosen), mostEndpoints)]
@@ -168,15 +171,22 @@ func (r *report) endpoints(ctx context.Context, s Setup, list client.EndpointLis
 	if err := table.Flush(); err != nil && r.err == nil {
 		r.err = err
 	}
-	for i, e := range shown {
-		if rows[i].err != nil {
-			r.printf("\n")
-			r.line("Endpoint", false, fmt.Sprintf("%s: %v", e.ID, rows[i].err))
-		}
-	}
 	if more := len(chosen) - len(shown); more > 0 {
 		r.printf("... and %d more\n", more)
 	}
+	for i, e := range shown {
+		if err := rows[i].err; err != nil {
+			r.line("Endpoint", false, e.ID+": "+cause(err))
+		}
+	}
+}
+
+// cause returns why a call failed, without the endpoint that stands before it.
+func cause(err error) string {
+	if failed, ok := errors.AsType[*client.Error](err); ok {
+		return failed.Err.Error()
+	}
+	return err.Error()
 }
 
 // choose returns the endpoints to look at, and the ids that were asked for and
