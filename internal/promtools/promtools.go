@@ -1,0 +1,44 @@
+// Package promtools finds the tools of Prometheus that `make tools` builds, for tests.
+package promtools
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+)
+
+// modules are the modules of the tools, each below tools/ in a folder of the same
+// name as the folder of its binaries.
+var modules = map[string]struct{ folder, module string }{
+	"prometheus":   {"prometheus", "github.com/prometheus/prometheus"},
+	"promtool":     {"prometheus", "github.com/prometheus/prometheus"},
+	"alertmanager": {"alertmanager", "github.com/prometheus/alertmanager"},
+}
+
+// Path returns the path of a tool in the version that tools/ names. root is the
+// path of the repository's root. The error of a missing tool says how to build it.
+func Path(root, tool string) (string, error) {
+	m, ok := modules[tool]
+	if !ok {
+		return "", fmt.Errorf("%s: not one of the tools", tool)
+	}
+	file := filepath.Join(root, "tools", m.folder, "go.mod")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	found := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(m.module) + ` (v\S+)`).FindSubmatch(text)
+	if found == nil {
+		return "", fmt.Errorf("%s: names no version of %s", file, m.module)
+	}
+	path, err := filepath.Abs(filepath.Join(root, ".tools", fmt.Sprintf("%s-%s-%s", m.folder, found[1], runtime.Version()), tool))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil { //nolint:gosec // made of constants and the repository's own go.mod
+		return "", fmt.Errorf("%s: no %s; `make tools` builds it", tool, path)
+	}
+	return path, nil
+}
