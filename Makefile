@@ -21,11 +21,17 @@ RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 lint_version  = $(shell go list -C tools/golangci-lint -m -f '{{.Version}}' github.com/golangci/golangci-lint/v2)
 golangci_lint = .tools/golangci-lint-$(lint_version)-$(shell go env GOVERSION)
 
+# The same for the servers that the rules and dashboards are tested with.
+prometheus_version   = $(shell go list -C tools/prometheus -m -f '{{.Version}}' github.com/prometheus/prometheus)
+alertmanager_version = $(shell go list -C tools/alertmanager -m -f '{{.Version}}' github.com/prometheus/alertmanager)
+prometheus_tools     = .tools/prometheus-$(prometheus_version)-$(shell go env GOVERSION)
+alertmanager_tools   = .tools/alertmanager-$(alertmanager_version)-$(shell go env GOVERSION)
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## Run the exporter on a simulated account; needs no key
@@ -33,7 +39,7 @@ demo: ## Run the exporter on a simulated account; needs no key
 	@go run -ldflags "$(LDFLAGS)" . --demo
 
 .PHONY: test
-test: ## Run all tests; says what was skipped and why (TESTFLAGS=-run=Name)
+test: ## Run all tests; says what was skipped (TESTFLAGS=...)
 	@go run ./tools/testsummary $(RACE) $(TESTFLAGS) ./...
 
 .PHONY: build
@@ -45,18 +51,39 @@ fuzz: ## Run every fuzz test for a while (FUZZTIME=30s)
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH=Name), see docs/performance.md
+bench: ## Run the benchmarks (BENCH=Name)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 .PHONY: lint
-lint: ## Check style, arrows between packages, formatting and go.mod
+lint: ## Check style, imports, formatting and go.mod
 	go vet ./...
 	go mod tidy -diff
 	@test -x $(golangci_lint) || { echo "Building golangci-lint, once, in about a minute"; \
 		go build -C tools/golangci-lint -o $(CURDIR)/$(golangci_lint) github.com/golangci/golangci-lint/v2/cmd/golangci-lint; }
 	$(golangci_lint) run
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/*; \
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/* dashboards/_pictures/run; \
 		else echo "Skipped: the scripts in .ci need shellcheck"; test "$$CI" != true; fi
+
+.PHONY: tools
+tools: ## Build the servers that tests use; 5 minutes
+	@test -x $(prometheus_tools)/prometheus -a -x $(prometheus_tools)/promtool || go build -C tools/prometheus \
+		-tags remove_all_sd -ldflags '-s -w' -o $(CURDIR)/$(prometheus_tools)/ \
+		github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool
+	@test -x $(alertmanager_tools)/alertmanager || go build -C tools/alertmanager -ldflags '-s -w' \
+		-o $(CURDIR)/$(alertmanager_tools)/ github.com/prometheus/alertmanager/cmd/alertmanager
+
+.PHONY: dashboards
+dashboards: ## Write dashboards and rules anew; needs Node 20
+	cd dashboards && npm ci --no-audit --no-fund --silent && npm run --silent generate
+
+.PHONY: check-dashboards
+check-dashboards: ## Fail if they are stale or break Grafana's schema
+	cd dashboards && npm ci --no-audit --no-fund --silent && npm run --silent check
+	@git diff --exit-code -- dashboards deploy/grafana && test -z "$$(git status --porcelain -- dashboards deploy/grafana)"
+
+.PHONY: dashboard-pictures
+dashboard-pictures: tools ## Draw docs/img anew; Node and Chromium (MINUTES=15)
+	dashboards/_pictures/run
 
 .PHONY: generate
 generate: ## Write anew what is generated from the code
@@ -67,7 +94,7 @@ check-generated: ## Fail if `make generate` changes or adds a file
 	@.ci/check-generated
 
 .PHONY: image
-image: ## Build the container image with docker, podman or buildah
+image: ## Build the image with docker, podman or buildah
 	@for tool in docker podman buildah; do \
 		command -v $$tool >/dev/null && $$tool info >/dev/null 2>&1 || continue; \
 		set -x; exec $$tool build -t $(IMAGE) --build-arg VERSION=$(VERSION:v%=%) --build-arg REVISION=$(REVISION) \
@@ -75,5 +102,5 @@ image: ## Build the container image with docker, podman or buildah
 	done; echo "make image needs docker, podman or buildah, and its service running" >&2; exit 1
 
 .PHONY: clean
-clean: ## Remove what was built: the binary, the tools, the demo's leftovers
-	rm -rf omegastream_exporter .tools
+clean: ## Remove what was built
+	rm -rf omegastream_exporter .tools dashboards/build dashboards/node_modules dashboards/_pictures/node_modules

@@ -1,0 +1,262 @@
+package dashboards_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+const eventType = "video.process_succeeded"
+
+// account is an account with two endpoints. The second one has failures in its
+// history only: whatever counts history as news makes 404s appear.
+func account(t *testing.T) (a *simulator.Account, api, first, second string) {
+	t.Helper()
+	a = simulator.New(simulator.Options{})
+	first = a.AddEndpoint(simulator.Endpoint{URL: "https://shop.example.com/hooks"})
+	second = a.AddEndpoint(simulator.Endpoint{URL: "https://old.example.com/hooks"})
+	for i := range 20 {
+		at := time.Now().Add(-time.Duration(30-i) * time.Minute)
+		for id, code := range map[string]int{first: http.StatusOK, second: http.StatusNotFound} {
+			if i > 15 {
+				code = http.StatusOK
+			}
+			a.Insert(id, simulator.Event{Type: eventType, CreatedTime: at, Answers: []simulator.Answer{simulator.Responded(code)}})
+		}
+	}
+	a.Mark()
+	api, stop, err := simulator.Serve(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return a, api, first, second
+}
+
+// failures returns how many outcomes of an account were failures.
+func failures(a *simulator.Account) (n int) {
+	for code, count := range a.Truth().Sum("").Outcomes {
+		if !strings.HasPrefix(code, "2") {
+			n += count
+		}
+	}
+	return n
+}
+
+// TestEndToEnd runs an account, exporters, Prometheus with the rules, Alertmanager
+// with the example configuration, and what is notified.
+func TestEndToEnd(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name      string
+		exporters int
+	}{{"one exporter", 1}, {"two exporters", 2}} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			a, api, first, second := account(t)
+			var exporters []*exporter
+			var targets []string
+			for range tt.exporters {
+				e := startExporter(t, api)
+				exporters, targets = append(exporters, e), append(targets, e.address)
+			}
+			told := startReceiver(t)
+			prom := startPrometheus(t, startAlertmanager(t, told), targets...)
+
+			const total = `round(sum(max by (endpoint_id, event_type, status_code) (increase(webhook_delivery_failures_total[10m]))))`
+			t.Cleanup(func() {
+				if t.Failed() {
+					history, _ := get(prom.base + "/api/v1/query?query=" + url.QueryEscape(`webhook_delivery_failures_total[5m]`))
+					t.Logf("what Prometheus scraped: %s", history)
+				}
+			})
+			counted := func(what string) {
+				t.Helper()
+				eventually(t, 30*time.Second, what, func() error {
+					got, err := prom.number(total)
+					if want := fmt.Sprint(failures(a)); err == nil && got != want {
+						err = fmt.Errorf("Prometheus counts %s failures, the account made %s", got, want)
+					}
+					return err
+				})
+			}
+			fails := func(code string) func() error {
+				return func() error {
+					if found := told.received(map[string]string{"alertname": "OmegaStreamDeliveryFailed", "endpoint_id": first, "status_code": code}); len(found) == 0 {
+						return fmt.Errorf("told so far: %v", told.received(nil))
+					}
+					return nil
+				}
+			}
+
+			// The very first failure of a label set.
+			prom.wait(t, 30*time.Second, "count(omegastream_up == 1)", fmt.Sprint(tt.exporters))
+			a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
+			eventually(t, 30*time.Second, "the first 503 is told", fails("503"))
+			alert := told.received(map[string]string{"status_code": "503"})[0]
+			want := "Deliveries of video.process_succeeded to shop.example.com (endpoint " + first + ") that failed within 10m with status code 503 (none: no HTTP response): 1."
+			if alert["description"] != want {
+				t.Errorf("description:\n got %s\nwant %s", alert["description"], want)
+			}
+			if alert["path"] != "/people" {
+				t.Errorf("an info went to %s", alert["path"])
+			}
+			counted("the first failure is counted once")
+
+			// More of it, and successes.
+			for range 3 {
+				a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
+				a.Emit(first, eventType, simulator.Responded(http.StatusOK))
+			}
+			a.Emit(first, "video.deleted", simulator.Responded(http.StatusInternalServerError))
+			a.Emit(first, eventType, simulator.Responded(http.StatusOK))
+			eventually(t, 30*time.Second, "the 500 is told", fails("500"))
+			counted("more failures are counted")
+
+			// Killed, with a failure meanwhile.
+			exporters[0].kill()
+			a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
+			a.Emit(first, eventType, simulator.Responded(http.StatusOK))
+			exporters[0].start(t)
+			// The counters themselves: increase() extrapolates, by much where a series is a few seconds old.
+			prom.wait(t, 30*time.Second, `sum(max by (endpoint_id, event_type, status_code) (webhook_delivery_failures_total))`, fmt.Sprint(failures(a)))
+			counted("a failure during downtime is counted")
+
+			// Its state lost, and the API's history forgotten.
+			exporters[0].kill()
+			if err := os.Remove(exporters[0].state); err != nil {
+				t.Fatal(err)
+			}
+			exporters[0].start(t)
+			prom.wait(t, 30*time.Second, fmt.Sprintf(`count(omegastream_up{instance=%q} == 1)`, exporters[0].address), "1")
+			a.Forget(first, time.Now().Add(-5*time.Minute))
+			a.Forget(second, time.Now())
+			time.Sleep(6 * time.Second) // nothing is to happen
+			counted("a lost state counts nothing twice")
+			a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
+			counted("a failure after all that is counted")
+
+			for _, alert := range told.received(map[string]string{"alertname": "OmegaStreamDeliveryFailed"}) {
+				if key := alert["endpoint_id"] + " " + alert["status_code"]; key != first+" 503" && key != first+" 500" {
+					t.Errorf("told of a failure that there was not: %v", alert)
+				}
+			}
+			fired, err := prom.query(`count by (alertname) (count_over_time(ALERTS{alertstate="firing", alertname!~"OmegaStream(DeliveryFailed|StateReset)"}[10m]))`)
+			if err != nil || len(fired) > 0 {
+				t.Errorf("other alerts fired: %v, %v", fired, err)
+			}
+			rules(t, prom)
+		})
+	}
+}
+
+// rules checks that Prometheus could evaluate every rule.
+func rules(t *testing.T, prom *prometheus) {
+	t.Helper()
+	var data struct {
+		Groups []struct {
+			Rules []struct{ Name, Health, LastError string }
+		}
+	}
+	if err := prom.api("/api/v1/rules", nil, &data); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, group := range data.Groups {
+		for _, rule := range group.Rules {
+			n++
+			if rule.Health != "ok" {
+				t.Errorf("rule %s: %s %s", rule.Name, rule.Health, rule.LastError)
+			}
+		}
+	}
+	if n < 40 {
+		t.Errorf("Prometheus has %d rules", n)
+	}
+}
+
+// TestInhibitions posts alerts to Alertmanager and looks at whom it tells.
+func TestInhibitions(t *testing.T) {
+	t.Parallel()
+	told := startReceiver(t)
+	address := startAlertmanager(t, told)
+	post := func(alerts ...map[string]string) {
+		t.Helper()
+		var body []map[string]any
+		for _, labels := range alerts {
+			body = append(body, map[string]any{"labels": labels})
+		}
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Post("http://"+address+"/api/v2/alerts", "application/json", bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Fatal(resp.Status)
+		}
+	}
+	endpoint := func(name, id string) map[string]string {
+		return map[string]string{"alertname": "OmegaStream" + name, "endpoint_id": id, "severity": "warning"}
+	}
+	job := func(name string) map[string]string {
+		return map[string]string{"alertname": "OmegaStream" + name, "job": "omegastream", "severity": "warning"}
+	}
+	post(
+		endpoint("EndpointNotAnswering", "e1"), endpoint("EndpointFailing", "e1"), endpoint("ErrorBudgetBurningFast", "e1"),
+		endpoint("DeliveryFailed", "e1"), endpoint("DeliveryFailed", "e2"),
+		job("APIKeyRejected"), job("ExporterStale"), endpoint("DetailBacklog", "e1"), job("StateReset"),
+	)
+	state := func() map[string]string {
+		t.Helper()
+		body, err := get("http://" + address + "/api/v2/alerts?" + url.Values{"active": {"true"}}.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var alerts []struct {
+			Labels map[string]string
+			Status struct{ State string }
+		}
+		if err := json.Unmarshal(body, &alerts); err != nil {
+			t.Fatal(err)
+		}
+		states := make(map[string]string)
+		for _, a := range alerts {
+			states[strings.TrimPrefix(a.Labels["alertname"], "OmegaStream")+a.Labels["endpoint_id"]] = a.Status.State
+		}
+		return states
+	}
+	expect := func(want string) {
+		t.Helper()
+		eventually(t, 10*time.Second, "the alerts that are told", func() error {
+			states := state()
+			var active []string
+			for _, name := range []string{
+				"EndpointNotAnsweringe1", "EndpointFailinge1", "ErrorBudgetBurningFaste1", "DeliveryFailede1", "DeliveryFailede2",
+				"APIKeyRejected", "ExporterStale", "DetailBackloge1", "StateReset", "ExporterDown",
+			} {
+				if states[name] == "active" {
+					active = append(active, name)
+				}
+			}
+			if got := strings.Join(active, " "); got != want {
+				return fmt.Errorf("%q of %v", got, states)
+			}
+			return nil
+		})
+	}
+	expect("EndpointNotAnsweringe1 DeliveryFailede2 APIKeyRejected StateReset")
+	post(job("ExporterDown"))
+	expect("ExporterDown")
+}

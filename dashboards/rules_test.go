@@ -1,0 +1,129 @@
+package dashboards_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"omegastream_exporter/internal/promtools"
+	"omegastream_exporter/internal/testneeds"
+)
+
+// tool returns the path of a tool, or ends the test.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := promtools.Path("..", name)
+	if err != nil {
+		testneeds.Missing(t, err.Error())
+	}
+	return path
+}
+
+// glob returns the files that match, which must be some.
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: %d files, %v", pattern, len(files), err)
+	}
+	return files
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestRules has promtool check the rules, and then play each scenario of rules/tests.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	promtool := tool(t, "promtool")
+	check := append([]string{"check", "rules", "--lint=all", "--lint-fatal"}, glob(t, "rules/*.rules.yaml")...)
+	if out, err := exec.Command(promtool, check...).CombinedOutput(); err != nil {
+		t.Fatalf("promtool check rules: %v\n%s", err, out)
+	}
+	for _, file := range glob(t, "rules/tests/*.test.yaml") {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".test.yaml"), func(t *testing.T) {
+			t.Parallel()
+			if out, err := exec.Command(promtool, "test", "rules", file).CombinedOutput(); err != nil {
+				t.Errorf("promtool test rules %s: %v\n%s", file, err, out)
+			}
+		})
+	}
+}
+
+var alertName = regexp.MustCompile(`(?m)^\s*- alert: (\S+)$`)
+
+// alerts returns the names of all alerts, those of the optional file included.
+func alerts(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, file := range glob(t, "rules/*.rules.yaml") {
+		for _, found := range alertName.FindAllStringSubmatch(read(t, file), -1) {
+			names = append(names, found[1])
+		}
+	}
+	if len(names) < 19 {
+		t.Fatalf("found %d alerts: %v", len(names), names)
+	}
+	return names
+}
+
+// grafanaFiles returns the files with Grafana's alerts, the optional one included.
+func grafanaFiles(t *testing.T) []string {
+	t.Helper()
+	return append(glob(t, "../deploy/grafana/provisioning/alerting/*"), glob(t, "../deploy/grafana/optional/*")...)
+}
+
+// TestEveryAlert checks what each alert must come with.
+func TestEveryAlert(t *testing.T) {
+	t.Parallel()
+	runbooks := read(t, "../docs/runbooks.md")
+	var scenarios, operator, grafana strings.Builder
+	for _, file := range glob(t, "rules/tests/*.test.yaml") {
+		scenarios.WriteString(read(t, file))
+	}
+	for _, file := range glob(t, "rules/prometheusrule*.yaml") {
+		operator.WriteString(read(t, file))
+	}
+	for _, file := range grafanaFiles(t) {
+		grafana.WriteString(read(t, file))
+	}
+	names := alerts(t)
+	for _, name := range names {
+		_, section, found := strings.Cut(runbooks, "\n### "+name+"\n")
+		section, _, _ = strings.Cut(section, "\n### ")
+		if !found {
+			t.Errorf("%s: no section in docs/runbooks.md", name)
+		}
+		for _, part := range []string{"**Means.**", "**Look.**", "**Causes.**", "**Do.**"} {
+			if !strings.Contains(section, part) {
+				t.Errorf("%s: its runbook has no %s", name, part)
+			}
+		}
+		if !strings.Contains(scenarios.String(), "alertname: "+name+"\n") {
+			t.Errorf("%s: no scenario in which it fires", name)
+		}
+		if !regexp.MustCompile(`alertname: ` + name + `, exp_alerts: \[\]`).MatchString(scenarios.String()) {
+			t.Errorf("%s: no scenario in which it stays quiet", name)
+		}
+		if !strings.Contains(operator.String(), "- alert: "+name+"\n") {
+			t.Errorf("%s: not in the PrometheusRule", name)
+		}
+		if !strings.Contains(grafana.String(), "title: '"+name+"'\n") {
+			t.Errorf("%s: not among Grafana's alerts", name)
+		}
+	}
+	for _, found := range regexp.MustCompile(`(?m)^### (OmegaStream\S+)$`).FindAllStringSubmatch(runbooks, -1) {
+		if !strings.Contains(strings.Join(names, " ")+" ", found[1]+" ") {
+			t.Errorf("docs/runbooks.md has a section for %s, which is no alert", found[1])
+		}
+	}
+}

@@ -1,0 +1,309 @@
+package dashboards_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// client asks the servers of a test.
+var client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+
+// freeAddress returns an address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// process is a program that serves.
+type process struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	log bytes.Buffer
+}
+
+// start starts a program and waits until the URL answers with 200.
+func start(t *testing.T, ready, name string, args, env []string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.Command(name, args...)}
+	p.cmd.Stdout, p.cmd.Stderr = &p.log, &p.log
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, env...)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			log := p.log.String()
+			t.Logf("the log of %s:\n%s", filepath.Base(name), log[max(0, len(log)-4000):])
+		}
+	})
+	eventually(t, 30*time.Second, name+" is ready", func() error {
+		_, err := get(ready)
+		return err
+	})
+	return p
+}
+
+// kill ends the program without a chance to say goodbye. Twice is fine.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// get returns the body of a URL that answers with 200.
+func get(from string) ([]byte, error) {
+	resp, err := client.Get(from)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %.500s", from, resp.Status, body)
+	}
+	return body, err
+}
+
+// eventually waits until a condition holds.
+func eventually(t *testing.T, limit time.Duration, what string, holds func() error) {
+	t.Helper()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	end := time.Now().Add(limit)
+	for {
+		err := holds()
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s: %v", limit, what, err)
+		}
+		<-tick.C
+	}
+}
+
+// prometheus is a running Prometheus.
+type prometheus struct{ base string }
+
+// startPrometheus starts one with the rules as they are, and no feature flags. It
+// scrapes every second, as a test has no time for fifteen.
+func startPrometheus(t *testing.T, alertmanager string, targets ...string) *prometheus {
+	t.Helper()
+	rules, err := filepath.Abs("rules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, address := t.TempDir(), freeAddress(t)
+	config := fmt.Sprintf(`global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: ['%s/*.rules.yaml']
+scrape_configs:
+- job_name: omegastream
+  static_configs: [{targets: ['%s']}]
+`, rules, strings.Join(targets, "', '"))
+	if alertmanager != "" {
+		config += fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: ['%s']}]}]}\n", alertmanager)
+	}
+	file := filepath.Join(dir, "prometheus.yml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, "http://"+address+"/-/ready", tool(t, "prometheus"),
+		[]string{"--config.file=" + file, "--storage.tsdb.path=" + dir, "--web.listen-address=" + address, "--log.level=warn"}, nil)
+	return &prometheus{base: "http://" + address}
+}
+
+// api asks Prometheus and decodes the data of its answer.
+func (p *prometheus) api(path string, args url.Values, data any) error {
+	body, err := get(p.base + path + "?" + args.Encode())
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(body, &struct{ Data any }{data})
+}
+
+// sample is one series of an instant query.
+type sample struct {
+	Metric map[string]string
+	Value  [2]any
+}
+
+func (s sample) String() string { return fmt.Sprintf("%v %v", s.Metric, s.Value[1]) }
+
+// query returns the series of an instant query.
+func (p *prometheus) query(expr string) ([]sample, error) {
+	var data struct {
+		ResultType string
+		Result     json.RawMessage
+	}
+	if err := p.api("/api/v1/query", url.Values{"query": {expr}}, &data); err != nil {
+		return nil, err
+	}
+	var samples []sample
+	if data.ResultType != "vector" {
+		return nil, fmt.Errorf("%s: a %s", expr, data.ResultType)
+	}
+	err := json.Unmarshal(data.Result, &samples)
+	return samples, err
+}
+
+// number returns the value of a query that has one series, as Prometheus writes it.
+func (p *prometheus) number(expr string) (string, error) {
+	samples, err := p.query(expr)
+	if err != nil {
+		return "", err
+	}
+	if len(samples) != 1 {
+		return "", fmt.Errorf("%s: %d series", expr, len(samples))
+	}
+	return samples[0].Value[1].(string), nil
+}
+
+// wait waits until a query has a value.
+func (p *prometheus) wait(t *testing.T, limit time.Duration, expr, value string) {
+	t.Helper()
+	eventually(t, limit, expr+" = "+value, func() error {
+		got, err := p.number(expr)
+		if err == nil && got != value {
+			err = fmt.Errorf("it is %s", got)
+		}
+		return err
+	})
+}
+
+// receiver is what Alertmanager notifies.
+type receiver struct {
+	server *httptest.Server
+
+	mu     sync.Mutex
+	alerts []map[string]string // the labels and annotations of each alert that fired, and the path that it came to
+}
+
+func startReceiver(t *testing.T) *receiver {
+	t.Helper()
+	r := &receiver{}
+	r.server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
+		var message struct {
+			Alerts []struct {
+				Status              string
+				Labels, Annotations map[string]string
+			}
+		}
+		if err := json.NewDecoder(req.Body).Decode(&message); err != nil {
+			t.Errorf("a notification: %v", err)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, a := range message.Alerts {
+			if a.Status != "firing" {
+				continue
+			}
+			one := map[string]string{"path": req.URL.Path}
+			for k, v := range a.Annotations {
+				one[k] = v
+			}
+			for k, v := range a.Labels {
+				one[k] = v
+			}
+			r.alerts = append(r.alerts, one)
+		}
+	}))
+	t.Cleanup(r.server.Close)
+	return r
+}
+
+// received returns the alerts that have the labels.
+func (r *receiver) received(labels map[string]string) []map[string]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var found []map[string]string
+next:
+	for _, a := range r.alerts {
+		for k, v := range labels {
+			if a[k] != v {
+				continue next
+			}
+		}
+		found = append(found, a)
+	}
+	return found
+}
+
+// startAlertmanager starts one with the configuration of deploy/prometheus, in which
+// only addresses and waits differ, and returns its address.
+func startAlertmanager(t *testing.T, r *receiver) string {
+	t.Helper()
+	config := read(t, "../deploy/prometheus/alertmanager.yml")
+	for from, to := range map[string]string{
+		"http://localhost:9099": r.server.URL,
+		"group_wait: 30s":       "group_wait: 100ms",
+		"group_interval: 5m":    "group_interval: 1s",
+	} {
+		if !strings.Contains(config, from) {
+			t.Fatalf("deploy/prometheus/alertmanager.yml has no %q", from)
+		}
+		config = strings.ReplaceAll(config, from, to)
+	}
+	dir, address := t.TempDir(), freeAddress(t)
+	file := filepath.Join(dir, "alertmanager.yml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, "http://"+address+"/-/ready", tool(t, "alertmanager"), []string{
+		"--config.file=" + file, "--storage.path=" + dir, "--web.listen-address=" + address, "--cluster.listen-address=", "--log.level=warn",
+	}, nil)
+	return address
+}
+
+var buildOnce = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(os.TempDir(), fmt.Sprintf("omegastream-dashboards-%d", os.Getpid()))
+	out, err := exec.Command("go", "build", "-o", path, "omegastream_exporter").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// exporter is an exporter that may be killed and started again at the same address.
+type exporter struct {
+	address, state, api string
+	*process
+}
+
+func startExporter(t *testing.T, api string) *exporter {
+	t.Helper()
+	e := &exporter{address: freeAddress(t), state: filepath.Join(t.TempDir(), "ledger.db"), api: api}
+	e.start(t)
+	return e
+}
+
+func (e *exporter) start(t *testing.T) {
+	t.Helper()
+	binary, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.process = start(t, "http://"+e.address+"/-/healthy", binary, []string{
+		"--api.url=" + e.api, "--api.rate-limit=0", "--state.url=file:" + e.state, "--web.listen-address=" + e.address,
+		"--collector.hold-new-series=3s", "--collector.min-interval=0",
+	}, []string{"OMEGASTREAM_API_KEY=" + simulator.DefaultKey})
+}

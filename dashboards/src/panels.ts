@@ -1,0 +1,241 @@
+// The few shapes that panels have. Every panel takes a title, a description and a unit, and says what it shows when it has nothing.
+import * as common from "@grafana/grafana-foundation-sdk/common";
+import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
+import * as heatmap from "@grafana/grafana-foundation-sdk/heatmap";
+import * as prometheus from "@grafana/grafana-foundation-sdk/prometheus";
+import * as stat from "@grafana/grafana-foundation-sdk/stat";
+import * as table from "@grafana/grafana-foundation-sdk/table";
+import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
+
+export const datasource: common.DataSourceRef = { type: "prometheus", uid: "${datasource}" };
+
+/** Bars count what happened within their width. Five minutes are exact for scrapes up to 75 seconds apart. */
+const barWidth = "5m";
+
+/**
+ * The increase within one bar. The range reaches one scrape further back than the bar, so that no increment falls
+ * between two bars; the factor takes back what increase() adds for that.
+ */
+export function bar(by: string, metric: string, selector: string): string {
+  return `max by (${by}) (increase(${metric}{${selector}}[$__rate_interval])) * $__interval_ms / $__rate_interval_ms`;
+}
+
+export interface Query {
+  expr: string;
+  legend?: string;
+  exemplar?: boolean;
+}
+
+interface Common {
+  title: string;
+  description: string;
+  unit: string;
+  width: number;
+  height?: number;
+  empty?: string;
+  decimals?: number;
+}
+
+/** Thresholds as [from, colour]; the first has no lower end. */
+export type Steps = [number | null, string][];
+
+function thresholds(steps: Steps): dashboard.ThresholdsConfigBuilder {
+  return new dashboard.ThresholdsConfigBuilder()
+    .mode(dashboard.ThresholdsMode.Absolute)
+    .steps(steps.map(([value, color]) => ({ value, color })));
+}
+
+function target(q: Query, refId: string): prometheus.DataqueryBuilder {
+  const t = new prometheus.DataqueryBuilder().refId(refId).datasource(datasource).expr(q.expr).editorMode(prometheus.QueryEditorMode.Code);
+  if (q.legend !== undefined) t.legendFormat(q.legend);
+  if (q.exemplar) t.exemplar(true);
+  return t;
+}
+
+const letter = (i: number) => String.fromCharCode("A".charCodeAt(0) + i);
+
+/** Colours by the class of a status code: a later match wins, so that common codes of one class differ a little. */
+const classes: [string, string][] = [
+  ["/^[1-2]\\d\\d$/", "green"],
+  ["/^3\\d\\d$/", "blue"],
+  ["/^4\\d\\d$/", "orange"],
+  ["/^40[13]$/", "dark-orange"],
+  ["/^429$/", "light-orange"],
+  ["/^5\\d\\d$/", "red"],
+  ["/^500$/", "dark-red"],
+  ["/^503$/", "light-red"],
+  ["/^none$/", "dark-purple"],
+];
+
+function classColours(panel: timeseries.PanelBuilder): void {
+  for (const [regexp, fixedColor] of classes) {
+    panel.overrideByRegexp(regexp, [{ id: "color", value: { mode: "fixed", fixedColor } }]);
+  }
+}
+
+export interface Series extends Common {
+  queries: Query[];
+  kind: "bars" | "lines";
+  legend?: "bottom" | "right" | "hidden";
+  calcs?: string[];
+  steps?: Steps;
+  byClass?: boolean;
+  min?: number;
+  max?: number;
+}
+
+export function series(o: Series): timeseries.PanelBuilder {
+  const legend = new common.VizLegendOptionsBuilder()
+    .showLegend(o.legend !== "hidden")
+    .placement(o.legend === "right" ? common.LegendPlacement.Right : common.LegendPlacement.Bottom)
+    .displayMode(o.legend === "right" ? common.LegendDisplayMode.Table : common.LegendDisplayMode.List)
+    .calcs(o.calcs ?? []);
+  const panel = new timeseries.PanelBuilder()
+    .title(o.title)
+    .description(o.description)
+    .datasource(datasource)
+    .unit(o.unit)
+    .span(o.width)
+    .height(o.height ?? 8)
+    .min(o.min ?? 0)
+    .noValue(o.empty ?? "No data in this time range")
+    .legend(legend)
+    .tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending))
+    .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.PaletteClassic));
+  if (o.decimals !== undefined) panel.decimals(o.decimals);
+  if (o.max !== undefined) panel.max(o.max);
+  if (o.kind === "bars") {
+    panel
+      .drawStyle(common.GraphDrawStyle.Bars)
+      .fillOpacity(80)
+      .lineWidth(0)
+      .barAlignment(common.BarAlignment.Before)
+      .stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group("A"))
+      .interval(barWidth);
+  } else {
+    panel
+      .drawStyle(common.GraphDrawStyle.Line)
+      .lineWidth(2)
+      .fillOpacity(0)
+      .showPoints(common.VisibilityMode.Auto)
+      .spanNulls(false)
+      .interval("1m");
+  }
+  if (o.steps) {
+    panel
+      .thresholds(thresholds(o.steps))
+      .thresholdsStyle(new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed));
+  }
+  if (o.byClass) classColours(panel);
+  o.queries.forEach((q, i) => panel.withTarget(target(q, letter(i)).range()));
+  return panel;
+}
+
+export interface Stat extends Common {
+  query: Query;
+  /** A second number beside it. */
+  beside?: Query;
+  steps: Steps;
+  /** "last" asks once; "sum" adds up the bars of the time range. */
+  calc: "last" | "sum";
+  colour?: "value" | "background";
+}
+
+export function number(o: Stat): stat.PanelBuilder {
+  const panel = new stat.PanelBuilder()
+    .title(o.title)
+    .description(o.description)
+    .datasource(datasource)
+    .unit(o.unit)
+    .span(o.width)
+    .height(o.height ?? 4)
+    .noValue(o.empty ?? "No data")
+    .thresholds(thresholds(o.steps))
+    .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds))
+    .colorMode(o.colour === "background" ? common.BigValueColorMode.Background : common.BigValueColorMode.Value)
+    .graphMode(o.calc === "sum" ? common.BigValueGraphMode.Area : common.BigValueGraphMode.None)
+    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs([o.calc === "sum" ? "sum" : "lastNotNull"]).fields("").values(false));
+  if (o.decimals !== undefined) panel.decimals(o.decimals);
+  if (o.calc === "sum") panel.interval(barWidth).withTarget(target(o.query, "A").range());
+  else panel.withTarget(target(o.query, "A").instant());
+  if (o.beside) panel.textMode(common.BigValueTextMode.ValueAndName).withTarget(target(o.beside, "B").instant());
+  return panel;
+}
+
+export function heat(o: Common & { query: Query }): heatmap.PanelBuilder {
+  return new heatmap.PanelBuilder()
+    .title(o.title)
+    .description(o.description)
+    .datasource(datasource)
+    .unit(o.unit)
+    .span(o.width)
+    .height(o.height ?? 8)
+    .noValue(o.empty ?? "No data in this time range")
+    .interval(barWidth)
+    .calculate(false)
+    .color(new heatmap.HeatmapColorOptionsBuilder().mode(heatmap.HeatmapColorMode.Scheme).scheme("Blues").steps(32).exponent(0.5).fill("dark-blue").reverse(false))
+    .exemplarsColor("rgba(255,0,255,0.7)")
+    .filterValues(new heatmap.FilterValueRangeBuilder().le(1e-9))
+    .yAxis(new heatmap.YAxisConfigBuilder().unit("s").axisPlacement(common.AxisPlacement.Left))
+    .tooltip(new heatmap.HeatmapTooltipBuilder().mode(common.TooltipDisplayMode.Single).yHistogram(true))
+    .withTarget(target(o.query, "A").format(prometheus.PromQueryFormat.Heatmap).range());
+}
+
+export interface Column {
+  /** What the column is called. */
+  name: string;
+  /** The query of the column, or the label that it shows. */
+  expr?: string;
+  label?: string;
+  unit?: string;
+  decimals?: number;
+  steps?: Steps;
+  mappings?: dashboard.ValueMapping[];
+  width?: number;
+  links?: { title: string; url: string; targetBlank?: boolean }[];
+}
+
+/** A table with one row for each value of a label. Its first query must have every label that a column shows. */
+export function rows(o: Common & { columns: Column[]; sortBy: string; hide: string[] }): table.PanelBuilder {
+  const panel = new table.PanelBuilder()
+    .title(o.title)
+    .description(o.description)
+    .datasource(datasource)
+    .unit(o.unit)
+    .span(o.width)
+    .height(o.height ?? 10)
+    .noValue(o.empty ?? "-")
+    .filterable(true)
+    .sortBy([new common.TableSortByFieldStateBuilder().displayName(o.sortBy).desc(true)])
+    .thresholds(thresholds([[null, "text"]]))
+    .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds));
+  const renameByName: Record<string, string> = {};
+  const indexByName: Record<string, number> = {};
+  const excludeByName: Record<string, boolean> = { Time: true };
+  for (const name of o.hide) excludeByName[name] = true;
+  let queries = 0;
+  o.columns.forEach((c, index) => {
+    let field = c.label ?? "";
+    if (c.expr !== undefined) {
+      const refId = letter(queries++);
+      panel.withTarget(target({ expr: c.expr }, refId).instant().format(prometheus.PromQueryFormat.Table));
+      field = `Value #${refId}`;
+    }
+    renameByName[field] = c.name;
+    indexByName[field] = index;
+    const properties: dashboard.DynamicConfigValue[] = [];
+    if (c.unit !== undefined) properties.push({ id: "unit", value: c.unit });
+    if (c.decimals !== undefined) properties.push({ id: "decimals", value: c.decimals });
+    if (c.width !== undefined) properties.push({ id: "custom.width", value: c.width });
+    if (c.links !== undefined) properties.push({ id: "links", value: c.links });
+    if (c.mappings !== undefined) properties.push({ id: "mappings", value: c.mappings });
+    if (c.steps !== undefined) {
+      properties.push({ id: "thresholds", value: { mode: "absolute", steps: c.steps.map(([value, color]) => ({ value, color })) } });
+      properties.push({ id: "custom.cellOptions", value: { type: "color-text" } });
+    }
+    if (properties.length > 0) panel.overrideByName(c.name, properties);
+  });
+  return panel
+    .withTransformation({ id: "merge", options: {} })
+    .withTransformation({ id: "organize", options: { excludeByName, indexByName, renameByName } });
+}

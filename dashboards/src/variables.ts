@@ -1,0 +1,91 @@
+// Variables, links and annotations that the dashboards share.
+import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
+import * as prometheus from "@grafana/grafana-foundation-sdk/prometheus";
+import { datasource } from "./panels.js";
+import { links } from "./settings.js";
+
+export function datasourceVariable(): dashboard.DatasourceVariableBuilder {
+  return new dashboard.DatasourceVariableBuilder("datasource").label("Data source").type("prometheus");
+}
+
+/** All expands to the jobs that have the metric, so that nothing of other jobs gets in. */
+export function jobVariable(): dashboard.QueryVariableBuilder {
+  return query("job", "Job", "label_values(omegastream_up, job)").multi(true).includeAll(true).current(all());
+}
+
+export function query(name: string, label: string, expr: string): dashboard.QueryVariableBuilder {
+  return new dashboard.QueryVariableBuilder(name)
+    .label(label)
+    .datasource(datasource)
+    .query({ query: expr, refId: name })
+    .refresh(dashboard.VariableRefresh.OnTimeRangeChanged)
+    .sort(dashboard.VariableSort.AlphabeticalAsc);
+}
+
+export function all(): dashboard.VariableOption {
+  return { selected: true, text: ["All"], value: ["$__all"] };
+}
+
+export function exporterVariable(): dashboard.TextBoxVariableBuilder {
+  return new dashboard.TextBoxVariableBuilder("exporter")
+    .label("Exporter's page")
+    .description("Where links to the exporter's own page lead")
+    .defaultValue("http://localhost:9877");
+}
+
+export function link(title: string, url: string, tooltip: string, keep: boolean): dashboard.DashboardLinkBuilder {
+  return new dashboard.DashboardLinkBuilder(title)
+    .type(dashboard.DashboardLinkType.Link)
+    .icon("external link")
+    .url(url)
+    .tooltip(tooltip)
+    .includeVars(keep)
+    .keepTime(keep)
+    .targetBlank(!keep);
+}
+
+export function outside(): dashboard.DashboardLinkBuilder[] {
+  return [
+    link("Runbooks", links.runbooks, "What each alert means and what to do", false),
+    link("Exporter's page", "${exporter}", "What the exporter knows, with the provider's messages", false),
+  ];
+}
+
+/** An annotation at the time that a series tells: its value, in milliseconds. */
+export function at(name: string, expr: string, title: string, text: string, colour: string): dashboard.AnnotationQueryBuilder {
+  return annotation(name, expr, title, text, colour).useValueForTime(true);
+}
+
+export function annotation(name: string, expr: string, title: string, text: string, colour: string): dashboard.AnnotationQueryBuilder {
+  return new dashboard.AnnotationQueryBuilder()
+    .name(name)
+    .datasource(datasource)
+    .enable(true)
+    .hide(false)
+    .iconColor(colour)
+    .target(new prometheus.DataqueryBuilder().refId("Anno").expr(expr).interval("60s").range())
+    .titleFormat(title)
+    .textFormat(text)
+    .tagKeys("alertname,severity");
+}
+
+export const restarts = () =>
+  at("Exporter restarts", 'process_start_time_seconds{job=~"$job"} * 1000', "Exporter started", "{{instance}}", "blue");
+export const firing = () =>
+  annotation("Alerts", 'ALERTS{alertname=~"OmegaStream.*", alertstate="firing"}', "{{alertname}}", "{{endpoint_id}} {{status_code}}", "red");
+
+/**
+ * Numbers the panels, so that links to one last, and takes out the defaults of an interval variable, which the SDK
+ * gives to every variable and the schema does not know of others.
+ */
+export function tidy(model: dashboard.Dashboard): dashboard.Dashboard {
+  model.panels?.forEach((panel, i) => {
+    panel.id = i + 1;
+  });
+  for (const variable of (model.templating?.list ?? []) as unknown as Record<string, unknown>[]) {
+    if (variable.type !== "interval") {
+      for (const key of ["auto", "auto_min", "auto_count"]) delete variable[key];
+    }
+  }
+  return model;
+}
