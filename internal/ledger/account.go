@@ -13,6 +13,8 @@ type Policy struct {
 	NoResponseAfter time.Duration // an empty detail counts as no response when asked this long after the first
 	Hold            time.Duration // how long a new series is shown at 0; 0 shows every value at once
 
+	KeepBodies bool // of what receivers answered, with the failures for people
+
 	// Endpoints limits the account to these ids; nil or empty means all. An
 	// endpoint named here is never gone.
 	Endpoints []string
@@ -167,6 +169,22 @@ func (a *Account) Shown(v *View, began time.Time) {
 	for _, e := range v.Endpoints {
 		for _, b := range e.Counters.held {
 			b.showAt(began)
+		}
+	}
+}
+
+// ReduceURLs passes every endpoint's stored URL through reduce: a state may hold
+// more of it than the flags let show now.
+func (a *Account) ReduceURLs(reduce func(string) string) {
+	for _, e := range a.endpoints {
+		if e.row.Meta == nil {
+			continue
+		}
+		if less := reduce(e.row.Meta.URL); less != e.row.Meta.URL {
+			meta := *e.row.Meta
+			meta.URL = less
+			e.row.Meta = &meta
+			e.changeRow()
 		}
 	}
 }

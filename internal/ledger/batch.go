@@ -4,7 +4,7 @@ import "slices"
 
 // rows returns 0 if there is nothing to store.
 func (c *changes) rows() int {
-	n := len(c.series) + len(c.events)
+	n := len(c.series) + len(c.events) + len(c.failures)
 	if c.row {
 		n++
 	}
@@ -56,5 +56,9 @@ func (e *Endpoint) batch(b *Batch) {
 		}
 		b.Events = append(b.Events, row)
 	}
-	e.changed = changes{series: make(map[SeriesKey]struct{})}
+	for at := range e.changed.failures {
+		f, _ := e.kept.find(at)
+		b.Failures = append(b.Failures, FailureRow{e.row.ID, at.Time, at.Key, f})
+	}
+	e.changed = noChanges()
 }

@@ -16,6 +16,7 @@ type Endpoint struct {
 	order   order
 	failing failures
 	window  window
+	hours   hours
 	ids     map[Key]string // of hashed keys
 	relists map[slot]int64 // last full read that listed an untrusted event
 
@@ -32,19 +33,26 @@ type Endpoint struct {
 	work       work
 
 	reading reading
+	kept    keptList // failures for people
 	changed changes
 
-	view    *Counters     // what may be shown of the counters; nil when it must be made anew
-	last    *EndpointView // the last view; nil when it must be made anew
-	version uint64        // of the last batch with rows of this endpoint
+	view     *Counters     // what may be shown of the counters; nil when it must be made anew
+	keptView []*Failure    // the same of the kept failures
+	last     *EndpointView // the last view; nil when it must be made anew
+	version  uint64        // of the last batch with rows of this endpoint
 }
 
 // changes are the rows that differ from what the last batch held.
 type changes struct {
-	row     bool
-	latency bool
-	series  map[SeriesKey]struct{}
-	events  []slot // in no order, some of them perhaps more than once
+	row      bool
+	latency  bool
+	series   map[SeriesKey]struct{}
+	events   []slot // in no order, some of them perhaps more than once
+	failures map[position]struct{}
+}
+
+func noChanges() changes {
+	return changes{series: make(map[SeriesKey]struct{}), failures: make(map[position]struct{})}
 }
 
 func newEndpoint(a *Account, row EndpointRow) *Endpoint {
@@ -57,7 +65,8 @@ func newEndpoint(a *Account, row EndpointRow) *Endpoint {
 		relists:  make(map[slot]int64),
 		counters: make(map[SeriesKey]*series),
 		pending:  make(map[TypeID]int),
-		changed:  changes{series: make(map[SeriesKey]struct{})},
+		hours:    hours{cells: make(map[int64]*Hour)},
+		changed:  noChanges(),
 	}
 	e.order.slab, e.failing.slab = &e.slab, &e.slab
 	e.work = newWork()
@@ -146,6 +155,7 @@ func (e *Endpoint) set(i slot, next Event) {
 func (e *Endpoint) tally(i slot, n int) {
 	ev := e.slab.at(i)
 	e.window.tally(ev, n)
+	e.hours.tally(ev, n)
 	switch {
 	case ev.State == Pending:
 		e.pending[ev.Type] += n
@@ -178,8 +188,10 @@ func (e *Endpoint) age(i slot) {
 
 // answered applies what an event's detail said.
 func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
-	next, out := e.slab.at(i).Answered(a, now, e.account.policy.NoResponseAfter)
+	was := *e.slab.at(i)
+	next, out := was.Answered(a, now, e.account.policy.NoResponseAfter)
 	e.set(i, next)
+	e.remember(was, next, a, out, now)
 	if !out.Counts {
 		return
 	}
@@ -208,8 +220,10 @@ func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
 
 // missing applies that an event's detail is gone.
 func (e *Endpoint) missing(i slot, now time.Time) {
-	next := e.slab.at(i).Missing(now)
+	was := *e.slab.at(i)
+	next := was.Missing(now)
 	e.settleUnresolved(i, next, now)
+	e.tell(was, next, Reply{At: now.Unix(), Last: now.Unix(), Times: 1, State: Unresolved})
 }
 
 // settleUnresolved sets an event that may just have become unresolved.

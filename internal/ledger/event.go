@@ -60,6 +60,7 @@ type Answer struct {
 	Responded  bool // the detail had a response, whatever it holds
 	StatusCode int  // as sent; anything outside 100-599 means no HTTP response
 	Reason     Reason
+	Words      Words // for people only
 }
 
 // Outcome is what an answer changed, for the counters.

@@ -66,3 +66,34 @@ func TestSealCoversBucketAndKey(t *testing.T) {
 		t.Errorf("%v, %q", err, payload)
 	}
 }
+
+func FuzzDecodeFailure(f *testing.F) {
+	for _, r := range everyRow(1, 4).Failures {
+		payload, err := encodeFailure(r)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(failureKey(r), payload)
+	}
+	f.Add([]byte("ep\x00"), []byte("null"))
+	f.Fuzz(func(t *testing.T, key, payload []byte) {
+		r, err := decodeFailure(key, payload)
+		if err != nil {
+			if !errors.Is(err, ErrUnreadable) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if !bytes.Equal(failureKey(r), key) {
+			t.Fatalf("key %q became %q", key, failureKey(r))
+		}
+		r.Failure.fits(position{r.Time, r.Key})
+		again, err := encodeFailure(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if same, err := decodeFailure(key, again); err != nil || !reflect.DeepEqual(same, r) {
+			t.Fatalf("%v\n%+v\n%+v", err, r.Failure, same.Failure)
+		}
+	})
+}

@@ -32,7 +32,10 @@ func (c *collector) Endpoint(r EndpointRow) error {
 func (c *collector) Series(r SeriesRow) error   { return c.put(Batch{Series: []SeriesRow{r}}) }
 func (c *collector) Latency(r LatencyRow) error { return c.put(Batch{Latencies: []LatencyRow{r}}) }
 func (c *collector) Event(r EventRow) error     { return c.put(Batch{Events: []EventRow{r}}) }
-func (c *collector) put(b Batch) error          { return c.rows.Commit(context.Background(), &b) }
+func (c *collector) Failure(r FailureRow) error {
+	return c.put(Batch{Failures: []FailureRow{r}})
+}
+func (c *collector) put(b Batch) error { return c.rows.Commit(context.Background(), &b) }
 
 // everyRow is a batch with a row of every kind, for n endpoints of m events.
 func everyRow(n, m int) *Batch {
@@ -66,9 +69,29 @@ func everyRow(n, m int) *Batch {
 				r.Relisted = epoch.Unix()
 			}
 			b.Events = append(b.Events, r)
+			if j < 12 {
+				b.Failures = append(b.Failures, failureRow(id, r))
+			}
 		}
 	}
 	return b
+}
+
+// failureRow is a failure with something in every field.
+func failureRow(endpoint string, r EventRow) FailureRow {
+	id := r.ID
+	if id == "" {
+		id = r.Event.Key.plainID()
+	}
+	return FailureRow{Endpoint: endpoint, Time: r.Event.Time, Key: r.Event.Key, Failure: &Failure{
+		EventID: id, Type: "video.odd", Created: r.Event.Time, Untrusted: true, History: true, FirstSeen: 5, Asked: 7,
+		Code: CodeNone, Reason: ReasonDNS, Healed: 9, Omitted: 2,
+		Replies: []Reply{
+			{At: 1, Last: 2, Times: 3, State: Pending},
+			{At: 4, Last: 4, Times: 1, State: NoResponse, Reason: ReasonDNS, Message: "no such host", Body: "<b>\n"},
+			{At: 9, Last: 9, Times: 1, State: Delivered, Code: 200, Status: "200 OK"},
+		},
+	}}
 }
 
 // written is a state file with those rows, and its content.
@@ -95,7 +118,7 @@ func written(t testing.TB, batches ...*Batch) (path string, rows *rowStore) {
 // same reports whether two stores hold the same rows.
 func same(a, b *rowStore) bool {
 	plain := func(s *rowStore) rowStore {
-		return rowStore{account: s.account, endpoints: s.endpoints, series: nonEmpty(s.series), latencies: s.latencies, events: nonEmpty(s.events)}
+		return rowStore{account: s.account, endpoints: s.endpoints, series: nonEmpty(s.series), latencies: s.latencies, events: nonEmpty(s.events), failures: nonEmpty(s.failures)}
 	}
 	x, y := plain(a), plain(b)
 	return reflect.DeepEqual(&x, &y)

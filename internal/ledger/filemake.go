@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -56,8 +55,7 @@ func (f *File) prepare() (path string, err error) {
 				return err
 			}
 		}
-		schema := binary.BigEndian.AppendUint32(nil, schemaVersion)
-		if err := tx.Bucket(bucketMeta).Put(keySchema, seal(bucketMeta, keySchema, schema)); err != nil {
+		if err := writeSchema(tx); err != nil {
 			return err
 		}
 		return writeTotals(tx, totals{})

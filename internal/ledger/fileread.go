@@ -9,7 +9,8 @@ import (
 
 // readRows hands every row over, and compares what it met with the totals.
 func (f *File) readRows(tx *bbolt.Tx, rows Rows) error {
-	if err := checkSchema(tx); err != nil {
+	schema, err := readSchema(tx)
+	if err != nil {
 		return err
 	}
 	want, err := readTotals(tx)
@@ -49,6 +50,16 @@ func (f *File) readRows(tx *bbolt.Tx, rows Rows) error {
 			return rows.Latency(row)
 		}},
 		{bucketEvents, func(key, payload []byte) error { return r.events(key, payload, rows) }},
+		{bucketFailures, func(key, payload []byte) error {
+			row, err := decodeFailure(key, payload)
+			if err != nil {
+				return err
+			}
+			return rows.Failure(row)
+		}},
+	}
+	if schema < schemaFailures {
+		steps = steps[:len(steps)-1]
 	}
 	for _, step := range steps {
 		if err := r.each(step.bucket, step.row); err != nil {
@@ -118,25 +129,6 @@ func (r *fileReader) events(key, payload []byte, rows Rows) error {
 				return err
 			}
 		}
-	}
-	return nil
-}
-
-// checkSchema refuses records of a layout that is not known here.
-func checkSchema(tx *bbolt.Tx) error {
-	meta := tx.Bucket(bucketMeta)
-	if meta == nil {
-		return fmt.Errorf("%w: no bucket %s", ErrUnreadable, bucketMeta)
-	}
-	payload, _, err := unseal(bucketMeta, keySchema, meta.Get(keySchema))
-	if err != nil {
-		return err
-	}
-	if len(payload) != 4 {
-		return fmt.Errorf("%w: no schema version", ErrUnreadable)
-	}
-	if v := binary.BigEndian.Uint32(payload); v > schemaVersion {
-		return fmt.Errorf("%w: schema %d, this version knows up to %d", ErrNewer, v, schemaVersion)
 	}
 	return nil
 }

@@ -61,7 +61,10 @@ func (w *fileWriter) batch(b *Batch) error {
 			return err
 		}
 	}
-	return w.events(b.Events)
+	if err := w.events(b.Events); err != nil {
+		return err
+	}
+	return w.failures(b.Failures)
 }
 
 // events rewrites the blocks that the rows are in.
@@ -139,7 +142,7 @@ func (w *fileWriter) drop(endpoint string) error {
 		}
 	}
 	prefix := endpointPrefix(endpoint)
-	for _, bucket := range [][]byte{bucketSeries, bucketEvents} {
+	for _, bucket := range [][]byte{bucketSeries, bucketEvents, bucketFailures} {
 		var keys [][]byte // a cursor loses its place when what it stands on is deleted
 		c := w.tx.Bucket(bucket).Cursor()
 		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {

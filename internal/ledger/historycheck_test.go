@@ -178,6 +178,7 @@ func (w *world) check(after string) {
 		}
 		w.checkEvents(after, e, want)
 		w.checkGauges(after, e, want)
+		w.checkPeople(after, e, want)
 		for _, ev := range want.events {
 			if ev.state == mListed && !ev.history && ev.lastAsk == 0 && want.missed == 0 {
 				untried++

@@ -110,6 +110,19 @@ func (l *loader) Event(r EventRow) error {
 	return nil
 }
 
+func (l *loader) Failure(r FailureRow) error {
+	e, err := l.endpoint(r.Endpoint)
+	if err != nil {
+		return err
+	}
+	at := position{r.Time, r.Key}
+	if _, twice := e.kept.find(at); twice || len(e.kept.rows) >= keptFailures || !r.Failure.fits(at) {
+		return fmt.Errorf("%w: failure %q of endpoint %q", ErrUnreadable, r.Failure.EventID, r.Endpoint)
+	}
+	e.kept.put(at, r.Failure)
+	return nil
+}
+
 func (l *loader) endpoint(id string) (*Endpoint, error) {
 	if l.last != nil && l.last.row.ID == id {
 		return l.last, nil
@@ -141,6 +154,9 @@ func (e *Endpoint) restored(now time.Time) {
 		e.enter(i)
 	}
 	e.turnBack(now.Unix())
+	if !e.account.policy.KeepBodies {
+		e.dropBodies()
+	}
 	e.restoreHolds()
 	e.seed(now)
 	if e.contacted() {

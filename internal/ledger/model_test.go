@@ -148,6 +148,7 @@ func (m *model) list(found []Found, date, now int64) {
 // modelRead is one pass over a list.
 type modelRead struct {
 	began, date    int64
+	clock          int64 // the later of the answer's and ours: a created above it is no time
 	timely         bool
 	met            bool // an event that was known before
 	count          int
@@ -157,7 +158,7 @@ type modelRead struct {
 
 func (m *model) begin(e *modelEndpoint, now, date int64, p Policy) *modelRead {
 	since := now - e.sufficient
-	return &modelRead{began: now, date: date, timely: e.sufficient != 0 && since >= 0 && since <= seconds(p.Overlap)}
+	return &modelRead{began: now, date: date, clock: max(date, now), timely: e.sufficient != 0 && since >= 0 && since <= seconds(p.Overlap)}
 }
 
 // chunk takes in elements of a list.
@@ -202,7 +203,7 @@ func (m *model) chunk(e *modelEndpoint, r *modelRead, items []item, now int64, p
 	}
 }
 
-func (r *modelRead) valid(it item) bool { return it.created > 0 && it.created <= r.date+300 }
+func (r *modelRead) valid(it item) bool { return it.created > 0 && it.created <= r.clock+300 }
 
 func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, now int64, p Policy) {
 	if !complete && !enough {

@@ -21,7 +21,8 @@ const (
 type Reading struct {
 	endpoint *Endpoint
 	began    time.Time
-	clock    time.Time // the answer's Date, else our clock: what created is held against
+	clock    time.Time // the answer's Date, else our clock
+	trust    int64     // a created above it is no time
 	full     bool      // reads to the end whatever it meets
 	mark     int64     // an ordinary read ends only after it has met an event as new as this,
 	stop     int64     // below this creation time
@@ -75,6 +76,9 @@ func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading 
 		chunk: make([]listed, 0, readChunk),
 	}
 	overlap := a.policy.Overlap
+	// An answer of a cache, or of a clock that is behind, makes no event one of the
+	// future.
+	r.trust = max(date.Unix(), now.Unix()) + seconds(trustAhead)
 	r.mark = e.newest(date)
 	r.stop = r.mark - seconds(overlap)
 	last := e.row.LastSufficient
@@ -116,7 +120,7 @@ func (r *Reading) Note(id []byte, eventType string, created int64) (full bool) {
 	if l.key.hashed() {
 		l.id = string(id)
 	}
-	l.trusted = created > 0 && created <= r.clock.Add(trustAhead).Unix()
+	l.trusted = created > 0 && created <= r.trust
 	if l.trusted {
 		r.noteTime(created)
 	}

@@ -119,6 +119,18 @@ func TestFirstListingEverIsHistory(t *testing.T) {
 	}
 }
 
+// An answer with the Date of a cache makes no event one of the future, which would
+// be counted although it is forgotten.
+func TestOldDate(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	r := a.Begin("ep", epoch, epoch.Add(-48*time.Hour), epoch)
+	r.Note([]byte("x"), failed, epoch.Unix())
+	if n := a.Apply(r, epoch); n != 0 {
+		t.Errorf("%d untrusted", n)
+	}
+}
+
 func TestTrustedTimes(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -138,7 +150,7 @@ func TestTrustedTimes(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			a := account(t, "ep")
-			our := epoch.Add(time.Hour) // the answer's Date is what counts
+			our := epoch.Add(-time.Hour) // the later of the two clocks is what counts
 			r := a.Begin("ep", our, epoch, our)
 			r.Note([]byte("x"), failed, row.created)
 			untrusted := a.Apply(r, our)

@@ -98,6 +98,16 @@ type EventRow struct {
 	Relisted int64  // last full read that listed an untrusted event, Unix seconds
 }
 
+// FailureRow is one failure that is kept for people, by its place in the order
+// of creation. A nil Failure deletes the row. The Failure is shared: it never
+// changes.
+type FailureRow struct {
+	Endpoint string
+	Time     int64
+	Key      Key
+	Failure  *Failure
+}
+
 // Batch is a set of rows that a store makes durable together. Each row replaces
 // the one with the same identity, so committing a batch twice is the same as
 // committing it once.
@@ -107,12 +117,13 @@ type Batch struct {
 	Series    []SeriesRow
 	Latencies []LatencyRow
 	Events    []EventRow
+	Failures  []FailureRow
 	Dropped   []string // endpoints to forget with all their rows, before the rest is stored
 }
 
 // Rows returns how many rows the batch changes.
 func (b *Batch) Rows() int {
-	n := len(b.Endpoints) + len(b.Series) + len(b.Latencies) + len(b.Events) + len(b.Dropped)
+	n := len(b.Endpoints) + len(b.Series) + len(b.Latencies) + len(b.Events) + len(b.Failures) + len(b.Dropped)
 	if b.Account != nil {
 		n++
 	}

@@ -39,6 +39,7 @@ type Rows interface {
 	Series(SeriesRow) error
 	Latency(LatencyRow) error
 	Event(EventRow) error
+	Failure(FailureRow) error
 }
 
 // Errors of loading a state, for errors.Is.

@@ -19,6 +19,7 @@ type rowStore struct {
 	series    map[string]map[SeriesKey]SeriesRow
 	latencies map[string]LatencyRow
 	events    map[string]map[uint32]EventRow
+	failures  map[string]map[position]FailureRow
 	commits   int
 
 	fail    func() error  // asked before every commit; nil means none fails
@@ -31,6 +32,7 @@ func newRowStore() *rowStore {
 	return &rowStore{
 		endpoints: make(map[string]EndpointRow), series: make(map[string]map[SeriesKey]SeriesRow),
 		latencies: make(map[string]LatencyRow), events: make(map[string]map[uint32]EventRow),
+		failures: make(map[string]map[position]FailureRow),
 	}
 }
 
@@ -55,6 +57,11 @@ func (s *rowStore) Load(_ context.Context, rows Rows) error {
 	for _, m := range s.events {
 		for _, r := range m {
 			err = errors.Join(err, rows.Event(r))
+		}
+	}
+	for _, m := range s.failures {
+		for _, r := range m {
+			err = errors.Join(err, rows.Failure(r))
 		}
 	}
 	return err
@@ -82,6 +89,7 @@ func (s *rowStore) Commit(ctx context.Context, b *Batch) error {
 		delete(s.series, id)
 		delete(s.latencies, id)
 		delete(s.events, id)
+		delete(s.failures, id)
 	}
 	if b.Account != nil {
 		s.account = b.Account
@@ -106,6 +114,16 @@ func (s *rowStore) Commit(ctx context.Context, b *Batch) error {
 			delete(s.events[r.Endpoint], r.Slot)
 		} else {
 			s.events[r.Endpoint][r.Slot] = r
+		}
+	}
+	for _, r := range b.Failures {
+		if s.failures[r.Endpoint] == nil {
+			s.failures[r.Endpoint] = make(map[position]FailureRow)
+		}
+		if at := (position{r.Time, r.Key}); r.Failure == nil {
+			delete(s.failures[r.Endpoint], at)
+		} else {
+			s.failures[r.Endpoint][at] = r
 		}
 	}
 	return nil

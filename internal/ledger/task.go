@@ -119,6 +119,7 @@ func (a *Account) Missing(t Task, now time.Time) {
 func (a *Account) Unanswered(t Task, now time.Time) {
 	if e, i, ok := a.handBack(t); ok {
 		e.set(i, e.slab.at(i).Unanswered(now))
+		e.askedInVain(*e.slab.at(i))
 	}
 }
 

@@ -45,7 +45,8 @@ type EndpointView struct {
 	LastEvents      []NamedTime
 	Window          []WindowCount // as of the clock that the view was asked for
 
-	version uint64
+	failures []*Failure
+	version  uint64
 }
 
 // TypeCount is a number by event type.
@@ -145,6 +146,7 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 		LastSuccess:    standing.LastSuccess.Time,
 		LastFailure:    standing.LastFailure.Time,
 		Window:         e.showWindow(now),
+		failures:       e.showKept(),
 		version:        e.version,
 	}
 	if e.row.Meta != nil {

@@ -1,0 +1,68 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+)
+
+func failureKey(r FailureRow) []byte {
+	k := binary.BigEndian.AppendUint64(endpointPrefix(r.Endpoint), uint64(r.Time))
+	return append(k, r.Key[:]...)
+}
+
+// failureValue is the payload of a failure's record. The id is bytes: JSON takes
+// no other text than UTF-8.
+type failureValue struct {
+	ID []byte `json:"id,omitempty"` // of a hashed key
+	*Failure
+}
+
+func encodeFailure(r FailureRow) ([]byte, error) {
+	v := failureValue{Failure: r.Failure}
+	if r.Key.hashed() {
+		v.ID = []byte(r.Failure.EventID)
+	}
+	return json.Marshal(v)
+}
+
+func decodeFailure(key, payload []byte) (FailureRow, error) {
+	endpoint, rest, err := splitKey(key)
+	if err != nil {
+		return FailureRow{}, err
+	}
+	r := FailureRow{Endpoint: endpoint, Failure: new(Failure)}
+	if len(rest) != 8+len(r.Key) {
+		return r, fmt.Errorf("%w: key %q", ErrUnreadable, key)
+	}
+	r.Time = int64(binary.BigEndian.Uint64(rest))
+	copy(r.Key[:], rest[8:])
+	v := failureValue{Failure: r.Failure}
+	if err := decodeJSON(payload, &v); err != nil {
+		return r, err
+	}
+	if r.Failure.EventID = string(v.ID); !r.Key.hashed() {
+		r.Failure.EventID = r.Key.plainID()
+	}
+	return r, nil
+}
+
+func (w *fileWriter) failures(rows []FailureRow) error {
+	for _, r := range rows {
+		key := failureKey(r)
+		if r.Failure == nil {
+			if err := w.delete(bucketFailures, key); err != nil {
+				return err
+			}
+			continue
+		}
+		payload, err := encodeFailure(r)
+		if err != nil {
+			return err
+		}
+		if err := w.put(bucketFailures, key, payload); err != nil {
+			return err
+		}
+	}
+	return nil
+}

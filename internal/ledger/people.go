@@ -1,0 +1,73 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Known is what is known of a tracked event, for people who look it up. Times are
+// Unix seconds.
+type Known struct {
+	EndpointID string
+	EventID    string
+	Type       string // the label
+	Event
+}
+
+// Failures returns the failures that are kept for people, newest first. They are
+// shared: none may be changed.
+func (v *EndpointView) Failures() []*Failure { return v.failures }
+
+// Hours returns, in order, the hours in which the endpoint's tracked events were
+// created, as of now: it may be a commit ahead of a view.
+func (a *Account) Hours(endpointID string) []Hour {
+	e, ok := a.endpoints[endpointID]
+	if !ok {
+		return nil
+	}
+	return e.hours.all()
+}
+
+// Pending returns the endpoint's events in state Pending, the oldest first and at
+// most so many, as of now.
+func (a *Account) Pending(endpointID string, most int) []Known {
+	e, ok := a.endpoints[endpointID]
+	if !ok {
+		return nil
+	}
+	waiting := make([]ranked, 0, len(e.oldestWait.rows))
+	belongs := e.inState(Pending)
+	for _, r := range e.oldestWait.rows {
+		if belongs(r) {
+			waiting = append(waiting, r)
+		}
+	}
+	slices.SortFunc(waiting, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.slot, b.slot))
+	})
+	waiting = slices.Compact(waiting) // a queue may hold a slot twice
+	waiting = waiting[:min(len(waiting), most)]
+	known := make([]Known, len(waiting))
+	for n, r := range waiting {
+		known[n] = e.known(r.slot)
+	}
+	return known
+}
+
+// Events returns what is known of an event by every endpoint that tracks it, in
+// order of the endpoints' ids, as of now.
+func (a *Account) Events(eventID string) []Known {
+	key := KeyOf([]byte(eventID))
+	var known []Known
+	for _, e := range a.sorted() {
+		if i, ok := e.slab.find(key); ok && e.row.Gone.IsZero() && a.selects(e.row.ID) {
+			known = append(known, e.known(i))
+		}
+	}
+	return known
+}
+
+func (e *Endpoint) known(i slot) Known {
+	ev := *e.slab.at(i)
+	return Known{EndpointID: e.row.ID, EventID: e.id(ev.Key), Type: e.account.types.name(ev.Type), Event: ev}
+}
