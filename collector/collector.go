@@ -15,7 +15,8 @@ import (
 type scrape struct {
 	ctx      context.Context
 	exporter *Exporter
-	view     *ledger.View // what was shown, once Collect has returned
+	grace    time.Duration // how long writing may take after the end of ctx
+	view     *ledger.View  // what was shown, once Collect has returned
 	series   int
 }
 
@@ -31,7 +32,7 @@ func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector: it brings the ledger up to date and
 // sends what is durable.
 func (s *scrape) Collect(ch chan<- prometheus.Metric) {
-	s.exporter.bring(s.ctx)
+	s.exporter.bring(s.ctx, s.grace)
 	now := time.Now()
 	s.view = s.exporter.book.View(now)
 	send := func(m prometheus.Metric) {

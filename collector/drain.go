@@ -25,6 +25,7 @@ type drain struct {
 	book      *ledger.Book
 	telemetry *Telemetry
 	log       *errorLog
+	opts      Options
 
 	slots    chan struct{} // one for each call at a time
 	spare    chan struct{} // of them, those that may serve anything but new events
@@ -46,7 +47,7 @@ func newDrain(ctx context.Context, api API, book *ledger.Book, t *Telemetry, log
 		spare = max(1, min(spare, int(o.RateLimit/4)))
 	}
 	return &drain{
-		api: api, book: book, telemetry: t, log: log,
+		api: api, book: book, telemetry: t, log: log, opts: o,
 		slots: make(chan struct{}, o.Concurrency), spare: make(chan struct{}, spare),
 		retries: rate.NewLimiter(retry, 1), brake: newBrake(ctx), wake: make(chan struct{}, 1),
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync"
+	"time"
 
 	"omegastream_exporter/client"
 )
@@ -16,7 +18,14 @@ type errorLog struct {
 	log *slog.Logger
 
 	mu   sync.Mutex
-	last map[subject]string
+	last map[subject]trouble
+}
+
+// trouble is what was reported last, and since when its like was.
+type trouble struct {
+	kind  string
+	err   error
+	since time.Time
 }
 
 // subject is what fails: an operation, of one endpoint or of the whole account.
@@ -29,7 +38,7 @@ type subject struct {
 const opWriteState client.Operation = "write_state"
 
 func newErrorLog(l *slog.Logger) *errorLog {
-	return &errorLog{log: l, last: make(map[subject]string)}
+	return &errorLog{log: l, last: make(map[subject]trouble)}
 }
 
 // report logs an error unless its like is what was reported last. An end that we
@@ -41,11 +50,13 @@ func (l *errorLog) report(s subject, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	kind := kindOf(err)
-	if l.last[s] == kind {
+	if was, ok := l.last[s]; ok && was.kind == kind {
+		was.err = err
+		l.last[s] = was
 		l.of(s).Debug("Still failing", "err", err)
 		return
 	}
-	l.last[s] = kind
+	l.last[s] = trouble{kind, err, time.Now()}
 	l.of(s).Warn("Failing", "err", err)
 }
 
@@ -57,6 +68,16 @@ func (l *errorLog) healed(s subject) {
 		delete(l.last, s)
 		l.of(s).Info("Working again")
 	}
+}
+
+// keep forgets the endpoints that there are no more.
+func (l *errorLog) keep(endpoints map[string]struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.last, func(s subject, _ trouble) bool {
+		_, there := endpoints[s.endpointID]
+		return s.endpointID != "" && !there
+	})
 }
 
 func (l *errorLog) of(s subject) *slog.Logger {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,5 +53,22 @@ func TestErrorLog(t *testing.T) {
 				t.Errorf("an empty endpoint id:\n%s", log)
 			}
 		})
+	}
+}
+
+// An endpoint that goes while its list fails leaves nothing behind.
+func TestErrorLogKeeps(t *testing.T) {
+	t.Parallel()
+	l := newErrorLog(slog.New(slog.DiscardHandler))
+	for _, id := range []string{"", endpointA, endpointB} {
+		l.report(subject{client.OpListEvents, id}, client.ErrNotFound)
+	}
+	l.keep(map[string]struct{}{endpointB: {}})
+	var left []string
+	for _, trouble := range l.troubles() {
+		left = append(left, trouble.EndpointID)
+	}
+	if !slices.Equal(left, []string{"", endpointB}) {
+		t.Errorf("troubles of %q are left", left)
 	}
 }

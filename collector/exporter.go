@@ -55,6 +55,9 @@ type Options struct {
 	// failures that might have been retried. Zero means none.
 	RateLimit float64
 
+	// KeepBodies says that what receivers answered may be stored, for the pages.
+	KeepBodies bool
+
 	// Logger gets what goes wrong, once where it begins and once where it ends.
 	// Nil discards it.
 	Logger *slog.Logger
@@ -92,8 +95,12 @@ func New(api API, book *ledger.Book, t *Telemetry, o Options) *Exporter {
 	e := &Exporter{book: book, telemetry: t, opts: o, log: o.Logger, stop: stop}
 	log := newErrorLog(o.Logger)
 	e.drain = newDrain(ctx, api, book, t, log, o)
-	e.syncer = &syncer{ctx: ctx, api: api, book: book, telemetry: t, drain: e.drain, opts: o, log: log}
+	e.syncer = &syncer{
+		ctx: ctx, api: api, book: book, telemetry: t, drain: e.drain, opts: o, log: log,
+		lists: make(chan struct{}, o.Concurrency), reading: make(map[string]struct{}),
+	}
 	t.showSize(book.Size)
+	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.reduceBare) })
 	e.running.Go(func() { e.drain.run(ctx) })
 	return e
 }
@@ -135,8 +142,8 @@ func (e *Exporter) Close(ctx context.Context) error {
 }
 
 // bring brings the ledger up to date as far as ctx allows and ends the holds that
-// are over.
-func (e *Exporter) bring(ctx context.Context) {
+// are over. Writing the latter may take grace longer than ctx.
+func (e *Exporter) bring(ctx context.Context, grace time.Duration) {
 	if !e.syncer.wait(ctx) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.telemetry.deadlineExceeded.Inc()
 	}
@@ -147,11 +154,11 @@ func (e *Exporter) bring(ctx context.Context) {
 	}
 	e.book.Do(func(a *ledger.Account) { a.Release(time.Now()) })
 	// A release that is not durable in time is shown by the next scrape.
-	flush, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseWait)
+	deadline, ok := ctx.Deadline()
+	if now := time.Now(); !ok || deadline.Before(now) {
+		deadline = now
+	}
+	flush, cancel := context.WithDeadline(context.WithoutCancel(ctx), deadline.Add(grace))
 	defer cancel()
 	_ = e.book.Flush(flush)
 }
-
-// releaseWait bounds a scrape's wait for the commit of its releases; it fits
-// into the timeout offset.
-const releaseWait = 200 * time.Millisecond

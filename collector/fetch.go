@@ -17,7 +17,9 @@ func (d *drain) fetch(ctx context.Context, t ledger.Task) {
 	switch {
 	case err == nil:
 		d.succeeded()
-		enter = func(a *ledger.Account) { a.Answered(t, answerOf(ev), now) }
+		answer := answerOf(ev)
+		answer.Words = wordsOf(ev.Response, d.opts.URLDetail, d.opts.KeepBodies)
+		enter = func(a *ledger.Account) { a.Answered(t, answer, now) }
 	case errors.Is(err, client.ErrNotFound):
 		d.succeeded()
 		enter = func(a *ledger.Account) { a.Missing(t, now) }

@@ -18,6 +18,7 @@ import (
 const (
 	timeoutHeader  = "X-Prometheus-Scrape-Timeout-Seconds"
 	longestTimeout = 2 * time.Minute
+	longestGrace   = 200 * time.Millisecond // for writing, after a scrape's deadline
 	manySeries     = 50_000
 )
 
@@ -34,9 +35,10 @@ func (e *Exporter) Handler() http.Handler {
 // gathered first, so that the exporter's own metrics tell of this scrape too.
 func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus.Registry) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(r.Context(), scrapeTimeout(r.Header, e.opts))
+	timeout, spare := scrapeTimeout(r.Header, e.opts)
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	s := &scrape{ctx: ctx, exporter: e}
+	s := &scrape{ctx: ctx, exporter: e, grace: min(spare/2, longestGrace)}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s)
 	out := &completion{ResponseWriter: w, log: e.log}
@@ -67,18 +69,19 @@ func (e *Exporter) shown(v *ledger.View, began time.Time) {
 }
 
 // scrapeTimeout returns how long a scrape may take: what the request says less an
-// offset, but at least half of it. A request that says nothing that makes sense
-// has the default.
-func scrapeTimeout(h http.Header, o Options) time.Duration {
+// offset, but at least half of it, and what is spared so. A request that says
+// nothing that makes sense has the default.
+func scrapeTimeout(h http.Header, o Options) (timeout, spare time.Duration) {
 	asked, err := strconv.ParseFloat(h.Get(timeoutHeader), 64)
-	if err != nil || math.IsNaN(asked) || asked <= 0 {
-		return o.Timeout
+	if err != nil || math.IsNaN(asked) || math.IsInf(asked, 0) || asked <= 0 {
+		return o.Timeout, o.TimeoutOffset
 	}
 	limit := longestTimeout
 	if asked < longestTimeout.Seconds() {
 		limit = time.Duration(asked * float64(time.Second))
 	}
-	return max(limit-o.TimeoutOffset, limit/2)
+	timeout = max(limit-o.TimeoutOffset, limit/2)
+	return timeout, limit - timeout
 }
 
 // completion tells whether an answer had everything and could be written.

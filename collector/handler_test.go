@@ -27,7 +27,7 @@ func TestScrapeTimeout(t *testing.T) {
 		{"121", 0, 2 * time.Minute},
 		{"3600", time.Second, 119 * time.Second},
 		{"1e300", 0, 2 * time.Minute},
-		{"+Inf", 0, 2 * time.Minute},
+		{"+Inf", 0, 9500 * time.Millisecond},
 		{"NaN", 0, 9500 * time.Millisecond},
 		{"-Inf", 0, 9500 * time.Millisecond},
 		{"-1", 0, 9500 * time.Millisecond},
@@ -36,7 +36,7 @@ func TestScrapeTimeout(t *testing.T) {
 		{"soon", 0, 9500 * time.Millisecond},
 	} {
 		h := http.Header{timeoutHeader: {tt.header}}
-		if got := scrapeTimeout(h, Options{Timeout: 9500 * time.Millisecond, TimeoutOffset: tt.offset}); got != tt.want {
+		if got, _ := scrapeTimeout(h, Options{Timeout: 9500 * time.Millisecond, TimeoutOffset: tt.offset}); got != tt.want {
 			t.Errorf("%q less %v: %v, want %v", tt.header, tt.offset, got, tt.want)
 		}
 	}

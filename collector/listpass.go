@@ -3,10 +3,9 @@ package collector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
@@ -70,31 +69,42 @@ func (s *syncer) listEndpoints(ctx context.Context) error {
 }
 
 // readAll reads the lists of events and returns how many could not be read. An
-// error ends all reads at once.
+// error ends all reads at once. A list that takes very long counts as one that
+// could not be read, and is read on behind the sync: the others do not wait for it.
 func (s *syncer) readAll(ctx context.Context, ids []string) (failed int, err error) {
-	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(s.opts.Concurrency)
+	ctx, cancel := context.WithCancel(ctx)
+	var reads sync.WaitGroup
+	ended := make(chan error, len(ids)) // one for each list: its end, or that it is slow
+	waiting, there := 0, make(map[string]struct{}, len(ids))
 	for _, id := range ids {
-		group.Go(func() error {
-			err := s.readList(ctx, id)
-			if refused(err) || errors.Is(err, errState) {
-				return err
-			}
-			of := subject{client.OpListEvents, id}
-			if err == nil {
-				s.log.healed(of)
-				return nil
-			}
-			s.log.report(of, err)
-			mu.Lock()
-			defer mu.Unlock()
+		there[id] = struct{}{}
+		if !s.begin(id) {
 			failed++
-			return nil
+			continue
+		}
+		waiting++
+		reads.Add(1)
+		s.running.Go(func() {
+			defer reads.Done()
+			defer s.end(id)
+			s.readInTurn(ctx, id, ended)
 		})
 	}
-	err = group.Wait()
+	s.running.Go(func() { reads.Wait(); cancel() })
+	s.log.keep(there)
 	all := subject{operation: client.OpListEvents}
+	for range waiting {
+		switch one := <-ended; {
+		case one == nil:
+		case refused(one) || errors.Is(one, errState):
+			if err == nil {
+				err = one
+				cancel()
+			}
+		default:
+			failed++
+		}
+	}
 	switch {
 	case err == nil:
 		s.log.healed(all)
@@ -103,6 +113,54 @@ func (s *syncer) readAll(ctx context.Context, ids []string) (failed int, err err
 		s.refuse(err)
 	}
 	return failed, err
+}
+
+// readInTurn reads one list as soon as there is a slot for it, and tells once how
+// that ended, or that it takes very long.
+func (s *syncer) readInTurn(ctx context.Context, id string, ended chan<- error) {
+	var once sync.Once
+	tell := func(err error) { once.Do(func() { ended <- err }) }
+	of := subject{client.OpListEvents, id}
+	select {
+	case s.lists <- struct{}{}:
+		defer func() { <-s.lists }()
+	case <-ctx.Done():
+		tell(ctx.Err())
+		return
+	}
+	slow := time.AfterFunc(slowList, func() {
+		s.log.report(of, errSlowList)
+		tell(errSlowList)
+	})
+	defer slow.Stop()
+	err := s.readList(ctx, id)
+	switch {
+	case err == nil:
+		s.log.healed(of)
+	case !refused(err) && !errors.Is(err, errState):
+		s.log.report(of, err)
+	}
+	tell(err)
+}
+
+// errSlowList is returned for a list that takes longer than slowList to read.
+var errSlowList = fmt.Errorf("the list takes more than %v to read, it is read on", slowList)
+
+// begin marks a list as being read, and reports false where it is already.
+func (s *syncer) begin(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, busy := s.reading[id]; busy {
+		return false
+	}
+	s.reading[id] = struct{}{}
+	return true
+}
+
+func (s *syncer) end(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.reading, id)
 }
 
 // refuse ends the drain, too, where the API refuses the key.

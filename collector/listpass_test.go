@@ -2,8 +2,10 @@ package collector
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -188,6 +190,61 @@ func TestBrokenListCounts(t *testing.T) {
 		r.scrape().want(t, map[string]string{failuresOf(endpointA, failedType, "500"): "600", "omegastream_up": "1"})
 		if n := a.MaxDetailCalls(); n != 1 {
 			t.Errorf("a detail was asked for %d times", n)
+		}
+	})
+}
+
+// dripping is an API that sends a list's space every ten seconds, and never its end.
+type dripping struct {
+	http.RoundTripper
+	path string
+}
+
+func (d dripping) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !strings.HasSuffix(r.URL.Path, d.path) {
+		return d.RoundTripper.RoundTrip(r)
+	}
+	body, w := io.Pipe()
+	go func() {
+		for {
+			if _, err := w.Write([]byte(" ")); err != nil {
+				return
+			}
+			select {
+			case <-time.After(10 * time.Second):
+			case <-r.Context().Done():
+				_ = w.CloseWithError(r.Context().Err())
+				return
+			}
+		}
+	}()
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil
+}
+
+// TestSlowList has a list that never ends: the other endpoints stay fresh, the sync
+// is no success, and the list is not asked for again while it is being read.
+func TestSlowList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA, endpointB)
+		slow := dripping{simulator.Transport(a), "/" + endpointB}
+		r := start(t, a, setup{client: client.Options{Transport: slow}})
+		r.scrape().want(t, map[string]string{"omegastream_up": "0"})
+		time.Sleep(slowList)
+		for range 3 {
+			a.Emit(endpointA, failedType, simulator.Responded(http.StatusOK))
+			r.scrape()
+			time.Sleep(time.Minute)
+		}
+		r.scrape().want(t, map[string]string{
+			of("webhook_events_listed", endpointA):               "3",
+			"omegastream_up":                                     "0",
+			syncsOf("partial"):                                   "5",
+			of("webhook_events_total", endpointB):                "",
+			"omegastream_exporter_syncs_total{result=\"error\"}": "0",
+		})
+		if n := a.Calls().Lists[endpointA]; n != 5 {
+			t.Errorf("%d lists of the healthy endpoint", n)
 		}
 	})
 }

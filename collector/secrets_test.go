@@ -1,11 +1,14 @@
 package collector
 
 import (
+	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
 )
 
@@ -30,7 +33,8 @@ func TestNoSecrets(t *testing.T) {
 				a := newAccount(simulator.Options{Key: key}, endpointB)
 				a.AddEndpoint(simulator.Endpoint{
 					ID: endpointA, Events: testTypes, Active: true,
-					URL: "https://me:" + password + "@hooks.example.com:8443/in/" + simulator.SecretMark + "?token=" + password,
+					Description: new("posts to https://hooks.example.com:8443/in/" + simulator.SecretMark + "?token=" + password),
+					URL:         "https://me:" + password + "@hooks.example.com:8443/in/" + simulator.SecretMark + "?token=" + password,
 				})
 				r := start(t, a, setup{key: key, options: Options{URLDetail: tt.detail}})
 				var shown strings.Builder
@@ -74,6 +78,33 @@ func TestNoSecrets(t *testing.T) {
 				}
 				if r.log.count("level=WARN") == 0 {
 					t.Error("nothing was logged")
+				}
+			})
+		})
+	}
+}
+
+// TestLessDetailLater starts again with less of the URLs to be shown than the state
+// holds, before the API has answered.
+func TestLessDetailLater(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		later URLDetail
+		url   string
+	}{{URLHost, "a.example.com"}, {URLNone, ""}} {
+		t.Run(string(tt.later), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(simulator.Options{}, endpointA)
+				path := filepath.Join(t.TempDir(), "ledger.db")
+				r := start(t, a, setup{store: ledger.NewFile(path), options: Options{URLDetail: URLPath}})
+				r.scrape().want(t, map[string]string{of("webhook_events_listed", endpointA): "0"})
+				r.stop()
+				a.AddFault(simulator.Fault{Do: simulator.Status(http.StatusNotFound, "")})
+				r = start(t, a, setup{store: ledger.NewFile(path), options: Options{URLDetail: tt.later}})
+				shown := r.answer().Body.String()
+				if !strings.Contains(shown, `url="`+tt.url+`"`) || strings.Contains(shown, simulator.SecretMark) {
+					t.Errorf("not url=%q in\n%s", tt.url, shown)
 				}
 			})
 		})

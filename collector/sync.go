@@ -11,6 +11,9 @@ import (
 // longestInterval bounds the time between syncs while they fail.
 const longestInterval = time.Minute
 
+// slowList is how long a sync waits for one list.
+const slowList = time.Minute
+
 // result is how a sync ended, as its metric says it.
 type result string
 
@@ -29,12 +32,16 @@ type syncer struct {
 	drain     *drain
 	opts      Options
 	log       *errorLog
+	lists     chan struct{} // a slot for each list that is read at a time
 	running   sync.WaitGroup
 
 	mu       sync.Mutex
 	pass     *pass // the running one, nil between syncs
 	ended    time.Time
-	failures int // syncs that failed in a row
+	took     time.Duration // the last one
+	result   result
+	failures int                 // syncs that failed in a row
+	reading  map[string]struct{} // endpoints whose list is being read, perhaps since an earlier sync
 }
 
 // pass is one sync.
@@ -88,6 +95,7 @@ func (s *syncer) run(p *pass) {
 	res := s.sync(s.ctx)
 	s.mu.Lock()
 	s.pass, s.ended = nil, time.Now()
+	s.took, s.result = time.Since(began), res
 	if s.failures++; res != syncError {
 		s.failures = 0
 	}

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,6 +48,8 @@ var telemetryFamilies = []*Family{
 // the book, so it is made before both. It is safe for concurrent use.
 type Telemetry struct {
 	registry *prometheus.Registry
+
+	requests, failed atomic.Uint64 // to the API, for people
 
 	up               prometheus.Gauge
 	apiRequests      *prometheus.CounterVec
@@ -123,6 +126,10 @@ func (t *Telemetry) Request(op client.Operation, code int, d time.Duration) {
 	label := codeNoAnswer
 	if code != 0 {
 		label = strconv.Itoa(code)
+	}
+	t.requests.Add(1)
+	if code < 200 || code > 299 {
+		t.failed.Add(1)
 	}
 	t.apiRequests.WithLabelValues(string(op), label).Inc()
 	t.apiDuration.WithLabelValues(string(op)).Observe(d.Seconds())

@@ -35,7 +35,7 @@ func (d URLDetail) Reduce(raw string) string {
 func foundEndpoint(e client.Endpoint, d URLDetail) ledger.Found {
 	return ledger.Found{ID: e.ID, CompanyID: ledger.Label(e.CompanyID), Meta: ledger.Meta{
 		URL:         d.Reduce(e.URL),
-		Description: ledger.Label(e.Description),
+		Description: ledger.Label(d.ReduceIn(e.Description)),
 		Events:      e.Events,
 		Active:      e.Active,
 		CreatedAt:   e.CreatedAt,

@@ -1,0 +1,85 @@
+package collector
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/simulator"
+)
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA, endpointB)
+		r := start(t, a, setup{})
+		if s := r.exporter.Status(); !s.Ended.IsZero() || s.Syncing || s.Requests != 0 || len(s.Troubles) != 0 {
+			t.Errorf("before the first sync: %+v", s)
+		}
+		r.answer()
+		ended := time.Now()
+		if s := r.exporter.Status(); s.Result != "success" || !s.Ended.Equal(ended) || s.Requests != 3 || s.Failed != 0 {
+			t.Errorf("after a sync: %+v", s)
+		}
+		began := ended.Add(15 * time.Second)
+		heal := a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.Status(500, "no")})
+		for range 2 {
+			time.Sleep(15 * time.Second)
+			r.answer()
+		}
+		s := r.exporter.Status()
+		if s.Result != "partial" || s.Failed == 0 || s.Requests <= s.Failed || len(s.Troubles) != 1 {
+			t.Fatalf("while a list fails: %+v", s)
+		}
+		trouble := s.Troubles[0]
+		if trouble.Operation != client.OpListEvents || trouble.EndpointID != endpointB || trouble.Err == nil {
+			t.Errorf("%+v", trouble)
+		}
+		if late := trouble.Since.Sub(began); late < 0 || late > 14*time.Second {
+			t.Errorf("failing since %s, not %s", trouble.Since, began)
+		}
+		heal()
+		time.Sleep(15 * time.Second)
+		r.answer()
+		if s := r.exporter.Status(); s.Result != "success" || len(s.Troubles) != 0 {
+			t.Errorf("healed: %+v", s)
+		}
+	})
+}
+
+// The words of a failure are kept, without what is secret in them.
+func TestFailuresCarryWords(t *testing.T) {
+	t.Parallel()
+	for _, bodies := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newAccount(simulator.Options{})
+			a.AddEndpoint(simulator.Endpoint{ID: endpointA, Events: testTypes, Active: true, URL: "https://me:pw@hooks.example.com/in/s3cr3t?token=s3cr3t"})
+			a.Emit(endpointA, failedType, simulator.NoResponse(simulator.CauseRefused))
+			a.Emit(endpointA, failedType, simulator.Responded(500).WithBody("trace"))
+			r := start(t, a, setup{policy: ledger.Policy{KeepBodies: true}, options: Options{KeepBodies: bodies}})
+			for range 3 {
+				r.answer()
+				time.Sleep(15 * time.Second)
+			}
+			failures := r.book.View(time.Now()).Endpoints[0].Failures()
+			if len(failures) != 2 {
+				t.Fatalf("%d failures", len(failures))
+			}
+			const want = `webhook event with type ` + failedType + ` failed: Post "hooks.example.com": dial tcp 192.0.2.10:443: connect: connection refused`
+			for _, f := range failures {
+				reply := f.Replies[0]
+				if f.Code == 0 && reply.Message != want {
+					t.Errorf("%q", reply.Message)
+				}
+				if f.Code == 500 && (reply.Body == "trace") != bodies {
+					t.Errorf("the body is %q", reply.Body)
+				}
+				if f.Code == 500 && reply.Status != "500 Internal Server Error" {
+					t.Errorf("%+v", reply)
+				}
+			}
+		})
+	}
+}

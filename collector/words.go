@@ -1,0 +1,71 @@
+package collector
+
+import (
+	"regexp"
+	"strings"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+)
+
+// wordsOf returns the texts of an event's response as they may be stored. bodies
+// says whether what the receiver answered may be.
+func wordsOf(r *client.Response, d URLDetail, bodies bool) ledger.Words {
+	if r == nil {
+		return ledger.Words{}
+	}
+	words := ledger.Words{Status: d.ReduceIn(r.Status), Message: d.ReduceIn(r.Message)}
+	if bodies {
+		words.Body = r.Body
+	}
+	return words
+}
+
+// ReduceIn returns text with every URL in it reduced to what may be shown, and
+// with every path without a host left out: that of a webhook is as good as its
+// URL.
+func (d URLDetail) ReduceIn(text string) string {
+	text = anyURL.ReplaceAllStringFunc(text, func(word string) string {
+		raw, end := sentenceEnd(word)
+		return orHidden(d.Reduce(raw)) + end
+	})
+	return bareURL.ReplaceAllStringFunc(text, func(word string) string {
+		raw := strings.TrimLeft(word, delimiters)
+		before := word[:len(word)-len(raw)]
+		raw, end := sentenceEnd(raw)
+		return before + orHidden(d.reduceBare(raw)) + end
+	})
+}
+
+// reduceBare is Reduce for a URL without a scheme.
+func (d URLDetail) reduceBare(raw string) string {
+	switch d {
+	case URLPath:
+		shown, _, _ := strings.Cut(raw, "?")
+		return shown
+	case URLNone:
+		return ""
+	default:
+		host, _, _ := strings.Cut(raw, "/")
+		return host
+	}
+}
+
+func orHidden(reduced string) string {
+	if reduced == "" {
+		return "(URL)"
+	}
+	return reduced
+}
+
+// sentenceEnd cuts off what ends the sentence and not the URL.
+func sentenceEnd(word string) (raw, end string) {
+	raw = strings.TrimRight(word, ".,:;")
+	return raw, word[len(raw):]
+}
+
+const delimiters = " \t\r\n\"'`(<[={,;"
+
+// bareURL matches a URL without a scheme, or a path without a host, of which the
+// rest of a word is part: in "lookup host/path" as well as in "POST /path".
+var bareURL = regexp.MustCompile(`(?:^|[\s"'` + "`" + `(<\[={,;])(?:[\w-]+(?:\.[\w-]+)+(?::\d+)?)?/[^\s"'` + "`" + `<>)\]}]+`)
