@@ -1,0 +1,120 @@
+package web
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// crowded are the pages of an account with so many events in the window, one in
+// ten of them failed.
+func crowded(t testing.TB, events int) *Pages {
+	t.Helper()
+	book := openBook(t, policy())
+	const endpoints = 10
+	book.Do(func(a *ledger.Account) {
+		var found []ledger.Found
+		for i := range endpoints {
+			found = append(found, ledger.Found{ID: fmt.Sprintf("ep-%d", i), Meta: ledger.Meta{URL: fmt.Sprintf("host-%d.example.com", i), Active: true}})
+		}
+		a.List(found, epoch, epoch)
+		for _, f := range found {
+			r := a.Begin(f.ID, epoch, epoch, epoch)
+			for n := range events / endpoints {
+				created := epoch.Add(-time.Duration(n) * 23 * time.Hour / time.Duration(events/endpoints))
+				if r.Note([]byte(hexID(n)), ledger.DocumentedTypes()[n%10], created.Unix()) {
+					a.Apply(r, epoch)
+				}
+			}
+			a.Apply(r, epoch)
+			a.End(r, true, epoch)
+		}
+		for n := 0; ; n++ {
+			task, ok := a.Take(epoch, func(ledger.Class) bool { return true })
+			if !ok {
+				break
+			}
+			switch {
+			case n%10 == 0:
+				a.Answered(task, answered(500+n%4, "webhook event failed"), epoch)
+			case n%101 == 0:
+				a.Answered(task, ledger.Answer{}, epoch)
+			default:
+				a.Answered(task, ledger.Answer{Responded: true, StatusCode: 200}, epoch)
+			}
+		}
+	})
+	if err := book.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return New(book, options())
+}
+
+var benchPaths = map[string]string{
+	"overview": "/", "endpoint": "/endpoints/ep-3", "json": "/endpoints/ep-3?format=json", "event": "/events/" + hexID(7),
+}
+
+func BenchmarkPages(b *testing.B) {
+	for _, events := range []int{1000, 100_000} {
+		p := crowded(b, events)
+		for name, path := range benchPaths {
+			b.Run(fmt.Sprintf("%s/%d", name, events), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if response, _ := get(p, path); response.StatusCode != 200 {
+						b.Fatal(response.StatusCode)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkLocked is the time that a page keeps the account from everyone else.
+func BenchmarkLocked(b *testing.B) {
+	p := crowded(b, 100_000)
+	for b.Loop() {
+		p.ledger.Look(func(a *ledger.Account) {
+			a.Hours("ep-3")
+			a.Pending("ep-3", mostPending)
+			a.Events(hexID(7))
+		})
+	}
+}
+
+// What a page costs must not follow the number of events.
+func TestPagesAnswerInMilliseconds(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes 100,000 events")
+	}
+	p := crowded(t, 100_000)
+	for name, path := range benchPaths {
+		best := time.Hour
+		for range 20 {
+			began := time.Now()
+			response, _ := get(p, path)
+			best = min(best, time.Since(began))
+			if response.StatusCode != 200 {
+				t.Fatalf("%s: %d", name, response.StatusCode)
+			}
+		}
+		if best > 50*time.Millisecond {
+			t.Errorf("%s takes %s at its best", name, best)
+		}
+	}
+	best := time.Hour
+	for range 20 {
+		began := time.Now()
+		p.ledger.Look(func(a *ledger.Account) {
+			a.Hours("ep-3")
+			a.Pending("ep-3", mostPending)
+		})
+		best = min(best, time.Since(began))
+	}
+	if best > 2*time.Millisecond {
+		t.Errorf("the account is locked for %s", best)
+	}
+}

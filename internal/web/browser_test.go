@@ -1,0 +1,285 @@
+package web
+
+import (
+	"context"
+	"flag"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/testneeds"
+)
+
+// Keep pictures of the pages with: go test ./internal/web -run TestBrowser -pictures /tmp/pictures
+var pictures = flag.String("pictures", "", "folder to keep pictures of the pages in")
+
+// TestBrowser reads the pages as a person does, in a real browser.
+func TestBrowser(t *testing.T) {
+	t.Parallel()
+	path := testneeds.Tool(t, "chromium")
+	ctx, stop := chromedp.NewExecAllocator(context.Background(),
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("headless", true),
+		chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true))
+	defer stop()
+	ctx, closeBrowser := chromedp.NewContext(ctx)
+	defer closeBrowser()
+	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
+		t.Fatalf("chromium does not start: %v", err)
+	}
+	for name, test := range map[string]func(*testing.T, *tab){
+		"a failing endpoint moves up without a reload": failingMovesUp,
+		"the failure that was made is there":           failureIsThere,
+		"the filter works":                             filterWorks,
+		"nothing hostile is executed":                  nothingHostile,
+		"a paused page stays as it is":                 pausedStays,
+		"a page that cannot refresh says so":           staleIsSaid,
+		"the layout holds":                             layoutHolds,
+		"accessibility":                                accessible,
+		"keyboard order":                               keyboardOrder,
+	} {
+		t.Run(name, func(t *testing.T) { // one after the other: they share two cores
+			own, closeTab := chromedp.NewContext(ctx)
+			defer closeTab()
+			limited, cancel := context.WithTimeout(own, 90*time.Second)
+			defer cancel()
+			test(t, &tab{T: t, ctx: limited})
+		})
+	}
+}
+
+// tab is one page of the browser.
+type tab struct {
+	*testing.T
+	ctx context.Context
+}
+
+func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
+	b.Helper()
+	if err := chromedp.Do(b.ctx, steps...); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func eval[V any](b *tab, expression string) V {
+	b.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[V](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// until waits for an expression to be true. On the way from one page to the next
+// there is nothing to ask.
+func (b *tab) until(expression string) {
+	b.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.body !== null && !!(`+expression+`)`))
+		if ok && err == nil {
+			return
+		}
+		if time.Now().After(deadline) || b.ctx.Err() != nil {
+			b.Fatalf("not within 30 s: %s, %v; the page says\n%s", expression, err, eval[string](b, "document.body.innerText"))
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// opened opens a page once it shows a text, which may take a sync.
+func (b *tab) opened(url, text string) {
+	b.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		b.do(chromedp.Navigate(url))
+		if strings.Contains(eval[string](b, "document.body.innerText"), text) {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("%s never shows %q:\n%s", url, text, eval[string](b, "document.body.innerText"))
+		}
+	}
+}
+
+func (b *tab) looks(width int64, scheme string) {
+	b.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.do(chromedp.EmulateViewport(width, 900))
+}
+
+// picture keeps a picture of the whole page where they are wanted.
+func (b *tab) picture(name string) {
+	b.Helper()
+	if *pictures == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*pictures, name+".png"), png, 0o644)
+	}
+	if err != nil {
+		b.Error(err)
+	}
+}
+
+const (
+	firstRow = `document.querySelector("table.endpoints tbody tr")`
+	delivers = "delivering"
+)
+
+func failingMovesUp(t *testing.T, b *tab) {
+	l := newLively(t)
+	good := simulator.Responded(http.StatusOK)
+	l.endpoint("aaaaaaaaaaaaaaaaaaaaaaaa", "a.example.com", good, good)
+	late := l.endpoint("bbbbbbbbbbbbbbbbbbbbbbbb", "b.example.com", good)
+	b.opened(l.url, "b.example.com")
+	b.until(firstRow + `.dataset.endpoint.startsWith("aaa") && document.querySelectorAll(".pill.good").length >= 2`)
+	eval[bool](b, "window.sameDocument = true")
+	l.Emit(late, "video.process_failed", simulator.Responded(http.StatusBadGateway))
+	b.until(firstRow + `.dataset.endpoint === "` + late + `" && ` + firstRow + `.innerText.includes("failing")`)
+	if !eval[bool](b, "window.sameDocument === true") {
+		t.Error("the page was loaded anew")
+	}
+}
+
+func failureIsThere(t *testing.T, b *tab) {
+	l := newLively(t)
+	id := l.endpoint("aaaaaaaaaaaaaaaaaaaaaaaa", "hooks.example.com", simulator.Responded(http.StatusOK))
+	b.opened(l.url+"/endpoints/"+id, delivers)
+	calls := l.Calls()
+	failure := l.Emit(id, "video.process_failed", simulator.NoResponse(simulator.CauseRefused))
+	row := `document.querySelector('[data-event="` + failure + `"]')`
+	b.until(row)
+	text := eval[string](b, row+".innerText")
+	for _, want := range []string{"video.process_failed", "no response: connection refused", `Post "hooks.example.com"`, "192.0.2.10:443", failure, "failed"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the failure does not say %q: %s", want, text)
+		}
+	}
+	b.do(chromedp.Click(chromedp.CSS(`[data-event="` + failure + `"] a`)))
+	b.until(`location.pathname === "/events/` + failure + `" && document.body.innerText.includes("Answers")`)
+	if text := eval[string](b, "document.documentElement.outerHTML"); strings.Contains(text, "s3cr3t") || !strings.Contains(text, "connection refused") {
+		t.Errorf("the page of the event: %s", text)
+	}
+	if l.Calls().Requests[simulator.GetEvent] > calls.Requests[simulator.GetEvent]+1 {
+		t.Error("looking at pages called the API")
+	}
+}
+
+func filterWorks(t *testing.T, b *tab) {
+	l := newLively(t)
+	id := l.endpoint("aaaaaaaaaaaaaaaaaaaaaaaa", "hooks.example.com", simulator.Responded(500), simulator.Responded(404), simulator.Responded(500))
+	for _, scripts := range []bool{true, false} {
+		b.opened(l.url+"/endpoints/"+id, "404 Not Found")
+		b.until(`document.querySelectorAll("[data-event]").length === 3`)
+		if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts}); err != nil {
+			t.Fatal(err)
+		}
+		b.do(chromedp.Navigate(l.url+"/endpoints/"+id),
+			chromedp.SetValue(chromedp.CSS(`select[name=code]`), "500"),
+			chromedp.Click(chromedp.CSS(`.filter button`)))
+		b.until(`location.search.includes("code=500")`)
+		b.until(`document.querySelectorAll("[data-event]").length === 2`)
+		if text := eval[string](b, `document.querySelector("table.failures").innerText`); strings.Contains(text, "404") || !strings.Contains(text, "500") {
+			t.Errorf("with scripts %v: %s", scripts, text)
+		}
+		if !eval[bool](b, `document.querySelector("select[name=code]").value === "500"`) {
+			t.Error("the filter does not show what it is set to")
+		}
+	}
+}
+
+func nothingHostile(t *testing.T, b *tab) {
+	l := newLively(t)
+	id := l.endpoint("aaaaaaaaaaaaaaaaaaaaaaaa", "hooks.example.com")
+	failure := l.Insert(id, simulator.Event{
+		Type: hostile + breakout, Answers: []simulator.Answer{simulator.Responded(500).WithBody(breakout + hostile)},
+	})
+	var mu sync.Mutex
+	var asked []string
+	watch, end := context.WithCancel(b.ctx)
+	defer end()
+	requests := chromedp.Events(watch, network.RequestWillBeSent)
+	go func() {
+		for r, err := range requests {
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			asked = append(asked, r.Request.URL)
+			mu.Unlock()
+		}
+	}()
+	if _, err := chromedp.Call(b.ctx, network.Enable, network.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/", "/endpoints/" + id, "/events/" + failure} {
+		shows := "onerror="
+		if path == "/" {
+			shows = "hooks.example.com"
+		}
+		b.opened(l.url+path, shows)
+		b.do(chromedp.Sleep(1500 * time.Millisecond)) // over a refresh
+		if eval[bool](b, `"hacked" in window || document.querySelector("img") !== null`) {
+			t.Errorf("%s: hostile content came alive", path)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	refreshed := 0
+	for _, url := range asked {
+		if !strings.HasPrefix(url, l.url+"/") && url != "about:blank" {
+			t.Errorf("a request left the origin: %s", url)
+		}
+		if strings.Contains(url, "/events/") {
+			refreshed++
+		}
+	}
+	if refreshed < 2 {
+		t.Errorf("the requests were not seen: %v", asked)
+	}
+}
+
+func pausedStays(t *testing.T, b *tab) {
+	l := newLively(t)
+	id := l.endpoint("aaaaaaaaaaaaaaaaaaaaaaaa", "hooks.example.com", simulator.Responded(http.StatusOK))
+	b.opened(l.url+"/endpoints/"+id, delivers)
+	b.do(chromedp.Click(chromedp.CSS(".pause")))
+	l.Emit(id, "video.process_failed", simulator.Responded(500))
+	before := eval[string](b, "document.body.innerText")
+	b.do(chromedp.Sleep(2 * time.Second))
+	if after := eval[string](b, "document.body.innerText"); after != before {
+		t.Errorf("it changed to\n%s", after)
+	}
+	b.do(chromedp.Click(chromedp.CSS(".pause")))
+	b.until(`document.body.innerText.includes("500 Internal")`)
+}
+
+func staleIsSaid(_ *testing.T, b *tab) {
+	l := newLively(b.T)
+	l.endpoint("aaaaaaaaaaaaaaaaaaaaaaaa", "hooks.example.com", simulator.Responded(http.StatusOK))
+	b.opened(l.url, delivers)
+	l.down.Store(true)
+	b.until(`document.getElementById("refreshed").classList.contains("stale")`)
+	if !eval[bool](b, `document.body.innerText.includes("hooks.example.com")`) {
+		b.Error("what was there is gone")
+	}
+	l.down.Store(false)
+	b.until(`!document.getElementById("refreshed").classList.contains("stale")`)
+}

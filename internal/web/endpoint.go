@@ -1,0 +1,117 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// endpointPage is everything about one endpoint.
+type endpointPage struct {
+	endpointHead
+	tally
+	Window    string
+	Company   string
+	Created   time.Time // of the endpoint itself
+	Updated   time.Time
+	LastSync  time.Time
+	LastCode  string // "" if there was no outcome yet
+	Tracked   int
+	Waiting   int // details that are not fetched
+	Chart     chart
+	Matrix    matrix
+	Filter    filter
+	Choices   choices
+	Kept      int // failures, before the filter
+	Fitting   int // failures, after it
+	Listed    []failureRow
+	All       string // link to all of them, "" where all are listed
+	Awaited   []pendingRow
+	MoreAwait int // pending events that are not shown
+	Troubles  []troubleRow
+	JSON      string // link
+}
+
+// pendingRow is an event whose detail has no response yet.
+type pendingRow struct {
+	EventID, Type string
+	Created       time.Time
+	FirstSeen     time.Time
+	LastAsked     time.Time
+}
+
+// The longest lists of a page.
+const (
+	mostPending  = 100
+	mostFailures = 50 // unless all are asked for
+)
+
+// find returns an endpoint of a view.
+func find(v *ledger.View, id string) *ledger.EndpointView {
+	i := slices.IndexFunc(v.Endpoints, func(e *ledger.EndpointView) bool { return e.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return v.Endpoints[i]
+}
+
+func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
+	id := r.PathValue("id")
+	v := p.ledger.View(now)
+	e := find(v, id)
+	if e == nil {
+		return answer{missing: "The account has no webhook endpoint with this id, or it was removed."}
+	}
+	var hours []ledger.Hour
+	var waiting []ledger.Known
+	p.ledger.Look(func(a *ledger.Account) {
+		hours = a.Hours(id)
+		waiting = a.Pending(id, mostPending)
+	})
+	link := links{base: p.opts.Base}.Endpoint(id)
+	page := endpointPage{
+		endpointHead: headOf(e), tally: tallyOf(e.Window),
+		Window: windowName(p.opts.Window), Company: v.CompanyID, LastSync: e.LastSync,
+		Tracked: e.Tracked, Waiting: e.Backlog + e.HistoryBacklog,
+		Chart:  newChart(hours, p.opts.Window, now, largeBars, largeHeight),
+		Matrix: newMatrix(e.Window, link), Filter: filterOf(r.URL.Query()),
+	}
+	if e.Meta != nil {
+		page.Created, page.Updated = e.Meta.CreatedAt, e.Meta.UpdatedAt
+	}
+	if e.HasCode {
+		page.LastCode = codeText(e.LastCode, ledger.ReasonUnknown, "")
+	}
+	page.list(e.Failures(), waiting)
+	page.JSON = link + "?" + page.Filter.query("format", "json")
+	for _, t := range p.syncCard(v, now).Troubles {
+		if t.EndpointID == id || t.EndpointID == "" {
+			page.Troubles = append(page.Troubles, t)
+		}
+	}
+	data := p.endpointJSON(v, e, page, hours)
+	if r.URL.Query().Get("show") != "all" && page.Fitting > mostFailures {
+		page.Listed, page.All = page.Listed[:mostFailures], link+"?"+page.Filter.query("show", "all")+"#failures"
+	}
+	return answer{title: page.Name, template: "endpoint", content: page, data: data}
+}
+
+// list takes in the failures and the pending events that the filter wants.
+func (e *endpointPage) list(kept []*ledger.Failure, waiting []ledger.Known) {
+	var failures []failureRow
+	for _, f := range kept {
+		failures = append(failures, failureOf(f))
+	}
+	var pending []pendingRow
+	for _, k := range waiting {
+		pending = append(pending, pendingRow{k.EventID, k.Type, unix(k.Time), unix(k.FirstSeen), unix(k.LastAsk)})
+	}
+	e.Kept = len(failures)
+	e.Choices = choicesOf(failures, pending, e.Filter)
+	e.MoreAwait = max(0, e.Pending-len(pending))
+	e.Listed = slices.DeleteFunc(failures, func(row failureRow) bool { return !e.Filter.failure(row) })
+	e.Fitting = len(e.Listed)
+	e.Awaited = slices.DeleteFunc(pending, func(row pendingRow) bool { return !e.Filter.pending(row) })
+}

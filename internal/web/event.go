@@ -1,0 +1,120 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// eventPage is one event, over all endpoints that it was sent to.
+type eventPage struct {
+	ID   string
+	Sent []sentEvent
+	JSON string // link
+}
+
+// sentEvent is the event at one endpoint.
+type sentEvent struct {
+	EndpointID, Endpoint string // id and name
+	Type                 string
+	State                state
+	Created, FirstSeen   time.Time
+	LastAsked            time.Time // zero if never, or not known any more
+	Untrusted, History   bool
+	Asked                int // 0 where it is not known
+	Healed               time.Time
+	Replies              []replyRow
+	Omitted              int
+	Kept                 bool // the answers are kept; else it never failed, or too long ago
+}
+
+// replyRow is an answer in the history of an event.
+type replyRow struct {
+	State                 state
+	At, Last              time.Time
+	Times                 int
+	Answer, Message, Body string
+}
+
+func (p *Pages) event(r *http.Request, now time.Time) answer {
+	id := r.PathValue("id")
+	v := p.ledger.View(now)
+	var tracked []ledger.Known
+	p.ledger.Look(func(a *ledger.Account) { tracked = a.Events(id) })
+	page := eventPage{ID: id, JSON: links{base: p.opts.Base}.Event(id) + "?format=json"}
+	for _, e := range v.Endpoints {
+		if s, ok := p.sent(e, id, tracked); ok {
+			page.Sent = append(page.Sent, s)
+		}
+	}
+	if len(page.Sent) == 0 {
+		return answer{missing: "No endpoint has an event with this id, or it was forgotten: events are tracked for the last " +
+			windowName(p.opts.Window) + ", failures for longer."}
+	}
+	return answer{title: "Event " + id, template: "event", content: page, data: page.json()}
+}
+
+// sent puts together what is known of an event at an endpoint.
+func (p *Pages) sent(e *ledger.EndpointView, id string, tracked []ledger.Known) (s sentEvent, ok bool) {
+	s = sentEvent{EndpointID: e.ID, Endpoint: headOf(e).Name}
+	if i := slices.IndexFunc(tracked, func(k ledger.Known) bool { return k.EndpointID == e.ID }); i >= 0 {
+		k := tracked[i]
+		ok = true
+		s.Type, s.Created, s.FirstSeen, s.LastAsked = k.Type, unix(k.Time), unix(k.FirstSeen), unix(k.LastAsk)
+		s.Untrusted, s.History = k.Has(ledger.Untrusted), k.Has(ledger.History)
+		s.State = eventState(k.State, k.Code, k.Reason)
+	}
+	failures := e.Failures()
+	i := slices.IndexFunc(failures, func(f *ledger.Failure) bool { return f.EventID == id })
+	if i < 0 {
+		return s, ok
+	}
+	f := failures[i]
+	s.Type, s.Created, s.FirstSeen = f.Type, unix(f.Created), unix(f.FirstSeen)
+	s.Untrusted, s.History = f.Untrusted, f.History
+	s.Kept, s.Asked, s.Omitted, s.Healed = true, f.Asked, f.Omitted, unix(f.Healed)
+	for _, reply := range f.Replies {
+		s.Replies = append(s.Replies, p.replyOf(reply))
+	}
+	if !ok {
+		s.State = state{codeText(f.Code, f.Reason, ""), "bad"}
+		s.LastAsked = s.Replies[len(s.Replies)-1].Last
+		if f.Healed != 0 {
+			s.State = state{"delivered", "good"}
+		}
+	}
+	return s, true
+}
+
+func (p *Pages) replyOf(r ledger.Reply) replyRow {
+	row := replyRow{State: eventState(r.State, r.Code, r.Reason), At: unix(r.At), Last: unix(r.Last), Times: r.Times, Message: r.Message}
+	switch r.State {
+	case ledger.Delivered, ledger.NoResponse:
+		row.Answer = codeText(r.Code, r.Reason, r.Status)
+	case ledger.Unresolved:
+		row.Answer = "the API does not have the event any more"
+	default:
+		row.Answer = "no response recorded yet"
+	}
+	if p.opts.ShowBody {
+		row.Body = r.Body
+	}
+	return row
+}
+
+// eventState says where an event stands.
+func eventState(s ledger.State, c ledger.Code, reason ledger.Reason) state {
+	switch {
+	case s == ledger.Listed:
+		return state{"not fetched yet", "muted"}
+	case s == ledger.Pending:
+		return state{"pending", "warn"}
+	case s == ledger.Unresolved:
+		return state{"gone", "muted"}
+	case c.Success():
+		return state{"delivered", "good"}
+	}
+	return state{codeText(c, reason, ""), "bad"}
+}

@@ -1,0 +1,146 @@
+package web
+
+import (
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// The forms for scripts. Names and values are those of the metrics where there is
+// a metric; a time that is not is null.
+
+type endpointJSON struct {
+	ID                  string         `json:"id"`
+	URL                 string         `json:"url"`
+	Description         string         `json:"description"`
+	CompanyID           string         `json:"company_id"`
+	State               string         `json:"state"`
+	ConsecutiveFailures int            `json:"consecutive_failures"`
+	LastSuccess         *time.Time     `json:"last_success"`
+	LastFailure         *time.Time     `json:"last_failure"`
+	LastSync            *time.Time     `json:"last_sync"`
+	DetailBacklog       int            `json:"detail_backlog"`
+	WindowSeconds       int64          `json:"window_seconds"`
+	Deliveries          []deliveryJSON `json:"window_deliveries"`
+	Hours               []hourJSON     `json:"hours"`
+	Failures            []failureJSON  `json:"failures"` // newest first
+	PendingTotal        int            `json:"pending_total"`
+	Pending             []pendingJSON  `json:"pending"` // oldest first
+}
+
+type deliveryJSON struct {
+	Type  string `json:"event_type"`
+	Code  string `json:"status_code"`
+	Count int    `json:"count"`
+}
+
+type hourJSON struct {
+	Start     time.Time `json:"start"`
+	Delivered int       `json:"delivered"`
+	Failed    int       `json:"failed"`
+}
+
+type failureJSON struct {
+	EventID   string     `json:"event_id"`
+	Type      string     `json:"event_type"`
+	Created   *time.Time `json:"created"`
+	FirstSeen *time.Time `json:"first_seen"`
+	Code      string     `json:"status_code"`
+	Answer    string     `json:"answer"`
+	Message   string     `json:"message"`
+	Asked     int        `json:"asked"`
+	Healed    *time.Time `json:"healed"`
+	Counted   bool       `json:"counted"`
+}
+
+type pendingJSON struct {
+	EventID   string     `json:"event_id"`
+	Type      string     `json:"event_type"`
+	Created   *time.Time `json:"created"`
+	FirstSeen *time.Time `json:"first_seen"`
+	LastAsked *time.Time `json:"last_asked"`
+}
+
+func (p *Pages) endpointJSON(v *ledger.View, e *ledger.EndpointView, page endpointPage, hours []ledger.Hour) endpointJSON {
+	out := endpointJSON{
+		ID: e.ID, CompanyID: v.CompanyID, Description: page.Description, State: page.State.Word,
+		ConsecutiveFailures: e.Consecutive, LastSuccess: moment(page.LastSuccess), LastFailure: moment(page.LastFailure),
+		LastSync: moment(e.LastSync), DetailBacklog: e.Backlog, WindowSeconds: int64(p.opts.Window / time.Second),
+		PendingTotal: page.Pending, Deliveries: []deliveryJSON{}, Hours: []hourJSON{}, Failures: []failureJSON{}, Pending: []pendingJSON{},
+	}
+	if e.Meta != nil {
+		out.URL = e.Meta.URL
+	}
+	for _, row := range page.Matrix.Rows {
+		for i, cell := range row.Cells {
+			if cell.Count > 0 {
+				out.Deliveries = append(out.Deliveries, deliveryJSON{row.Type, page.Matrix.Codes[i].Name, cell.Count})
+			}
+		}
+	}
+	for _, h := range hours {
+		out.Hours = append(out.Hours, hourJSON{unix(h.Start), h.Delivered, h.Failed})
+	}
+	for _, f := range page.Listed {
+		out.Failures = append(out.Failures, failureJSON{
+			f.EventID, f.Type, moment(f.Created), moment(f.FirstSeen), f.Code, f.Answer, f.Message, f.Asked, moment(f.Healed), !f.History,
+		})
+	}
+	for _, w := range page.Awaited {
+		out.Pending = append(out.Pending, pendingJSON{w.EventID, w.Type, moment(w.Created), moment(w.FirstSeen), moment(w.LastAsked)})
+	}
+	return out
+}
+
+type eventJSON struct {
+	EventID   string     `json:"event_id"`
+	Endpoints []sentJSON `json:"endpoints"`
+}
+
+type sentJSON struct {
+	EndpointID string      `json:"endpoint_id"`
+	Type       string      `json:"event_type"`
+	State      string      `json:"state"`
+	Created    *time.Time  `json:"created"`
+	FirstSeen  *time.Time  `json:"first_seen"`
+	LastAsked  *time.Time  `json:"last_asked"`
+	Asked      int         `json:"asked,omitempty"`
+	Healed     *time.Time  `json:"healed"`
+	Counted    bool        `json:"counted"`
+	Answers    []replyJSON `json:"answers"` // oldest first
+	Omitted    int         `json:"answers_omitted,omitempty"`
+}
+
+type replyJSON struct {
+	First   *time.Time `json:"first"`
+	Last    *time.Time `json:"last"`
+	Times   int        `json:"times"`
+	Answer  string     `json:"answer"`
+	Message string     `json:"message,omitempty"`
+	Body    string     `json:"body,omitempty"`
+}
+
+func (e eventPage) json() eventJSON {
+	out := eventJSON{EventID: e.ID}
+	for _, s := range e.Sent {
+		sent := sentJSON{
+			EndpointID: s.EndpointID, Type: s.Type, State: s.State.Word, Created: moment(s.Created), FirstSeen: moment(s.FirstSeen),
+			LastAsked: moment(s.LastAsked), Asked: s.Asked, Healed: moment(s.Healed), Counted: !s.History, Omitted: s.Omitted,
+			Answers: []replyJSON{},
+		}
+		for _, r := range s.Replies {
+			sent.Answers = append(sent.Answers, replyJSON{moment(r.At), moment(r.Last), r.Times, r.Answer, r.Message, r.Body})
+		}
+		out.Endpoints = append(out.Endpoints, sent)
+	}
+	return out
+}
+
+// moment returns a time as JSON has it, nil for none.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

@@ -1,0 +1,122 @@
+package web
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"omegastream_exporter/internal/testneeds"
+)
+
+// everyPage are pages with everything on them, by name.
+var everyPage = map[string]string{
+	"overview": "/", "endpoint": "/endpoints/ep-bad", "filtered": "/endpoints/ep-bad?code=none", "pending": "/endpoints/ep-good",
+	"event": "/events/shared%20event%2F1", "bodies": "/events/" + hexID(3), "missing": "/nothing",
+}
+
+func stillServer(t *testing.T) string {
+	t.Helper()
+	o := options()
+	o.ShowBody = true
+	server := httptest.NewServer(filled(t, o))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// eachLook shows every page in every width and colour.
+func eachLook(b *tab, see func(look string)) {
+	url := stillServer(b.T)
+	for _, width := range []int64{360, 768, 1400} {
+		for _, scheme := range []string{"light", "dark"} {
+			b.looks(width, scheme)
+			for name, path := range everyPage {
+				b.do(chromedp.Navigate(url + path))
+				see(fmt.Sprintf("%s-%d-%s", name, width, scheme))
+			}
+		}
+	}
+}
+
+// tooWide are the elements that reach out of the window, but for those in a part
+// that scrolls by itself.
+const tooWide = `[...document.querySelectorAll("body *")].filter((e) => {
+	const box = e.getBoundingClientRect();
+	return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5) && !e.closest(".scroll, .skip, .hidden, thead");
+}).map((e) => e.outerHTML.slice(0, 120))`
+
+func layoutHolds(t *testing.T, b *tab) {
+	backs := map[string]string{}
+	eachLook(b, func(look string) {
+		b.picture(look)
+		if wide := eval[[]string](b, tooWide); len(wide) > 0 {
+			t.Errorf("%s: wider than the window: %s", look, wide[0])
+		}
+		if eval[bool](b, "document.documentElement.scrollWidth > innerWidth") {
+			t.Errorf("%s: scrolls sideways", look)
+		}
+		backs[look[strings.LastIndex(look, "-")+1:]] = eval[string](b, "getComputedStyle(document.body).backgroundColor")
+	})
+	if backs["light"] == backs["dark"] {
+		t.Errorf("dark is as light: %v", backs)
+	}
+}
+
+func accessible(t *testing.T, b *tab) {
+	axe, err := os.ReadFile("../../tools/axe/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		testneeds.Missing(t, "axe-core: run npm ci --prefix tools/axe")
+	}
+	checked := 0
+	eachLook(b, func(look string) {
+		eval[bool](b, string(axe)+"; true")
+		checked += eval[int](b, `axe.run().then((r) => { window.found = r.violations; return r.passes.length; })`)
+		for _, v := range eval[[]string](b, `window.found.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 160) + " " + n.failureSummary))`) {
+			t.Errorf("%s: %s", look, v)
+		}
+	})
+	if checked < 500 {
+		t.Errorf("only %d checks passed: axe did not run", checked)
+	}
+	// It must be able to find something.
+	eval[bool](b, `document.querySelector("main").innerHTML = "<img src='x.png'><p style='color:#ccc;background:#fff'>faint</p>"; true`)
+	eval[bool](b, `document.querySelector("main p").style.cssText = "color:#ccc;background:#fff"; true`)
+	found := eval[[]string](b, `axe.run().then((r) => r.violations.map((v) => v.id))`)
+	for _, want := range []string{"image-alt", "color-contrast"} {
+		if !slices.Contains(found, want) {
+			t.Errorf("axe does not find %s: %v", want, found)
+		}
+	}
+}
+
+// The focus goes through a page in the order in which it is read, and is seen.
+func keyboardOrder(t *testing.T, b *tab) {
+	url := stillServer(t)
+	for _, name := range []string{"overview", "endpoint", "event"} {
+		b.looks(1400, "light")
+		b.do(chromedp.Navigate(url + everyPage[name]))
+		count := eval[int](b, `window.all = [...document.querySelectorAll("a[href], button, select, [tabindex='0']")]; all.length`)
+		for i := range count {
+			b.do(chromedp.KeyEvent(kb.Tab))
+			at := eval[int](b, "all.indexOf(document.activeElement)")
+			if at != i {
+				t.Fatalf("%s: Tab number %d leads to %d: %s", name, i+1, at, eval[string](b, "document.activeElement.outerHTML"))
+			}
+			if !eval[bool](b, `getComputedStyle(document.activeElement).outlineStyle !== "none"`) {
+				t.Errorf("%s: no focus is seen on %s", name, eval[string](b, "document.activeElement.outerHTML"))
+			}
+		}
+		if eval[string](b, `all[0].textContent`) != "Skip to the content" {
+			t.Errorf("%s: the first stop does not skip to the content", name)
+		}
+	}
+	if *pictures != "" {
+		t.Log("pictures in", filepath.Clean(*pictures))
+	}
+}

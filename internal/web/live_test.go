@@ -1,0 +1,80 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/collector"
+	"omegastream_exporter/internal/simulator"
+)
+
+// lively is an exporter with its pages on a simulated account, syncing by itself.
+type lively struct {
+	*simulator.Account
+	url  string
+	down *atomic.Bool // answers every request with an error
+}
+
+func newLively(t testing.TB) *lively {
+	t.Helper()
+	account := simulator.New(simulator.Options{Seed: 7})
+	api, stop, err := simulator.Serve(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	telemetry := collector.NewTelemetry()
+	c, err := client.New(api, client.StaticKey(simulator.DefaultKey), client.Options{Observer: telemetry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	book := openBook(t, policy())
+	exporter := collector.New(c, book, telemetry, collector.Options{KeepBodies: true})
+	ctx, end := context.WithCancel(context.Background())
+	syncing := make(chan struct{})
+	go func() {
+		defer close(syncing)
+		exporter.SyncEvery(ctx, 200*time.Millisecond)
+	}()
+	t.Cleanup(func() {
+		end()
+		<-syncing
+		_ = exporter.Close(context.Background())
+	})
+	o := options()
+	o.Now, o.ShowBody, o.Refresh = nil, true, 500*time.Millisecond
+	o.Status = func() Status {
+		s := exporter.Status()
+		return Status{Syncing: s.Syncing, Ended: s.Ended, Took: s.Took, Result: s.Result, Requests: s.Requests, Failed: s.Failed, Limits: c.Limits()}
+	}
+	pages, down := New(book, o), new(atomic.Bool)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down.Load() {
+			http.Error(w, "down", http.StatusBadGateway)
+			return
+		}
+		pages.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return &lively{account, server.URL, down}
+}
+
+// endpoint adds an endpoint that has been there for long, with events.
+func (l *lively) endpoint(id, host string, events ...simulator.Answer) string {
+	description := "Endpoint " + id
+	l.AddEndpoint(simulator.Endpoint{
+		ID: id, URL: "https://" + host + "/s3cr3t?token=s3cr3t", Description: &description, Active: true,
+		CreatedAt: time.Now().Add(-1000 * time.Hour),
+	})
+	for i, a := range events {
+		l.Insert(id, simulator.Event{
+			Type: "video.ready_to_watch", CreatedTime: time.Now().Add(time.Duration(-i-1) * time.Hour), Answers: []simulator.Answer{a},
+		})
+	}
+	return id
+}

@@ -1,0 +1,130 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+func TestCatchingUp(t *testing.T) {
+	t.Parallel()
+	done := &ledger.EndpointView{Tracked: 10}
+	if c := catchingUp([]*ledger.EndpointView{done}); c != nil {
+		t.Errorf("nothing is left to do: %+v", c)
+	}
+	c := catchingUp([]*ledger.EndpointView{done, {Tracked: 30, Backlog: 4, HistoryBacklog: 11}})
+	if c == nil || *c != (catchup{Done: 25, Total: 40, New: 4, History: 11}) {
+		t.Errorf("%+v", c)
+	}
+	book := openBook(t, policy())
+	book.Do(func(a *ledger.Account) {
+		a.List([]ledger.Found{{ID: "ep"}}, epoch, epoch)
+		list(a, "ep", epoch, event{id: hexID(1), typ: ready, created: epoch})
+	})
+	if err := book.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, body := get(New(book, options()), "/")
+	for _, want := range []string{`max="1" value="0"`, "Details fetched: 0 of 1 event", "1 from before the first contact to go"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+}
+
+func TestWorseFirst(t *testing.T) {
+	t.Parallel()
+	row := func(name string, inARow int, s state) endpointRow {
+		return endpointRow{endpointHead: endpointHead{ID: "id-" + name, Name: name, InARow: inARow, State: s}}
+	}
+	rows := []endpointRow{
+		row("b", 0, stateFine), row("off", 0, stateOff), row("a", 0, stateQuiet), row("bad", 2, stateFailing), row("c", 0, stateUnread), row("worst", 30, stateFailing),
+	}
+	slices.SortFunc(rows, worseFirst)
+	var got []string
+	for _, r := range rows {
+		got = append(got, r.Name)
+	}
+	if want := "worst bad a b c off"; strings.Join(got, " ") != want {
+		t.Errorf("%v, want %s", got, want)
+	}
+}
+
+func TestSyncState(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[state]Status{
+		{"waiting for a scrape", "muted"}: {},
+		{"first sync running", "muted"}:   {Syncing: true},
+		{"up to date", "good"}:            {Ended: epoch, Result: "success", Syncing: true},
+		{"incomplete", "warn"}:            {Ended: epoch, Result: "partial"},
+		{"failing", "bad"}:                {Ended: epoch, Result: "error"},
+	} {
+		if got := syncState(s); got != want {
+			t.Errorf("%+v: %+v, want %+v", s, got, want)
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	p := New(openBook(t, policy()), options())
+	for name, row := range map[string]struct {
+		change func(*Status)
+		want   string
+	}{
+		"paused": {func(*Status) {}, "paused, on in 30 s"},
+		"slowed": {func(s *Status) { s.Limits.PausedUntil = epoch.Add(-time.Second) }, "slowed to 10 a second"},
+		"full":   {func(s *Status) { s.Limits.PausedUntil, s.Limits.Current = time.Time{}, 20 }, "20 a second"},
+		"slow":   {func(s *Status) { s.Limits.PausedUntil, s.Limits.Current, s.Limits.Configured = time.Time{}, .5, .5 }, "0.5 a second"},
+		"none": {func(s *Status) {
+			s.Limits = status().Limits
+			s.Limits.PausedUntil, s.Limits.Configured, s.Limits.Current = time.Time{}, 0, 0
+		}, "no limit"},
+	} {
+		o := options()
+		o.Status = func() Status {
+			s := status()
+			row.change(&s)
+			return s
+		}
+		if _, body := get(New(p.ledger, o), "/"); !strings.Contains(body, row.want) {
+			t.Errorf("%s: the page does not say %q", name, row.want)
+		}
+	}
+}
+
+func TestStateOf(t *testing.T) {
+	t.Parallel()
+	active, off := &ledger.Meta{Active: true}, &ledger.Meta{}
+	for want, e := range map[state]*ledger.EndpointView{
+		stateUnread:  {Meta: active, Consecutive: 1},
+		stateOff:     {Meta: off, Contacted: true, Consecutive: 1, HasCode: true},
+		stateFailing: {Meta: active, Contacted: true, Consecutive: 1, HasCode: true},
+		stateQuiet:   {Meta: active, Contacted: true},
+		stateFine:    {Contacted: true, HasCode: true}, // named by a flag, and the account cannot be listed
+	} {
+		if got := stateOf(e); got != want {
+			t.Errorf("%+v: %+v, want %+v", e, got, want)
+		}
+	}
+}
+
+// A page that cannot be rendered is an error page, and not half a page.
+func TestContentThatCannotBeShown(t *testing.T) {
+	t.Parallel()
+	p := New(openBook(t, policy()), options())
+	p.page("/bad", func(_ *http.Request, _ time.Time) answer {
+		return answer{template: "overview", content: errors.New("no such fields")}
+	})
+	p.page("/json", func(_ *http.Request, _ time.Time) answer { return answer{data: func() {}} })
+	for _, path := range []string{"/bad", "/json?format=json"} {
+		if response, body := get(p, path); response.StatusCode != 500 || strings.Contains(body, "<") {
+			t.Errorf("%s: %d %q", path, response.StatusCode, body)
+		}
+	}
+}

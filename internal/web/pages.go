@@ -1,0 +1,115 @@
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+)
+
+// Ledger is what the pages read. A *ledger.Book is one.
+type Ledger interface {
+	// View returns the account as far as it is durable.
+	View(now time.Time) *ledger.View
+
+	// Look asks the account itself, which is locked in the meantime.
+	Look(question func(*ledger.Account))
+
+	// Failure returns why the state could not be written last, or nil.
+	Failure() error
+}
+
+// Status is how the exporter gets on with the API.
+type Status struct {
+	Syncing  bool
+	Ended    time.Time     // of the last sync; zero if there was none since the start
+	Took     time.Duration // the last sync
+	Result   string        // of the last sync: success, partial or error
+	Troubles []Trouble     // what is failing, in a stable order
+	Requests uint64        // to the API since the start
+	Failed   uint64        // of them, those without a 2xx
+	Limits   client.Limits
+}
+
+// Trouble is something that does not work at the moment.
+type Trouble struct {
+	What       string // the operation, in plain words
+	EndpointID string // "" where it is about the whole account
+	Error      string
+	Since      time.Time
+}
+
+// Options are the settings of the pages.
+type Options struct {
+	// Base is the path before every link, as a browser sees it, without a slash
+	// at its end. Empty means none.
+	Base string
+
+	// Prefix is the path before every route, as a request has it here, without a
+	// slash at its end. Empty means none.
+	Prefix string
+
+	// MetricsPath is where the metrics are, below Base.
+	MetricsPath string
+
+	// Window is how far back events are tracked.
+	Window time.Duration
+
+	// ShowBody says that what receivers answered may be shown.
+	ShowBody bool
+
+	// Version stands in the footer.
+	Version string
+
+	// Refresh is how often a page that is looked at brings itself up to date. Zero
+	// means every 5 seconds.
+	Refresh time.Duration
+
+	// Status tells how the exporter gets on with the API. It must not block. Nil
+	// means that nothing is known.
+	Status func() Status
+
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+
+	// Logger gets what goes wrong in a page. Nil discards it.
+	Logger *slog.Logger
+}
+
+// Pages serves the pages. It is safe for concurrent use.
+type Pages struct {
+	ledger Ledger
+	opts   Options
+	mux    *http.ServeMux
+}
+
+// New returns the pages of a ledger.
+func New(l Ledger, o Options) *Pages {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Status == nil {
+		o.Status = func() Status { return Status{} }
+	}
+	if o.Refresh == 0 {
+		o.Refresh = 5 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	p := &Pages{ledger: l, opts: o, mux: http.NewServeMux()}
+	p.page("/{$}", p.overview)
+	p.page("/endpoints/{id}", p.endpoint)
+	p.page("/events/{id}", p.event)
+	p.mux.HandleFunc("GET "+o.Prefix+assetPath+"{name}", p.asset)
+	p.mux.HandleFunc("/", p.notFound)
+	return p
+}
+
+// ServeHTTP implements http.Handler.
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	Secure(w.Header())
+	p.mux.ServeHTTP(w, r)
+}

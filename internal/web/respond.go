@@ -1,0 +1,122 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// answer is what a page has to say: either content for a template, or that there
+// is nothing under the address.
+type answer struct {
+	title    string
+	template string // of the content
+	content  any
+	data     any    // for ?format=json, nil where there is no such form
+	missing  string // what was not found; "" if the page is there
+}
+
+// frame is what every page has around its content.
+type frame struct {
+	Title    string
+	Template string
+	Content  any
+	Links    links
+	Version  string
+	Now      time.Time
+	Refresh  int64 // milliseconds; 0 means that the page stays as it is
+}
+
+// page registers a page. One that panics is an error page and a line in the log,
+// not a connection that breaks.
+func (p *Pages) page(pattern string, build func(r *http.Request, now time.Time) answer) {
+	p.mux.HandleFunc("GET "+p.opts.Prefix+pattern, func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if cause := recover(); cause != nil {
+				p.broken(w, r, fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+			}
+		}()
+		now := p.opts.Now()
+		a := build(r, now)
+		switch {
+		case a.missing != "":
+			p.write(w, r, http.StatusNotFound, p.frame("Not found", "error", a.missing, now))
+		case a.data != nil && r.URL.Query().Get("format") == "json":
+			p.writeJSON(w, r, a.data)
+		default:
+			f := p.frame(a.title, a.template, a.content, now)
+			f.Refresh = p.opts.Refresh.Milliseconds()
+			p.write(w, r, http.StatusOK, f)
+		}
+	})
+}
+
+func (p *Pages) frame(title, template string, content any, now time.Time) frame {
+	return frame{
+		Title: title, Template: template, Content: content, Now: now,
+		Links: links{p.opts.Base, p.opts.MetricsPath}, Version: p.opts.Version,
+	}
+}
+
+// write renders before it writes: a page is whole or an error.
+func (p *Pages) write(w http.ResponseWriter, r *http.Request, status int, f frame) {
+	var b bytes.Buffer
+	if err := templates.ExecuteTemplate(&b, "frame", f); err != nil {
+		p.broken(w, r, err)
+		return
+	}
+	send(w, status, "text/html; charset=utf-8", b.Bytes())
+}
+
+func (p *Pages) writeJSON(w http.ResponseWriter, r *http.Request, data any) {
+	b, err := json.MarshalIndent(data, "", "  ")
+	if err != nil {
+		p.broken(w, r, err)
+		return
+	}
+	send(w, http.StatusOK, "application/json", append(b, '\n'))
+}
+
+func (p *Pages) notFound(w http.ResponseWriter, r *http.Request) {
+	p.write(w, r, http.StatusNotFound, p.frame("Not found", "error", "There is no page at this address.", p.opts.Now()))
+}
+
+// broken answers that a page could not be made. It needs no template: they may be
+// what is broken.
+func (p *Pages) broken(w http.ResponseWriter, r *http.Request, err error) {
+	p.opts.Logger.Error("A page could not be made", "path", r.URL.Path, "err", err)
+	send(w, http.StatusInternalServerError, "text/plain; charset=utf-8",
+		[]byte("500: this page could not be made; the log of omegastream_exporter says why.\n"))
+}
+
+func send(w http.ResponseWriter, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // the client has left, nobody to tell
+}
+
+// SecurityHeaders returns the headers that let a page load what is ours and
+// nothing else, be framed by nobody and be kept by nobody.
+func SecurityHeaders() map[string]string { return maps.Clone(securityHeaders) }
+
+var securityHeaders = map[string]string{
+	"Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; " +
+		"base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+	"Referrer-Policy":        "no-referrer",
+	"X-Content-Type-Options": "nosniff",
+	"X-Frame-Options":        "DENY",
+	"Cache-Control":          "no-store",
+}
+
+// Secure sets those headers that --web.config.file has not set already.
+func Secure(h http.Header) {
+	for key, v := range securityHeaders {
+		if h.Get(key) == "" {
+			h.Set(key, v)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// functions are what the templates can call.
+var functions = template.FuncMap{
+	"ago":     ago,
+	"age":     age,
+	"exact":   exact,
+	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"number":  number,
+	"percent": percent,
+	"plural":  plural,
+}
+
+// unix turns Unix seconds into a time, 0 into the zero time.
+func unix(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
+
+// exact is a time to the second.
+func exact(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05 UTC")
+}
+
+// ago says how long ago a time was.
+func ago(now, t time.Time) string {
+	switch d := now.Sub(t); {
+	case t.IsZero():
+		return "never"
+	case d < -2*time.Second:
+		return "in " + span((-d).Truncate(time.Second))
+	case d < 2*time.Second:
+		return "just now"
+	default:
+		return span(d.Truncate(time.Second)) + " ago"
+	}
+}
+
+// age says how old what began at a time is.
+func age(now, t time.Time) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return span(max(time.Second, now.Sub(t).Truncate(time.Second)))
+}
+
+// span is a duration in the one unit that people would use.
+func span(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return "under 1 ms"
+	case d < time.Second:
+		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case d < 10*time.Second && d%time.Second != 0:
+		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+	case d < 2*time.Minute:
+		return strconv.Itoa(int(d.Seconds())) + " s"
+	case d < 2*time.Hour:
+		return strconv.Itoa(int(d.Minutes())) + " min"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d.Hours())) + " h"
+	}
+	return strconv.Itoa(int(d.Hours()/24)) + " days"
+}
+
+// windowName says how long the window is, as its flag does.
+func windowName(d time.Duration) string {
+	switch {
+	case d > 48*time.Hour && d%(24*time.Hour) == 0:
+		return fmt.Sprintf("%d days", d/(24*time.Hour))
+	case d%time.Hour == 0:
+		return fmt.Sprintf("%d h", d/time.Hour)
+	}
+	return d.String()
+}
+
+// number is a whole number with its thousands apart.
+func number(v any) string {
+	digits := fmt.Sprint(v)
+	var groups []string
+	for len(digits) > 3 {
+		groups = append([]string{digits[len(digits)-3:]}, groups...)
+		digits = digits[:len(digits)-3]
+	}
+	return strings.Join(append([]string{digits}, groups...), ",")
+}
+
+// plural is a number with its noun.
+func plural(n any, one, many string) string {
+	if fmt.Sprint(n) == "1" {
+		return "1 " + one
+	}
+	return number(n) + " " + many
+}
+
+// percent never rounds a failure away: 99.996 % is not 100 %.
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "–"
+	}
+	share := 100 * float64(part) / float64(whole)
+	if part == whole {
+		return "100 %"
+	}
+	return strconv.FormatFloat(math.Floor(share*10)/10, 'f', -1, 64) + " %"
+}
+
+// codeName is a status code as the label of the metrics has it.
+func codeName(c ledger.Code) string {
+	if c == ledger.CodeNone {
+		return "none"
+	}
+	return strconv.Itoa(int(c))
+}
+
+// codeText says a status code with its meaning. status is the API's own text.
+func codeText(c ledger.Code, reason ledger.Reason, status string) string {
+	if c == ledger.CodeNone {
+		return "no response" + reasonWords[reason]
+	}
+	code := strconv.Itoa(int(c))
+	if status == "" {
+		status = http.StatusText(int(c))
+	}
+	return strings.TrimSpace(code + " " + strings.TrimSpace(strings.TrimPrefix(status, code)))
+}
+
+// reasonWords say why there was no response.
+var reasonWords = map[ledger.Reason]string{
+	ledger.ReasonTimeout:     ": timeout",
+	ledger.ReasonDNS:         ": DNS",
+	ledger.ReasonRefused:     ": connection refused",
+	ledger.ReasonReset:       ": connection reset",
+	ledger.ReasonTLS:         ": TLS",
+	ledger.ReasonNotRecorded: " was ever recorded",
+}
