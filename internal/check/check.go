@@ -59,10 +59,14 @@ func Run(ctx context.Context, s Setup, w io.Writer) error {
 	if r.width == 0 {
 		r.width = 80
 	}
-	r.line("Key", true, s.KeyFrom)
+	r.line("Key", true, "found "+s.KeyFrom)
 	began := time.Now()
 	list, err := s.API.ListEndpoints(ctx)
 	switch {
+	case err != nil && len(s.Only) > 0 && !errors.Is(err, client.ErrUnauthorized):
+		// A key may be allowed to read no more than the endpoints that were named.
+		r.line("API", true, fmt.Sprintf("%s does not list the account: %s", s.BaseURL, cause(err)))
+		err = nil
 	case err != nil:
 		r.line("API", false, fmt.Sprintf("%s: %v", s.BaseURL, err))
 	default:
@@ -139,15 +143,9 @@ func wrap(text string, width int) []string {
 
 // endpoints writes a table of the endpoints, each with its newest event.
 func (r *report) endpoints(ctx context.Context, s Setup, list client.EndpointList) {
-	chosen, missing := choose(list.Endpoints, s.Only)
-	for _, id := range missing {
-		r.line("Endpoint", false, fmt.Sprintf("%s: the account has no such endpoint; check --webhook.endpoint-id", id))
-	}
-	if len(list.Endpoints) == 0 {
-		r.printf("\nThe account has no webhook endpoints: there is nothing to watch yet.\n")
-		return
-	}
+	chosen := choose(list.Endpoints, s.Only)
 	if len(chosen) == 0 {
+		r.printf("\nThe account has no webhook endpoints: there is nothing to watch yet.\n")
 		return
 	}
 	shown := chosen[:min(len(chosen), mostEndpoints)]
@@ -166,7 +164,7 @@ func (r *report) endpoints(ctx context.Context, s Setup, list client.EndpointLis
 	write := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
 	write("ENDPOINT", "HOST", "ACTIVE", "NEWEST EVENT", "ANSWER")
 	for i, e := range shown {
-		write(e.ID, cut(s.ShowURL(e.URL), 20), yes(e.Active), rows[i].newest, rows[i].answer)
+		write(e.ID, cut(s.ShowURL(e.URL), 20), active(e), rows[i].newest, rows[i].answer)
 	}
 	if err := table.Flush(); err != nil && r.err == nil {
 		r.err = err
@@ -189,22 +187,21 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// choose returns the endpoints to look at, and the ids that were asked for and
-// are not there.
-func choose(all []client.Endpoint, only []string) (chosen []client.Endpoint, missing []string) {
+// choose returns the endpoints to look at. One that was named is looked at even if
+// the account does not list it.
+func choose(all []client.Endpoint, only []string) []client.Endpoint {
 	if len(only) == 0 {
-		return all, nil
+		return all
 	}
 	byID := make(map[string]client.Endpoint, len(all))
 	for _, e := range all {
 		byID[e.ID] = e
 	}
+	var chosen []client.Endpoint
 	for _, id := range only {
-		if e, ok := byID[id]; ok {
-			chosen = append(chosen, e)
-		} else {
-			missing = append(missing, id)
-		}
+		e := byID[id]
+		e.ID = id
+		chosen = append(chosen, e)
 	}
-	return chosen, missing
+	return chosen
 }

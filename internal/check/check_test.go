@@ -46,6 +46,7 @@ func TestReport(t *testing.T) {
 		{name: "list_fails", spoil: fault(simulator.ListEvents, simulator.Status(http.StatusNotFound, "")), fails: true},
 		{name: "detail_is_gone", spoil: fault(simulator.GetEvent, simulator.Status(http.StatusNotFound, ""))},
 		{name: "one_endpoint", only: []string{"000000000000000000000002"}},
+		{name: "may_not_list", spoil: fault(simulator.ListEndpoints, simulator.Status(http.StatusForbidden, "")), only: []string{"000000000000000000000002"}},
 		{name: "no_such_endpoint", only: []string{"000000000000000000000009"}, fails: true},
 		{name: "state_fails", state: errors.New("--state.url: data/ledger.db: permission denied; check the path"), fails: true},
 	} {
@@ -63,7 +64,7 @@ func TestReport(t *testing.T) {
 			}
 			var out bytes.Buffer
 			err = check.Run(t.Context(), check.Setup{
-				KeyFrom:  "from the environment variable OMEGASTREAM_API_KEY",
+				KeyFrom:  "in the environment variable OMEGASTREAM_API_KEY",
 				BaseURL:  "https://api.example.com/company",
 				API:      api,
 				ShowURL:  func(string) string { return "hooks.a-rather-long-name.example.com" },

@@ -78,9 +78,13 @@ func age(created int64, now time.Time) string {
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }
 
-func yes(b bool) string {
-	if b {
+// active says whether an endpoint is switched on, as far as the account tells.
+func active(e client.Endpoint) string {
+	switch {
+	case e.Active:
 		return "yes"
+	case e.URL == "" && e.CreatedAt.IsZero():
+		return "?"
 	}
 	return "no"
 }
