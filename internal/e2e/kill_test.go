@@ -1,0 +1,87 @@
+package e2e
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// A busy account, and a program that is killed at any moment: while it starts,
+// reads, asks, commits or answers. What it shows never goes back, and in the end
+// everything was counted once.
+func TestKillAnytime(t *testing.T) {
+	t.Parallel()
+	const (
+		waves = 3
+		kills = 9 // in each wave
+		seed  = 20260501
+		hold  = 150 * time.Millisecond
+	)
+	account, apiURL := serveAccount(t, simulator.Options{Seed: seed})
+	for range 3 {
+		history := append(make([]simulator.Answer, 0, 20), simulator.Responded(503))
+		for range 19 {
+			history = append(history, simulator.Responded(200))
+		}
+		account.Bulk(account.AddEndpoint(simulator.Endpoint{Active: true}), 40, time.Minute, history...)
+	}
+	account.AddEndpoint(simulator.Endpoint{Active: true}) // without a history
+	began := time.Now()
+
+	s := watching(t, apiURL, "--collector.hold-new-series="+hold.String(), "--collector.min-interval=30ms",
+		"--collector.no-response-after="+noResponse.String(), "--api.rate-limit=1500")
+	s.binary = impatient(t)
+	record := newRecorder(t, hold)
+	scraper := newScraper(t, record)
+
+	p := s.serve(t)
+	scraper.target.Store(p)
+	scraper.await(20*time.Second, upAndContacted(4))
+	account.Mark()
+	for _, f := range []simulator.Fault{
+		{Operation: simulator.GetEvent, Probability: 0.3, Do: simulator.Delay(15 * time.Millisecond)},
+		{Operation: simulator.ListEvents, Probability: 0.1, Do: simulator.CutElements(5, simulator.EndAbort)},
+		{Operation: simulator.ListEvents, Probability: 0.1, Do: simulator.Delay(20 * time.Millisecond)},
+	} {
+		account.AddFault(f)
+	}
+
+	// No seed can decide what a kill hits, but it decides when each one comes.
+	moments := rand.New(rand.NewPCG(seed, 2))
+	traffic := newTraffic(account, seed)
+	for wave := range waves {
+		end := traffic.flow(t, 20*time.Millisecond, 2)
+		for range kills {
+			if moments.IntN(2) == 0 {
+				<-time.After(time.Duration(moments.Int64N(int64(600 * time.Millisecond))))
+			} else {
+				scraper.more(1 + moments.Int64N(5)) // at once after an answer
+			}
+			p.kill()
+			p = s.start(t)
+			scraper.target.Store(p)
+		}
+		if wave < waves-1 {
+			traffic.addEndpoint(simulator.Endpoint{Active: true})
+		}
+		end()
+		scraper.await(40*time.Second, traffic.check)
+		if wave < waves-1 {
+			traffic.retry()
+		}
+	}
+	scraper.more(5) // it stays so
+	scraper.await(time.Second, traffic.check)
+	p.stop()
+	p = s.serve(t)
+	scraper.target.Store(p)
+	scraper.await(10*time.Second, traffic.check)
+	scraper.end()
+
+	calls := account.Calls()
+	t.Logf("%d events, %d changed answers, %d kills, %d complete scrapes, %d API calls (%d lists, %d details) in %v",
+		traffic.events, traffic.retries, waves*kills, record.scrapes, calls.Total(),
+		calls.Requests[simulator.ListEvents], calls.Requests[simulator.GetEvent], time.Since(began).Round(time.Second/10))
+}

@@ -1,0 +1,267 @@
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// stopLimit is how long the program may take to end after SIGTERM.
+const stopLimit = 10 * time.Second
+
+// setup is how a program is started. Its zero value runs it in a new folder, with
+// its state there, and with nothing in the environment.
+type setup struct {
+	binary string   // "" for the program as it is
+	dir    string   // where it runs, "" for a new folder
+	args   []string // besides the address
+	env    []string
+	attr   *syscall.SysProcAttr
+	shell  string // run by sh before the program takes its place, "" for none
+}
+
+// watching returns the setup of a program that watches an account.
+func watching(t *testing.T, apiURL string, args ...string) setup {
+	t.Helper()
+	return setup{
+		dir:  t.TempDir(),
+		args: []string{"--api.url=" + apiURL, "--state.url=file:ledger.db"},
+		env:  []string{"OMEGASTREAM_API_KEY=" + simulator.DefaultKey},
+	}.with(args...)
+}
+
+// with returns the setup with more arguments, in the place of those that set the
+// same flag.
+func (s setup) with(args ...string) setup {
+	s.args = slices.Clone(s.args)
+	for _, arg := range args {
+		flag, _, _ := strings.Cut(arg, "=")
+		s.args = slices.DeleteFunc(s.args, func(old string) bool { return strings.HasPrefix(old, flag+"=") })
+		s.args = append(s.args, arg)
+	}
+	return s
+}
+
+// command returns the process that is to be.
+func (s setup) command(t *testing.T) *exec.Cmd {
+	t.Helper()
+	if s.binary == "" {
+		s.binary = exporter()
+	}
+	if s.dir == "" {
+		s.dir = t.TempDir()
+	}
+	cmd := exec.Command(s.binary, s.args...)
+	if s.shell != "" {
+		cmd = exec.Command("sh", append([]string{"-c", s.shell + ` && exec "$0" "$@"`, s.binary}, s.args...)...)
+	}
+	cmd.Dir = s.dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GORACE=exitcode=66 atexit_sleep_ms=0"}, s.env...)
+	cmd.SysProcAttr = s.attr
+	return cmd
+}
+
+// run runs a program that is to end by itself, and soon.
+func (s setup) run(t *testing.T) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := s.command(t)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tooLong := time.AfterFunc(stopLimit, func() { _ = cmd.Process.Kill() })
+	err := cmd.Wait()
+	if !tooLong.Stop() {
+		t.Errorf("%v did not end within %v", s.args, stopLimit)
+	}
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	checkLog(t, errs.String())
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// program is one process of the exporter.
+type program struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	log    *logBuffer
+	http   *http.Client
+	exited chan struct{} // closed once it is gone
+}
+
+// start starts a program that serves. Its log is shown where the test fails.
+func (s setup) start(t *testing.T) *program {
+	t.Helper()
+	s.args = append([]string{"--web.listen-address=127.0.0.1:0"}, s.args...)
+	transport := &http.Transport{DisableCompression: true}
+	p := &program{
+		t: t, cmd: s.command(t), log: newLogBuffer(), exited: make(chan struct{}),
+		http: &http.Client{Transport: transport, Timeout: time.Minute},
+	}
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = p.cmd.Wait()
+		close(p.exited)
+	}()
+	t.Cleanup(func() {
+		p.kill()
+		transport.CloseIdleConnections()
+		checkLog(t, p.log.String())
+		if t.Failed() {
+			t.Logf("the log of process %d:\n%s", p.cmd.Process.Pid, tail(p.log.String(), 6<<10))
+		}
+	})
+	return p
+}
+
+// serve starts a program and waits until it serves.
+func (s setup) serve(t *testing.T) *program {
+	t.Helper()
+	p := s.start(t)
+	if p.url() == "" {
+		t.Fatalf("it ended before it served: %v", p.cmd.ProcessState)
+	}
+	return p
+}
+
+// url returns where the program serves, once it does. It returns "" for one that
+// ends before.
+func (p *program) url() string {
+	select {
+	case <-p.log.serving:
+		return "http://" + p.log.address
+	case <-p.exited:
+		return ""
+	case <-time.After(30 * time.Second):
+		p.t.Error("nothing listens after 30 s")
+		return ""
+	}
+}
+
+// kill ends the program without a chance to say goodbye.
+func (p *program) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.exited
+	p.http.CloseIdleConnections()
+}
+
+// stop ends the program as a supervisor does, and fails the test where it is slow
+// or not content.
+func (p *program) stop() {
+	p.t.Helper()
+	began := time.Now()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(stopLimit):
+		p.t.Fatalf("it still runs %v after SIGTERM", stopLimit)
+	}
+	p.http.CloseIdleConnections()
+	if status := p.cmd.ProcessState; status.ExitCode() != 0 {
+		p.t.Errorf("SIGTERM ended it with %v after %v", status, time.Since(began))
+	}
+}
+
+// logBuffer collects what a process writes.
+type logBuffer struct {
+	serving chan struct{} // closed once address is known
+	address string
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func newLogBuffer() *logBuffer { return &logBuffer{serving: make(chan struct{})} }
+
+var listening = regexp.MustCompile(`(?m)^.*Listening on" address=([0-9.]+:[0-9]+)|^.*"address":"([0-9.]+:[0-9]+)".*Listening on`)
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, err := b.text.Write(p)
+	if found := listening.FindSubmatch(b.text.Bytes()); b.address == "" && found != nil {
+		b.address = string(found[1]) + string(found[2]) // one of the two formats
+		close(b.serving)
+	}
+	return n, err
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// checkLog fails the test over what no run may write.
+func checkLog(t *testing.T, log string) {
+	t.Helper()
+	for _, never := range []string{"DATA RACE", "panic:", "http: panic", "fatal error:", "goroutine 1 ["} {
+		if strings.Contains(log, never) && !strings.Contains(log, "SIGQUIT") {
+			t.Errorf("the log has %q:\n%s", never, head(log, strings.Index(log, never), 8<<10))
+			return
+		}
+	}
+}
+
+// tail returns the last n bytes of a text, from the beginning of a line.
+func tail(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	text = text[len(text)-n:]
+	_, text, _ = strings.Cut(text, "\n")
+	return fmt.Sprintf("[...]\n%s", text)
+}
+
+// eventually asks until there is no error any more, and fails the test with the
+// last one when that takes too long.
+func eventually(t *testing.T, within time.Duration, ask func() error) {
+	t.Helper()
+	deadline := time.Now().Add(within)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ask()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("after %v: %v", within, err)
+		}
+		<-tick.C
+	}
+}
+
+// serveAccount makes an account and serves it until the test ends.
+func serveAccount(t *testing.T, o simulator.Options) (account *simulator.Account, apiURL string) {
+	t.Helper()
+	account = simulator.New(o)
+	apiURL, stop, err := simulator.Serve(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	return account, apiURL
+}
+
+// head returns up to n bytes of a text from a place on.
+func head(text string, from, n int) string { return text[from:min(len(text), from+n)] }

@@ -1,0 +1,115 @@
+package e2e
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// Several scrapers at once share one pass over the lists, and the API never sees
+// more requests than it may.
+func TestTwoScrapersAtOnce(t *testing.T) {
+	t.Parallel()
+	const (
+		scrapers   = 6
+		rounds     = 4
+		events     = 60
+		perSecond  = 40
+		concurrent = 3
+	)
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 9})
+	ids := []string{account.AddEndpoint(simulator.Endpoint{Active: true}), account.AddEndpoint(simulator.Endpoint{Active: true})}
+	p := watching(t, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0", "--api.rate-limit=40",
+		"--api.concurrency=3").serve(t)
+	p.mustScrape(5 * time.Second)
+	slow := account.AddFault(simulator.Fault{Operation: simulator.ListEvents, Do: simulator.Delay(400 * time.Millisecond)})
+	account.ResetCalls()
+	for range rounds {
+		var all sync.WaitGroup
+		for range scrapers {
+			all.Go(func() {
+				if _, err := p.scrape(10 * time.Second); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	calls := account.Calls()
+	if n := calls.Requests[simulator.ListEndpoints]; n != rounds {
+		t.Errorf("%d scrapes in %d rounds made %d passes", scrapers*rounds, rounds, n)
+	}
+	for _, id := range ids {
+		if n := calls.Lists[id]; n != rounds {
+			t.Errorf("%d scrapes in %d rounds read the list of %s %d times", scrapers*rounds, rounds, id, n)
+		}
+	}
+	slow()
+
+	account.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Delay(100 * time.Millisecond)})
+	account.ResetCalls()
+	began := time.Now()
+	for range events {
+		account.Emit(ids[0], "video.process_failed", simulator.Responded(503))
+	}
+	var all sync.WaitGroup
+	for range scrapers {
+		all.Go(func() {
+			got, err := p.scrape(20 * time.Second)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if n := got.sum("webhook_deliveries_total"); n != events {
+				t.Errorf("a scrape that had time shows %v of %d deliveries", n, events)
+			}
+		})
+	}
+	all.Wait()
+	took := time.Since(began)
+	calls = account.Calls()
+	if calls.MaxConcurrent > concurrent {
+		t.Errorf("%d requests at a time, %d allowed", calls.MaxConcurrent, concurrent)
+	}
+	// A tenth above the rate by its burst; the network may press what was sent
+	// evenly together.
+	if calls.MaxPerSecond > perSecond*15/10 {
+		t.Errorf("%d requests in a second, %d allowed", calls.MaxPerSecond, perSecond)
+	}
+	if n := calls.Requests[simulator.GetEvent]; n != events {
+		t.Errorf("%d details for %d events", n, events)
+	}
+	t.Logf("%d details in %v; at most %d requests a second and %d at a time", events, took.Round(time.Second/100),
+		calls.MaxPerSecond, calls.MaxConcurrent)
+}
+
+// A low rate is what the API sees, whatever piles up.
+func TestRateLimit(t *testing.T) {
+	t.Parallel()
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 10})
+	id := account.AddEndpoint(simulator.Endpoint{Active: true})
+	p := watching(t, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0", "--api.rate-limit=10").serve(t)
+	p.mustScrape(5 * time.Second)
+	for range 40 {
+		account.Emit(id, "video.process_failed", simulator.Responded(503))
+	}
+	account.ResetCalls()
+	began := time.Now()
+	eventually(t, 20*time.Second, func() error {
+		got := p.mustScrape(time.Second)
+		return expect(account.Truth(), nil).compare(got)
+	})
+	calls, took := account.Calls(), time.Since(began)
+	if most := 10*took.Seconds() + 2; float64(calls.Total()) > most {
+		t.Errorf("%d requests in %v, at most %.0f allowed", calls.Total(), took, most)
+	}
+	if calls.MaxPerSecond > 15 { // as above: a stall of the machine presses requests together
+		t.Errorf("%d requests in a second, 10 allowed", calls.MaxPerSecond)
+	}
+	if waited := p.mustScrape(time.Second).sum("omegastream_api_rate_limit_wait_seconds_total"); waited == 0 {
+		t.Error("it does not tell that it waited")
+	}
+	t.Logf("%d requests in %v, at most %d a second", calls.Total(), took.Round(time.Second/100), calls.MaxPerSecond)
+}
