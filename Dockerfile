@@ -39,7 +39,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build --chown=65534:65534 /src/data /data
 COPY --from=build /src/omegastream_exporter /bin/
 USER 65534:65534
-ENV OMEGASTREAM_EXPORTER_STATE_URL=file:/data/ledger.db
+# The default --state.url, file:data/ledger.db, is in the volume then.
+WORKDIR /
 VOLUME /data
 EXPOSE 9877
 ENTRYPOINT ["/bin/omegastream_exporter"]

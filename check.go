@@ -43,11 +43,11 @@ func runCheck(ctx context.Context, cfg config, _ *slog.Logger, stdout io.Writer)
 func keyFrom(cfg config) string {
 	switch {
 	case cfg.demo:
-		return "the simulated account's"
+		return "in the simulated account"
 	case cfg.api.keyFile != "":
-		return "from the file " + cfg.api.keyFile
+		return "in the file " + cfg.api.keyFile
 	}
-	return "from the environment variable " + envKey
+	return "in the environment variable " + envKey
 }
 
 // inspectState says what the configured state holds. A file that is not there is

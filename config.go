@@ -63,8 +63,11 @@ type stateConfig struct {
 
 type webConfig struct {
 	toolkit       *web.FlagConfig
+	externalURL   *url.URL // nil where it was not given
+	routePrefix   string   // before every route: empty, or /path without a slash at its end
 	telemetryPath string
 	enablePprof   bool
+	showBody      bool // what receivers answered, on the pages
 }
 
 type logConfig struct {

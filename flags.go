@@ -75,6 +75,8 @@ type rawValues struct {
 	apiURL       string
 	stateURL     string
 	stateURLFile string
+	externalURL  string
+	routePrefix  string
 }
 
 func newFlags(cfg *config, stdout, stderr io.Writer) *flags {
@@ -141,9 +143,9 @@ func (f *flags) register() {
 	f.add("collector.timeout", "9.5s", "Deadline of a scrape whose scraper sends none. At most 2m.", duration(&c.collector.timeout))
 	f.add("collector.timeout-offset", "500ms", "Answer this much before the scraper's own timeout.", duration(&c.collector.timeoutOffset))
 
-	f.add("state.url", "file:data/ledger.db", "Where to keep what was counted: file:PATH, memory: or postgres://... One with a password may come from the environment or --state.url-file only.", text(&f.raw.stateURL))
+	f.add("state.url", "file:data/ledger.db", "Where to keep what was counted: file:PATH or memory:.", text(&f.raw.stateURL))
 	f.add("state.url-file", "", "File with the --state.url.", text(&f.raw.stateURLFile)).PlaceHolder("FILE")
-	f.add("state.schema", program, "Schema of the state in PostgreSQL, one per account.", text(&c.state.schema))
+	f.add("state.schema", program, "Schema of a state in PostgreSQL, which is not part of this version.", text(&c.state.schema))
 
 	f.registerWeb()
 
@@ -162,7 +164,10 @@ func (f *flags) registerWeb() {
 		f.adopt("web.systemd-socket", "Listen on the sockets that systemd passes, not on an address.", toggle(c.toolkit.WebSystemdSocket))
 	}
 	f.adopt("web.config.file", "File with TLS, client certificates and basic auth, in the format of exporter-toolkit.", text(c.toolkit.WebConfigFile)).PlaceHolder("FILE").Default()
-	f.add("web.telemetry-path", "/metrics", "Path of the metrics.", text(&c.telemetryPath))
+	f.add("web.external-url", "", "URL under which people reach the exporter, such as through a reverse proxy. Its path stands before every link of the pages.", text(&f.raw.externalURL)).PlaceHolder("URL")
+	f.add("web.route-prefix", "", "Path before every route of the exporter. By default the path of --web.external-url; / where the proxy takes that off.", text(&f.raw.routePrefix)).PlaceHolder("PATH")
+	f.add("web.telemetry-path", "/metrics", "Path of the metrics, behind --web.route-prefix.", text(&c.telemetryPath))
+	f.add("web.show-response-body", "", "Keep the first 1 KiB of what a receiver answered to a delivery that failed, and show it on the pages. It may hold secrets.", toggle(&c.showBody))
 	f.add("web.enable-pprof", "", "Serve the Go profiler on /debug/pprof/.", toggle(&c.enablePprof))
 }
 

@@ -73,10 +73,7 @@ func closeAll(listeners []net.Listener) {
 
 // serve answers requests until ctx ends or a listener fails, and drains.
 func serve(ctx context.Context, listeners []net.Listener, app *application, c webConfig, log *slog.Logger) error {
-	handler, err := routes(app, c)
-	if err != nil {
-		return err
-	}
+	handler := routes(app, c)
 	// The requests outlive ctx: the drain decides when they end.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
@@ -95,6 +92,7 @@ func serve(ctx context.Context, listeners []net.Listener, app *application, c we
 		})
 	}
 
+	var err error
 	select {
 	case err = <-g.failed:
 	case <-ctx.Done():

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-const knownStates = "file:PATH, memory: or postgres://..."
+const knownStates = "file:PATH or memory:"
 
 func (f *flags) validateState(command string) {
 	c := &f.cfg.state
@@ -40,7 +40,7 @@ func (f *flags) validateState(command string) {
 		f.reject(source, "carries a password, which every user of this host can see in the process list; give it in the environment variable OMEGASTREAM_EXPORTER_STATE_URL or with --state.url-file")
 	}
 	if c.kind == stateMemory && command == commandReset {
-		f.reject(source, "is memory:, there are no counters to reset; name the state with file:PATH or postgres://...")
+		f.reject(source, "is memory:, there are no counters to reset; name the state with file:PATH")
 	}
 }
 

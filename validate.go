@@ -158,6 +158,7 @@ var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 func (f *flags) validateWeb() {
 	c := &f.cfg.web
+	f.validatePrefix()
 	switch p := c.telemetryPath; {
 	case !plainPath.MatchString(p) || path.Clean(p) != p:
 		f.reject("web.telemetry-path", "%q is not a plain path below /; write it like /metrics", p)
@@ -177,6 +178,41 @@ func (f *flags) validateWeb() {
 	}
 }
 
+// validatePrefix finds out what stands before links and routes.
+func (f *flags) validatePrefix() {
+	c := &f.cfg.web
+	if f.given("web.external-url") {
+		u, err := url.Parse(f.raw.externalURL)
+		const example = "write it like https://monitoring.example.com/omegastream"
+		switch {
+		case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", !validPort(u.Port()):
+			f.reject("web.external-url", "is not an absolute http or https URL; "+example)
+			return
+		case u.User != nil, strings.ContainsAny(f.raw.externalURL, "?#"):
+			f.reject("web.external-url", "must not have a user, query or fragment; "+example)
+			return
+		case !plainPrefix(u.Path):
+			f.reject("web.external-url", "has a path that is not plain; "+example)
+			return
+		}
+		c.externalURL = u
+		c.routePrefix = strings.TrimRight(u.Path, "/")
+	}
+	if f.given("web.route-prefix") {
+		if !plainPrefix(f.raw.routePrefix) {
+			f.reject("web.route-prefix", "%q is not a plain path; write it like /omegastream, or / for none", f.raw.routePrefix)
+			return
+		}
+		c.routePrefix = strings.TrimRight(f.raw.routePrefix, "/")
+	}
+}
+
+// plainPrefix takes a plain path with or without a slash at its end, and / alone.
+func plainPrefix(p string) bool {
+	p = strings.TrimSuffix(p, "/")
+	return p == "" || plainPath.MatchString(p) && path.Clean(p) == p
+}
+
 func validAddress(address string) bool {
 	rest, vsock := strings.CutPrefix(address, vsockPrefix)
 	_, port, err := net.SplitHostPort(rest)
@@ -193,7 +229,7 @@ func validAddress(address string) bool {
 
 // reservedPath says whether p is, or is below, a path of ours.
 func reservedPath(p string) bool {
-	return slices.ContainsFunc([]string{"/-", "/endpoints", "/events", "/debug/pprof"}, func(ours string) bool {
+	return slices.ContainsFunc([]string{"/-", "/endpoints", "/events", "/assets", "/debug/pprof"}, func(ours string) bool {
 		return p == ours || strings.HasPrefix(p, ours+"/")
 	})
 }

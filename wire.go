@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,8 @@ type application struct {
 	// the client leaves, and at the end of a drain: then it answers with what
 	// it has.
 	metrics http.Handler
+	// pages answers on every path that nothing else answers on. They call no API.
+	pages http.Handler
 	// ready says whether the state is loaded, and if not, why. It never blocks.
 	ready func() (ok bool, reason string)
 	// close stops the work in the background, flushes and closes the state. It
@@ -50,8 +53,10 @@ type wiring struct {
 // wired is the program as people run it.
 var wired = wiring{build: build, check: runCheck, resetCounters: resetCounters}
 
-// demoInterval is how often the demo syncs by itself.
-const demoInterval = 5 * time.Second
+const (
+	demoInterval = 5 * time.Second  // between the syncs that the demo makes by itself
+	demoHold     = 10 * time.Second // at most: who looks twice shall see something count
+)
 
 // build wires the rooms together: the client, the ledger with its store, and the
 // collector between them.
@@ -82,6 +87,7 @@ func build(ctx context.Context, cfg config, log *slog.Logger) (*application, err
 		TimeoutOffset: cfg.collector.timeoutOffset,
 		Concurrency:   cfg.api.concurrency,
 		RateLimit:     cfg.api.rateLimit,
+		KeepBodies:    cfg.web.showBody,
 		Logger:        log,
 	})
 	cleanup.add(exporter.Close)
@@ -92,6 +98,7 @@ func build(ctx context.Context, cfg config, log *slog.Logger) (*application, err
 	}
 	return &application{
 		metrics: exporter.Handler(),
+		pages:   newPages(cfg, api, book, exporter, log),
 		ready:   func() (bool, string) { return true, "" }, // the state was loaded above
 		close:   cleanup.close,
 	}, nil
@@ -124,6 +131,7 @@ func startDemo(cfg *config) (stop func(), err error) {
 		return nil, fmt.Errorf("--demo: %w", err)
 	}
 	cfg.api.key = newSecret(simulator.DefaultKey)
+	cfg.collector.holdNewSeries = min(cfg.collector.holdNewSeries, demoHold)
 	traffic, stopTraffic := context.WithCancel(context.Background())
 	go account.Run(traffic)
 	return func() {
@@ -143,7 +151,7 @@ func newClient(cfg config, observer client.Observer) (*client.Client, error) {
 		keys = file
 	}
 	api, err := client.New(cfg.api.url.String(), keys, client.Options{
-		UserAgent:     program + "/" + version.Version,
+		UserAgent:     program + "/" + cmp.Or(version.Version, "unknown"),
 		Timeout:       cfg.api.timeout,
 		MaxListEvents: cfg.api.maxListEvents,
 		Concurrency:   cfg.api.concurrency,
@@ -180,6 +188,7 @@ func policy(cfg config) ledger.Policy {
 		Overlap:         cfg.collector.overlap,
 		NoResponseAfter: cfg.collector.noResponseAfter,
 		Hold:            cfg.collector.holdNewSeries,
+		KeepBodies:      cfg.web.showBody,
 		Endpoints:       cfg.webhook.endpointIDs,
 	}
 }
@@ -202,18 +211,36 @@ func stateError(c stateConfig, err error) error {
 	switch {
 	case errors.Is(err, ledger.ErrInUse):
 		mend = "stop the other process or give each its own file"
+	case errors.Is(err, ledger.ErrUnreadable):
+		mend = "restore a backup, or move it away; a start would set it aside and begin at 0"
 	case errors.Is(err, ledger.ErrNewer):
 		mend = "run that version, or name another file"
 	case errors.Is(err, ledger.ErrOtherAccount):
-		mend = "give each account its own file"
+		mend = "name that --api.url, or give each account its own file"
 	}
 	return fmt.Errorf("--state.url: %s: %w; %s", c.path, err, mend)
+}
+
+// readableState returns an error unless the state can be read as it is.
+func readableState(ctx context.Context, cfg config) error {
+	store, err := newStore(cfg.state)
+	if err != nil {
+		return err
+	}
+	if _, err := ledger.Inspect(ctx, store, cfg.api.url.String(), policy(cfg)); err != nil {
+		return stateError(cfg.state, err)
+	}
+	return nil
 }
 
 // resetCounters starts the counters of the state at 0.
 func resetCounters(ctx context.Context, cfg config, log *slog.Logger, stdout io.Writer) error {
 	if _, err := os.Stat(cfg.state.path); cfg.state.kind == stateFile && err != nil {
 		return fmt.Errorf("--state.url: %w; there are no counters to reset", err)
+	}
+	// What cannot be read has no counters to reset: it is left for people to look at.
+	if err := readableState(ctx, cfg); err != nil {
+		return err
 	}
 	book, err := openBook(ctx, cfg, collector.NewTelemetry(), log)
 	if err != nil {
