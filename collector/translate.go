@@ -57,4 +57,4 @@ func answerOf(e client.Event) ledger.Answer {
 
 // anyURL matches the endpoint's URL in the API's message. Its words are the
 // customer's: a host named dns.example.com is no reason.
-var anyURL = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^\s"]*`)
+var anyURL = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^ \t\r\n"]*`)
