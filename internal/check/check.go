@@ -39,8 +39,6 @@ type Setup struct {
 	StateURL string // without a password
 	// State says what the state holds.
 	State func(ctx context.Context) (string, error)
-
-	Width int // of a line; 0 means 80
 }
 
 // ErrFailed is returned when something that was checked does not work. The report
@@ -51,14 +49,12 @@ const (
 	mostEndpoints = 50  // that are looked at
 	headEvents    = 100 // of a list, among which the newest event is looked for
 	atATime       = 8
+	lineWidth     = 80
 )
 
 // Run checks the set-up and writes the report to w.
 func Run(ctx context.Context, s Setup, w io.Writer) error {
-	r := report{w: w, width: s.Width}
-	if r.width == 0 {
-		r.width = 80
-	}
+	r := report{w: w}
 	r.line("Key", true, "found "+s.KeyFrom)
 	began := time.Now()
 	list, err := s.API.ListEndpoints(ctx)
@@ -96,7 +92,6 @@ func failure(failed bool) error {
 // report writes the lines of a report.
 type report struct {
 	w      io.Writer
-	width  int
 	failed bool
 	err    error // of writing
 }
@@ -115,7 +110,7 @@ func (r *report) line(what string, ok bool, text string) {
 		r.failed = true
 	}
 	const indent = 19
-	for i, part := range wrap(text, r.width-indent) {
+	for i, part := range wrap(text, lineWidth-indent) {
 		if i == 0 {
 			r.printf("%-10s%-9s%s\n", what, status, part)
 		} else {

@@ -124,7 +124,7 @@ func (e *Endpoint) enter(i slot) {
 	e.schedule(i)
 }
 
-// noteType keeps the newest creation by type, and makes the type's counters.
+// noteType keeps the newest creation by type.
 func (e *Endpoint) noteType(t TypeID, at int64) {
 	i := slices.IndexFunc(e.row.LastEvent, func(tt TypeTime) bool { return tt.Type == t })
 	if i < 0 {
