@@ -78,10 +78,13 @@ func (t *traffic) begin() {
 			Type: "video.uploaded", CreatedTime: at, Created: "0", Answers: []Answer{Responded(http.StatusOK)},
 		})
 	})
+	found := func() {}
 	t.repeat(after(16), every(time.Minute), func(at time.Time) {
+		found()
 		id := t.account.Insert(second, Event{Type: "video.in_progress", CreatedTime: at})
-		t.account.AddFault(Fault{
-			Operation: GetEvent, EndpointID: second, EventID: id, Times: 1,
+		// Whenever it is asked for: the first answer may be another fault's.
+		found = t.account.AddFault(Fault{
+			Operation: GetEvent, EndpointID: second, EventID: id,
 			Do: Status(http.StatusNotFound, "webhook event not found\n"),
 		})
 	})
