@@ -14,12 +14,8 @@ import (
 
 // schemaVersion is the layout of the records below. A state with a higher one is
 // left alone: whoever does not know a bucket misses its records in the totals, and
-// would take the state for broken. A state with a lower one is read as it is, and
-// its next commit makes it one of this version.
-//
-//	1  the first
-//	2  with bucketFailures
-const schemaVersion = 2
+// would take the state for broken.
+const schemaVersion = 1
 
 const lockWait = time.Second // how long another process may hold the file before it counts as in use
 
@@ -147,9 +143,6 @@ func (f *File) Commit(_ context.Context, b *Batch) error {
 		return f.db.Update(func(tx *bbolt.Tx) error {
 			sums, err := readTotals(tx) // a commit that failed in its last step may be in the file all the same
 			if err != nil {
-				return err
-			}
-			if err := migrate(tx); err != nil {
 				return err
 			}
 			sums.Commit++

@@ -9,8 +9,7 @@ import (
 
 // readRows hands every row over, and compares what it met with the totals.
 func (f *File) readRows(tx *bbolt.Tx, rows Rows) error {
-	schema, err := readSchema(tx)
-	if err != nil {
+	if err := checkSchema(tx); err != nil {
 		return err
 	}
 	want, err := readTotals(tx)
@@ -57,9 +56,6 @@ func (f *File) readRows(tx *bbolt.Tx, rows Rows) error {
 			}
 			return rows.Failure(row)
 		}},
-	}
-	if schema < schemaFailures {
-		steps = steps[:len(steps)-1]
 	}
 	for _, step := range steps {
 		if err := r.each(step.bucket, step.row); err != nil {

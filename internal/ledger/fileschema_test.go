@@ -1,26 +1,11 @@
 package ledger
 
 import (
-	"context"
-	"encoding/binary"
 	"errors"
 	"testing"
 
 	"go.etcd.io/bbolt"
 )
-
-// older makes a state file of the first schema, which had no failures.
-func older(t *testing.T) (path string, want *rowStore) {
-	t.Helper()
-	b := everyRow(2, 20)
-	b.Failures = nil
-	path, want = written(t, b)
-	alter(t, path, func(tx *bbolt.Tx) error {
-		payload := binary.BigEndian.AppendUint32(nil, 1)
-		return errors.Join(tx.DeleteBucket(bucketFailures), tx.Bucket(bucketMeta).Put(keySchema, seal(bucketMeta, keySchema, payload)))
-	})
-	return path, want
-}
 
 func alter(t *testing.T, path string, change func(*bbolt.Tx) error) {
 	t.Helper()
@@ -33,50 +18,7 @@ func alter(t *testing.T, path string, change func(*bbolt.Tx) error) {
 	}
 }
 
-func schemaOf(t *testing.T, path string) (v uint32) {
-	t.Helper()
-	alter(t, path, func(tx *bbolt.Tx) (err error) {
-		v, err = readSchema(tx)
-		return err
-	})
-	return v
-}
-
-func TestOlderStateIsReadAsItIs(t *testing.T) {
-	t.Parallel()
-	path, want := older(t)
-	for range 2 {
-		if got, err := collect(t, NewFile(path)); err != nil || !same(got, want) {
-			t.Fatalf("%v", err)
-		}
-	}
-	if v := schemaOf(t, path); v != 1 {
-		t.Errorf("reading made it schema %d", v)
-	}
-}
-
-func TestOlderStateIsBroughtUpByACommit(t *testing.T) {
-	t.Parallel()
-	path, want := older(t)
-	f := NewFile(path)
-	if err := f.Load(context.Background(), &collector{newRowStore()}); err != nil {
-		t.Fatal(err)
-	}
-	more := everyRow(1, 8)
-	more.Dropped = []string{"endpoint-1"}
-	_ = want.Commit(context.Background(), more)
-	if err := errors.Join(f.Commit(context.Background(), more), f.Close()); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := collect(t, NewFile(path)); err != nil || !same(got, want) || len(got.failures["endpoint-0"]) != 8 {
-		t.Errorf("%v", err)
-	}
-	if v := schemaOf(t, path); v != schemaVersion {
-		t.Errorf("schema %d", v)
-	}
-}
-
-// Only an older state may lack the bucket.
+// A state that lacks a bucket has lost it.
 func TestStateWithoutItsFailuresIsUnreadable(t *testing.T) {
 	t.Parallel()
 	path, _ := written(t, everyRow(1, 4))
