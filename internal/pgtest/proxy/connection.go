@@ -1,0 +1,148 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+)
+
+// errCut ends a direction that chance has cut.
+var errCut = errors.New("proxy: the connection is cut here")
+
+// connection is one client's way to the server.
+type connection struct {
+	proxy  *Proxy
+	client *net.TCPConn
+
+	commits map[string]bool // prepared statements that are a COMMIT, by name
+
+	once   sync.Once
+	gone   chan struct{} // closed by cut
+	mu     sync.Mutex
+	server *net.TCPConn // nil until there is one
+}
+
+// cut ends it without a goodbye to either side.
+func (c *connection) cut() {
+	c.once.Do(func() {
+		close(c.gone)
+		reset(c.client)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.server != nil {
+			reset(c.server)
+		}
+	})
+}
+
+// reset closes a connection so that the other side finds it broken, not ended.
+func reset(c *net.TCPConn) {
+	_ = c.SetLinger(0) // it may be closed already
+	c.Close()
+}
+
+// passes waits while the proxy stalls. It is false where the connection went in
+// the meantime.
+func (c *connection) passes() bool {
+	select {
+	case <-c.proxy.flowing():
+		return true
+	case <-c.gone:
+		return false
+	}
+}
+
+// dial connects to the server.
+func (c *connection) dial(ctx context.Context) bool {
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", c.proxy.target)
+	if err != nil {
+		c.proxy.unreachable.Add(1)
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server = server.(*net.TCPConn)
+	select {
+	case <-c.gone: // cut before there was anything to cut here
+		reset(c.server)
+		return false
+	default:
+		return true
+	}
+}
+
+// carry carries messages in both directions until one side ends or chance does.
+func (c *connection) carry(ctx context.Context) {
+	client := bufio.NewReaderSize(c.client, 64<<10)
+	first, err := c.start(client)
+	if err != nil || !c.dial(ctx) {
+		return
+	}
+	if _, err := c.server.Write(first.raw); err != nil {
+		return
+	}
+	if first.cancels {
+		c.proxy.cancels.Add(1)
+		_, _ = io.Copy(io.Discard, c.server) // it is answered by the end of the connection
+		return
+	}
+	c.proxy.connections.Add(1)
+	c.proxy.running.Go(func() {
+		defer c.cut()
+		_ = c.pump(client, c.server, c.toServer) // whoever ends first ends both
+	})
+	_ = c.pump(bufio.NewReaderSize(c.server, 64<<10), c.client, c.toClient)
+}
+
+// pump carries messages in one direction. look sees each before it goes on.
+func (c *connection) pump(from *bufio.Reader, to io.Writer, look func(message) error) error {
+	out := bufio.NewWriterSize(to, 64<<10)
+	for {
+		m, err := readMessage(from)
+		if err != nil {
+			return err
+		}
+		if !c.passes() {
+			return errCut
+		}
+		if err := look(m); err != nil {
+			return err
+		}
+		if c.proxy.chance(func(of Chances) float64 { return of.Message }, &c.proxy.message) {
+			_, _ = out.Write(m.raw[:len(m.raw)/2])
+			_ = out.Flush()
+			return errCut
+		}
+		if _, err := out.Write(m.raw); err != nil {
+			return err
+		}
+		if from.Buffered() == 0 {
+			if err := out.Flush(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// toServer cuts in front of a COMMIT, where chance wants it.
+func (c *connection) toServer(m message) error {
+	if c.commit(m) && c.proxy.chance(func(of Chances) float64 { return of.BeforeCommit }, &c.proxy.beforeCommit) {
+		return errCut
+	}
+	return nil
+}
+
+// toClient cuts in front of the answer to a COMMIT, where chance wants it.
+func (c *connection) toClient(m message) error {
+	if !m.committed() {
+		return nil
+	}
+	c.proxy.commits.Add(1)
+	if c.proxy.chance(func(of Chances) float64 { return of.AfterCommit }, &c.proxy.afterCommit) {
+		return errCut
+	}
+	return nil
+}
