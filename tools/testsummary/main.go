@@ -1,6 +1,6 @@
 // Command testsummary runs `go test -json` with its arguments and tells a person what happened:
-// a line for each package as it ends, then every failure in full, the slowest tests, and what was
-// skipped and why. Its last line is `N passed, N failed, N skipped`, its exit status that of go test.
+// a line for each package as it ends, then every failure in full, the slowest tests, the figures that
+// tests give with t.Attr("figures", ...), and what was skipped and why. Its last line is `N passed, N failed, N skipped`, its exit status that of go test.
 //
 // With CI=true a skipped test is a failed run, and so is one without the race detector.
 //

@@ -19,6 +19,7 @@ type event struct {
 	Elapsed     float64
 	Output      string
 	FailedBuild string
+	Key, Value  string // of an attribute
 }
 
 // summary is what a run has shown so far.
@@ -32,6 +33,7 @@ type summary struct {
 	passed   int
 	failures []failure // in the order in which they were seen
 	skipped  []skip
+	figures  []figures
 	slowest  []timed
 }
 
@@ -52,6 +54,9 @@ type test struct {
 type failure struct{ what, output string }
 
 type skip struct{ what, reason string }
+
+// figures are what a test has measured, as it says with t.Attr("figures", ...).
+type figures struct{ what, text string }
 
 type timed struct {
 	what    string
@@ -108,6 +113,10 @@ func (s *summary) addTest(e event, p *pkg) {
 		if !frame.MatchString(e.Output) {
 			t.output.WriteString(e.Output)
 		}
+	case "attr":
+		if e.Key == "figures" {
+			s.figures = append(s.figures, figures{s.short(e.Package) + " " + e.Test, e.Value})
+		}
 	case "pass", "fail", "skip":
 		t.result, t.elapsed = e.Action, e.Elapsed
 		s.endTest(e, p, t)
@@ -115,7 +124,7 @@ func (s *summary) addTest(e event, p *pkg) {
 }
 
 // frame is a line by which go test says what runs; the summary says that in its own way.
-var frame = regexp.MustCompile(`^\s*(=== (RUN|PAUSE|CONT|NAME) |--- (PASS|FAIL|SKIP): )`)
+var frame = regexp.MustCompile(`^\s*(=== (RUN|PAUSE|CONT|NAME|ATTR) |--- (PASS|FAIL|SKIP): )`)
 
 // verdict is a line of go test that the package's own line has told already.
 var verdict = regexp.MustCompile(`(?m)^(PASS|FAIL(\t.*)?)\n`)
@@ -236,6 +245,12 @@ func (s *summary) report() {
 			fmt.Fprint(s.out, "\nSlowest tests:\n")
 		}
 		fmt.Fprintf(s.out, "  %6.1fs  %s\n", t.seconds, t.what)
+	}
+	if len(s.figures) > 0 {
+		fmt.Fprint(s.out, "\nFigures:\n")
+	}
+	for _, f := range s.figures {
+		fmt.Fprintf(s.out, "  %s: %s\n", f.what, f.text)
 	}
 	if len(s.skipped) > 0 {
 		fmt.Fprint(s.out, "\nSkipped:\n")

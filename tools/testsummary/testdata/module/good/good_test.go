@@ -11,6 +11,11 @@ func TestRows(t *testing.T) {
 	}
 }
 
+func TestFigures(t *testing.T) {
+	t.Attr("figures", "12 apples, 7 pears")
+	t.Attr("colour", "is not shown")
+}
+
 func TestNeedsServer(t *testing.T) {
 	t.Skip("needs postgres: not found in PATH")
 }
