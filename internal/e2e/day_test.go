@@ -76,7 +76,7 @@ func TestCompressedDays(t *testing.T) {
 		t.Errorf("%v gaps where nothing was lost", gaps)
 	}
 	calls := account.Calls()
-	t.Logf("%d events, %d restarts, %d complete scrapes, %d API calls (%d lists, %d details) in %v",
+	figures(t, "%d events, %d restarts, %d complete scrapes, %d API calls (%d lists, %d details) in %v",
 		traffic.events, waves+1, record.scrapes, calls.Total(), calls.Requests[simulator.ListEvents],
 		calls.Requests[simulator.GetEvent], time.Since(began).Round(time.Second/10))
 }

@@ -81,7 +81,7 @@ func TestKillAnytime(t *testing.T) {
 	scraper.end()
 
 	calls := account.Calls()
-	t.Logf("%d events, %d changed answers, %d kills, %d complete scrapes, %d API calls (%d lists, %d details) in %v",
+	figures(t, "%d events, %d changed answers, %d kills, %d complete scrapes, %d API calls (%d lists, %d details) in %v",
 		traffic.events, traffic.retries, waves*kills, record.scrapes, calls.Total(),
 		calls.Requests[simulator.ListEvents], calls.Requests[simulator.GetEvent], time.Since(began).Round(time.Second/10))
 }

@@ -232,6 +232,14 @@ func tail(text string, n int) string {
 	return fmt.Sprintf("[...]\n%s", text)
 }
 
+// figures shows what a test has done, also in the summary of a run that passes.
+func figures(t *testing.T, format string, args ...any) {
+	t.Helper()
+	text := fmt.Sprintf(format, args...)
+	t.Log(text)
+	t.Attr("figures", text)
+}
+
 // eventually asks until there is no error any more, and fails the test with the
 // last one when that takes too long.
 func eventually(t *testing.T, within time.Duration, ask func() error) {

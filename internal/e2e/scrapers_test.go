@@ -81,7 +81,7 @@ func TestTwoScrapersAtOnce(t *testing.T) {
 	if n := calls.Requests[simulator.GetEvent]; n != events {
 		t.Errorf("%d details for %d events", n, events)
 	}
-	t.Logf("%d details in %v; at most %d requests a second and %d at a time", events, took.Round(time.Second/100),
+	figures(t, "%d details in %v; at most %d requests a second and %d at a time", events, took.Round(time.Second/100),
 		calls.MaxPerSecond, calls.MaxConcurrent)
 }
 
@@ -111,5 +111,5 @@ func TestRateLimit(t *testing.T) {
 	if waited := p.mustScrape(time.Second).sum("omegastream_api_rate_limit_wait_seconds_total"); waited == 0 {
 		t.Error("it does not tell that it waited")
 	}
-	t.Logf("%d requests in %v, at most %d a second", calls.Total(), took.Round(time.Second/100), calls.MaxPerSecond)
+	figures(t, "%d requests in %v, at most %d a second", calls.Total(), took.Round(time.Second/100), calls.MaxPerSecond)
 }
