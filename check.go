@@ -73,6 +73,8 @@ func inspectState(ctx context.Context, cfg config) (string, error) {
 		return "", fmt.Errorf("%w; the next start would set it aside and begin at 0", err)
 	case err != nil:
 		return "", stateError(cfg.state, err)
+	case view == nil:
+		return "empty, the first start fills it", nil
 	}
 	tracked := 0
 	for _, e := range view.Endpoints {
@@ -80,18 +82,6 @@ func inspectState(ctx context.Context, cfg config) (string, error) {
 	}
 	return fmt.Sprintf("%d endpoints, %d events, begun %s",
 		len(view.Endpoints), tracked, view.Created.UTC().Format("2006-01-02 15:04 MST")), nil
-}
-
-// stateName is the state's URL as it may be shown.
-func stateName(c stateConfig) string {
-	switch c.kind {
-	case stateFile:
-		return "file:" + c.path
-	case stateMemory:
-		return "memory:"
-	case statePostgres:
-	}
-	return "postgres" // the rest of the URL may hold a password
 }
 
 // writableFolder returns an error unless a file can be made at path, or the folders

@@ -15,6 +15,7 @@ type config struct {
 	webhook   webhookConfig
 	collector collectorConfig
 	state     stateConfig
+	from      stateConfig // of state copy: what to copy
 	web       webConfig
 	log       logConfig
 	demo      bool // the API and the key are the simulator's; state.kind is stateMemory

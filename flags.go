@@ -17,7 +17,11 @@ const (
 	commandServe = "serve"
 	commandCheck = "check"
 	commandReset = "state reset-counters"
+	commandCopy  = "state copy"
 )
+
+// flagFrom is the flag of commandCopy alone.
+const flagFrom = "from"
 
 const description = `Prometheus exporter for the webhooks of an OmegaStream account.
 
@@ -75,6 +79,7 @@ type rawValues struct {
 	apiURL       string
 	stateURL     string
 	stateURLFile string
+	from         string
 	externalURL  string
 	routePrefix  string
 }
@@ -104,6 +109,8 @@ func newFlags(cfg *config, stdout, stderr io.Writer) *flags {
 	f.app.Command(commandCheck, "Check key, API, endpoints and state, and show what was found.")
 	state := f.app.Command("state", "Work on the stored state.")
 	state.Command("reset-counters", "Start the counters at 0 again, as needed after restoring a backup. What was already counted stays known.")
+	state.Command("copy", "Copy a state into --state.url, which must be empty; the counters go on there where they stand.").
+		Flag(flagFrom, "The state to copy: file:PATH, or postgres://... without a password.").Required().NoEnvar().StringVar(&f.raw.from)
 	return f
 }
 
@@ -143,9 +150,9 @@ func (f *flags) register() {
 	f.add("collector.timeout", "9.5s", "Deadline of a scrape whose scraper sends none. At most 2m.", duration(&c.collector.timeout))
 	f.add("collector.timeout-offset", "500ms", "Answer this much before the scraper's own timeout.", duration(&c.collector.timeoutOffset))
 
-	f.add("state.url", "file:data/ledger.db", "Where to keep what was counted: file:PATH or memory:.", text(&f.raw.stateURL))
+	f.add("state.url", "file:data/ledger.db", "Where to keep what was counted: file:PATH, memory:, or postgres://USER@HOST/DATABASE, which replicas share. One with a password not on the command line.", text(&f.raw.stateURL))
 	f.add("state.url-file", "", "File with the --state.url.", text(&f.raw.stateURLFile)).PlaceHolder("FILE")
-	f.add("state.schema", program, "Schema of a state in PostgreSQL, which is not part of this version.", text(&c.state.schema))
+	f.add("state.schema", program, "Schema of a state in PostgreSQL, one for each account. It is made where it is missing.", text(&c.state.schema))
 
 	f.registerWeb()
 
@@ -226,6 +233,9 @@ func (f *flags) err() error {
 			from = " (from " + flag.Envar + ")"
 		}
 		errs = append(errs, fmt.Errorf("--%s%s: %s", flag.Name, from, problem))
+	}
+	if problem, bad := f.problems[flagFrom]; bad {
+		errs = append(errs, fmt.Errorf("--%s: %s", flagFrom, problem))
 	}
 	return errors.Join(errs...)
 }

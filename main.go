@@ -71,6 +71,8 @@ func dispatch(ctx context.Context, command string, cfg config, log *slog.Logger,
 		return w.check(ctx, cfg, log, stdout)
 	case commandReset:
 		return w.resetCounters(ctx, cfg, log, stdout)
+	case commandCopy:
+		return w.copyState(ctx, cfg, log, stdout)
 	default:
 		return runServer(ctx, cfg, log, w.build)
 	}

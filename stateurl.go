@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-const knownStates = "file:PATH or memory:"
+const knownStates = "file:PATH, memory: or postgres://USER@HOST/DATABASE"
 
 func (f *flags) validateState(command string) {
 	c := &f.cfg.state
@@ -41,6 +41,26 @@ func (f *flags) validateState(command string) {
 	}
 	if c.kind == stateMemory && command == commandReset {
 		f.reject(source, "is memory:, there are no counters to reset; name the state with file:PATH")
+	}
+	if command == commandCopy {
+		f.validateCopy(source)
+	}
+}
+
+// validateCopy checks both ends of a copy.
+func (f *flags) validateCopy(source string) {
+	from := &f.cfg.from
+	from.schema = f.cfg.state.schema
+	switch err := from.parse(f.raw.from); {
+	case err != nil:
+		f.reject(flagFrom, "%w", err)
+	case from.kind == stateMemory:
+		f.reject(flagFrom, "is memory:, there is nothing to copy; name a state with file:PATH")
+	case from.kind == statePostgres && hasPassword(f.raw.from):
+		f.reject(flagFrom, "carries a password, which every user of this host can see in the process list; give it in the environment variable PGPASSWORD or in a .pgpass file")
+	}
+	if f.cfg.state.kind == stateMemory {
+		f.reject(source, "is memory:, which keeps nothing; name the copy with file:PATH or postgres://")
 	}
 }
 

@@ -27,8 +27,8 @@ func (f *flags) validate(command string) {
 	f.validateDemo(command)
 	f.validateAPI()
 	f.validateState(command)
-	if command == commandReset {
-		return // it calls no API and serves nothing
+	if command == commandReset || command == commandCopy {
+		return // they call no API and serve nothing
 	}
 	f.validateKey()
 	f.validateWebhook()
@@ -42,8 +42,8 @@ func (f *flags) validateDemo(command string) {
 	if !f.cfg.demo {
 		return
 	}
-	if command == commandReset {
-		f.reject("demo", "keeps its state in memory, there are no counters to reset; leave it out")
+	if command == commandReset || command == commandCopy {
+		f.reject("demo", "keeps its state in memory, which no command can work on; leave it out")
 		return
 	}
 	for _, name := range []string{"api.url", "api.key-file", "state.url", "state.url-file"} {

@@ -8,14 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/prometheus/common/version"
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/collector"
-	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
 )
 
@@ -48,10 +46,11 @@ type wiring struct {
 	build         buildFunc
 	check         commandFunc
 	resetCounters commandFunc
+	copyState     commandFunc
 }
 
 // wired is the program as people run it.
-var wired = wiring{build: build, check: runCheck, resetCounters: resetCounters}
+var wired = wiring{build: build, check: runCheck, resetCounters: resetCounters, copyState: copyState}
 
 const (
 	demoInterval = 5 * time.Second  // between the syncs that the demo makes by itself
@@ -162,94 +161,4 @@ func newClient(cfg config, observer client.Observer) (*client.Client, error) {
 		return nil, fmt.Errorf("--api.url: %w", err)
 	}
 	return api, nil
-}
-
-// openBook opens the state and the ledger in it.
-func openBook(ctx context.Context, cfg config, watcher ledger.Watcher, log *slog.Logger) (*ledger.Book, error) {
-	store, err := newStore(cfg.state)
-	if err != nil {
-		return nil, err
-	}
-	book, opening, err := ledger.Open(ctx, store, cfg.api.url.String(), policy(cfg), watcher)
-	if err != nil {
-		return nil, stateError(cfg.state, err)
-	}
-	if opening.SetAside != "" {
-		log.Error("The state could not be read: it was set aside and the counters begin at 0",
-			"err", opening.Cause, "set_aside", opening.SetAside)
-	}
-	return book, nil
-}
-
-// policy returns what the flags say of the ledger.
-func policy(cfg config) ledger.Policy {
-	return ledger.Policy{
-		Window:          cfg.collector.window,
-		Overlap:         cfg.collector.overlap,
-		NoResponseAfter: cfg.collector.noResponseAfter,
-		Hold:            cfg.collector.holdNewSeries,
-		KeepBodies:      cfg.web.showBody,
-		Endpoints:       cfg.webhook.endpointIDs,
-	}
-}
-
-// newStore returns the store that --state.url names; it is opened later.
-func newStore(c stateConfig) (ledger.Store, error) {
-	switch c.kind {
-	case stateMemory:
-		return ledger.NewMemory(), nil
-	case statePostgres:
-		return nil, errors.New("--state.url: postgres is not part of this version; use file:PATH")
-	default:
-		return ledger.NewFile(c.path), nil
-	}
-}
-
-// stateError says of a state that cannot be opened what to do about it.
-func stateError(c stateConfig, err error) error {
-	mend := "check the path, its permissions and the space on its disk"
-	switch {
-	case errors.Is(err, ledger.ErrInUse):
-		mend = "stop the other process or give each its own file"
-	case errors.Is(err, ledger.ErrUnreadable):
-		mend = "restore a backup, or move it away; a start would set it aside and begin at 0"
-	case errors.Is(err, ledger.ErrNewer):
-		mend = "run that version, or name another file"
-	case errors.Is(err, ledger.ErrOtherAccount):
-		mend = "name that --api.url, or give each account its own file"
-	}
-	return fmt.Errorf("--state.url: %s: %w; %s", c.path, err, mend)
-}
-
-// readableState returns an error unless the state can be read as it is.
-func readableState(ctx context.Context, cfg config) error {
-	store, err := newStore(cfg.state)
-	if err != nil {
-		return err
-	}
-	if _, err := ledger.Inspect(ctx, store, cfg.api.url.String(), policy(cfg)); err != nil {
-		return stateError(cfg.state, err)
-	}
-	return nil
-}
-
-// resetCounters starts the counters of the state at 0.
-func resetCounters(ctx context.Context, cfg config, log *slog.Logger, stdout io.Writer) error {
-	if _, err := os.Stat(cfg.state.path); cfg.state.kind == stateFile && err != nil {
-		return fmt.Errorf("--state.url: %w; there are no counters to reset", err)
-	}
-	// What cannot be read has no counters to reset: it is left for people to look at.
-	if err := readableState(ctx, cfg); err != nil {
-		return err
-	}
-	book, err := openBook(ctx, cfg, collector.NewTelemetry(), log)
-	if err != nil {
-		return err
-	}
-	book.Do(func(a *ledger.Account) { a.ResetCounters(time.Now()) })
-	if err := book.Close(ctx); err != nil {
-		return stateError(cfg.state, err)
-	}
-	_, err = fmt.Fprintf(stdout, "The counters in %s begin at 0 again. What was seen stays seen.\n", cfg.state.path)
-	return err
 }

@@ -33,7 +33,7 @@ func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
 // sends what is durable.
 func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	s.exporter.bring(s.ctx, s.grace)
-	now := time.Now()
+	now := s.exporter.book.Now()
 	s.view = s.exporter.book.View(now)
 	send := func(m prometheus.Metric) {
 		s.series++

@@ -32,6 +32,7 @@ type drain struct {
 	retries  *rate.Limiter
 	brake    *brake
 	promoted time.Time // belongs to run
+	claimed  time.Time // the same: when a claim last gave nothing
 	wake     chan struct{}
 	moved    signal // for caughtUp: a call has ended, or a sync
 }
@@ -75,7 +76,9 @@ func (d *drain) run(ctx context.Context) {
 		task, ok := d.take(now)
 		if !ok {
 			<-d.slots
-			d.nap(ctx)
+			if !d.claim(ctx, now) {
+				d.nap(ctx)
+			}
 			d.promoted = time.Time{}
 			continue
 		}
@@ -99,15 +102,13 @@ func (d *drain) take(now time.Time) (task ledger.Task, ok bool) {
 		spare = true
 	default:
 	}
-	allowed := func(c ledger.Class) bool {
-		return c == ledger.NewEvents || spare && (c != ledger.FailedEvents || d.retries.TokensAt(now) >= 1)
-	}
+	allowed := func(c ledger.Class) bool { return c == ledger.NewEvents || spare && d.mayRetry(c, now) }
 	d.book.Look(func(a *ledger.Account) {
 		if now.Sub(d.promoted) >= promoteEvery {
 			d.promoted = now
-			a.Promote(now)
+			a.Promote(d.book.Now())
 		}
-		task, ok = a.Take(now, allowed)
+		task, ok = a.Take(d.book.Now(), allowed)
 	})
 	if spare && (!ok || task.Class == ledger.NewEvents) {
 		<-d.spare
@@ -118,13 +119,41 @@ func (d *drain) take(now time.Time) (task ledger.Task, ok bool) {
 	return task, ok
 }
 
+// mayRetry reports whether the share of the rate that is for failures allows one more
+// of the class.
+func (d *drain) mayRetry(c ledger.Class, now time.Time) bool {
+	return c != ledger.FailedEvents || d.retries.TokensAt(now) >= 1
+}
+
+// claim asks for endpoints that have something to fetch and that no replica works on,
+// and reports whether there were any.
+func (d *drain) claim(ctx context.Context, now time.Time) bool {
+	if now.Sub(d.claimed) < promoteEvery {
+		return false
+	}
+	most := cap(d.slots) - len(d.slots)
+	var ids []string
+	d.book.Look(func(a *ledger.Account) {
+		ids = a.Wanted(d.book.Now(), 4*most, func(c ledger.Class) bool { return d.mayRetry(c, now) })
+	})
+	if len(ids) == 0 {
+		return false
+	}
+	turns, err := d.book.Claim(ctx, ledger.Turn{Names: ids, Most: most})
+	if err != nil || len(turns.Granted) == 0 {
+		d.claimed = now // others work on them, or the state cannot be reached
+		return false
+	}
+	return true
+}
+
 // nap waits until something is due or wakes the drain.
 func (d *drain) nap(ctx context.Context) {
 	now := time.Now()
 	wait := longestNap
 	d.book.Look(func(a *ledger.Account) {
 		if at, ok := a.NextDue(); ok {
-			wait = min(at.Sub(now), longestNap)
+			wait = min(at.Sub(d.book.Now()), longestNap)
 		}
 	})
 	if wait <= 0 { // due, but not allowed: failures that wait for their share of the rate
@@ -163,7 +192,7 @@ func (d *drain) resume() {
 // nothing to wait for: the backlog tells what is missing.
 func (d *drain) caughtUp(ctx context.Context) bool {
 	for {
-		moved := d.moved.next()
+		moved, followed := d.moved.next(), d.book.Followed()
 		untried := 0
 		d.book.Look(func(a *ledger.Account) { untried = a.Untried() })
 		if untried == 0 || d.brake.resting(time.Now()) > 0 {
@@ -171,6 +200,7 @@ func (d *drain) caughtUp(ctx context.Context) bool {
 		}
 		select {
 		case <-moved:
+		case <-followed:
 		case <-ctx.Done():
 			return false
 		}

@@ -99,7 +99,7 @@ func New(api API, book *ledger.Book, t *Telemetry, o Options) *Exporter {
 		ctx: ctx, api: api, book: book, telemetry: t, drain: e.drain, opts: o, log: log,
 		lists: make(chan struct{}, o.Concurrency), reading: make(map[string]struct{}),
 	}
-	t.showSize(book.Size)
+	t.registry.MustRegister(stateCollector{book})
 	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.reduceBare) })
 	e.running.Go(func() { e.drain.run(ctx) })
 	return e
@@ -144,7 +144,9 @@ func (e *Exporter) Close(ctx context.Context) error {
 // bring brings the ledger up to date as far as ctx allows and ends the holds that
 // are over. Writing the latter may take grace longer than ctx.
 func (e *Exporter) bring(ctx context.Context, grace time.Duration) {
-	if !e.syncer.wait(ctx) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	// What other replicas have committed counts as much as what this one has.
+	done := e.syncer.wait(ctx) && e.book.Refresh(ctx) == nil
+	if !done && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.telemetry.deadlineExceeded.Inc()
 	}
 	held := false
@@ -152,7 +154,7 @@ func (e *Exporter) bring(ctx context.Context, grace time.Duration) {
 	if !held {
 		return
 	}
-	e.book.Do(func(a *ledger.Account) { a.Release(time.Now()) })
+	e.book.Do(func(a *ledger.Account) { a.Release(e.book.Now()) })
 	// A release that is not durable in time is shown by the next scrape.
 	deadline, ok := ctx.Deadline()
 	if now := time.Now(); !ok || deadline.Before(now) {

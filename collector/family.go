@@ -56,7 +56,7 @@ func (f *Family) gaugeValue(v float64, labels ...string) prometheus.Metric {
 // The standard ones (build_info, go_*, process_*, promhttp_*) are not among them.
 func Families() []Family {
 	var all []Family
-	for _, group := range [][]*Family{counterFamilies(), endpointFamilies(), accountFamilies, telemetryFamilies} {
+	for _, group := range [][]*Family{counterFamilies(), endpointFamilies(), accountFamilies, telemetryFamilies, stateFamilies} {
 		for _, f := range group {
 			all = append(all, *f)
 		}

@@ -12,7 +12,7 @@ import (
 // fetch asks for one detail and enters what it says.
 func (d *drain) fetch(ctx context.Context, t ledger.Task) {
 	ev, err := d.api.GetEvent(ctx, t.EndpointID, t.EventID)
-	now := time.Now()
+	now := d.book.Now()
 	var enter func(*ledger.Account)
 	switch {
 	case err == nil:
@@ -57,7 +57,7 @@ func (d *drain) failed(ctx context.Context, t ledger.Task, err error, now time.T
 		d.brake.stop()
 		return notTried
 	}
-	d.brake.failed(t.EventID, err, now)
+	d.brake.failed(t.EventID, err, time.Now())
 	if errors.Is(err, client.ErrRateLimited) {
 		return notTried
 	}

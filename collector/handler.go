@@ -34,7 +34,7 @@ func (e *Exporter) Handler() http.Handler {
 // serve answers one scrape. The collector that carries the request's context is
 // gathered first, so that the exporter's own metrics tell of this scrape too.
 func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus.Registry) {
-	began := time.Now()
+	began := e.book.Now()
 	timeout, spare := scrapeTimeout(r.Header, e.opts)
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()

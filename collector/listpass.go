@@ -13,10 +13,10 @@ import (
 
 // sync is one pass over the account's lists. An error ends it: the listing of the
 // account failed, the API refuses the key, or the state cannot be written.
-func (s *syncer) sync(ctx context.Context) result {
-	listed, failed, err := s.readLists(ctx)
+func (s *syncer) sync(ctx context.Context, since time.Time) result {
+	listed, failed, err := s.readLists(ctx, since)
 	if err == nil && failed == 0 {
-		s.book.Do(func(a *ledger.Account) { a.Synced(time.Now()) })
+		s.book.Do(func(a *ledger.Account) { a.Synced(s.book.Now()) })
 	}
 	if err == nil {
 		err = s.durable(ctx)
@@ -32,23 +32,36 @@ func (s *syncer) sync(ctx context.Context) result {
 
 // readLists reads the account's list of endpoints, then the list of each. It
 // returns how many there are and how many could not be read.
-func (s *syncer) readLists(ctx context.Context) (listed, failed int, err error) {
-	if err := s.listEndpoints(ctx); err != nil {
+// What another replica has read since then is not read again.
+func (s *syncer) readLists(ctx context.Context, since time.Time) (listed, failed int, err error) {
+	if err := s.listEndpoints(ctx, since); err != nil {
 		return 0, 0, err
 	}
 	s.drain.resume()
 	var ids []string
 	s.book.Look(func(a *ledger.Account) { ids = a.ToRead() })
-	failed, err = s.readAll(ctx, ids)
+	failed, err = s.readAll(ctx, ids, since)
 	return len(ids), failed, err
 }
 
-// listEndpoints brings the account's endpoints up to date. Where the flags name
-// them nothing depends on it: a key may be allowed to read no more than those.
-func (s *syncer) listEndpoints(ctx context.Context) error {
+// listEndpoints brings the account's endpoints up to date, unless another replica
+// has, or does.
+func (s *syncer) listEndpoints(ctx context.Context, since time.Time) error {
 	if err := s.writable(ctx); err != nil {
 		return err
 	}
+	granted, err := s.awaitListing(ctx, since)
+	if err != nil || !granted {
+		return err
+	}
+	err = s.askEndpoints(ctx)
+	s.book.Finish(ledger.Listing, err == nil)
+	return err
+}
+
+// askEndpoints asks for the account's endpoints. Where the flags name them nothing
+// depends on it: a key may be allowed to read no more than those.
+func (s *syncer) askEndpoints(ctx context.Context) error {
 	list, err := s.api.ListEndpoints(ctx)
 	if err != nil {
 		s.log.report(subject{operation: client.OpListEndpoints}, err)
@@ -64,76 +77,43 @@ func (s *syncer) listEndpoints(ctx context.Context) error {
 	for i, e := range list.Endpoints {
 		found[i] = foundEndpoint(e, s.opts.URLDetail)
 	}
-	s.book.Do(func(a *ledger.Account) { a.List(found, list.Date, time.Now()) })
+	return s.takeIn(ctx, found, list.Date)
+}
+
+// takeIn enters a listing of the account. What it changes needs a lease each; what
+// another replica works on is taken in by the next listing.
+func (s *syncer) takeIn(ctx context.Context, found []ledger.Found, date time.Time) error {
+	var ids []string
+	s.book.Look(func(a *ledger.Account) { ids = a.Affected(found, s.book.Now()) })
+	if len(ids) > 0 {
+		turns, err := s.book.Claim(ctx, ledger.Turn{Names: ids, Most: len(ids), Keep: true})
+		if err != nil {
+			return s.stateError(err)
+		}
+		defer s.book.Let(turns.Granted...)
+	}
+	s.book.Do(func(a *ledger.Account) { a.List(found, date, s.book.Now()) })
 	return nil
 }
 
-// readAll reads the lists of events and returns how many could not be read. An
-// error ends all reads at once. A list that takes very long counts as one that
-// could not be read, and is read on behind the sync: the others do not wait for it.
-func (s *syncer) readAll(ctx context.Context, ids []string) (failed int, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	var reads sync.WaitGroup
-	ended := make(chan error, len(ids)) // one for each list: its end, or that it is slow
-	waiting, there := 0, make(map[string]struct{}, len(ids))
-	for _, id := range ids {
-		there[id] = struct{}{}
-		if !s.begin(id) {
-			failed++
-			continue
-		}
-		waiting++
-		reads.Add(1)
-		s.running.Go(func() {
-			defer reads.Done()
-			defer s.end(id)
-			s.readInTurn(ctx, id, ended)
-		})
-	}
-	s.running.Go(func() { reads.Wait(); cancel() })
-	s.log.keep(there)
-	all := subject{operation: client.OpListEvents}
-	for range waiting {
-		switch one := <-ended; {
-		case one == nil:
-		case refused(one) || errors.Is(one, errState):
-			if err == nil {
-				err = one
-				cancel()
-			}
-		default:
-			failed++
-		}
-	}
-	switch {
-	case err == nil:
-		s.log.healed(all)
-	case refused(err):
-		s.log.report(all, err)
-		s.refuse(err)
-	}
-	return failed, err
-}
-
-// readInTurn reads one list as soon as there is a slot for it, and tells once how
-// that ended, or that it takes very long.
-func (s *syncer) readInTurn(ctx context.Context, id string, ended chan<- error) {
+// readOne reads one list, in a slot that it gives back, and tells once how that
+// ended, or that it takes very long.
+func (s *syncer) readOne(ctx context.Context, id string, ended chan<- error) {
+	defer func() { <-s.lists }()
 	var once sync.Once
 	tell := func(err error) { once.Do(func() { ended <- err }) }
 	of := subject{client.OpListEvents, id}
-	select {
-	case s.lists <- struct{}{}:
-		defer func() { <-s.lists }()
-	case <-ctx.Done():
-		tell(ctx.Err())
-		return
-	}
 	slow := time.AfterFunc(slowList, func() {
 		s.log.report(of, errSlowList)
 		tell(errSlowList)
 	})
 	defer slow.Stop()
 	err := s.readList(ctx, id)
+	if ctx.Err() != nil {
+		s.book.Let(id)
+	} else {
+		s.book.Finish(id, err == nil)
+	}
 	switch {
 	case err == nil:
 		s.log.healed(of)

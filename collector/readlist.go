@@ -21,7 +21,7 @@ func (s *syncer) readList(ctx context.Context, id string) error {
 	if err := s.writable(ctx); err != nil {
 		return err
 	}
-	began, due := time.Now(), false
+	began, due := s.book.Now(), false
 	s.book.Look(func(a *ledger.Account) { due = a.ReadDue(id, began) })
 	if !due {
 		return nil
@@ -32,13 +32,13 @@ func (s *syncer) readList(ctx context.Context, id string) error {
 	}
 	defer list.Close()
 	var r *ledger.Reading
-	s.book.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), time.Now()) })
+	s.book.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), s.book.Now()) })
 	if r == nil {
 		return nil
 	}
 	err = s.readEvents(ctx, list, r)
 	s.telemetry.invalid(client.OpListEvents, list.Invalid())
-	s.book.Do(func(a *ledger.Account) { a.End(r, list.Complete(), time.Now()) })
+	s.book.Do(func(a *ledger.Account) { a.End(r, list.Complete(), s.book.Now()) })
 	s.drain.wakeUp()
 	return errors.Join(err, list.Err())
 }
@@ -67,7 +67,7 @@ func (s *syncer) readEvents(ctx context.Context, list *client.EventList, r *ledg
 // apply takes what was noted into the ledger and sets the drain to work on it.
 func (s *syncer) apply(r *ledger.Reading) {
 	untrusted := 0
-	s.book.Do(func(a *ledger.Account) { untrusted = a.Apply(r, time.Now()) })
+	s.book.Do(func(a *ledger.Account) { untrusted = a.Apply(r, s.book.Now()) })
 	s.telemetry.invalid(client.OpListEvents, untrusted)
 	s.drain.wakeUp()
 }
@@ -97,6 +97,12 @@ func (s *syncer) waitForState(ctx context.Context, wait func(context.Context) er
 	if cause := s.book.Failure(); cause != nil {
 		err = cause
 	}
+	return s.stateError(err)
+}
+
+// stateError reports that the state cannot be worked on, and returns the error as
+// what it means for a sync.
+func (s *syncer) stateError(err error) error {
 	err = fmt.Errorf("%w: %w", errState, err)
 	s.log.report(subject{operation: opWriteState}, err)
 	return err

@@ -92,7 +92,10 @@ func (s *syncer) interval() time.Duration {
 // run is one sync from its first call to its last commit.
 func (s *syncer) run(p *pass) {
 	began := time.Now()
-	res := s.sync(s.ctx)
+	s.mu.Lock()
+	since := s.book.Now().Add(-s.interval())
+	s.mu.Unlock()
+	res := s.sync(s.ctx, since)
 	s.mu.Lock()
 	s.pass, s.ended = nil, time.Now()
 	s.took, s.result = time.Since(began), res

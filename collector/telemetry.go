@@ -35,13 +35,11 @@ var (
 		"Attempts to write the state that failed; what is shown stays what was last written.")
 	commitDuration = histogram("omegastream_exporter_state_commit_duration_seconds",
 		"Seconds that writing the state took.")
-	stateSize = gauge("omegastream_exporter_state_size_bytes",
-		"Bytes that the state takes where it is stored.")
 )
 
 var telemetryFamilies = []*Family{
 	up, apiRequests, apiDuration, apiWait, apiRetries, syncs, syncDuration, deadlineExceeded,
-	invalidPayloads, commitFailures, commitDuration, stateSize,
+	invalidPayloads, commitFailures, commitDuration,
 }
 
 // Telemetry measures the exporter's own work. It observes the client and watches
@@ -115,11 +113,6 @@ func (t *Telemetry) zero() {
 
 // codeNoAnswer is the code of a request that had no answer.
 const codeNoAnswer = "none"
-
-// showSize registers the size of the state.
-func (t *Telemetry) showSize(size func() int64) {
-	t.registry.MustRegister(prometheus.NewGaugeFunc(stateSize.gaugeOpts(), func() float64 { return float64(size()) }))
-}
 
 // Request implements client.Observer.
 func (t *Telemetry) Request(op client.Operation, code int, d time.Duration) {

@@ -30,13 +30,18 @@ type Account struct {
 	gate      gate
 	resetNow  bool // this start set a state aside
 
+	shared bool                // other processes change what this one has no lease on
+	base   AccountRow          // shared: the row as the store has it, as far as known
+	reduce func(string) string // of URLs, before they are shown; nil for as they are
+
 	lines  [classes][]*Endpoint // endpoints that have something to fetch, by class
 	clock  int64                // of the last Promote, Unix seconds
 	folded uint64               // the row's FoldedTypes at start
 
-	changedRow bool
-	dropped    []string
-	byID       []*Endpoint // nil when it must be sorted anew
+	changedRow    bool
+	dropped       []string
+	droppedLeases []Lease
+	byID          []*Endpoint // nil when it must be sorted anew
 }
 
 // newAccount returns the ledger of an account of which nothing is known yet.
@@ -85,9 +90,12 @@ func (a *Account) List(found []Found, date, now time.Time) {
 		}
 	}
 	for id, e := range a.endpoints {
-		if _, ok := seen[id]; !ok && !a.pins(id) {
+		if _, ok := seen[id]; !ok && !a.pins(id) && e.ours() {
 			e.missed(now)
 		}
+	}
+	if len(a.Affected(found, now)) > 0 {
+		return // what another process holds is taken in by a later listing
 	}
 	a.row.LastListing = date
 	a.changedRow = true
@@ -95,6 +103,9 @@ func (a *Account) List(found []Found, date, now time.Time) {
 
 // found takes in that the account has an endpoint.
 func (a *Account) found(l Found, date, now time.Time) {
+	if a.shared && !a.holds(l.ID) {
+		return
+	}
 	e := a.ensure(l.ID)
 	first := e.row.Meta == nil
 	if first || !e.row.Meta.equal(l.Meta) {
@@ -133,19 +144,28 @@ func (a *Account) ensure(id string) *Endpoint {
 }
 
 // Pin makes the endpoints that the flags name known, for when the account cannot
-// be listed.
+// be listed. In a shared account whoever first holds one makes it known.
 func (a *Account) Pin() {
+	if a.shared {
+		return
+	}
 	for _, id := range a.policy.Endpoints {
 		a.ensure(id)
 	}
 }
 
-// ToRead returns the endpoints whose lists a sync reads, in order of id.
+// ToRead returns the endpoints whose lists a sync reads, in order of id. One that
+// a flag names is among them before anything is known of it.
 func (a *Account) ToRead() []string {
 	var ids []string
 	for _, e := range a.sorted() {
 		if e.listed() && a.selects(e.row.ID) {
 			ids = append(ids, e.row.ID)
+		}
+	}
+	for _, id := range a.policy.Endpoints {
+		if a.endpoints[id] == nil {
+			ids = append(ids, id)
 		}
 	}
 	return ids
@@ -176,16 +196,12 @@ func (a *Account) Shown(v *View, began time.Time) {
 // ReduceURLs passes every endpoint's stored URL through reduce: a state may hold
 // more of it than the flags let show now.
 func (a *Account) ReduceURLs(reduce func(string) string) {
+	a.reduce = reduce
 	for _, e := range a.endpoints {
-		if e.row.Meta == nil {
-			continue
+		if e.ours() {
+			e.reduceURL()
 		}
-		if less := reduce(e.row.Meta.URL); less != e.row.Meta.URL {
-			meta := *e.row.Meta
-			meta.URL = less
-			e.row.Meta = &meta
-			e.changeRow()
-		}
+		e.last = nil
 	}
 }
 
@@ -199,7 +215,8 @@ func (a *Account) Held() bool {
 	return false
 }
 
-// Release ends the hold of every series that was shown at 0 for long enough.
+// Release ends the hold of every series that was shown at 0 for long enough, as far
+// as it is this process that may do so.
 func (a *Account) Release(now time.Time) {
 	for _, e := range a.endpoints {
 		e.release(now, a.policy.Hold)
@@ -210,6 +227,7 @@ func (a *Account) Release(now time.Time) {
 // else: what was seen stays seen.
 func (a *Account) ResetCounters(now time.Time) {
 	a.row.FoldedTypes, a.folded, a.row.Created = 0, 0, now
+	a.row.Era++
 	a.changedRow = true
 	for _, e := range a.endpoints {
 		e.reset(now)

@@ -18,11 +18,15 @@ func (c *changes) rows() int {
 // the account.
 func (a *Account) batch() *Batch {
 	b := &Batch{Dropped: a.dropped}
-	a.dropped = nil
+	for _, l := range a.droppedLeases {
+		b.need(l)
+		b.free(l)
+	}
+	a.dropped, a.droppedLeases = nil, nil
 	if a.changedRow {
-		row := a.row
-		row.Types = slices.Clone(row.Types)
-		b.Account, a.changedRow = &row, false
+		row := a.row.clone()
+		b.Account, b.Base, a.changedRow = &row, a.base, false
+		a.base = row
 	}
 	for _, e := range a.endpoints {
 		e.batch(b)
@@ -36,6 +40,7 @@ func (e *Endpoint) batch(b *Batch) {
 	}
 	e.version++
 	e.last = nil
+	b.need(e.lease)
 	if e.changed.row {
 		e.row.Tracked = e.slab.len()
 		b.Endpoints = append(b.Endpoints, e.row.clone())

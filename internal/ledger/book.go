@@ -18,6 +18,7 @@ import (
 type Book struct {
 	store   Store
 	watcher Watcher
+	share   *share // nil where the state is this process's own
 
 	mu      sync.Mutex // guards account and applied
 	account *Account
@@ -36,6 +37,7 @@ type Book struct {
 	// why the last commit failed, nil while commits succeed.
 	durable uint64
 	failure error
+	loads   uint64 // times that the account was loaded anew
 }
 
 // Watcher is told of every commit. Its methods must not call the Book.
@@ -53,6 +55,10 @@ type Opening struct {
 // Open loads the account of an API URL from a store. Unreadable content is set
 // aside; every other failure leaves the store as it is.
 func Open(ctx context.Context, s Store, apiURL string, policy Policy, w Watcher) (*Book, Opening, error) {
+	if shared, ok := s.(Shared); ok {
+		b, err := openShared(ctx, shared, apiURL, policy, w)
+		return b, Opening{}, err
+	}
 	var how Opening
 	a, err := load(ctx, s, apiURL, policy, time.Now())
 	if errors.Is(err, ErrUnreadable) {
@@ -67,18 +73,34 @@ func Open(ctx context.Context, s Store, apiURL string, policy Policy, w Watcher)
 		return nil, how, errors.Join(err, s.Close())
 	}
 	a.Pin()
+	batch := a.batch()
+	if err := s.Commit(ctx, batch); err != nil {
+		return nil, how, errors.Join(fmt.Errorf("write state: %w", err), s.Close())
+	}
+	b := newBook(ctx, s, a, w)
+	go b.commits()
+	return b, how, nil
+}
+
+// newBook returns the book of an account that is in the store as it is. Its
+// committer does not run yet.
+func newBook(ctx context.Context, s Store, a *Account, w Watcher) *Book {
 	b := &Book{
 		store: s, watcher: w, account: a,
 		wake: make(chan struct{}, 1), done: make(chan struct{}), moved: make(chan struct{}),
 	}
 	b.ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
-	batch := a.batch()
-	if err := s.Commit(ctx, batch); err != nil {
-		return nil, how, errors.Join(fmt.Errorf("write state: %w", err), s.Close())
-	}
 	b.view.Store(a.view(time.Now()))
-	go b.commits()
-	return b, how, nil
+	return b
+}
+
+// Now returns the clock that transitions go by: this machine's, or where the state is
+// shared the one that all who share it go by.
+func (b *Book) Now() time.Time {
+	if b.share == nil {
+		return time.Now()
+	}
+	return b.share.now()
 }
 
 // Do applies transitions. What they change is shown once it is durable; Flush
@@ -88,6 +110,11 @@ func (b *Book) Do(transition func(*Account)) {
 	transition(b.account)
 	b.applied++
 	b.mu.Unlock()
+	b.wakeUp()
+}
+
+// wakeUp tells the committer that there may be something to do.
+func (b *Book) wakeUp() {
 	select {
 	case b.wake <- struct{}{}:
 	default:
@@ -101,12 +128,27 @@ func (b *Book) Look(question func(*Account)) {
 	question(b.account)
 }
 
-// Flush waits until everything that was done before is durable.
+// Flush waits until everything that was done before is durable. It returns
+// [ErrOvertaken] where the account was loaded anew in the meantime, so that some of it
+// may be lost: it will be learned again.
 func (b *Book) Flush(ctx context.Context) error {
 	b.mu.Lock()
 	want := b.applied
+	loads := b.countLoads()
 	b.mu.Unlock()
-	return b.await(ctx, func() bool { return b.durable >= want })
+	if err := b.await(ctx, func() bool { return b.durable >= want }); err != nil {
+		return err
+	}
+	if b.countLoads() != loads {
+		return ErrOvertaken
+	}
+	return nil
+}
+
+func (b *Book) countLoads() uint64 {
+	b.state.Lock()
+	defer b.state.Unlock()
+	return b.loads
 }
 
 // Healthy waits until the last commit has succeeded.
@@ -114,7 +156,8 @@ func (b *Book) Healthy(ctx context.Context) error {
 	return b.await(ctx, func() bool { return b.failure == nil })
 }
 
-// Failure returns why the last commit failed, nil while commits succeed.
+// Failure returns why the last commit failed, or the shared state cannot be reached;
+// nil while all is well.
 func (b *Book) Failure() error {
 	b.state.Lock()
 	defer b.state.Unlock()
@@ -203,7 +246,7 @@ func (b *Book) commits() {
 		batch, seq := b.account.batch(), b.applied
 		next := b.account.view(time.Now())
 		b.mu.Unlock()
-		if !b.commit(batch) {
+		if b.commit(batch) != nil {
 			return
 		}
 		b.view.Store(next)
@@ -211,11 +254,11 @@ func (b *Book) commits() {
 	}
 }
 
-// commit tries a batch until it is durable; it reports false if the book was
-// closed before that.
-func (b *Book) commit(batch *Batch) bool {
-	if batch.Rows() == 0 {
-		return true
+// commit tries a batch until it is durable. Its error says that the book was closed
+// before that, or that the account must be loaded anew.
+func (b *Book) commit(batch *Batch) error {
+	if batch.Empty() {
+		return nil
 	}
 	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
 	wait.Reset()
@@ -224,7 +267,10 @@ func (b *Book) commit(batch *Batch) bool {
 		err := b.store.Commit(b.ctx, batch)
 		if err == nil {
 			b.watcher.Committed(time.Since(began))
-			return true
+			return nil
+		}
+		if needsLoad(err) {
+			return err
 		}
 		b.watcher.CommitFailed(err)
 		b.report(err, 0)
@@ -233,7 +279,7 @@ func (b *Book) commit(batch *Batch) bool {
 		case <-retry.C:
 		case <-b.ctx.Done():
 			retry.Stop()
-			return false
+			return b.ctx.Err()
 		}
 	}
 }

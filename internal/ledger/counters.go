@@ -82,16 +82,28 @@ func (e *Endpoint) release(now time.Time, hold time.Duration) {
 		return
 	}
 	for key, s := range e.counters {
-		if s.due(now, hold) {
+		switch {
+		case !s.due(now, hold):
+		case e.ours() && !s.Released:
 			s.Released = true
 			e.held--
 			e.changeSeries(key)
+		case s.late:
+			s.late = false
+			e.held--
+			e.view, e.last = nil, nil
 		}
 	}
-	if e.latency != nil && e.latency.due(now, hold) {
-		e.latency.Released = true
+	switch l := e.latency; {
+	case l == nil || !l.due(now, hold):
+	case e.ours() && !l.Released:
+		l.Released = true
 		e.held--
 		e.changeLatency()
+	case l.late:
+		l.late = false
+		e.held--
+		e.view, e.last = nil, nil
 	}
 }
 

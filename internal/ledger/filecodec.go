@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"time"
 )
@@ -144,6 +146,32 @@ func (bl *block) empty() bool {
 	return true
 }
 
+// eachBlock sorts rows of events and calls do with those of each block.
+func eachBlock(rows []EventRow, do func(endpoint string, number uint32, rows []EventRow) error) error {
+	slices.SortFunc(rows, func(a, b EventRow) int {
+		return cmp.Or(cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Slot, b.Slot))
+	})
+	for len(rows) > 0 {
+		endpoint, number := rows[0].Endpoint, rows[0].Slot/blockEvents
+		n := 1
+		for n < len(rows) && rows[n].Endpoint == endpoint && rows[n].Slot/blockEvents == number {
+			n++
+		}
+		if err := do(endpoint, number, rows[:n]); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}
+
+// put puts the rows of one block into their places.
+func (bl *block) put(rows []EventRow) {
+	for _, r := range rows {
+		bl[r.Slot%blockEvents] = r
+	}
+}
+
 func appendEvent(b []byte, r *EventRow) []byte {
 	e := &r.Event
 	b = append(b, e.Key[:]...)
@@ -167,6 +195,21 @@ func appendEvent(b []byte, r *EventRow) []byte {
 const eventFixed = 16 + 4 + 4
 
 var errBlock = errors.New("event record is cut")
+
+// readBlock reads a record of events. A nil payload is a record of free slots.
+func readBlock(key, payload []byte, bl *block) error {
+	endpoint, rest, err := splitKey(key)
+	if err != nil {
+		return err
+	}
+	if len(rest) != 4 {
+		return fmt.Errorf("%w: key %q", ErrUnreadable, key)
+	}
+	if payload == nil {
+		payload = []byte{0, 0}
+	}
+	return decodeBlock(endpoint, binary.BigEndian.Uint32(rest), payload, bl)
+}
 
 // decodeBlock reads the payload of a record of events.
 func decodeBlock(endpoint string, number uint32, payload []byte, bl *block) error {

@@ -27,16 +27,11 @@ func encodeFailure(r FailureRow) ([]byte, error) {
 }
 
 func decodeFailure(key, payload []byte) (FailureRow, error) {
-	endpoint, rest, err := splitKey(key)
+	r, err := failureAt(key)
 	if err != nil {
-		return FailureRow{}, err
+		return r, err
 	}
-	r := FailureRow{Endpoint: endpoint, Failure: new(Failure)}
-	if len(rest) != 8+len(r.Key) {
-		return r, fmt.Errorf("%w: key %q", ErrUnreadable, key)
-	}
-	r.Time = int64(binary.BigEndian.Uint64(rest))
-	copy(r.Key[:], rest[8:])
+	r.Failure = new(Failure)
 	v := failureValue{Failure: r.Failure}
 	if err := decodeJSON(payload, &v); err != nil {
 		return r, err
@@ -44,6 +39,21 @@ func decodeFailure(key, payload []byte) (FailureRow, error) {
 	if r.Failure.EventID = string(v.ID); !r.Key.hashed() {
 		r.Failure.EventID = r.Key.plainID()
 	}
+	return r, nil
+}
+
+// failureAt returns the row of a key, without its failure.
+func failureAt(key []byte) (FailureRow, error) {
+	endpoint, rest, err := splitKey(key)
+	r := FailureRow{Endpoint: endpoint}
+	if err != nil {
+		return r, err
+	}
+	if len(rest) != 8+len(r.Key) {
+		return r, fmt.Errorf("%w: key %q", ErrUnreadable, key)
+	}
+	r.Time = int64(binary.BigEndian.Uint64(rest))
+	copy(r.Key[:], rest[8:])
 	return r, nil
 }
 

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -109,14 +108,7 @@ func (r *fileReader) each(bucket []byte, row func(key, payload []byte) error) er
 }
 
 func (r *fileReader) events(key, payload []byte, rows Rows) error {
-	endpoint, rest, err := splitKey(key)
-	if err != nil {
-		return err
-	}
-	if len(rest) != 4 {
-		return fmt.Errorf("%w: key %q", ErrUnreadable, key)
-	}
-	if err := decodeBlock(endpoint, binary.BigEndian.Uint32(rest), payload, &r.block); err != nil {
+	if err := readBlock(key, payload, &r.block); err != nil {
 		return err
 	}
 	for i := range r.block {

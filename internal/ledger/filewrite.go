@@ -2,10 +2,8 @@ package ledger
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"slices"
 
 	"go.etcd.io/bbolt"
 )
@@ -69,12 +67,8 @@ func (w *fileWriter) batch(b *Batch) error {
 
 // events rewrites the blocks that the rows are in.
 func (w *fileWriter) events(rows []EventRow) error {
-	slices.SortFunc(rows, func(a, b EventRow) int {
-		return cmp.Or(cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Slot, b.Slot))
-	})
 	var bl block
-	for len(rows) > 0 {
-		endpoint, number := rows[0].Endpoint, rows[0].Slot/blockEvents
+	return eachBlock(rows, func(endpoint string, number uint32, rows []EventRow) error {
 		key := blockKey(endpoint, number)
 		bl = block{}
 		if record := w.tx.Bucket(bucketEvents).Get(key); record != nil {
@@ -86,15 +80,9 @@ func (w *fileWriter) events(rows []EventRow) error {
 				return err
 			}
 		}
-		for len(rows) > 0 && rows[0].Endpoint == endpoint && rows[0].Slot/blockEvents == number {
-			bl[rows[0].Slot%blockEvents] = rows[0]
-			rows = rows[1:]
-		}
-		if err := w.putBlock(key, &bl); err != nil {
-			return err
-		}
-	}
-	return nil
+		bl.put(rows)
+		return w.putBlock(key, &bl)
+	})
 }
 
 func (w *fileWriter) putBlock(key []byte, bl *block) error {

@@ -10,17 +10,29 @@ const (
 // missed takes in a successful listing without the endpoint.
 func (e *Endpoint) missed(now time.Time) {
 	switch {
+	case !e.missedChanges(now):
+		return
 	case e.row.Missed.IsZero():
 		e.row.Missed = now
-	case e.row.Gone.IsZero() && now.Sub(e.row.Missed).Abs() >= missedFor: // the clock may have been set back
+	case e.row.Gone.IsZero():
 		e.row.Gone = now
-	case !e.row.Gone.IsZero() && now.Sub(e.row.Gone) >= keepGoneOf:
-		e.account.forget(e)
-		return
 	default:
+		e.account.forget(e)
 		return
 	}
 	e.changeRow()
+}
+
+// missedChanges reports whether one more listing without the endpoint changes
+// anything.
+func (e *Endpoint) missedChanges(now time.Time) bool {
+	switch {
+	case e.row.Missed.IsZero():
+		return true
+	case e.row.Gone.IsZero():
+		return now.Sub(e.row.Missed).Abs() >= missedFor // the clock may have been set back
+	}
+	return now.Sub(e.row.Gone) >= keepGoneOf
 }
 
 // forget drops an endpoint with all that is known of it.
@@ -29,4 +41,7 @@ func (a *Account) forget(e *Endpoint) {
 	delete(a.endpoints, e.row.ID)
 	a.byID = nil
 	a.dropped = append(a.dropped, e.row.ID)
+	if e.lease.Fence != 0 {
+		a.droppedLeases = append(a.droppedLeases, e.lease)
+	}
 }

@@ -12,12 +12,12 @@ const testURL = "https://api.example"
 
 // start starts a process: what it knows is what is in the store.
 func (w *world) start() {
-	if f, ok := w.store.(*File); ok {
-		if err := f.Close(); err != nil {
-			w.Fatal(err)
-		}
-	}
 	if _, ok := w.store.(*rowStore); !ok {
+		if w.store != nil {
+			if err := w.store.Close(); err != nil {
+				w.Fatal(err)
+			}
+		}
 		w.store = w.open()
 	}
 	a, err := load(context.Background(), w.store, testURL, w.p, w.time())

@@ -51,6 +51,19 @@ func (l *keptList) put(at position, f *Failure) (changed []position) {
 	return []position{at, gone}
 }
 
+// set puts a failure in its place as a store has it, nil for none.
+func (l *keptList) set(at position, f *Failure) {
+	i, known := l.search(at)
+	switch {
+	case known && f == nil:
+		l.rows = slices.Delete(l.rows, i, i+1)
+	case known:
+		l.rows[i].Failure = f
+	case f != nil:
+		l.rows = slices.Insert(l.rows, i, keptRow{at, f})
+	}
+}
+
 // remember keeps what an answer said of an event that is, or was, a failure. was
 // is the event before the answer.
 func (e *Endpoint) remember(was, ev Event, a Answer, out Outcome, now time.Time) {

@@ -13,15 +13,16 @@ func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.T
 	if err := s.Load(ctx, l); err != nil {
 		return nil, err
 	}
+	_, shared := s.(Shared)
 	if l.account == nil {
 		a := newAccount(AccountRow{APIURL: apiURL, Created: now}, policy)
-		a.changedRow, a.clock = true, now.Unix()
+		a.changedRow, a.clock, a.shared = true, now.Unix(), shared
 		return a, nil
 	}
 	if l.account.row.APIURL != apiURL {
 		return nil, fmt.Errorf("%w: it was written for %s", ErrOtherAccount, l.account.row.APIURL)
 	}
-	l.account.clock = now.Unix()
+	l.account.clock, l.account.shared, l.account.base = now.Unix(), shared, l.account.row.clone()
 	for _, e := range l.account.endpoints {
 		e.restored(now)
 	}
@@ -143,8 +144,7 @@ func (l *loader) checkType(t TypeID) error {
 	return nil
 }
 
-// restored derives what is not stored, and makes the counters that the version
-// that wrote the state did not know.
+// restored derives what is not stored.
 func (e *Endpoint) restored(now time.Time) {
 	e.slab.restored()
 	for i := range e.slab.all() {
@@ -153,11 +153,23 @@ func (e *Endpoint) restored(now time.Time) {
 	for _, i := range e.order.slots() {
 		e.enter(i)
 	}
+	e.countHeld()
+	if e.ours() {
+		e.takeUp(now)
+	}
+}
+
+// takeUp makes of an endpoint that another process has left, perhaps one of another
+// version or with other flags, what this one would have made of it.
+func (e *Endpoint) takeUp(now time.Time) {
 	e.turnBack(now.Unix())
 	if !e.account.policy.KeepBodies {
 		e.dropBodies()
 	}
-	e.restoreHolds()
+	e.reduceURL()
+	if e.account.gate.off {
+		e.releaseAll()
+	}
 	e.seed(now)
 	if e.contacted() {
 		for class := range classes {
@@ -166,26 +178,45 @@ func (e *Endpoint) restored(now time.Time) {
 	}
 }
 
-// restoreHolds counts what is held. Where holding is switched off nothing is: what
-// is shown from now on must not be held again by a later start.
-func (e *Endpoint) restoreHolds() {
-	off := e.account.gate.off
-	for key, s := range e.counters {
-		switch {
-		case s.Released:
-		case off:
-			s.Released = true
-			e.changeSeries(key)
-		default:
+// reduceURL takes from the stored URL what the flags do not let show.
+func (e *Endpoint) reduceURL() {
+	if e.row.Meta == nil || e.account.reduce == nil {
+		return
+	}
+	if less := e.account.reduce(e.row.Meta.URL); less != e.row.Meta.URL {
+		meta := *e.row.Meta
+		meta.URL = less
+		e.row.Meta = &meta
+		e.changeRow()
+	}
+}
+
+// countHeld counts what is held.
+func (e *Endpoint) countHeld() {
+	e.held = 0
+	for _, s := range e.counters {
+		if s.held() {
 			e.held++
 		}
 	}
-	switch {
-	case e.latency == nil || e.latency.Released:
-	case off:
-		e.latency.Released = true
-		e.changeLatency()
-	default:
+	if e.latency != nil && e.latency.held() {
 		e.held++
 	}
+}
+
+// releaseAll is for where holding is switched off: what is shown from now on must
+// not be held again by a later start.
+func (e *Endpoint) releaseAll() {
+	for key, s := range e.counters {
+		if !s.Released {
+			s.Released = true
+			e.changeSeries(key)
+		}
+		s.late = false
+	}
+	if e.latency != nil && !e.latency.Released {
+		e.latency.Released = true
+		e.changeLatency()
+	}
+	e.held = 0
 }

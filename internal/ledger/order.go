@@ -92,6 +92,14 @@ func (o *order) prune(until int64, drop func(slot) bool) {
 	o.sorted = slots[start:]
 }
 
+// remove takes slots out, before they are removed from the slab.
+func (o *order) remove(out map[slot]struct{}) {
+	o.sorted = slices.DeleteFunc(o.slots(), func(i slot) bool {
+		_, gone := out[i]
+		return gone
+	})
+}
+
 func (o *order) compare(a, b slot) int {
 	return o.slab.at(a).position().compare(o.slab.at(b).position())
 }

@@ -20,6 +20,7 @@ const (
 // goroutine that reads; what they gather enters the ledger by [Account.Apply].
 type Reading struct {
 	endpoint *Endpoint
+	fence    uint64 // of the lease that the reading was begun under
 	began    time.Time
 	clock    time.Time // the answer's Date, else our clock
 	trust    int64     // a created above it is no time
@@ -61,17 +62,17 @@ func (a *Account) ReadDue(endpointID string, now time.Time) bool {
 }
 
 // Begin starts a reading of a list that was answered at date (zero if the answer
-// had none). It returns nil if the endpoint is not known any more.
+// had none). It returns nil if the endpoint is not known, or not held, any more.
 func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading {
 	e, ok := a.endpoints[endpointID]
-	if !ok {
+	if !ok || !e.ours() {
 		return nil
 	}
 	if date.IsZero() {
 		date = now
 	}
 	r := &Reading{
-		endpoint: e, began: began, clock: date, full: e.fullDue(now),
+		endpoint: e, fence: e.lease.Fence, began: began, clock: date, full: e.fullDue(now),
 		ordered: true, lowest: math.MaxInt64, newest: math.MinInt64,
 		chunk: make([]listed, 0, readChunk),
 	}
@@ -140,6 +141,10 @@ func (r *Reading) noteTime(created int64) {
 	r.enough = !r.full && r.ordered && r.newest >= r.mark && created < r.stop
 }
 
+// lost reports whether the endpoint is not known any more, or held by another
+// process.
+func (r *Reading) lost() bool { return r.endpoint.dropped || r.endpoint.lease.Fence != r.fence }
+
 // Enough reports whether the list need not be read further.
 func (r *Reading) Enough() bool { return r.enough }
 
@@ -147,7 +152,8 @@ func (r *Reading) Enough() bool { return r.enough }
 // for the first time with a created that is no time.
 func (a *Account) Apply(r *Reading, now time.Time) (untrusted int) {
 	e := r.endpoint
-	if e.dropped {
+	if r.lost() {
+		r.chunk = r.chunk[:0]
 		return 0
 	}
 	for _, l := range r.chunk {
@@ -194,7 +200,7 @@ func (e *Endpoint) relisted(i slot, now time.Time) {
 // closing bracket was read. It reports whether the read was sufficient.
 func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 	e := r.endpoint
-	if e.dropped {
+	if r.lost() {
 		return false
 	}
 	if e.row.Unordered != !r.ordered && (complete || !r.ordered) {

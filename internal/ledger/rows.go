@@ -9,12 +9,18 @@ import (
 type AccountRow struct {
 	APIURL      string    `json:"api_url"` // normalised
 	CompanyID   string    `json:"company_id"`
-	Created     time.Time `json:"created"`      // when this state began
-	Resets      uint64    `json:"resets"`       // states set aside before this one
-	FoldedTypes uint64    `json:"folded_types"` // events counted under TypeOther
-	Types       []string  `json:"types"`        // admitted beyond the documented, in order
-	LastListing time.Time `json:"last_listing"` // the API's time of the last successful listing
-	LastSync    time.Time `json:"last_sync"`    // end of the last sync that succeeded for every endpoint
+	Created     time.Time `json:"created"`       // when this state began
+	Resets      uint64    `json:"resets"`        // states set aside before this one
+	FoldedTypes uint64    `json:"folded_types"`  // events counted under TypeOther
+	Era         uint64    `json:"era,omitempty"` // times that the counters were reset on purpose
+	Types       []string  `json:"types"`         // admitted beyond the documented, in order
+	LastListing time.Time `json:"last_listing"`  // the API's time of the last successful listing
+	LastSync    time.Time `json:"last_sync"`     // end of the last sync that succeeded for every endpoint
+}
+
+func (r AccountRow) clone() AccountRow {
+	r.Types = slices.Clone(r.Types)
+	return r
 }
 
 // Meta is what the API says of an endpoint, as it may be shown: the URL is
@@ -113,12 +119,46 @@ type FailureRow struct {
 // committing it once.
 type Batch struct {
 	Account   *AccountRow // nil where unchanged
+	Base      AccountRow  // in a shared store: what Account was made from
 	Endpoints []EndpointRow
 	Series    []SeriesRow
 	Latencies []LatencyRow
 	Events    []EventRow
 	Failures  []FailureRow
 	Dropped   []string // endpoints to forget with all their rows, before the rest is stored
+
+	// For a shared store only.
+	Leases map[string]uint64 // fences by name: leases without which the batch is not valid
+	Freed  map[string]uint64 // leases that end with the batch, where they have not ended before
+	Done   []Done            // lists that were read
+	Reset  bool              // the counters begin anew: no process may go on from older ones
+
+	Wanted []string // of a Follow: leases of this process that another one asks for
+}
+
+// need notes that the batch is valid only as long as a lease is held.
+func (b *Batch) need(l Lease) {
+	if l.Fence == 0 {
+		return
+	}
+	if b.Leases == nil {
+		b.Leases = make(map[string]uint64)
+	}
+	b.Leases[l.Name] = l.Fence
+}
+
+// free ends a lease with the batch.
+func (b *Batch) free(l Lease) {
+	if b.Freed == nil {
+		b.Freed = make(map[string]uint64)
+	}
+	b.Freed[l.Name] = l.Fence
+}
+
+// Done tells the other replicas that a job has ended.
+type Done struct {
+	Name string // an endpoint's id, or Listing
+	OK   bool
 }
 
 // Rows returns how many rows the batch changes.
@@ -129,3 +169,39 @@ func (b *Batch) Rows() int {
 	}
 	return n
 }
+
+// gather is the Rows that puts everything into a batch.
+type gather struct{ b *Batch }
+
+func (g gather) Account(r AccountRow) error {
+	g.b.Account = &r
+	return nil
+}
+
+func (g gather) Endpoint(r EndpointRow) error {
+	g.b.Endpoints = append(g.b.Endpoints, r)
+	return nil
+}
+
+func (g gather) Series(r SeriesRow) error {
+	g.b.Series = append(g.b.Series, r)
+	return nil
+}
+
+func (g gather) Latency(r LatencyRow) error {
+	g.b.Latencies = append(g.b.Latencies, r)
+	return nil
+}
+
+func (g gather) Event(r EventRow) error {
+	g.b.Events = append(g.b.Events, r)
+	return nil
+}
+
+func (g gather) Failure(r FailureRow) error {
+	g.b.Failures = append(g.b.Failures, r)
+	return nil
+}
+
+// Empty reports whether there is nothing to tell a store.
+func (b *Batch) Empty() bool { return b.Rows()+len(b.Done)+len(b.Freed) == 0 && !b.Reset }

@@ -42,17 +42,23 @@ type Birth struct {
 	Released bool
 
 	shown time.Time // start of the first complete scrape that showed it at 0
+	// late marks one that another process released: this one shows it at 0 for as
+	// long, or its own scrapers would never see it there.
+	late bool
 }
 
+// held reports whether it is shown at 0.
+func (b *Birth) held() bool { return !b.Released || b.late }
+
 func (b *Birth) showAt(at time.Time) {
-	if !b.Released && (b.shown.IsZero() || at.Before(b.shown)) { // before: the clock was set back
+	if b.held() && (b.shown.IsZero() || at.Before(b.shown)) { // before: the clock was set back
 		b.shown = at
 	}
 }
 
 // due reports whether the hold is over.
 func (b *Birth) due(now time.Time, hold time.Duration) bool {
-	return !b.Released && !b.shown.IsZero() && now.Sub(b.shown) >= hold
+	return b.held() && !b.shown.IsZero() && now.Sub(b.shown) >= hold
 }
 
 // series is one counter.
@@ -68,7 +74,7 @@ func (s *series) visible(g gate) uint64 {
 	switch {
 	case g.off:
 		return s.value
-	case !s.Released:
+	case s.held():
 		return 0
 	case !g.open:
 		return s.loaded
@@ -122,7 +128,7 @@ func (l *latency) visible(g gate) LatencyCounts {
 	switch {
 	case g.off:
 		return l.counts
-	case !l.Released:
+	case l.held():
 		return LatencyCounts{}
 	case !g.open:
 		return l.loaded

@@ -37,16 +37,38 @@ func (s *slab) find(k Key) (slot, bool) {
 }
 
 func (s *slab) insert(e Event) slot {
-	var i slot
-	if n := len(s.free); n > 0 {
-		i, s.free = s.free[n-1], s.free[:n-1]
-	} else {
-		i = s.used
-		s.grow(i)
-	}
+	i := s.unused()
 	*s.at(i) = e
 	s.index.put(e.Key, i, s.at)
 	return i
+}
+
+// unused takes a slot that is free. The list of those may have slots in it that were
+// taken by put.
+func (s *slab) unused() slot {
+	for n := len(s.free); n > 0; n = len(s.free) {
+		i := s.free[n-1]
+		s.free = s.free[:n-1]
+		if s.at(i).State == Free {
+			return i
+		}
+	}
+	i := s.used
+	s.grow(i)
+	return i
+}
+
+// put puts an event into a free slot of its own. It reports false where the key is
+// in another one.
+func (s *slab) put(i slot, e Event) bool {
+	for s.used <= i {
+		s.grow(s.used)
+		if s.used <= i {
+			s.free = append(s.free, s.used-1)
+		}
+	}
+	*s.at(i) = e
+	return s.index.put(e.Key, i, s.at)
 }
 
 // restore puts an event where a store says that it was. It reports false where
@@ -81,6 +103,10 @@ func (s *slab) remove(i slot) {
 	s.index.remove(s.at(i).Key, s.at)
 	*s.at(i) = Event{}
 	s.free = append(s.free, i)
+	if len(s.free) > 2*int(s.used)+smallestIndex { // put leaves slots in it that are in use
+		s.free = s.free[:0]
+		s.restored()
+	}
 }
 
 // all yields the slots in use, in no useful order.

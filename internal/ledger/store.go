@@ -31,6 +31,40 @@ type Store interface {
 	Close() error
 }
 
+// Shared is a Store that several processes have open at once. Follow and Commit are
+// called by one goroutine; all else may be called at any time.
+type Shared interface {
+	Store
+
+	// Follow returns what others have committed since the last Load or Follow, and
+	// which leases they ask for; nil if there is nothing.
+	Follow(ctx context.Context) (*Batch, error)
+
+	// Claim takes the leases that are to be had.
+	Claim(ctx context.Context, c Claim) (Claims, error)
+
+	// Beat tells the others that this process is alive, which its leases need every
+	// few seconds. It returns the clock that all of them go by.
+	Beat(ctx context.Context) (now time.Time, err error)
+
+	// Renewed reports whether the counters were reset since the last Load.
+	Renewed(ctx context.Context) bool
+}
+
+// Claim asks for leases.
+type Claim struct {
+	Names []string  // endpoints, or Listing
+	Most  int       // leases at most
+	Since time.Time // where not zero, no lease on what was done since then; what others hold is asked for
+}
+
+// Claims is the answer to a Claim. Names that are in none of its fields are held by
+// another process, or were not needed.
+type Claims struct {
+	Leases []Lease
+	Done   map[string]bool // done since Claim.Since; whether with success
+}
+
 // Rows takes the rows of a store in. An error wraps [ErrUnreadable]: the rows
 // contradict each other.
 type Rows interface {
@@ -55,6 +89,17 @@ var (
 
 	// ErrOtherAccount is returned when the state belongs to another API URL.
 	ErrOtherAccount = errors.New("state belongs to another --api.url")
+
+	// ErrOvertaken is returned when another process has changed what this one was
+	// about to: the account must be loaded anew.
+	ErrOvertaken = errors.New("another replica has taken over")
+
+	// ErrWentBack is returned when a shared state holds lower counters than were
+	// shown, as after the restore of a backup.
+	ErrWentBack = errors.New("state went back in time")
+
+	// ErrUnreachable is returned when the server of a shared state does not answer.
+	ErrUnreachable = errors.New("state cannot be reached")
 )
 
 // memory is the store that keeps nothing.

@@ -9,7 +9,8 @@ type Task struct {
 	EventID    string
 	Class      Class
 
-	key Key
+	key   Key
+	fence uint64
 }
 
 // Take hands out the most urgent detail to fetch among the classes that are
@@ -23,7 +24,7 @@ func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
 			e := a.lines[class][0]
 			a.lines[class] = a.lines[class][1:]
 			e.work.queued[class] = false
-			if !e.fetchable() {
+			if !e.fetchable() || !e.ours() || e.yields {
 				continue
 			}
 			i, ok := e.take(class, now)
@@ -33,7 +34,7 @@ func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
 			key := e.slab.at(i).Key
 			e.hold(key, true)
 			a.enqueue(class, e)
-			return Task{e.row.ID, e.id(key), class, key}, true
+			return Task{e.row.ID, e.id(key), class, key, e.lease.Fence}, true
 		}
 	}
 	return Task{}, false
@@ -59,7 +60,7 @@ func (a *Account) Promote(now time.Time) {
 	back := now.Unix() < a.clock-clockSlack
 	a.clock = now.Unix()
 	for _, e := range a.endpoints {
-		if back {
+		if back && e.ours() {
 			e.turnBack(now.Unix())
 		}
 		if e.fetchable() {
@@ -131,7 +132,7 @@ func (a *Account) Return(t Task) {
 }
 
 // handBack ends a task's hold on its event, and reports false if the event was
-// forgotten in the meantime.
+// forgotten, or the endpoint lost to another process, in the meantime.
 func (a *Account) handBack(t Task) (*Endpoint, slot, bool) {
 	e, ok := a.endpoints[t.EndpointID]
 	if !ok {
@@ -139,5 +140,5 @@ func (a *Account) handBack(t Task) (*Endpoint, slot, bool) {
 	}
 	e.hold(t.key, false)
 	i, ok := e.slab.find(t.key)
-	return e, i, ok
+	return e, i, ok && e.lease.Fence == t.fence // what another process does with the event is its own
 }

@@ -96,13 +96,28 @@ type Latency struct {
 
 // view returns what may be shown of the account once the batch that was just
 // taken is durable.
-func (a *Account) view(now time.Time) *View {
+func (a *Account) view(now time.Time) *View { return a.viewOf(&a.row, now, nil) }
+
+// followedView returns what may be shown after others' changes were taken in. What
+// this process has leases on may have changes of its own that are not durable: it is
+// shown as it was.
+func (a *Account) followedView(old *View, now time.Time) *View {
+	shown := make(map[string]*EndpointView, len(old.Endpoints))
+	for _, e := range old.Endpoints {
+		shown[e.ID] = e
+	}
+	return a.viewOf(&a.base, now, func(e *Endpoint) (*EndpointView, bool) { return shown[e.row.ID], e.ours() })
+}
+
+// viewOf returns the view with the account's row as given. kept tells of an endpoint
+// whether it is not to be looked at, and what to show in its place, nil for nothing.
+func (a *Account) viewOf(row *AccountRow, now time.Time, kept func(*Endpoint) (*EndpointView, bool)) *View {
 	v := &View{
-		CompanyID:   a.row.CompanyID,
-		Created:     a.row.Created,
-		Resets:      a.row.Resets,
-		FoldedTypes: a.row.FoldedTypes,
-		LastSync:    a.row.LastSync,
+		CompanyID:   row.CompanyID,
+		Created:     row.Created,
+		Resets:      row.Resets,
+		FoldedTypes: row.FoldedTypes,
+		LastSync:    row.LastSync,
 		gated:       !a.gate.open,
 	}
 	if !a.gate.open && !a.gate.off {
@@ -112,6 +127,14 @@ func (a *Account) view(now time.Time) *View {
 		}
 	}
 	for _, e := range a.sorted() {
+		if kept != nil {
+			if old, keep := kept(e); keep {
+				if old != nil {
+					v.Endpoints = append(v.Endpoints, old)
+				}
+				continue
+			}
+		}
 		if e.row.Gone.IsZero() && a.selects(e.row.ID) {
 			if e.last == nil || e.view == nil {
 				e.last = e.show(now)
@@ -151,6 +174,9 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 	}
 	if e.row.Meta != nil {
 		meta := *e.row.Meta
+		if e.account.reduce != nil {
+			meta.URL = e.account.reduce(meta.URL)
+		}
 		v.Meta = &meta
 		v.Subscribed = e.subscribed()
 	}
@@ -206,14 +232,14 @@ func (e *Endpoint) showCounters() *Counters {
 			exemplar := s.exemplar
 			row.Exemplar = &exemplar
 		}
-		if !s.Released {
+		if s.held() {
 			c.held = append(c.held, &s.Birth)
 		}
 		c.Series = append(c.Series, row)
 	}
 	if l := e.latency; l != nil {
 		c.Latency = &Latency{Counts: l.visible(g), Born: l.Born}
-		if !l.Released {
+		if l.held() {
 			c.held = append(c.held, &l.Birth)
 		}
 	}

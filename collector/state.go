@@ -1,0 +1,61 @@
+package collector
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+var (
+	stateSize = gauge("omegastream_exporter_state_size_bytes",
+		"Bytes that the state takes where it is stored.")
+	stateFailing = gauge("omegastream_exporter_state_failing",
+		"1 while the state cannot be worked on, by reason: write_failed, unreachable, went_back (an older one was restored) or newer_version; "+
+			"what is shown stays what was last durable.", labelReason)
+)
+
+var stateFamilies = []*Family{stateSize, stateFailing}
+
+// stateReasons are the errors behind the values of the label reason. What is none of
+// them is a write that failed.
+var stateReasons = []struct {
+	reason string
+	err    error
+}{
+	{"unreachable", ledger.ErrUnreachable},
+	{"went_back", ledger.ErrWentBack},
+	{"newer_version", ledger.ErrNewer},
+}
+
+const stateWriteFailed = "write_failed"
+
+// stateCollector shows how the state is, as of the scrape.
+type stateCollector struct{ book *ledger.Book }
+
+// Describe implements prometheus.Collector.
+func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, f := range stateFamilies {
+		ch <- f.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
+	ch <- stateSize.gaugeValue(float64(c.book.Size()))
+	failing := ""
+	err := c.book.Failure()
+	if err != nil {
+		failing = stateWriteFailed
+	}
+	for _, r := range stateReasons {
+		if errors.Is(err, r.err) {
+			failing = r.reason
+		}
+	}
+	ch <- stateFailing.gaugeValue(boolean(failing == stateWriteFailed), stateWriteFailed)
+	for _, r := range stateReasons {
+		ch <- stateFailing.gaugeValue(boolean(failing == r.reason), r.reason)
+	}
+}

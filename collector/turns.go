@@ -1,0 +1,196 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+)
+
+// claimEvery is how often a sync asks for what another replica is reading.
+const claimEvery = 100 * time.Millisecond
+
+// errElsewhere is returned for what another replica tried to read a moment ago, and
+// could not: its log tells why.
+var errElsewhere = errors.New("another replica could not read it")
+
+// awaitListing waits until this replica may ask for the account's endpoints. It
+// reports false where another one has done so since then.
+func (s *syncer) awaitListing(ctx context.Context, since time.Time) (granted bool, err error) {
+	tick := time.NewTicker(claimEvery)
+	defer tick.Stop()
+	for {
+		turns, err := s.book.Claim(ctx, ledger.Turn{Names: []string{ledger.Listing}, Most: 1, Since: since})
+		if err != nil {
+			return false, s.stateError(err)
+		}
+		if len(turns.Granted) > 0 {
+			return true, nil
+		}
+		if ok, read := turns.Read[ledger.Listing]; read {
+			if !ok && !s.opts.Pinned {
+				return false, errElsewhere
+			}
+			return false, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false, ctx.Err()
+		}
+	}
+}
+
+// readAll reads the lists of events and returns how many could not be read. An
+// error ends all reads at once. A list that takes very long counts as one that
+// could not be read, and is read on behind the sync: the others do not wait for it.
+func (s *syncer) readAll(ctx context.Context, ids []string, since time.Time) (failed int, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	p := &listPass{
+		syncer: s, ctx: ctx, cancel: cancel, since: since,
+		ended: make(chan error, len(ids)), // one for each list: its end, or that it is slow
+	}
+	there := make(map[string]struct{}, len(ids))
+	for _, id := range ids {
+		there[id] = struct{}{}
+		if s.begin(id) {
+			p.left = append(p.left, id)
+		} else {
+			p.failed++
+		}
+	}
+	s.log.keep(there)
+	p.run()
+	s.running.Go(func() { p.reads.Wait(); cancel() })
+	all := subject{operation: client.OpListEvents}
+	switch {
+	case p.err == nil:
+		s.log.healed(all)
+	case refused(p.err):
+		s.log.report(all, p.err)
+		s.refuse(p.err)
+	}
+	return p.failed, p.err
+}
+
+// listPass reads the lists of one sync: as many at a time as there are slots, and
+// those that another replica does not read or has read. It keeps the context of the
+// reads, which its methods have in common.
+type listPass struct {
+	*syncer
+	ctx    context.Context
+	cancel context.CancelFunc
+	since  time.Time
+
+	left    []string // not begun
+	waiting int      // begun, and not known to have ended
+	reads   sync.WaitGroup
+	ended   chan error
+	failed  int
+	err     error
+}
+
+func (p *listPass) run() {
+	tick := time.NewTicker(claimEvery)
+	defer tick.Stop()
+	patience := time.NewTimer(slowList)
+	defer patience.Stop()
+	stop := p.syncer.ctx.Done()
+	for {
+		if len(p.left) > 0 {
+			p.claim()
+		}
+		if p.err != nil {
+			p.giveUp()
+		}
+		if len(p.left) == 0 && p.waiting == 0 {
+			return
+		}
+		select {
+		case one := <-p.ended:
+			p.waiting--
+			p.note(one)
+		case <-tick.C:
+		case <-patience.C: // others read them, or slow lists have all the slots
+			p.failed += len(p.left)
+			p.giveUp()
+		case <-stop:
+			stop = nil
+			p.fail(p.syncer.ctx.Err())
+		}
+	}
+}
+
+// claim begins as many reads as there are slots for.
+func (p *listPass) claim() {
+	slots := 0
+	for slots < len(p.left) {
+		select {
+		case p.lists <- struct{}{}:
+			slots++
+			continue
+		default:
+		}
+		break
+	}
+	if slots == 0 {
+		return
+	}
+	turns, err := p.book.Claim(p.ctx, ledger.Turn{Names: p.left, Most: slots, Since: p.since, Keep: true})
+	for range slots - len(turns.Granted) {
+		<-p.lists
+	}
+	for _, id := range turns.Granted {
+		p.waiting++
+		p.reads.Add(1)
+		p.running.Go(func() {
+			defer p.reads.Done()
+			defer p.end(id)
+			p.readOne(p.ctx, id, p.ended)
+		})
+	}
+	if err != nil {
+		p.fail(p.stateError(err))
+	}
+	p.left = slices.DeleteFunc(p.left, func(id string) bool {
+		ok, read := turns.Read[id]
+		if read {
+			p.end(id)
+		}
+		if read && !ok {
+			p.failed++
+		}
+		return read || slices.Contains(turns.Granted, id)
+	})
+}
+
+// note takes in how a read ended.
+func (p *listPass) note(err error) {
+	switch {
+	case err == nil:
+	case refused(err) || errors.Is(err, errState):
+		p.fail(err)
+	default:
+		p.failed++
+	}
+}
+
+// fail ends the pass for a reason that concerns all lists.
+func (p *listPass) fail(err error) {
+	if p.err == nil {
+		p.err = err
+		p.cancel()
+	}
+}
+
+// giveUp begins no more reads.
+func (p *listPass) giveUp() {
+	for _, id := range p.left {
+		p.end(id)
+	}
+	p.left = nil
+}

@@ -1,0 +1,98 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Errors of the work on a state that is not served.
+var (
+	// ErrNoCounters is returned when a state has never been used.
+	ErrNoCounters = errors.New("state has no counters")
+
+	// ErrNotEmpty is returned when a state that is to be filled has something in it.
+	ErrNotEmpty = errors.New("state is not empty")
+)
+
+// Inspect loads the account of an API URL from a store, closes the store and
+// returns what it would show, nil where the store holds nothing. It commits nothing,
+// sets nothing aside and, in a shared store, makes nothing.
+func Inspect(ctx context.Context, s Store, apiURL string, policy Policy) (*View, error) {
+	if p, ok := s.(*Postgres); ok {
+		s = pgReader{p}
+	}
+	now := time.Now()
+	a, err := load(ctx, s, apiURL, policy, now)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if a.base.APIURL == "" {
+		return nil, s.Close()
+	}
+	return a.view(now), s.Close()
+}
+
+// ResetCounters starts every counter of a state at 0 with a new birth, and closes the
+// store: what a restored backup needs. What was seen stays seen. Processes that share
+// the state go on from there.
+func ResetCounters(ctx context.Context, s Store, apiURL string, policy Policy, now time.Time) error {
+	for {
+		err := resetOnce(ctx, s, apiURL, policy, now)
+		if !errors.Is(err, ErrOvertaken) {
+			return errors.Join(err, s.Close())
+		}
+	}
+}
+
+func resetOnce(ctx context.Context, s Store, apiURL string, policy Policy, now time.Time) error {
+	a, err := load(ctx, s, apiURL, policy, now)
+	if err != nil {
+		return err
+	}
+	if a.base.APIURL == "" {
+		return ErrNoCounters
+	}
+	a.batch() // what loading has mended of them does not matter any more
+	a.ResetCounters(now)
+	b := a.batch()
+	b.Reset = true
+	return s.Commit(ctx, b)
+}
+
+// SourceError is the error of the state that was to be copied.
+type SourceError struct{ Err error }
+
+func (e *SourceError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// Copied counts what was copied.
+type Copied struct{ Endpoints, Events int }
+
+// Copy copies what one store holds into another, which must be empty, and closes
+// both. The copy is whole or not there.
+func Copy(ctx context.Context, from, to Store, apiURL string) (Copied, error) {
+	var all Batch
+	source := from.Load(ctx, gather{&all})
+	switch {
+	case source == nil && all.Account == nil:
+		source = ErrNoCounters
+	case source == nil && all.Account.APIURL != apiURL:
+		source = fmt.Errorf("%w: it was written for %s", ErrOtherAccount, all.Account.APIURL)
+	}
+	if source = errors.Join(source, from.Close()); source != nil {
+		return Copied{}, errors.Join(&SourceError{source}, to.Close())
+	}
+	var there Batch
+	err := to.Load(ctx, gather{&there})
+	if err == nil && there.Account != nil {
+		err = ErrNotEmpty
+	}
+	if err == nil {
+		err = to.Commit(ctx, &all)
+	}
+	return Copied{len(all.Endpoints), len(all.Events)}, errors.Join(err, to.Close())
+}

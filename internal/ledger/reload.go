@@ -1,0 +1,106 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+)
+
+// needsLoad reports whether an error of a shared store means that what is in memory
+// is of no use any more.
+func needsLoad(err error) bool {
+	return errors.Is(err, ErrOvertaken) || errors.Is(err, ErrWentBack) || errors.Is(err, ErrNewer)
+}
+
+// adopt makes an account that was just loaded go on where an older one of the same
+// process stood: what was shown, and for how long, belongs to the process. The older
+// one is of no use after that.
+func (a *Account) adopt(old *Account) {
+	a.gate, a.folded, a.reduce, a.clock = old.gate, old.folded, old.reduce, old.clock
+	for id, e := range a.endpoints {
+		was, known := old.endpoints[id]
+		for key, s := range e.counters {
+			var before *series
+			if known {
+				before = was.counters[key]
+			}
+			if before == nil {
+				s.loaded, s.late = 0, s.Released && !a.gate.off
+				continue
+			}
+			s.adopt(&before.Birth, a.gate.off)
+			s.loaded = before.loaded
+		}
+		if l := e.latency; l != nil {
+			if known && was.latency != nil {
+				l.adopt(&was.latency.Birth, a.gate.off)
+				l.loaded = was.latency.loaded
+			} else {
+				l.loaded, l.late = LatencyCounts{}, l.Released && !a.gate.off
+			}
+		}
+		if known {
+			e.version = was.version + 1
+		}
+		e.countHeld()
+		e.view, e.last = nil, nil
+	}
+	for _, e := range old.endpoints {
+		e.dropped = true
+	}
+}
+
+// adopt takes over what this process has shown of a counter. One that began anew
+// begins anew here too.
+func (b *Birth) adopt(before *Birth, off bool) {
+	if !b.Born.Equal(before.Born) {
+		b.late = b.Released && !off
+		return
+	}
+	b.shown = before.shown
+	b.late = b.Released && before.held() && !off
+}
+
+// check returns an error where a view showed more than the account has: the state
+// is an older one. After a reset on purpose it may be.
+func (a *Account) check(shown *View, era uint64) error {
+	if a.row.Era != era {
+		return nil
+	}
+	if a.row.FoldedTypes < shown.FoldedTypes || a.row.Resets < shown.Resets {
+		return fmt.Errorf("%w: it counts fewer events than were shown", ErrWentBack)
+	}
+	for _, v := range shown.Endpoints {
+		e, ok := a.endpoints[v.ID]
+		if !ok {
+			if len(v.Counters.Series) == 0 {
+				continue
+			}
+			return fmt.Errorf("%w: it does not know endpoint %q", ErrWentBack, v.ID)
+		}
+		if err := e.check(v.Counters); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Endpoint) check(shown *Counters) error {
+	for _, c := range shown.Series {
+		key := SeriesKey{Kind: c.Kind, Code: c.Code, Reason: c.Reason}
+		if c.Type != "" {
+			id, ok := e.account.types.ids[c.Type]
+			if !ok && c.Value > 0 {
+				return fmt.Errorf("%w: it does not know event type %q", ErrWentBack, c.Type)
+			}
+			key.Type = id
+		}
+		s := e.counters[key]
+		switch {
+		case s == nil && c.Value > 0:
+			return fmt.Errorf("%w: a counter of endpoint %q is missing", ErrWentBack, e.row.ID)
+		case s != nil && s.value < c.Value:
+			return fmt.Errorf("%w: a counter of endpoint %q is %d, it was shown as %d", ErrWentBack, e.row.ID, s.value, c.Value)
+		}
+	}
+	return nil
+}
