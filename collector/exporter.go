@@ -99,7 +99,7 @@ func New(api API, book *ledger.Book, t *Telemetry, o Options) *Exporter {
 		ctx: ctx, api: api, book: book, telemetry: t, drain: e.drain, opts: o, log: log,
 		lists: make(chan struct{}, o.Concurrency), reading: make(map[string]struct{}),
 	}
-	t.registry.MustRegister(stateCollector{book})
+	t.registry.MustRegister(stateCollector{book, &t.up})
 	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.reduceBare) })
 	e.running.Go(func() { e.drain.run(ctx) })
 	return e
@@ -144,9 +144,7 @@ func (e *Exporter) Close(ctx context.Context) error {
 // bring brings the ledger up to date as far as ctx allows and ends the holds that
 // are over. Writing the latter may take grace longer than ctx.
 func (e *Exporter) bring(ctx context.Context, grace time.Duration) {
-	// What other replicas have committed counts as much as what this one has.
-	done := e.syncer.wait(ctx) && e.book.Refresh(ctx) == nil
-	if !done && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if !e.syncer.wait(ctx) && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		e.telemetry.deadlineExceeded.Inc()
 	}
 	held := false

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -9,6 +10,8 @@ import (
 )
 
 var (
+	up = gauge("omegastream_up",
+		"1 if the last sync succeeded for every endpoint and the state can be worked on, 0 if not or if there was no sync since the start.")
 	stateSize = gauge("omegastream_exporter_state_size_bytes",
 		"Bytes that the state takes where it is stored.")
 	stateFailing = gauge("omegastream_exporter_state_failing",
@@ -16,7 +19,7 @@ var (
 			"what is shown stays what was last durable.", labelReason)
 )
 
-var stateFamilies = []*Family{stateSize, stateFailing}
+var stateFamilies = []*Family{up, stateSize, stateFailing}
 
 // stateReasons are the errors behind the values of the label reason. What is none of
 // them is a write that failed.
@@ -31,8 +34,12 @@ var stateReasons = []struct {
 
 const stateWriteFailed = "write_failed"
 
-// stateCollector shows how the state is, as of the scrape.
-type stateCollector struct{ book *ledger.Book }
+// stateCollector shows how the state is, as of the scrape, and with it whether what
+// is shown can be believed.
+type stateCollector struct {
+	book   *ledger.Book
+	synced *atomic.Bool
+}
 
 // Describe implements prometheus.Collector.
 func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
@@ -46,6 +53,7 @@ func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- stateSize.gaugeValue(float64(c.book.Size()))
 	failing := ""
 	err := c.book.Failure()
+	ch <- up.gaugeValue(boolean(err == nil && c.synced.Load()))
 	if err != nil {
 		failing = stateWriteFailed
 	}

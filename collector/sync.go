@@ -57,6 +57,10 @@ func (s *syncer) wait(ctx context.Context) bool {
 			return false
 		}
 	}
+	// What other replicas have read is waited for like what this one has.
+	if s.book.Refresh(ctx) != nil {
+		return false
+	}
 	return s.drain.caughtUp(ctx)
 }
 

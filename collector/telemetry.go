@@ -13,8 +13,6 @@ import (
 )
 
 var (
-	up = gauge("omegastream_up",
-		"1 if the last sync succeeded for every endpoint, 0 if not or if there was none since the start.")
 	apiRequests = counter("omegastream_api_requests_total",
 		"Requests to the API by status code of the answer; none: no answer.", labelOperation, "code")
 	apiDuration = histogram("omegastream_api_request_duration_seconds",
@@ -38,7 +36,7 @@ var (
 )
 
 var telemetryFamilies = []*Family{
-	up, apiRequests, apiDuration, apiWait, apiRetries, syncs, syncDuration, deadlineExceeded,
+	apiRequests, apiDuration, apiWait, apiRetries, syncs, syncDuration, deadlineExceeded,
 	invalidPayloads, commitFailures, commitDuration,
 }
 
@@ -49,7 +47,7 @@ type Telemetry struct {
 
 	requests, failed atomic.Uint64 // to the API, for people
 
-	up               prometheus.Gauge
+	up               atomic.Bool // the last sync succeeded for every endpoint
 	apiRequests      *prometheus.CounterVec
 	apiDuration      *prometheus.HistogramVec
 	apiWait          *prometheus.CounterVec
@@ -71,7 +69,6 @@ func NewTelemetry() *Telemetry {
 	durations.NativeHistogramMinResetDuration = time.Hour
 	t := &Telemetry{
 		registry:         prometheus.NewPedanticRegistry(),
-		up:               prometheus.NewGauge(up.gaugeOpts()),
 		apiRequests:      prometheus.NewCounterVec(apiRequests.counterOpts(), apiRequests.Labels),
 		apiDuration:      prometheus.NewHistogramVec(durations, apiDuration.Labels),
 		apiWait:          prometheus.NewCounterVec(apiWait.counterOpts(), apiWait.Labels),
@@ -84,7 +81,7 @@ func NewTelemetry() *Telemetry {
 		commitDuration:   prometheus.NewHistogram(commitDuration.histogramOpts([]float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 5})),
 	}
 	t.registry.MustRegister(
-		t.up, t.apiRequests, t.apiDuration, t.apiWait, t.apiRetries, t.syncs, t.syncDuration,
+		t.apiRequests, t.apiDuration, t.apiWait, t.apiRetries, t.syncs, t.syncDuration,
 		t.deadlineExceeded, t.invalidPayloads, t.commitFailures, t.commitDuration,
 		versioncollector.NewCollector("omegastream_exporter"),
 		collectors.NewGoCollector(),
@@ -146,7 +143,7 @@ func (t *Telemetry) CommitFailed(error) { t.commitFailures.Inc() }
 func (t *Telemetry) synced(r result, took time.Duration) {
 	t.syncs.WithLabelValues(string(r)).Inc()
 	t.syncDuration.Observe(took.Seconds())
-	t.up.Set(boolean(r == syncSuccess))
+	t.up.Store(r == syncSuccess)
 }
 
 // invalid counts elements of answers that made no sense.

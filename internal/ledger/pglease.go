@@ -109,7 +109,7 @@ func (p *Postgres) queueLeases(out *pgx.Batch, b *Batch) {
 		for _, d := range b.Done {
 			names, fences, oks = append(names, d.Name), append(fences, int64(b.Leases[d.Name])), append(oks, d.OK)
 		}
-		out.Queue(p.in(`UPDATE %[1]s.lease l SET done = clock_timestamp(), ok = n.ok FROM unnest($2::text[], $3::bigint[], $4::boolean[]) AS n (name, fence, ok)
+		out.Queue(p.in(`UPDATE %[1]s.lease l SET done = clock_timestamp(), ok = n.ok, wanted = false FROM unnest($2::text[], $3::bigint[], $4::boolean[]) AS n (name, fence, ok)
 			WHERE l.name = n.name AND l.fence = n.fence AND l.holder = $1`), p.id, names, fences, oks)
 	}
 	if len(b.Freed) > 0 {

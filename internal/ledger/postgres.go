@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -205,7 +207,11 @@ func pgError(err error) error {
 		return err
 	}
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
+	_, distrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case distrusted, strings.Contains(err.Error(), "server refused TLS"):
+		return err
+	case !ok:
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
 	switch pg.Code[:2] {

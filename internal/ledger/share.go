@@ -153,7 +153,7 @@ func (a *Account) free(b *Batch, now time.Time) {
 // one wants to read must not wait for a long backlog, which it can go on with.
 func (a *Account) yield(names []string) {
 	for _, name := range names {
-		if e, ok := a.endpoints[name]; ok && e.lease.Fence != 0 {
+		if e, ok := a.endpoints[name]; ok && e.lease.Fence != 0 && e.uses == 0 { // it is being read: that is what they wait for
 			e.yields = true
 		}
 	}

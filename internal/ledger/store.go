@@ -96,7 +96,7 @@ var (
 
 	// ErrWentBack is returned when a shared state holds lower counters than were
 	// shown, as after the restore of a backup.
-	ErrWentBack = errors.New("state went back in time")
+	ErrWentBack = errors.New("state is older than what was shown: after a restore run state reset-counters")
 
 	// ErrUnreachable is returned when the server of a shared state does not answer.
 	ErrUnreachable = errors.New("state cannot be reached")
