@@ -94,7 +94,7 @@ func (p *Postgres) check(h *pgHead, b *Batch) error {
 	case checkNeeds(h.needs) != nil:
 		return checkNeeds(h.needs)
 	case h.held < len(b.Leases):
-		return fmt.Errorf("%w: %d of %d leases are held by others", ErrOvertaken, len(b.Leases)-h.held, len(b.Leases))
+		return leasesLost(len(b.Leases) - h.held)
 	case h.era != p.currentEra():
 		return fmt.Errorf("%w: the counters were reset", ErrOvertaken)
 	case b.Reset && h.commit != p.at+int64(len(p.own)):
@@ -131,12 +131,7 @@ func (p *Postgres) head(ctx context.Context, tx pgx.Tx, b *Batch) (*pgHead, erro
 		}
 		return err
 	})
-	names, fences := leaseArrays(b.Leases)
-	if len(names) > 0 {
-		ask.Queue(p.in(`SELECT count(*) FROM (SELECT l.name FROM %[1]s.lease l JOIN unnest($2::text[], $3::bigint[]) AS n (name, fence)
-			ON n.name = l.name AND n.fence = l.fence WHERE l.holder = $1 ORDER BY l.name FOR UPDATE OF l) held`), p.id, names, fences).
-			QueryRow(func(row pgx.Row) error { return row.Scan(&h.held) })
-	}
+	p.queueHeld(ask, b, &h.held)
 	if endpoints, keys := blocksOf(b.Events); len(keys) > 0 {
 		ask.Queue(p.in(`SELECT r.endpoint, r.key, r.value FROM %[1]s.record r JOIN unnest($1::text[], $2::bytea[]) AS n (endpoint, key)
 			ON n.endpoint = r.endpoint AND n.key = r.key WHERE r.kind = $3 AND r.value IS NOT NULL`), endpoints, keys, pgEvents).

@@ -90,13 +90,32 @@ func (p *Postgres) nameLeases(ctx context.Context, names []string) error {
 
 // tell is a commit of a batch without rows: it changes no number that others follow.
 func (p *Postgres) tell(ctx context.Context, tx pgx.Tx, b *Batch) error {
+	held := 0
 	out := &pgx.Batch{}
+	p.queueHeld(out, b, &held)
 	p.queueLeases(out, b)
 	if err := tx.SendBatch(ctx, out).Close(); err != nil {
-		return fmt.Errorf("give back leases: %w", err)
+		return err
+	}
+	if held < len(b.Leases) {
+		return leasesLost(len(b.Leases) - held)
 	}
 	return nil
 }
+
+// queueHeld queues the locking of the leases that a batch needs, and the counting of
+// those that nobody has taken over: every lease has a higher fence than the one before.
+func (p *Postgres) queueHeld(out *pgx.Batch, b *Batch, held *int) {
+	names, fences := leaseArrays(b.Leases)
+	if len(names) == 0 {
+		return
+	}
+	out.Queue(p.in(`SELECT count(*) FROM (SELECT l.name FROM %[1]s.lease l JOIN unnest($1::text[], $2::bigint[]) AS n (name, fence)
+		ON n.name = l.name AND n.fence = l.fence ORDER BY l.name FOR UPDATE OF l) held`), names, fences).
+		QueryRow(func(row pgx.Row) error { return row.Scan(held) })
+}
+
+func leasesLost(n int) error { return fmt.Errorf("%w: %d leases are held by others", ErrOvertaken, n) }
 
 // queueLeases queues what a batch says of leases. A lease that has ended in the
 // meantime is left alone.

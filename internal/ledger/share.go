@@ -144,6 +144,7 @@ func (a *Account) free(b *Batch, now time.Time) {
 		if e.lease.Fence == 0 || e.uses > 0 || len(e.work.busy) > 0 || !e.yields && e.fetchable() && e.anything(now) {
 			continue
 		}
+		b.need(e.lease) // one that was lost has others' changes behind it, which are not known here
 		b.free(e.lease)
 		e.lease, e.freeing = Lease{}, true
 	}

@@ -221,3 +221,43 @@ func eventsCounted(b *Book, id string) (n uint64) {
 	})
 	return n
 }
+
+// A replica that lost a lease while it had nothing to commit under it must not go on
+// as if it knew what its successor has done.
+func TestLostLeaseWithNothingToCommit(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
+	claim(t, a, "ep")
+	readOn(a, "ep", nil)
+	if err := a.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	stolen(t, dsn, a)
+	claim(t, b, "ep")
+	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
+	release(t, b, "ep")
+	if err := a.Refresh(ctx); err != nil { // a still takes the endpoint for its own
+		t.Fatal(err)
+	}
+	a.Let("ep")
+	eventually(t, func() bool { return a.countLoads() > 0 })
+	if got := eventsCounted(a, "ep"); got != 1 {
+		t.Errorf("the event counts %d times", got)
+	}
+}
+
+// eventually waits for a condition.
+func eventually(t *testing.T, reached func() bool) {
+	t.Helper()
+	limit, tick := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
+	defer tick.Stop()
+	for !reached() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatal("it does not come to pass")
+		}
+	}
+}
