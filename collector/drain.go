@@ -15,7 +15,8 @@ const (
 	shortestNap    = 100 * time.Millisecond
 	overdueNap     = time.Second // while the rate limit keeps failures waiting
 	longestNap     = 10 * time.Second
-	unlimitedRetry = 2 // failures asked for again per second where the API is not limited
+	claimNap       = 250 * time.Millisecond // while another replica works on what there is to do
+	unlimitedRetry = 2                      // failures asked for again per second where the API is not limited
 )
 
 // drain fetches details: new events first, then pending ones, then failures that
@@ -76,8 +77,8 @@ func (d *drain) run(ctx context.Context) {
 		task, ok := d.take(now)
 		if !ok {
 			<-d.slots
-			if !d.claim(ctx, now) {
-				d.nap(ctx)
+			if granted, wanted := d.claim(ctx, now); !granted {
+				d.nap(ctx, wanted)
 			}
 			d.promoted = time.Time{}
 			continue
@@ -125,35 +126,36 @@ func (d *drain) mayRetry(c ledger.Class, now time.Time) bool {
 	return c != ledger.FailedEvents || d.retries.TokensAt(now) >= 1
 }
 
-// claim asks for endpoints that have something to fetch and that no replica works on,
-// and reports whether there were any.
-func (d *drain) claim(ctx context.Context, now time.Time) bool {
-	if now.Sub(d.claimed) < promoteEvery {
-		return false
-	}
+// claim asks for endpoints that have something to fetch and that no replica works on.
+// It reports whether it got one, and whether there were any.
+func (d *drain) claim(ctx context.Context, now time.Time) (granted, wanted bool) {
 	most := cap(d.slots) - len(d.slots)
 	var ids []string
 	d.book.Look(func(a *ledger.Account) {
 		ids = a.Wanted(d.book.Now(), 4*most, func(c ledger.Class) bool { return d.mayRetry(c, now) })
 	})
-	if len(ids) == 0 {
-		return false
+	if len(ids) == 0 || now.Sub(d.claimed) < claimNap {
+		return false, len(ids) > 0
 	}
 	turns, err := d.book.Claim(ctx, ledger.Turn{Names: ids, Most: most})
 	if err != nil || len(turns.Granted) == 0 {
 		d.claimed = now // others work on them, or the state cannot be reached
-		return false
+		return false, true
 	}
-	return true
+	return true, true
 }
 
-// nap waits until something is due or wakes the drain.
-func (d *drain) nap(ctx context.Context) {
+// nap waits until something is due or wakes the drain. Where something is wanted that
+// another replica works on, it is asked for again soon.
+func (d *drain) nap(ctx context.Context, wanted bool) {
 	now := time.Now()
 	wait := longestNap
+	if wanted {
+		wait = claimNap
+	}
 	d.book.Look(func(a *ledger.Account) {
 		if at, ok := a.NextDue(); ok {
-			wait = min(at.Sub(d.book.Now()), longestNap)
+			wait = min(at.Sub(d.book.Now()), wait)
 		}
 	})
 	if wait <= 0 { // due, but not allowed: failures that wait for their share of the rate

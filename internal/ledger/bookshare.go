@@ -251,7 +251,7 @@ func (b *Book) follow() error {
 		return err
 	}
 	if len(theirs.Wanted) > 0 {
-		b.account.yield(theirs.Wanted)
+		b.account.yield(theirs.Wanted, b.Now())
 		b.wakeUp()
 	}
 	b.view.Store(b.account.followedView(b.view.Load(), b.Now()))

@@ -151,10 +151,12 @@ func (a *Account) free(b *Batch, now time.Time) {
 }
 
 // yield makes this process give leases back before its work is done: what another
-// one wants to read must not wait for a long backlog, which it can go on with.
-func (a *Account) yield(names []string) {
+// one wants to read must not wait for a long backlog, which it can go on with. What is
+// being read, or was a moment ago, is what the other one waits for.
+func (a *Account) yield(names []string, now time.Time) {
 	for _, name := range names {
-		if e, ok := a.endpoints[name]; ok && e.lease.Fence != 0 && e.uses == 0 { // it is being read: that is what they wait for
+		e, ok := a.endpoints[name]
+		if ok && e.lease.Fence != 0 && e.uses == 0 && now.Sub(e.done.at) >= leaseSoon {
 			e.yields = true
 		}
 	}

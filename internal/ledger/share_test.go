@@ -64,8 +64,8 @@ func answer(b *Book, n int, answer func() Answer) {
 // release gives a lease back, and waits until that is durable.
 func release(t *testing.T, b *Book, id string) {
 	t.Helper()
-	b.Do(func(a *Account) { a.yield([]string{id}) })
 	b.Finish(id, true)
+	b.Do(func(a *Account) { a.yield([]string{id}, b.Now().Add(time.Minute)) })
 	if err := b.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
