@@ -27,6 +27,14 @@ alertmanager_version = $(shell go list -C tools/alertmanager -m -f '{{.Version}}
 prometheus_tools     = .tools/prometheus-$(prometheus_version)-$(shell go env GOVERSION)
 alertmanager_tools   = .tools/alertmanager-$(alertmanager_version)-$(shell go env GOVERSION)
 
+# And for what the manifests, the chart and the compose file are checked with.
+helm_version     = $(shell go list -C tools/kubernetes -m -f '{{.Version}}' helm.sh/helm/v4)
+validate_version = $(shell go list -C tools/kubectl-validate -m -f '{{.Version}}' sigs.k8s.io/kubectl-validate)
+compose_version  = $(shell go list -C tools/compose -m -f '{{.Version}}' github.com/compose-spec/compose-go/v2)
+kubernetes_tools = .tools/kubernetes-$(helm_version)-$(shell go env GOVERSION)
+validate_tools   = .tools/kubectl-validate-$(validate_version)-$(shell go env GOVERSION)
+compose_tools    = .tools/compose-$(compose_version)-$(shell go env GOVERSION)
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -65,12 +73,22 @@ lint: ## Check style, imports, formatting and go.mod
 		else echo "Skipped: the scripts in .ci need shellcheck"; test "$$CI" != true; fi
 
 .PHONY: tools
-tools: ## Build the servers that tests use; 5 minutes
+tools: ## Build the servers and checkers that tests use; 10 minutes
 	@test -x $(prometheus_tools)/prometheus -a -x $(prometheus_tools)/promtool || go build -C tools/prometheus \
 		-tags remove_all_sd -ldflags '-s -w' -o $(CURDIR)/$(prometheus_tools)/ \
 		github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool
-	@test -x $(alertmanager_tools)/alertmanager || go build -C tools/alertmanager -ldflags '-s -w' \
-		-o $(CURDIR)/$(alertmanager_tools)/ github.com/prometheus/alertmanager/cmd/alertmanager
+	@test -x $(alertmanager_tools)/alertmanager -a -x $(alertmanager_tools)/amtool || go build -C tools/alertmanager \
+		-ldflags '-s -w' -o $(CURDIR)/$(alertmanager_tools)/ \
+		github.com/prometheus/alertmanager/cmd/alertmanager github.com/prometheus/alertmanager/cmd/amtool
+	@test -x $(kubernetes_tools)/helm -a -x $(kubernetes_tools)/kustomize -a -x $(kubernetes_tools)/controller-gen || \
+		go build -C tools/kubernetes -ldflags '-s -w' -o $(CURDIR)/$(kubernetes_tools)/ helm.sh/helm/v4/cmd/helm \
+		sigs.k8s.io/kustomize/kustomize/v5 sigs.k8s.io/controller-tools/cmd/controller-gen
+	@test -x $(kubernetes_tools)/checkmanifests -a -z "$$(find tools/kubernetes -newer $(kubernetes_tools)/checkmanifests 2>&1)" || \
+		go build -C tools/kubernetes -ldflags '-s -w' -o $(CURDIR)/$(kubernetes_tools)/ ./checkmanifests
+	@test -x $(validate_tools)/kubectl-validate || go build -C tools/kubectl-validate -ldflags '-s -w' \
+		-o $(CURDIR)/$(validate_tools)/ sigs.k8s.io/kubectl-validate
+	@test -x $(compose_tools)/compose-spec || go build -C tools/compose -ldflags '-s -w' \
+		-o $(CURDIR)/$(compose_tools)/compose-spec github.com/compose-spec/compose-go/v2/cmd
 
 .PHONY: dashboards
 dashboards: ## Write dashboards and rules anew; needs Node 20

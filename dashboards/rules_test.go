@@ -8,14 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"omegastream_exporter/internal/promtools"
 	"omegastream_exporter/internal/testneeds"
+	"omegastream_exporter/internal/tools"
 )
 
 // tool returns the path of a tool, or ends the test.
 func tool(t *testing.T, name string) string {
 	t.Helper()
-	path, err := promtools.Path("..", name)
+	path, err := tools.Path("..", name)
 	if err != nil {
 		testneeds.Missing(t, err.Error())
 	}

@@ -1,5 +1,5 @@
-// Package promtools finds the tools of Prometheus that `make tools` builds, for tests.
-package promtools
+// Package tools finds the tools that `make tools` builds, for tests.
+package tools
 
 import (
 	"fmt"
@@ -10,11 +10,19 @@ import (
 )
 
 // modules are the modules of the tools, each below tools/ in a folder of the same
-// name as the folder of its binaries.
+// name as the folder of its binaries, which the version of one of its modules
+// names: a new version is another binary.
 var modules = map[string]struct{ folder, module string }{
-	"prometheus":   {"prometheus", "github.com/prometheus/prometheus"},
-	"promtool":     {"prometheus", "github.com/prometheus/prometheus"},
-	"alertmanager": {"alertmanager", "github.com/prometheus/alertmanager"},
+	"prometheus":       {"prometheus", "github.com/prometheus/prometheus"},
+	"promtool":         {"prometheus", "github.com/prometheus/prometheus"},
+	"alertmanager":     {"alertmanager", "github.com/prometheus/alertmanager"},
+	"amtool":           {"alertmanager", "github.com/prometheus/alertmanager"},
+	"helm":             {"kubernetes", "helm.sh/helm/v4"},
+	"kustomize":        {"kubernetes", "helm.sh/helm/v4"},
+	"controller-gen":   {"kubernetes", "helm.sh/helm/v4"},
+	"checkmanifests":   {"kubernetes", "helm.sh/helm/v4"},
+	"kubectl-validate": {"kubectl-validate", "sigs.k8s.io/kubectl-validate"},
+	"compose-spec":     {"compose", "github.com/compose-spec/compose-go/v2"},
 }
 
 // Path returns the path of a tool in the version that tools/ names. root is the

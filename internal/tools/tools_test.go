@@ -1,4 +1,4 @@
-package promtools_test
+package tools_test
 
 import (
 	"os"
@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"omegastream_exporter/internal/promtools"
+	"omegastream_exporter/internal/tools"
 )
 
 func TestPath(t *testing.T) {
@@ -25,11 +25,11 @@ func TestPath(t *testing.T) {
 	}
 	refuse := func(tool, want string) {
 		t.Helper()
-		if _, err := promtools.Path(root, tool); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := tools.Path(root, tool); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s", tool, err, want)
 		}
 	}
-	refuse("amtool", "not one of the tools")
+	refuse("terraform", "not one of the tools")
 	refuse("promtool", "no such file")
 	write("tools/prometheus/go.mod", "module x\n")
 	refuse("promtool", "names no version")
@@ -37,7 +37,7 @@ func TestPath(t *testing.T) {
 	refuse("promtool", "`make tools` builds it")
 	want := filepath.Join(".tools", "prometheus-v9.9.9-"+runtime.Version(), "promtool")
 	write(want, "")
-	if got, err := promtools.Path(root, "promtool"); err != nil || got != filepath.Join(root, want) {
+	if got, err := tools.Path(root, "promtool"); err != nil || got != filepath.Join(root, want) {
 		t.Errorf("promtool is at %s, %v", got, err)
 	}
 }
