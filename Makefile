@@ -87,8 +87,8 @@ tools: ## Build the servers and checkers that tests use; 10 minutes
 		go build -C tools/kubernetes -ldflags '-s -w' -o $(CURDIR)/$(kubernetes_tools)/ ./checkmanifests
 	@test -x $(validate_tools)/kubectl-validate || go build -C tools/kubectl-validate -ldflags '-s -w' \
 		-o $(CURDIR)/$(validate_tools)/ sigs.k8s.io/kubectl-validate
-	@test -x $(compose_tools)/compose-spec || go build -C tools/compose -ldflags '-s -w' \
-		-o $(CURDIR)/$(compose_tools)/compose-spec github.com/compose-spec/compose-go/v2/cmd
+	@test -x $(compose_tools)/checkcompose -a -z "$$(find tools/compose -newer $(compose_tools)/checkcompose 2>&1)" || \
+		go build -C tools/compose -ldflags '-s -w' -o $(CURDIR)/$(compose_tools)/ ./checkcompose
 
 .PHONY: dashboards
 dashboards: ## Write dashboards and rules anew; needs Node 20

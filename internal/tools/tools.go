@@ -22,7 +22,7 @@ var modules = map[string]struct{ folder, module string }{
 	"controller-gen":   {"kubernetes", "helm.sh/helm/v4"},
 	"checkmanifests":   {"kubernetes", "helm.sh/helm/v4"},
 	"kubectl-validate": {"kubectl-validate", "sigs.k8s.io/kubectl-validate"},
-	"compose-spec":     {"compose", "github.com/compose-spec/compose-go/v2"},
+	"checkcompose":     {"compose", "github.com/compose-spec/compose-go/v2"},
 }
 
 // Path returns the path of a tool in the version that tools/ names. root is the
@@ -37,7 +37,7 @@ func Path(root, tool string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	found := regexp.MustCompile(`(?m)^\s*` + regexp.QuoteMeta(m.module) + ` (v\S+)`).FindSubmatch(text)
+	found := regexp.MustCompile(`(?m)^\s*(?:require )?` + regexp.QuoteMeta(m.module) + ` (v\S+)`).FindSubmatch(text)
 	if found == nil {
 		return "", fmt.Errorf("%s: names no version of %s", file, m.module)
 	}

@@ -35,6 +35,8 @@ func TestPath(t *testing.T) {
 	refuse("promtool", "names no version")
 	write("tools/prometheus/go.mod", "module x\n\nrequire (\n\tgithub.com/prometheus/prometheus v9.9.9 // indirect\n)\n")
 	refuse("promtool", "`make tools` builds it")
+	write("tools/prometheus/go.mod", "module x\n\nrequire github.com/prometheus/prometheus v9.9.9\n")
+	refuse("promtool", "prometheus-v9.9.9-")
 	want := filepath.Join(".tools", "prometheus-v9.9.9-"+runtime.Version(), "promtool")
 	write(want, "")
 	if got, err := tools.Path(root, "promtool"); err != nil || got != filepath.Join(root, want) {

@@ -7,13 +7,19 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 )
 
 func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run returns the exit status.
+func run(files []string, stdout, stderr io.Writer) int {
 	var all []object
 	var problems []error
-	for _, file := range os.Args[1:] {
+	for _, file := range files {
 		objects, err := read(file)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", file, err))
@@ -24,14 +30,15 @@ func main() {
 		problems = append(problems, errors.New("no manifest was given"))
 	}
 	s := newSet(all)
-	problems = append(problems, s.duplicates(all)...)
+	problems = append(problems, duplicates(all)...)
 	problems = append(problems, s.references()...)
 	problems = append(problems, s.pods()...)
 	for _, problem := range problems {
-		fmt.Fprintln(os.Stderr, problem)
+		fmt.Fprintln(stderr, problem)
 	}
 	if len(problems) > 0 {
-		os.Exit(1)
+		return 1
 	}
-	fmt.Printf("%d objects are in order\n", len(all))
+	fmt.Fprintf(stdout, "%d objects are in order\n", len(all))
+	return 0
 }

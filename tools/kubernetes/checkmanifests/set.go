@@ -48,7 +48,7 @@ func newSet(objects []object) *set {
 }
 
 // duplicates finds objects that would overwrite each other.
-func (s *set) duplicates(objects []object) (problems []error) {
+func duplicates(objects []object) (problems []error) {
 	seen := make(map[string]bool)
 	for _, o := range objects {
 		if seen[name(o)] {

@@ -1,0 +1,112 @@
+{{/* The flags as a tree, as JSON: what the chart sets by itself under what the values say. */}}
+{{- define "omegastream-exporter.flags" -}}
+{{- $flags := .Values.flags | default dict -}}
+{{- $own := dict -}}
+{{- if not $flags.demo -}}
+{{- if eq (include "omegastream-exporter.mountsKey" .) "true" -}}
+{{- $own = mergeOverwrite $own (dict "api" (dict "key-file" (printf "/etc/omegastream/api-key/%s" .Values.apiKey.key))) -}}
+{{- end -}}
+{{- if eq (include "omegastream-exporter.mountsState" .) "true" -}}
+{{- $own = mergeOverwrite $own (dict "state" (dict "url-file" (printf "/etc/omegastream/state/%s" .Values.state.key))) -}}
+{{- else if and (eq .Values.mode "standalone") (not (dig "state" "url" "" $flags)) (not (dig "state" "url-file" "" $flags)) -}}
+{{- $own = mergeOverwrite $own (dict "state" (dict "url" "file:/data/ledger.db")) -}}
+{{- end -}}
+{{- end -}}
+{{- mergeOverwrite $own (deepCopy $flags) | toJson -}}
+{{- end -}}
+
+{{/* The arguments of a tree of flags. */}}
+{{- define "omegastream-exporter.args" -}}
+{{- $prefix := .prefix -}}
+{{- range $key, $value := .flags -}}
+{{- $name := printf "%s%s" $prefix $key -}}
+{{- if kindIs "map" $value -}}
+{{- include "omegastream-exporter.args" (dict "prefix" (printf "%s." $name) "flags" $value) -}}
+{{- else if kindIs "slice" $value -}}
+{{- range $value }}
+- {{ printf "--%s=%s" $name (include "omegastream-exporter.text" .) | quote }}
+{{- end -}}
+{{- else if kindIs "bool" $value }}
+- {{ printf "--%s%s" (ternary "" "no-" $value) $name }}
+{{- else if and (not (kindIs "invalid" $value)) (ne (toString $value) "") }}
+- {{ printf "--%s=%s" $name (include "omegastream-exporter.text" $value) | quote }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* A value as one writes it: JSON knows no 1e+07 for ten million. */}}
+{{- define "omegastream-exporter.text" -}}
+{{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end -}}
+{{- end -}}
+
+{{- define "omegastream-exporter.mountsKey" -}}
+{{- and (not (.Values.flags).demo) (not (dig "api" "key-file" "" (.Values.flags | default dict))) (or .Values.apiKey.existingSecret .Values.apiKey.value) | not | not -}}
+{{- end -}}
+
+{{- define "omegastream-exporter.mountsState" -}}
+{{- and (eq .Values.mode "replicated") (or .Values.state.existingSecret .Values.state.url) | not | not -}}
+{{- end -}}
+
+{{/* Whether there is a folder for a state file. */}}
+{{- define "omegastream-exporter.mountsData" -}}
+{{- and (eq .Values.mode "standalone") (not (.Values.flags).demo) (not (hasPrefix "memory:" (dig "state" "url" "" (.Values.flags | default dict) | toString))) | not | not -}}
+{{- end -}}
+
+{{- define "omegastream-exporter.port" -}}
+{{- $addresses := dig "web" "listen-address" list (.Values.flags | default dict) -}}
+{{- $address := ":9877" -}}
+{{- if kindIs "slice" $addresses }}{{ if $addresses }}{{ $address = first $addresses }}{{ end }}{{ else if $addresses }}{{ $address = $addresses }}{{ end -}}
+{{- regexFind "[0-9]+$" $address | required "flags.web.listen-address: the first address ends in no port" -}}
+{{- end -}}
+
+{{/* What stands before every path. */}}
+{{- define "omegastream-exporter.prefix" -}}
+{{- $web := dig "web" dict (.Values.flags | default dict) -}}
+{{- $prefix := index $web "route-prefix" -}}
+{{- if not $prefix }}{{ $prefix = (index $web "external-url" | default "" | urlParse).path }}{{ end -}}
+{{- $prefix | trimSuffix "/" -}}
+{{- end -}}
+
+{{- define "omegastream-exporter.metricsPath" -}}
+{{ include "omegastream-exporter.prefix" . }}{{ dig "web" "telemetry-path" "" (.Values.flags | default dict) | default "/metrics" }}
+{{- end -}}
+
+{{/* Combinations that cannot work, each with what to change. */}}
+{{- define "omegastream-exporter.validate" -}}
+{{- $flags := .Values.flags | default dict -}}
+{{- $environment := or .Values.env .Values.envFrom -}}
+{{- $keys := 0 -}}
+{{- if .Values.apiKey.existingSecret }}{{ $keys = add1 $keys }}{{ end -}}
+{{- if .Values.apiKey.value }}{{ $keys = add1 $keys }}{{ end -}}
+{{- if dig "api" "key-file" "" $flags }}{{ $keys = add1 $keys }}{{ end -}}
+{{- if and (eq (int $keys) 0) (not $flags.demo) (not $environment) -}}
+{{- fail "there is no API key: set apiKey.existingSecret to the name of a Secret, or try flags.demo=true" -}}
+{{- end -}}
+{{- if gt (int $keys) 1 -}}
+{{- fail "the API key is given more than once: keep one of apiKey.existingSecret, apiKey.value and flags.api.key-file" -}}
+{{- end -}}
+{{- if eq .Values.mode "replicated" -}}
+{{- if $flags.demo -}}
+{{- fail "flags.demo keeps its state in memory, which replicas cannot share: use mode=standalone" -}}
+{{- end -}}
+{{- $states := 0 -}}
+{{- if .Values.state.existingSecret }}{{ $states = add1 $states }}{{ end -}}
+{{- if .Values.state.url }}{{ $states = add1 $states }}{{ end -}}
+{{- if dig "state" "url" "" $flags }}{{ $states = add1 $states }}{{ end -}}
+{{- if dig "state" "url-file" "" $flags }}{{ $states = add1 $states }}{{ end -}}
+{{- if and (eq (int $states) 0) (not $environment) -}}
+{{- fail "mode=replicated needs a state in PostgreSQL: set state.existingSecret to the name of a Secret with its URL" -}}
+{{- end -}}
+{{- if gt (int $states) 1 -}}
+{{- fail "the state is given more than once: keep one of state.existingSecret, state.url, flags.state.url and flags.state.url-file" -}}
+{{- end -}}
+{{- if regexMatch "^(file|memory):" (dig "state" "url" "" $flags | toString) -}}
+{{- fail "mode=replicated: flags.state.url is not shared by the replicas: it must be a postgres:// URL" -}}
+{{- end -}}
+{{- else if or .Values.state.existingSecret .Values.state.url -}}
+{{- fail "state.existingSecret and state.url belong to mode=replicated: set it, or leave them out" -}}
+{{- end -}}
+{{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
+{{- fail "serviceMonitor and podMonitor would scrape every pod twice: enable one of the two" -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,201 @@
+package deploy_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the goldens of the chart anew")
+
+// modes are ways to use the chart. Rules and dashboards are checked but not part
+// of the goldens.
+var modes = []struct {
+	name string
+	args []string
+	want []string // kinds, besides those that every mode has
+}{
+	{"standalone", []string{"--set=apiKey.existingSecret=key"}, []string{"PersistentVolumeClaim"}},
+	{
+		"replicated",
+		[]string{"--set=mode=replicated,apiKey.existingSecret=key,state.existingSecret=state,serviceMonitor.enabled=true,networkPolicy.enabled=true"},
+		[]string{"PodDisruptionBudget", "ServiceMonitor", "NetworkPolicy"},
+	},
+	{"demo", []string{"--set=flags.demo=true,podMonitor.enabled=true"}, []string{"PodMonitor"}},
+	{"secrets", []string{"--set=mode=replicated,apiKey.value=secret,state.url=postgres://u:p@db/x,serviceAccount.create=false"}, []string{"PodDisruptionBudget", "Secret", "Secret"}},
+	{"everything", []string{"--values=testdata/everything.yaml"}, []string{"NetworkPolicy", "PersistentVolumeClaim", "ServiceMonitor"}},
+}
+
+func TestChart(t *testing.T) {
+	t.Parallel()
+	for _, tt := range modes {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := output("", tool(t, "helm"), append([]string{"lint", "--strict", chart}, tt.args...)...); err != nil {
+				t.Error(err)
+			}
+			got, err := render(t, tt.args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := filepath.Join("testdata", tt.name+".golden.yaml")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(read(t, golden), got); diff != "" {
+				t.Errorf("-%s +rendered; after a look, go test ./deploy -update\n%s", golden, diff)
+			}
+			kinds := []string{"Deployment", "Service"}
+			if tt.name != "secrets" {
+				kinds = append(kinds, "ServiceAccount")
+			}
+			kinds = append(kinds, tt.want...)
+			var found []string
+			for _, o := range parse(t, got) {
+				found = append(found, o.Kind)
+			}
+			slices.Sort(kinds)
+			slices.Sort(found)
+			if diff := cmp.Diff(kinds, found); diff != "" {
+				t.Errorf("-want +rendered kinds:\n%s", diff)
+			}
+			all, err := render(t, append(tt.args, "--set=prometheusRule.enabled=true,prometheusRule.videos=true,dashboards.enabled=true")...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := check(t, all); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestChartRules: the chart's rules and dashboards are those of dashboards/, with
+// the addresses of the values.
+func TestChartRules(t *testing.T) {
+	t.Parallel()
+	const grafana, runbooks = "https://grafana.example.org", "https://wiki.example.org/runbooks"
+	got, err := render(t, "--set=flags.demo=true,prometheusRule.enabled=true,prometheusRule.videos=true,dashboards.enabled=true,"+
+		"prometheusRule.grafanaURL="+grafana+"/,prometheusRule.runbookURL="+runbooks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want, found []any
+	for _, file := range []string{"prometheusrule.yaml", "prometheusrule-videos.yaml"} {
+		text := strings.NewReplacer(
+			"https://grafana.example.com", grafana,
+			"https://git.example.com/omegastream_exporter/docs/runbooks.md", runbooks,
+		).Replace(read(t, "../dashboards/rules/"+file))
+		for _, o := range parse(t, text) {
+			want = append(want, o.Spec.Groups)
+		}
+	}
+	shown := map[string]string{}
+	for _, o := range parse(t, got) {
+		switch o.Kind {
+		case "PrometheusRule":
+			found = append(found, o.Spec.Groups)
+		case "ConfigMap":
+			if o.Metadata.Labels["grafana_dashboard"] != "1" {
+				t.Errorf("%s: Grafana's sidecar does not find it by the labels %v", o.Metadata.Name, o.Metadata.Labels)
+			}
+			for file, content := range o.Data {
+				shown[file] = content
+			}
+		}
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("the rules differ from dashboards/rules:\n%s", diff)
+	}
+	if diff := cmp.Diff(dashboards(t), shown); diff != "" {
+		t.Errorf("the ConfigMaps differ from dashboards/*.json:\n%s", diff)
+	}
+}
+
+// TestChartPackage: the links to rules and dashboards are files in the package.
+func TestChartPackage(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if _, err := output("", tool(t, "helm"), "package", chart, "--destination", dir); err != nil {
+		t.Fatal(err)
+	}
+	packages, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
+	if err != nil || len(packages) != 1 {
+		t.Fatalf("found %v, %v", packages, err)
+	}
+	file, err := os.Open(packages[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	unzipped, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for archive := tar.NewReader(unzipped); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name, is := strings.CutPrefix(header.Name, "omegastream-exporter/files/"); is {
+			found[name] = string(content)
+		}
+	}
+	want := dashboards(t)
+	for _, rules := range []string{"prometheusrule.yaml", "prometheusrule-videos.yaml"} {
+		want[rules] = read(t, "../dashboards/rules/"+rules)
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Errorf("-dashboards +package:\n%s", diff)
+	}
+}
+
+// TestChartRefuses: values that cannot work end with a word on what to change.
+func TestChartRefuses(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, set, want string }{
+		{"no key", "", "there is no API key: set apiKey.existingSecret"},
+		{"two keys", "apiKey.existingSecret=a,apiKey.value=b", "the API key is given more than once"},
+		{"no state", "mode=replicated,apiKey.existingSecret=a", "mode=replicated needs a state in PostgreSQL"},
+		{"two states", "mode=replicated,apiKey.existingSecret=a,state.existingSecret=b,flags.state.url=postgres://h/d", "the state is given more than once"},
+		{"a file for replicas", "mode=replicated,apiKey.existingSecret=a,flags.state.url=file:x", "it must be a postgres:// URL"},
+		{"a state that is not used", "apiKey.existingSecret=a,state.existingSecret=b", "belong to mode=replicated"},
+		{"replicas of the demo", "mode=replicated,flags.demo=true", "use mode=standalone"},
+		{"both monitors", "flags.demo=true,serviceMonitor.enabled=true,podMonitor.enabled=true", "would scrape every pod twice"},
+		{"an address without a port", "flags.demo=true,flags.web.listen-address={localhost}", "ends in no port"},
+		{"unknown mode", "mode=sidecar", "at '/mode': value must be one of 'standalone', 'replicated'"},
+		{"unknown value", "replica=3", "additional properties 'replica' not allowed"},
+		{"unknown flag", "flags.api.rate=3", "at '/flags/api': additional properties 'rate' not allowed"},
+		{"wrong type", "flags.api.concurrency=many", "at '/flags/api/concurrency': got string, want null or integer"},
+		{"wrong duration", "flags.collector.window=1day", "at '/flags/collector/window': '1day' does not match pattern"},
+		{"wrong choice", "flags.log.level=loud", "at '/flags/log/level': value must be one of"},
+		{"a grace under the drain", "terminationGracePeriodSeconds=5", "at '/terminationGracePeriodSeconds'"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			text, err := render(t, "--set="+tt.set)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want %s\n%s", err, tt.want, text)
+			}
+		})
+	}
+}

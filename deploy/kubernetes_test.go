@@ -1,0 +1,123 @@
+package deploy_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// together are folders of deploy/kubernetes that one applies together.
+var together = map[string][]string{
+	"sidecar":        {"sidecar", "podmonitor", "rules", "dashboards"},
+	"sidecar shared": {"sidecar-shared", "podmonitor", "rules"},
+	"standalone":     {"standalone", "servicemonitor", "rules", "network-policy", "dashboards"},
+	"replicated":     {"replicated", "servicemonitor", "rules", "network-policy"},
+}
+
+// notApplied are the folders that are parts of others.
+var notApplied = []string{"image"}
+
+func TestManifests(t *testing.T) {
+	t.Parallel()
+	used := slices.Clone(notApplied)
+	for name, folders := range together {
+		used = append(used, folders...)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var manifests []string
+			for _, folder := range folders {
+				manifests = append(manifests, build(t, folder))
+			}
+			if err := check(t, manifests...); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	folders, err := filepath.Glob("kubernetes/*/kustomization.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range folders {
+		if folder = filepath.Base(filepath.Dir(folder)); !slices.Contains(used, folder) {
+			t.Errorf("kubernetes/%s is not checked", folder)
+		}
+	}
+}
+
+// TestManifestsHaveTheirFiles finds files that no kustomization lists.
+func TestManifestsHaveTheirFiles(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("kubernetes/*/*.yaml")
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		dir, name := filepath.Split(file)
+		if name != "kustomization.yaml" && !strings.Contains(read(t, dir+"kustomization.yaml"), name+"\n") {
+			t.Errorf("%s is not in its kustomization.yaml", file)
+		}
+	}
+}
+
+// TestSecretExample: what it names must be what the pods mount.
+func TestSecretExample(t *testing.T) {
+	t.Parallel()
+	example := read(t, "kubernetes/secret.example.yaml")
+	if err := check(t, example); err != nil {
+		t.Error(err)
+	}
+	for _, o := range parse(t, example) {
+		if o.Kind != "Secret" {
+			t.Errorf("a %s", o.Kind)
+		}
+		if text := build(t, "replicated"); !strings.Contains(text, "secretName: "+o.Metadata.Name+"\n") {
+			t.Errorf("no pod mounts the Secret %s", o.Metadata.Name)
+		}
+	}
+}
+
+// TestDashboardsAndRules: what is applied is what stands in dashboards, in full.
+func TestDashboardsAndRules(t *testing.T) {
+	t.Parallel()
+	found := map[string]string{}
+	for _, o := range parse(t, build(t, "dashboards")) {
+		if o.Metadata.Labels["grafana_dashboard"] != "1" {
+			t.Errorf("%s: Grafana's sidecar does not find it by the labels %v", o.Metadata.Name, o.Metadata.Labels)
+		}
+		for file, content := range o.Data {
+			found[file] = content
+		}
+	}
+	if diff := cmp.Diff(dashboards(t), found); diff != "" {
+		t.Errorf("the ConfigMaps differ from dashboards/*.json:\n%s", diff)
+	}
+	rules := parse(t, build(t, "rules"))
+	if diff := cmp.Diff(parse(t, read(t, "../dashboards/rules/prometheusrule.yaml")), rules); diff != "" {
+		t.Errorf("the rules differ from dashboards/rules:\n%s", diff)
+	}
+}
+
+// dashboards returns the dashboards by the names of their files.
+func dashboards(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := os.ReadDir("../dashboards")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, file := range files {
+		if path := "../dashboards/" + file.Name(); filepath.Ext(path) == ".json" {
+			if content := read(t, path); strings.Contains(content, `"schemaVersion"`) {
+				found[file.Name()] = content
+			}
+		}
+	}
+	if len(found) < 2 {
+		t.Fatalf("found %d dashboards", len(found))
+	}
+	return found
+}

@@ -1,0 +1,176 @@
+package deploy_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// TestPrograms starts the program as the manifests do, with the volumes in another
+// folder, and asks it what the kubelet and Prometheus ask.
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	for name, manifest := range map[string]func(t *testing.T) string{
+		"sidecar":        func(t *testing.T) string { return build(t, "sidecar") },
+		"sidecar shared": func(t *testing.T) string { return build(t, "sidecar-shared") },
+		"standalone":     func(t *testing.T) string { return build(t, "standalone") },
+		"replicated":     func(t *testing.T) string { return build(t, "replicated") },
+		"chart": func(t *testing.T) string {
+			text, err := render(t, "--set=apiKey.existingSecret=key,flags.web.external-url=https://monitoring.example.com/hooks,flags.web.telemetry-path=/numbers,podMonitor.enabled=true")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return text
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			objects := parse(t, manifest(t))
+			c := exporters(objects)[0]
+			address := startContainer(t, c)
+			for what, p := range map[string]probe{"startupProbe": c.StartupProbe, "livenessProbe": c.LivenessProbe, "readinessProbe": c.ReadinessProbe} {
+				if p.HTTPGet.Path == "" {
+					if what == "readinessProbe" && strings.HasPrefix(name, "sidecar") {
+						continue // it would take the application out of service
+					}
+					t.Errorf("there is no %s", what)
+					continue
+				}
+				if body, err := get("http://" + address + p.HTTPGet.Path); err != nil {
+					t.Errorf("%s: %v %s", what, err, body)
+				}
+			}
+			path := "/metrics"
+			for _, o := range objects {
+				for _, endpoint := range o.Spec.PodMetricsEndpoints {
+					path = endpoint.Path
+				}
+			}
+			body, err := get("http://" + address + path)
+			if err != nil || !strings.Contains(body, "\nomegastream_up 1\n") {
+				t.Errorf("%s: %v, and it shows no omegastream_up 1:\n%.2000s", path, err, body)
+			}
+		})
+	}
+}
+
+// startContainer runs the program with the arguments of a container, on a simulated
+// account.
+func startContainer(t *testing.T, c container) (address string) {
+	t.Helper()
+	account := simulator.New(simulator.Options{})
+	account.AddEndpoint(simulator.Endpoint{URL: "https://shop.example.com/hooks"})
+	api, stop, err := simulator.Serve(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+
+	// The volumes: key and state as the Secrets bring them, and a folder for a file.
+	dir := t.TempDir()
+	for path, content := range map[string]string{
+		"etc/omegastream/api-key/api-key": simulator.DefaultKey,
+		"etc/omegastream/state/url":       "memory:", // in the place of a PostgreSQL
+		"data/x":                          "",
+	} {
+		path = filepath.Join(dir, path)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"--api.url=" + api}
+	for _, arg := range c.Args {
+		args = append(args, strings.NewReplacer("=/etc/", "="+dir+"/etc/", ":/data/", ":"+dir+"/data/").Replace(arg))
+	}
+	return startProgram(t, nil, args)
+}
+
+// startProgram runs the program until the end of the test, when it must stop as
+// asked. It returns once it listens.
+func startProgram(t *testing.T, env, args []string) (address string) {
+	t.Helper()
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = freeAddress(t)
+	args = append(args, "--web.listen-address="+address)
+	var log bytes.Buffer
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", &log, &log
+	cmd.Env = append([]string{}, env...) // and nothing of this process
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if err := <-ended; err != nil {
+			t.Errorf("%s: %v\n%s", strings.Join(args, " "), err, log.String())
+		}
+	})
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+			return address
+		}
+		select {
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("it ended: %v", err)
+		case <-tick.C:
+			if time.Now().After(deadline) {
+				t.Fatalf("it does not listen: %v", err)
+			}
+		}
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// get returns the body of a URL that answers with 200.
+func get(url string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", url, resp.Status)
+	}
+	return string(body), err
+}
