@@ -169,6 +169,37 @@ func TestChartPackage(t *testing.T) {
 	}
 }
 
+// TestChartValues: what follows from a value, where that is more than its text.
+func TestChartValues(t *testing.T) {
+	t.Parallel()
+	const key = "apiKey.existingSecret=key,"
+	for _, tt := range []struct{ name, set, has, lacks string }{
+		{"no volume", key + "persistence.enabled=false", "emptyDir: {}", "kind: PersistentVolumeClaim"},
+		{"a claim that is there", key + "persistence.existingClaim=mine", "claimName: mine", "kind: PersistentVolumeClaim"},
+		{"state in memory", key + "flags.state.url=memory:", "--state.url=memory:", "/data"},
+		{"another file", key + "flags.state.url=file:/data/other.db", "--state.url=file:/data/other.db", "ledger.db"},
+		{"the key by a variable", "env[0].name=OMEGASTREAM_API_KEY,env[0].value=x", "name: OMEGASTREAM_API_KEY", "--api.key-file"},
+		{"the key in a mounted file", "flags.api.key-file=/run/key", "--api.key-file=/run/key", "secretName"},
+		{"the state's URL in a mounted file", key + "mode=replicated,flags.state.url-file=/run/url", "--state.url-file=/run/url", "secretName: demo-omegastream-exporter-state"},
+		{"a prefix that the proxy takes off", key + "flags.web.external-url=https://example.com/hooks,flags.web.route-prefix=/", "path: /-/ready", "path: /hooks"},
+		{"one replica needs no file", key + "mode=replicated,state.existingSecret=state,replicas=1", "replicas: 1\n", "ledger.db"},
+		{"a version", key + "image.tag=9.9.9", "omegastream_exporter:9.9.9", "omegastream_exporter:0"},
+		{"part of another chart", key + "enabled=true,global.any=thing", "kind: Deployment", "kind: Ingress"},
+		{"another name", key + "fullnameOverride=x", "name: x\n", "name: demo"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			text, err := render(t, "--set="+tt.set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(text, tt.has) || strings.Contains(text, tt.lacks) {
+				t.Errorf("it must have %q and not %q:\n%s", tt.has, tt.lacks, text)
+			}
+		})
+	}
+}
+
 // TestChartRefuses: values that cannot work end with a word on what to change.
 func TestChartRefuses(t *testing.T) {
 	t.Parallel()
