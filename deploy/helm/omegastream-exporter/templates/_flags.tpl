@@ -71,6 +71,23 @@
 {{ include "omegastream-exporter.prefix" . }}{{ dig "web" "telemetry-path" "" (.Values.flags | default dict) | default "/metrics" }}
 {{- end -}}
 
+{{/* How a probe asks. The kubelet knows no password and no client certificate; healthcheck takes being asked for one as an
+answer. It must hear of the flags that move the page. */}}
+{{- define "omegastream-exporter.asks" -}}
+{{- $web := dig "web" dict (.values.Values.flags | default dict) -}}
+{{- if dig "config" "file" "" $web -}}
+exec:
+  command:
+    - /bin/omegastream_exporter
+    - healthcheck
+    {{- include "omegastream-exporter.args" (dict "prefix" "web." "flags" $web) | trim | nindent 4 }}
+{{- else -}}
+httpGet:
+  path: {{ include "omegastream-exporter.prefix" .values }}{{ .page }}
+  port: http
+{{- end -}}
+{{- end -}}
+
 {{/* Combinations that cannot work, each with what to change. */}}
 {{- define "omegastream-exporter.validate" -}}
 {{- $flags := .Values.flags | default dict -}}
