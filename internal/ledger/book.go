@@ -227,6 +227,9 @@ func (b *Book) Close(ctx context.Context) error {
 	defer late.Stop()
 	select {
 	case <-b.done:
+		if b.share != nil {
+			b.share.beats.Wait()
+		}
 		return errors.Join(err, b.store.Close())
 	case <-late.C: // the store is in use, and no one may close it
 		return errors.Join(err, errors.New("the state does not answer"))

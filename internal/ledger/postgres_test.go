@@ -1,0 +1,417 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/pgtest/proxy"
+)
+
+// execSQL runs a statement on the state of a database, %[1]s being its schema.
+func execSQL(t *testing.T, dsn, statement string, args ...any) {
+	t.Helper()
+	p := openPostgres(t, dsn, "replicas")
+	defer p.Close()
+	if _, err := p.pool.Exec(context.Background(), p.in(statement), args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// loaded opens a store and loads what is in it.
+func loaded(t *testing.T, dsn string) *Postgres {
+	t.Helper()
+	p := openPostgres(t, dsn, "replicas")
+	t.Cleanup(func() { p.Close() })
+	if err := p.Load(context.Background(), gather{new(Batch)}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A commit whose answer was lost is found to have been made, and is not made again.
+func TestCommitWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	for name, cut := range map[string]proxy.Chances{
+		"after the commit":  {AfterCommit: 1},
+		"before the commit": {BeforeCommit: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			direct := pgtest.NewDatabase(t)
+			u, err := url.Parse(direct)
+			if err != nil {
+				t.Fatal(err)
+			}
+			between := proxy.New(t, u.Host, 1)
+			u.Host = between.Address()
+			p := loaded(t, u.String())
+			commit(t, p, everyRow(1, 5))
+			row := *everyRow(0, 0).Account
+			change := &Batch{Account: &row, Base: row}
+			grown := row
+			grown.FoldedTypes = 7
+			change.Account = &grown
+			between.Set(cut)
+			if err := p.Commit(context.Background(), change); !errors.Is(err, ErrUnreachable) {
+				t.Fatalf("a commit that was cut off: %v", err)
+			}
+			between.Set(proxy.Chances{})
+			eventually(t, func() bool { return p.Commit(context.Background(), change) == nil })
+			got := held(t, func() Store { return openPostgres(t, direct, "replicas") })
+			if got.Account.FoldedTypes != 7 {
+				t.Errorf("7 was added %d times", got.Account.FoldedTypes/7)
+			}
+			if p.at+int64(len(p.own)) != 2 {
+				t.Errorf("it takes the commits %v above %d for its own", p.own, p.at)
+			}
+		})
+	}
+}
+
+// restore puts the rows of a state back to what they were when the returned function
+// was made, as the restore of a backup does.
+func backup(t *testing.T, dsn string) (restore func()) {
+	t.Helper()
+	tables := []string{"state", "record", "replica", "lease"}
+	for _, table := range tables {
+		execSQL(t, dsn, fmt.Sprintf(`CREATE TABLE %%[1]s.old_%s AS SELECT * FROM %%[1]s.%s`, table, table))
+	}
+	return func() {
+		t.Helper()
+		var all []string
+		for _, table := range tables {
+			all = append(all, fmt.Sprintf(`DELETE FROM %%[1]s.%s; INSERT INTO %%[1]s.%s SELECT * FROM %%[1]s.old_%s`, table, table, table))
+		}
+		execSQL(t, dsn, "DO $$ BEGIN "+strings.Join(all, ";")+"; END $$")
+	}
+}
+
+func TestOlderStateIsNoticed(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	ctx := context.Background()
+	policy := testPolicy()
+	policy.Hold = 0
+	b := replica(t, dsn, policy)
+	claim(t, b, "ep")
+	readOn(b, "ep", nil)
+	release(t, b, "ep")
+	restore := backup(t, dsn)
+	claim(t, b, "ep")
+	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
+	release(t, b, "ep")
+	shown := shownCounters(b.View(b.Now()))
+
+	restore()
+	eventually(t, func() bool { return errors.Is(b.Failure(), ErrWentBack) })
+	if got := shownCounters(b.View(b.Now())); fmt.Sprint(got) != fmt.Sprint(shown) {
+		t.Errorf("it shows %v, it has shown %v", got, shown)
+	}
+	if !strings.Contains(b.Failure().Error(), "state reset-counters") {
+		t.Errorf("%v does not say what to do", b.Failure())
+	}
+	if _, err := b.Claim(ctx, Turn{Names: []string{"ep"}, Most: 1}); err == nil {
+		t.Error("it takes leases in a state that it refuses")
+	}
+
+	if err := ResetCounters(ctx, openPostgres(t, dsn, "replicas"), testURL, policy, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return b.Failure() == nil })
+	for name, v := range shownCounters(b.View(b.Now())) {
+		if v != 0 {
+			t.Errorf("%s is %d after the counters were reset", name, v)
+		}
+	}
+	claim(t, b, "ep")
+	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}, {hexID(2), "video.deleted", time.Now().Unix()}})
+	release(t, b, "ep")
+	if got := eventsCounted(b, "ep"); got != 2 {
+		t.Errorf("%d events count after the reset, want the 2 that the state had not seen", got)
+	}
+}
+
+// Who was away for so long that deletions are not remembered any more loads anew.
+func TestFollowAfterPruning(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	a, b := loaded(t, dsn), loaded(t, dsn)
+	commit(t, a, everyRow(1, 5))
+	if _, err := b.Follow(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	gone := everyRow(1, 5).Failures[:1]
+	gone[0].Failure = nil
+	commit(t, a, &Batch{Failures: gone})
+	execSQL(t, dsn, `UPDATE %[1]s.record SET at = at - interval '1 day'`)
+	a.pruned = time.Time{}
+	commit(t, a, &Batch{Endpoints: everyRow(1, 0).Endpoints})
+	if _, err := b.Follow(context.Background()); !errors.Is(err, ErrOvertaken) {
+		t.Errorf("a follow over a deletion that was pruned: %v", err)
+	}
+	if _, err := a.Follow(context.Background()); err != nil {
+		t.Errorf("the one that made all commits: %v", err)
+	}
+}
+
+func TestStartsAtOnce(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	var starts sync.WaitGroup
+	for range 6 {
+		starts.Go(func() {
+			b, _, err := Open(context.Background(), openPostgres(t, dsn, "replicas"), testURL, testPolicy(), quiet{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := b.Close(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	starts.Wait()
+}
+
+func TestPostgresIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		change string
+		want   error
+	}{
+		"newer":         {`UPDATE %[1]s.state SET layout = 99, needs = 99`, ErrNewer},
+		"newer, but we": {`UPDATE %[1]s.state SET layout = 99`, nil},
+		"account":       {`UPDATE %[1]s.state SET account = '\x00'`, ErrUnreadable},
+		"record":        {`UPDATE %[1]s.record SET value = value || '\x00' WHERE kind = 1`, ErrUnreadable},
+		"misplaced":     {`UPDATE %[1]s.record SET endpoint = 'endpoint-1' WHERE kind = 2`, ErrUnreadable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := pgtest.NewDatabase(t)
+			p := loaded(t, dsn)
+			commit(t, p, everyRow(1, 5))
+			execSQL(t, dsn, row.change)
+			b, _, err := Open(context.Background(), openPostgres(t, dsn, "replicas"), testURL, testPolicy(), quiet{})
+			if !errors.Is(err, row.want) {
+				t.Errorf("%v, want %v", err, row.want)
+			}
+			if err == nil {
+				_ = b.Close(context.Background())
+			}
+			if _, err := Inspect(context.Background(), openPostgres(t, dsn, "replicas"), testURL, testPolicy()); !errors.Is(err, row.want) {
+				t.Errorf("a look: %v, want %v", err, row.want)
+			}
+		})
+	}
+	dsn := pgtest.NewDatabase(t)
+	commit(t, loaded(t, dsn), everyRow(1, 5))
+	_, _, err := Open(context.Background(), openPostgres(t, dsn, "replicas"), "https://other.example", testPolicy(), quiet{})
+	if !errors.Is(err, ErrOtherAccount) {
+		t.Error(err)
+	}
+}
+
+// A look makes nothing, neither in the database nor among the replicas.
+func TestInspectPostgresMakesNothing(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	look := func() (*View, error) {
+		return Inspect(context.Background(), openPostgres(t, dsn, "replicas"), testURL, testPolicy())
+	}
+	if v, err := look(); v != nil || err != nil {
+		t.Errorf("of an empty database: %+v, %v", v, err)
+	}
+	p := loaded(t, dsn) // fails if the schema is there in half
+	commit(t, p, everyRow(2, 5))
+	v, err := look()
+	if err != nil || len(v.Endpoints) != 2 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	var replicas int
+	if err := p.pool.QueryRow(context.Background(), p.in(`SELECT count(*) FROM %[1]s.replica`)).Scan(&replicas); err != nil || replicas != 1 {
+		t.Errorf("%d replicas are known, %v", replicas, err)
+	}
+}
+
+func TestLeases(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	ctx := context.Background()
+	a, b := loaded(t, dsn), loaded(t, dsn)
+	commit(t, a, everyRow(3, 0))
+	names := []string{"endpoint-2", "endpoint-0", "endpoint-1"}
+	ask := func(p *Postgres, most int, since time.Time) Claims {
+		t.Helper()
+		got, err := p.Claim(ctx, Claim{Names: names, Most: most, Since: since})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	held := func(c Claims) (names []string) {
+		for _, l := range c.Leases {
+			names = append(names, l.Name)
+		}
+		slices.Sort(names)
+		return names
+	}
+	began := time.Now().Add(-time.Minute)
+	first := ask(a, 2, began)
+	if got := held(first); len(got) != 2 {
+		t.Fatalf("%v of 2", got)
+	}
+	second := ask(b, 3, began)
+	if got := held(second); len(got) != 1 || slices.Contains(held(first), got[0]) {
+		t.Fatalf("a has %v, b has %v", held(first), got)
+	}
+	// What b had to ask for, a is told of.
+	told, err := a.Follow(ctx)
+	if err != nil || told == nil || len(told.Wanted) != 2 {
+		t.Fatalf("asked for %+v, %v", told, err)
+	}
+	// What a has done, nobody does again, and a failure is told.
+	done := &Batch{Leases: map[string]uint64{}, Freed: map[string]uint64{}}
+	for i, l := range first.Leases {
+		done.Leases[l.Name], done.Freed[l.Name] = l.Fence, l.Fence
+		done.Done = append(done.Done, Done{l.Name, i == 0})
+	}
+	commit(t, a, done)
+	third := ask(b, 3, began)
+	if len(third.Done) != 2 || !third.Done[first.Leases[0].Name] || third.Done[first.Leases[1].Name] {
+		t.Errorf("done are %v", third.Done)
+	}
+	if got := held(ask(b, 3, time.Now().Add(time.Minute))); len(got) != 3 {
+		t.Errorf("after that %v are to be had, b's own among them", got)
+	}
+	// Those of a replica that is not heard of any more are free.
+	execSQL(t, dsn, `UPDATE %[1]s.replica SET alive_until = now() - interval '1 second' WHERE id = $1`, b.id)
+	if got := ask(a, 3, time.Time{}); len(got.Leases) != 3 || got.Leases[0].Name != names[0] {
+		t.Errorf("of a dead replica %v", got.Leases)
+	}
+	commit(t, b, &Batch{Endpoints: everyRow(1, 0).Endpoints}) // needs no lease
+	stale := &Batch{Endpoints: everyRow(1, 0).Endpoints, Leases: map[string]uint64{second.Leases[0].Name: second.Leases[0].Fence}}
+	if err := b.Commit(ctx, stale); !errors.Is(err, ErrOvertaken) {
+		t.Errorf("a commit under a lease that ended: %v", err)
+	}
+}
+
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	dir, dsn := t.TempDir(), pgtest.NewDatabase(t)
+	file := func(name string) Store { return NewFile(filepath.Join(dir, name)) }
+	shared := func() Store { return openPostgres(t, dsn, "replicas") }
+	if _, err := Copy(ctx, file("none"), shared(), testURL); !errors.As(err, new(*SourceError)) || !errors.Is(err, ErrNoCounters) {
+		t.Errorf("of nothing: %v", err)
+	}
+	from := file("from")
+	if err := from.Load(ctx, gather{new(Batch)}); err != nil {
+		t.Fatal(err)
+	}
+	commit(t, from, everyRow(3, 50))
+	if err := from.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Copy(ctx, file("from"), shared(), "https://other.example"); !errors.Is(err, ErrOtherAccount) {
+		t.Errorf("of another account: %v", err)
+	}
+	copied, err := Copy(ctx, file("from"), shared(), testURL)
+	if err != nil || copied != (Copied{3, 150}) {
+		t.Fatalf("%+v, %v", copied, err)
+	}
+	if _, err := Copy(ctx, file("from"), shared(), testURL); !errors.Is(err, ErrNotEmpty) {
+		t.Errorf("into what is not empty: %v", err)
+	}
+	if _, err := Copy(ctx, shared(), file("back"), testURL); err != nil {
+		t.Fatal(err)
+	}
+	sameRows(t, "there and back", held(t, func() Store { return file("back") }), everyRow(3, 50))
+}
+
+// Whoever else releases a counter: each replica shows it at 0 for as long as it holds
+// new counters, or its own scrapers would see it appear above 0.
+func TestHoldOfWhatOthersReleased(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
+	scrape := func(r *Book, at time.Time) uint64 {
+		t.Helper()
+		if err := r.Refresh(ctx); err != nil {
+			t.Fatal(err)
+		}
+		r.Do(func(acc *Account) { acc.Release(at) })
+		if err := r.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		// A view of what was released here, by nobody else, comes with the next follow.
+		if err := r.Refresh(ctx); err != nil {
+			t.Fatal(err)
+		}
+		v := r.View(at)
+		r.Do(func(acc *Account) { acc.Shown(v, at) })
+		var n uint64
+		for name, value := range shownCounters(v) {
+			if strings.Contains(name, "events") {
+				n += value
+			}
+		}
+		return n
+	}
+	start := a.Now()
+	scrape(a, start)
+	scrape(b, start)
+	claim(t, a, "ep")
+	readOn(a, "ep", nil)
+	readOn(a, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
+	if got := scrape(a, start.Add(time.Second)); got != 0 {
+		t.Fatalf("a shows %d at once", got)
+	}
+	if got := scrape(a, start.Add(2*time.Minute)); got != 1 {
+		t.Fatalf("a shows %d after its hold", got)
+	}
+	if got := scrape(b, start.Add(2*time.Minute)); got != 0 {
+		t.Fatalf("b shows %d in the first scrape that could", got)
+	}
+	if got := scrape(b, start.Add(2*time.Minute+30*time.Second)); got != 0 {
+		t.Fatalf("b shows %d before its hold is over", got)
+	}
+	if got := scrape(b, start.Add(4*time.Minute)); got != 1 {
+		t.Errorf("b shows %d after its hold", got)
+	}
+}
+
+func TestPostgresErrorsHaveNoPassword(t *testing.T) {
+	t.Parallel()
+	const password = "hunter2hunter2"
+	u, err := url.Parse(pgtest.NewDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, dsn := range map[string]string{
+		"not a url":      "postgres://user:" + password + "@host:port/db",
+		"bad parameter":  "postgres://user:" + password + "@host/db?sslmode=odd",
+		"wrong password": fmt.Sprintf("postgres://%s:%s@%s%s", u.User.Username(), password, u.Host, u.Path),
+	} {
+		p, err := NewPostgres(dsn, "replicas")
+		if err == nil {
+			err = p.Load(context.Background(), gather{new(Batch)})
+			p.Close()
+		}
+		if err == nil || strings.Contains(err.Error(), password) || errors.Is(err, ErrUnreachable) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if strings.Contains(PostgresName(dsn, "s"), password) {
+			t.Errorf("%s: its name is %s", name, PostgresName(dsn, "s"))
+		}
+	}
+}
