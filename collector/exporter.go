@@ -99,6 +99,7 @@ func New(api API, book *ledger.Book, t *Telemetry, o Options) *Exporter {
 		ctx: ctx, api: api, book: book, telemetry: t, drain: e.drain, opts: o, log: log,
 		lists: make(chan struct{}, o.Concurrency), reading: make(map[string]struct{}),
 	}
+	t.log.Store(o.Logger)
 	t.registry.MustRegister(stateCollector{book, &t.up})
 	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.reduceBare) })
 	e.running.Go(func() { e.drain.run(ctx) })

@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"log/slog"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -46,6 +47,7 @@ type Telemetry struct {
 	registry *prometheus.Registry
 
 	requests, failed atomic.Uint64 // to the API, for people
+	log              atomic.Pointer[slog.Logger]
 
 	up               atomic.Bool // the last sync succeeded for every endpoint
 	apiRequests      *prometheus.CounterVec
@@ -138,6 +140,13 @@ func (t *Telemetry) Committed(took time.Duration) { t.commitDuration.Observe(too
 
 // CommitFailed implements ledger.Watcher.
 func (t *Telemetry) CommitFailed(error) { t.commitFailures.Inc() }
+
+// LoadedAnew implements ledger.Watcher.
+func (t *Telemetry) LoadedAnew(cause error) {
+	if log := t.log.Load(); log != nil {
+		log.Info("Loaded the state anew: what was not written is learned again", "reason", cause)
+	}
+}
 
 // synced notes the end of a sync.
 func (t *Telemetry) synced(r result, took time.Duration) {

@@ -44,6 +44,9 @@ type Book struct {
 type Watcher interface {
 	Committed(took time.Duration)
 	CommitFailed(err error)
+
+	// LoadedAnew tells that the account of a shared state was loaded anew, and why.
+	LoadedAnew(cause error)
 }
 
 // Opening tells how a book came to be.

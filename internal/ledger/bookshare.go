@@ -303,6 +303,7 @@ func (b *Book) reload(cause error) error {
 	b.share.followed = asked
 	b.state.Unlock()
 	b.report(nil, b.applied)
+	b.watcher.LoadedAnew(cause)
 	b.wakeUp()
 	return nil
 }

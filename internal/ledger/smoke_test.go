@@ -151,3 +151,4 @@ type quiet struct{}
 
 func (quiet) Committed(time.Duration) {}
 func (quiet) CommitFailed(error)      {}
+func (quiet) LoadedAnew(error)        {}
