@@ -32,14 +32,10 @@ func histogram(name, help string, labels ...string) *Family {
 	return newFamily("histogram", name, help, labels)
 }
 
-// counterOpts, gaugeOpts and histogramOpts describe the exporter's direct metrics.
+// counterOpts and histogramOpts describe the exporter's direct metrics.
 
 func (f *Family) counterOpts() prometheus.CounterOpts {
 	return prometheus.CounterOpts{Name: f.Name, Help: f.Help}
-}
-
-func (f *Family) gaugeOpts() prometheus.GaugeOpts {
-	return prometheus.GaugeOpts{Name: f.Name, Help: f.Help}
 }
 
 func (f *Family) histogramOpts(buckets []float64) prometheus.HistogramOpts {

@@ -151,6 +151,8 @@ func (b *Book) shares() {
 	defer close(b.done)
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
+	wait := backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
+	wait.Reset()
 	for {
 		select {
 		case <-b.ctx.Done():
@@ -162,12 +164,19 @@ func (b *Book) shares() {
 		for needsLoad(err) {
 			err = b.reload(err)
 		}
-		if b.ctx.Err() != nil {
-			return
+		if err == nil {
+			wait.Reset()
+			continue
 		}
-		if err != nil {
+		if b.ctx.Err() == nil {
 			b.watcher.CommitFailed(err)
 			b.report(err, 0)
+		}
+		rest := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-rest.C:
+		case <-b.ctx.Done():
+			rest.Stop()
 		}
 	}
 }

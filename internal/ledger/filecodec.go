@@ -119,8 +119,9 @@ func decodeJSON(payload []byte, v any) error {
 // block is a record of neighbouring slots. A row in state Free is an empty slot.
 type block [blockEvents]EventRow
 
-// encode appends the block's payload to b: which slots are used, then each event.
-func (bl *block) encode(b []byte) []byte {
+// encode returns the block's payload: which slots are used, then each event.
+func (bl *block) encode() []byte {
+	var b []byte
 	var used uint16
 	for i := range bl {
 		if bl[i].Event.State != Free {

@@ -89,7 +89,7 @@ func (w *fileWriter) putBlock(key []byte, bl *block) error {
 	if bl.empty() {
 		return w.delete(bucketEvents, key)
 	}
-	return w.put(bucketEvents, key, bl.encode(nil))
+	return w.put(bucketEvents, key, bl.encode())
 }
 
 func (w *fileWriter) putJSON(bucket, key []byte, v any) error {

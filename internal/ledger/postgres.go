@@ -46,8 +46,9 @@ type Postgres struct {
 	era   int64
 	beat  int64
 	names map[string]struct{} // that have a row of lease
+
 	size  atomic.Int64
-	sized time.Time
+	sized time.Time // belongs to the one who beats
 }
 
 // NewPostgres returns the store in a schema of the database that a URL names. Nothing
@@ -90,10 +91,23 @@ func PostgresName(dsn, schema string) string {
 
 // Load implements [Store].
 func (p *Postgres) Load(ctx context.Context, rows Rows) error {
-	if err := p.migrate(ctx); err != nil {
+	if err := p.join(ctx); err != nil {
 		return pgError(err)
 	}
-	return pgError(p.register(ctx, func() error { return p.read(ctx, rows) }))
+	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
+	defer cancel()
+	return pgError(p.read(ctx, rows))
+}
+
+// join makes the tables where they are missing, and this process one of those that
+// share them.
+func (p *Postgres) join(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*askLimit)
+	defer cancel()
+	if err := p.migrate(ctx); err != nil {
+		return err
+	}
+	return p.register(ctx)
 }
 
 // SetAside implements [Store]: what several processes share is never set aside.
@@ -121,9 +135,8 @@ func (p *Postgres) Close() error {
 	return nil
 }
 
-// register makes this process known to the others, under a new id where it was before,
-// and runs what comes with that.
-func (p *Postgres) register(ctx context.Context, then func() error) error {
+// register makes this process known to the others, under a new id where it was before.
+func (p *Postgres) register(ctx context.Context) error {
 	host, _ := os.Hostname()
 	p.mu.Lock()
 	before := p.id
@@ -140,9 +153,9 @@ func (p *Postgres) register(ctx context.Context, then func() error) error {
 		return err
 	}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.beat = 1
-	p.mu.Unlock()
-	return then()
+	return nil
 }
 
 // Beat implements [Shared]. A row that is gone, or that counts fewer beats than there
@@ -162,25 +175,33 @@ func (p *Postgres) Beat(ctx context.Context) (time.Time, error) {
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return now, pgError(err)
 	}
+	if err := p.counted(id, counted); err != nil {
+		return now, err
+	}
+	p.measure(ctx)
+	return now, nil
+}
+
+// counted takes in how many beats of a process the state has counted.
+func (p *Postgres) counted(id string, beats int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.id != id: // registered anew in the meantime
-		return now, nil
-	case err != nil || counted <= p.beat:
-		return now, fmt.Errorf("%w: it does not know this replica", ErrOvertaken)
+	case beats <= p.beat:
+		return fmt.Errorf("%w: it does not know this replica", ErrOvertaken)
+	default:
+		p.beat = beats
 	}
-	p.beat = counted
-	p.measure(ctx, now)
-	return now, nil
+	return nil
 }
 
-// measure asks now and then how much the state takes. The caller holds p.mu.
-func (p *Postgres) measure(ctx context.Context, now time.Time) {
-	if now.Sub(p.sized).Abs() < pgSizeEvery {
+// measure asks now and then how much the state takes.
+func (p *Postgres) measure(ctx context.Context) {
+	if time.Since(p.sized) < pgSizeEvery {
 		return
 	}
-	p.sized = now
+	p.sized = time.Now()
 	var size int64
 	err := p.pool.QueryRow(ctx, `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
 		JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind = 'r'`, p.schema).Scan(&size)

@@ -92,14 +92,12 @@ func (a *Account) Wanted(now time.Time, most int, allowed func(Class) bool) []st
 // waiting reports whether there is a detail of the class to fetch, or, as the last
 // thing to do, a hold to end.
 func (e *Endpoint) waiting(class Class, now time.Time) bool {
-	switch class {
-	case FailedEvents:
+	if class == FailedEvents {
 		_, ok := e.retryable(now)
 		return ok
-	case HistoryEvents:
-		if e.releasable(now) {
-			return true
-		}
+	}
+	if class == HistoryEvents && e.releasable(now) {
+		return true
 	}
 	_, ok := e.work.ready[class].first(func(r ranked) bool {
 		ev := e.slab.at(r.slot)

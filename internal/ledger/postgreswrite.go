@@ -94,7 +94,7 @@ func (w *pgWriter) events(rows []EventRow) error {
 		if bl.empty() {
 			w.put(r, nil)
 		} else {
-			w.put(r, bl.encode(nil))
+			w.put(r, bl.encode())
 		}
 		return nil
 	})

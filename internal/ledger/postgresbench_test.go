@@ -22,9 +22,7 @@ func BenchmarkPostgresStart(b *testing.B) {
 		if _, err := load(context.Background(), p, testURL, testPolicy(), epoch); err != nil {
 			b.Fatal(err)
 		}
-		p.mu.Lock()
-		p.measure(context.Background(), time.Now())
-		p.mu.Unlock()
+		p.measure(context.Background())
 		size = p.Size()
 		_ = p.Close()
 	}
