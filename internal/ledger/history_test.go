@@ -39,7 +39,10 @@ func history(t *rapid.T, open func() Store, steps int) {
 	w.minHold = w.p.Hold
 	w.newEndpoint()
 	w.start()
-	defer func() { _ = w.store.Close() }()
+	defer func() {
+		w.alone()
+		_ = w.store.Close()
+	}()
 	actions := []struct {
 		name   string
 		weight int
@@ -59,6 +62,7 @@ func history(t *rapid.T, open func() Store, steps int) {
 		{"come", 1, w.newEndpoint},
 		{"go", 1, w.toggle},
 		{"jump", 1, w.jump},
+		{"hand over", 3, w.handOver},
 	}
 	var table []int
 	for i, a := range actions {
@@ -90,6 +94,7 @@ type world struct {
 	waitM   *model
 	waitV   *View
 
+	peers  []*peer // where replicas share the state
 	api    map[string]*apiEndpoint
 	events int
 	flying map[string]Task
@@ -229,6 +234,7 @@ func (w *world) sync() {
 			found = append(found, Found{ID: id, CompanyID: "co", Meta: e.meta})
 		}
 	}
+	w.claim(w.a.Affected(found, w.time()))
 	w.a.List(found, time.Unix(date, 0), w.time())
 	w.m.list(found, date, w.now)
 	w.dropShown()

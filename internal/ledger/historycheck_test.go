@@ -12,6 +12,7 @@ const testURL = "https://api.example"
 
 // start starts a process: what it knows is what is in the store.
 func (w *world) start() {
+	w.alone()
 	if _, ok := w.store.(*rowStore); !ok {
 		if w.store != nil {
 			if err := w.store.Close(); err != nil {
@@ -25,6 +26,7 @@ func (w *world) start() {
 		w.Fatal(err)
 	}
 	w.a, w.m = a, w.durable.clone()
+	w.claimAll()
 	w.m.turnBack(w.now)
 	w.flying, w.waiting, w.off = make(map[string]Task), nil, w.off || w.p.Hold == 0
 	w.commit()
@@ -280,6 +282,7 @@ func (w *world) settle() {
 	for _, id := range slices.Sorted(maps.Keys(w.api)) {
 		found = append(found, Found{ID: id, CompanyID: "co", Meta: w.api[id].meta})
 	}
+	w.claim(w.a.Affected(found, w.time()))
 	w.a.List(found, w.time(), w.time())
 	w.m.list(found, w.now, w.now)
 	w.dropShown()

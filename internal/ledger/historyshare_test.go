@@ -1,0 +1,154 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"omegastream_exporter/internal/pgtest"
+)
+
+// The promises over random histories of replicas that share a state: they hand the
+// account to each other, or take it over from one that is not heard of any more.
+func TestHistoriesOfReplicas(t *testing.T) {
+	t.Parallel()
+	dsn, n := pgtest.NewDatabase(t), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		schema := fmt.Sprintf("r%d", n)
+		history(rt, func() Store { return openPostgres(t, dsn, schema) }, 25)
+	})
+}
+
+// peer is a replica that has the account in memory and is not the one at work.
+type peer struct {
+	store *Postgres
+	a     *Account
+	view  *View
+	zero  map[string]int64
+	most  map[string]uint64
+	lost  bool // the account was taken over from it, and it does not know
+}
+
+// shared returns the store where replicas share it, nil where not.
+func (w *world) shared() *Postgres {
+	p, _ := w.store.(*Postgres)
+	return p
+}
+
+// claim gives the replica at work the leases on endpoints.
+func (w *world) claim(ids []string) {
+	p := w.shared()
+	if p == nil || len(ids) == 0 {
+		return
+	}
+	got, err := p.Claim(context.Background(), Claim{Names: ids, Most: len(ids)})
+	if err != nil || len(got.Leases) != len(ids) {
+		w.Fatalf("%d of %d leases: %v", len(got.Leases), len(ids), err)
+	}
+	for _, l := range got.Leases {
+		w.a.lease(l, w.time())
+	}
+}
+
+// claimAll is for a replica that begins to work.
+func (w *world) claimAll() { w.claim(slices.Sorted(maps.Keys(w.a.endpoints))) }
+
+// handOver lets another replica go on with what is durable.
+func (w *world) handOver() {
+	if w.shared() == nil || w.waiting != nil {
+		return
+	}
+	for _, t := range w.flying {
+		w.a.Return(t)
+	}
+	w.flying = make(map[string]Task)
+	taken := w.chance(30, "taken over")
+	if taken {
+		w.m = w.durable.clone()
+		if _, err := w.shared().pool.Exec(context.Background(),
+			w.shared().in(`UPDATE %[1]s.lease SET holder = NULL, fence = fence + 1 WHERE holder = $1`), w.shared().id); err != nil {
+			w.Fatal(err)
+		}
+	} else {
+		batch := w.a.batch()
+		for _, e := range w.a.endpoints {
+			batch.need(e.lease)
+			batch.free(e.lease)
+			e.lease = Lease{}
+		}
+		if err := w.store.Commit(context.Background(), batch); err != nil {
+			w.Fatal(err)
+		}
+		w.view, w.durable = w.a.view(w.time()), w.m.clone()
+	}
+	w.peers = append(w.peers, &peer{w.shared(), w.a, w.view, w.zero, w.most, taken})
+	w.workOn()
+}
+
+// workOn makes another replica the one at work, or a new one.
+func (w *world) workOn() {
+	if len(w.peers) < 3 && w.chance(40, "a new replica") {
+		w.store = w.open()
+		a, err := load(context.Background(), w.store, testURL, w.p, w.time())
+		if err != nil {
+			w.Fatal(err)
+		}
+		w.a, w.zero, w.most = a, maps.Clone(w.zero), make(map[string]uint64)
+	} else {
+		n := w.pick(len(w.peers), "replica")
+		next := w.peers[n]
+		w.peers = slices.Delete(w.peers, n, n+1)
+		w.store, w.a, w.view, w.zero, w.most = next.store, next.a, next.view, next.zero, next.most
+		w.catchUp(next)
+	}
+	w.claimAll()
+	w.m.turnBack(w.now)
+	w.commit()
+}
+
+// catchUp takes in what others have committed. One that was taken over from notices.
+func (w *world) catchUp(p *peer) {
+	ctx := context.Background()
+	theirs, err := p.store.Follow(ctx)
+	if err == nil && theirs != nil {
+		err = w.a.follow(theirs)
+	}
+	if err == nil && p.lost {
+		for _, e := range w.a.endpoints {
+			e.changeRow()
+		}
+		if len(w.a.endpoints) == 0 {
+			return
+		}
+		err = p.store.Commit(ctx, w.a.batch())
+	}
+	if err == nil && !p.lost {
+		return
+	}
+	if !errors.Is(err, ErrOvertaken) {
+		w.Fatalf("a replica that the account was taken over from: %v", err)
+	}
+	a, err := load(ctx, p.store, testURL, w.p, w.time())
+	if err == nil {
+		err = a.check(w.view, w.a.base.Era)
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	a.adopt(w.a)
+	w.a = a
+}
+
+// alone ends the other replicas, as before a start with other flags.
+func (w *world) alone() {
+	for _, p := range w.peers {
+		_ = p.store.Close()
+	}
+	w.peers = nil
+}
