@@ -114,6 +114,9 @@ func (c *Client) attempt(ctx context.Context, q *call, key secret, read func(*ex
 		if paused, ok := errors.AsType[*pausedError](err); ok {
 			failed.Err, failed.RetryAfter = ErrRateLimited, paused.left
 		}
+		if down, ok := errors.AsType[*limiterError](err); ok {
+			failed.Err = fmt.Errorf("%w: %w", ErrLimiter, key.scrubError(down.err))
+		}
 		return failed
 	}
 	x, err := c.begin(ctx, q, key)

@@ -45,6 +45,11 @@ type Options struct {
 	// may be below 1. Zero means no limit.
 	RateLimit float64
 
+	// Turns share the rate limit with other processes: together they stay within
+	// it, and what the API asks of one holds for all. Nil means that the client
+	// has the account for itself.
+	Turns Turns
+
 	// Observer is told about every request. Nil means nobody.
 	Observer Observer
 
@@ -78,7 +83,7 @@ func New(baseURL string, key KeySource, o Options) (*Client, error) {
 		keys:     key,
 		opts:     o,
 		http:     &http.Client{Transport: o.Transport, CheckRedirect: lastResponse},
-		gate:     newGate(o.Concurrency, o.RateLimit),
+		gate:     newGate(o.Concurrency, o.RateLimit, o.Turns),
 		observer: o.Observer,
 	}, nil
 }

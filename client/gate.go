@@ -19,7 +19,8 @@ type gate struct {
 	slots     int
 	busy      int
 	freeSince time.Time // when the last of the slots was given back
-	pace      *pace
+	perSecond float64
+	pace      pacer
 	lists     list.List // of *waiter
 	details   list.List // of *waiter
 	timer     *time.Timer
@@ -34,8 +35,15 @@ type waiter struct {
 	ready   chan struct{} // closed when limited and err are final
 }
 
-func newGate(slots int, perSecond float64) *gate {
-	g := &gate{slots: slots, pace: newPace(perSecond, slots)}
+// newGate returns a gate with a pace of its own, or with one that it shares where
+// turns is not nil.
+func newGate(slots int, perSecond float64, turns Turns) *gate {
+	g := &gate{slots: slots, perSecond: perSecond}
+	if turns == nil {
+		g.pace = newPace(perSecond, slots)
+	} else {
+		g.pace = newSharedPace(g, turns, perSecond)
+	}
 	g.timer = time.AfterFunc(time.Hour, g.timeUp)
 	g.timer.Stop()
 	return g
@@ -50,7 +58,7 @@ func (g *gate) acquire(ctx context.Context, isList bool) (limited time.Duration,
 	}
 	g.mu.Lock()
 	now := time.Now()
-	if left := g.pace.left(now); left > patience {
+	if left := g.pace.throttle().Left(now); left > patience {
 		g.mu.Unlock()
 		return 0, &pausedError{left}
 	}
@@ -108,7 +116,7 @@ func (g *gate) free(now time.Time) {
 func (g *gate) succeeded(sent time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.pace.succeed(time.Now(), sent)
+	g.pace.succeeded(time.Now(), sent)
 }
 
 // refused notes that the API, asked at sent, wants to be left alone for d, 0 if it
@@ -118,35 +126,48 @@ func (g *gate) refused(sent time.Time, d time.Duration, slowDown bool) time.Dura
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
-	if slowDown {
-		g.pace.slowDown(now, sent)
+	g.pace.refused(now, Refusal{Sent: sent, Answered: now, RetryAfter: d, SlowDown: slowDown})
+	g.refusePaused(now)
+	g.dispatch(now)
+	return g.pace.throttle().Left(now)
+}
+
+// refusePaused answers all who wait if a pause is on that no call waits for.
+func (g *gate) refusePaused(now time.Time) {
+	if left := g.pace.throttle().Left(now); left > patience {
+		g.refuseAll(now, &pausedError{left})
 	}
-	g.pace.pause(now, sent, d)
-	left := g.pace.left(now)
-	if left > patience {
-		for w := g.head(); w != nil; w = g.head() {
-			w.err = &pausedError{left}
-			w.limited = g.limitedFor(w, now)
-			g.leave(w)
-			close(w.ready)
-		}
+}
+
+func (g *gate) refuseAll(now time.Time, err error) {
+	for w := g.head(); w != nil; w = g.head() {
+		w.err = err
+		w.limited = g.limitedFor(w, now)
+		g.leave(w)
+		close(w.ready)
 	}
-	return left
 }
 
 // dispatch lets through whoever may go now, and sets the timer for the next one.
 func (g *gate) dispatch(now time.Time) {
+	var next time.Duration
 	for w := g.head(); w != nil && g.busy < g.slots; w = g.head() {
-		if wait := g.pace.take(now); wait > 0 {
-			g.timer.Reset(wait)
-			return
+		if next = g.pace.take(now); next > 0 {
+			break
 		}
 		w.limited = g.limitedFor(w, now)
 		g.busy++
 		g.leave(w)
 		close(w.ready)
 	}
-	g.timer.Stop()
+	if again := g.pace.plan(now); again > 0 && (next == 0 || again < next) {
+		next = again
+	}
+	if next > 0 {
+		g.timer.Reset(next)
+	} else {
+		g.timer.Stop()
+	}
 }
 
 func (g *gate) timeUp() {
@@ -163,6 +184,9 @@ func (g *gate) head() *waiter {
 	}
 	return nil
 }
+
+// waiting returns how many are in line.
+func (g *gate) waiting() int { return g.lists.Len() + g.details.Len() }
 
 func (g *gate) leave(w *waiter) {
 	w.line.Remove(w.place)
@@ -189,10 +213,12 @@ type Limits struct {
 	PausedUntil time.Time // no request before then; zero or past if there is no pause
 }
 
-// Limits returns the state of the rate limit.
+// Limits returns the state of the rate limit. Where it is shared, that is what was
+// known when this process last asked for a turn.
 func (c *Client) Limits() Limits {
 	g := c.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return Limits{Configured: g.pace.configured, Current: g.pace.current, PausedUntil: g.pace.pausedUntil}
+	t := g.pace.throttle()
+	return Limits{Configured: g.perSecond, Current: g.perSecond * t.Share, PausedUntil: t.PausedUntil}
 }

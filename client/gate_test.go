@@ -45,7 +45,7 @@ func (l *line) expect(t *testing.T, want ...string) {
 func TestGateListsGoFirst(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &line{gate: newGate(16, 0.5)} // one request every 2 s
+		l := &line{gate: newGate(16, 0.5, nil)} // one request every 2 s
 		l.join("detail 1", false, 0)
 		l.join("detail 2", false, 0)
 		l.join("detail 3", false, 0)
@@ -59,7 +59,7 @@ func TestGateListsGoFirst(t *testing.T) {
 func TestGateSlots(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &line{gate: newGate(2, 0)}
+		l := &line{gate: newGate(2, 0, nil)}
 		l.join("detail 1", false, 3*time.Second)
 		l.join("detail 2", false, 5*time.Second)
 		l.join("detail 3", false, time.Second)
@@ -74,7 +74,7 @@ func TestGateSlots(t *testing.T) {
 func TestGateCancel(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &line{gate: newGate(16, 0.1)}
+		l := &line{gate: newGate(16, 0.1, nil)}
 		l.join("first", false, 0)
 		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
@@ -87,7 +87,7 @@ func TestGateCancel(t *testing.T) {
 		if !errors.Is(err, context.DeadlineExceeded) || limited != 4*time.Second {
 			t.Errorf("error %v after %v", err, limited)
 		}
-		free := newGate(1, 0)
+		free := newGate(1, 0, nil)
 		for range 50 {
 			if _, err := free.acquire(ctx, true); !errors.Is(err, context.DeadlineExceeded) || free.busy != 0 {
 				t.Fatalf("an ended context passes: %v", err)
@@ -99,7 +99,7 @@ func TestGateCancel(t *testing.T) {
 // A slot that is granted in the moment in which its caller gives up is not lost.
 func TestGateCancelMeetsGrant(t *testing.T) {
 	t.Parallel()
-	g := newGate(1, 0)
+	g := newGate(1, 0, nil)
 	for range 2000 {
 		if _, err := g.acquire(t.Context(), false); err != nil {
 			t.Fatal(err)
@@ -121,7 +121,7 @@ func TestGateCancelMeetsGrant(t *testing.T) {
 func TestGatePause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &line{gate: newGate(1, 0)}
+		l := &line{gate: newGate(1, 0, nil)}
 		begin := time.Now()
 		l.join("busy", false, time.Second)
 		l.join("waiting", false, 0)
@@ -139,7 +139,7 @@ func TestGatePause(t *testing.T) {
 func TestGateLongPauseRefusesAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1, 0)
+		g := newGate(1, 0, nil)
 		if _, err := g.acquire(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +177,7 @@ func TestGateLongPauseRefusesAll(t *testing.T) {
 func TestGateLimitedWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1, 1)
+		g := newGate(1, 1, nil)
 		if limited, err := g.acquire(t.Context(), false); limited != 0 || err != nil {
 			t.Fatal(limited, err)
 		}

@@ -48,8 +48,8 @@ func TestPaceWithoutLimit(t *testing.T) {
 			t.Fatal(wait)
 		}
 	}
-	p.slowDown(epoch, epoch)
-	if p.current != 0 || p.take(epoch) != 0 {
+	p.refused(epoch, Refusal{Sent: epoch, Answered: epoch.Add(-1), RetryAfter: 1, SlowDown: true})
+	if p.state.Share != 0.5 || p.take(epoch) != 0 {
 		t.Error("slowed down without a rate to slow")
 	}
 }
@@ -61,22 +61,23 @@ func TestPaceSlowsAndRecovers(t *testing.T) {
 		sent := now.Add(time.Second)
 		now = sent.Add(time.Second)
 		for range 16 { // one burst counts once
-			p.slowDown(now, sent)
+			p.refused(now, Refusal{Sent: sent, Answered: now, RetryAfter: 1, SlowDown: true})
 		}
-		if p.current != want || float64(p.limiter.Limit()) != want {
-			t.Fatalf("rate %v, limiter %v, want %v", p.current, p.limiter.Limit(), want)
+		if got := 16 * p.state.Share; got != want || float64(p.limiter.Limit()) != want {
+			t.Fatalf("rate %v, limiter %v, want %v", got, p.limiter.Limit(), want)
 		}
 	}
-	p.succeed(now.Add(9*time.Second), now)
-	if p.current != 1 {
+	p.succeeded(now.Add(9*time.Second), now)
+	if float64(p.limiter.Limit()) != 1 {
 		t.Error("a step up too early")
 	}
 	for step := 1; step <= 12; step++ {
 		now = now.Add(10 * time.Second)
-		p.succeed(now, now)
-		p.succeed(now, now)
-		if want := min(16, 1+1.6*float64(step)); p.current < want-1e-9 || p.current > want+1e-9 {
-			t.Fatalf("step %d: rate %v, want %v", step, p.current, want)
+		p.succeeded(now, now)
+		p.succeeded(now, now)
+		got := float64(p.limiter.Limit())
+		if want := min(16, 1+1.6*float64(step)); got < want-1e-9 || got > want+1e-9 {
+			t.Fatalf("step %d: rate %v, want %v", step, got, want)
 		}
 	}
 }
@@ -86,16 +87,16 @@ func TestPacePause(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		asked := time.Duration(rapid.Int64Range(1, int64(maxPause)).Draw(t, "asked"))
 		p := newPace(0, 1)
-		p.pause(epoch, epoch, asked)
-		left := p.left(epoch)
+		p.refused(epoch, Refusal{Sent: epoch, Answered: epoch, RetryAfter: asked})
+		left := p.state.Left(epoch)
 		if left < asked || left > asked+min(asked/10, time.Second) {
 			t.Fatalf("asked for %v, got %v", asked, left)
 		}
 		if p.take(epoch.Add(left-1)) != 1 || p.take(epoch.Add(left)) != 0 {
 			t.Fatal("the pause is not kept")
 		}
-		p.pause(epoch, epoch, 1) // a shorter one takes nothing back
-		if p.left(epoch) != left {
+		p.refused(epoch, Refusal{Sent: epoch, Answered: epoch, RetryAfter: 1}) // a shorter one takes nothing back
+		if p.state.Left(epoch) != left {
 			t.Fatal("cut short")
 		}
 	})
@@ -108,17 +109,17 @@ func TestPacePauseIsGuessed(t *testing.T) {
 		sent := now.Add(time.Millisecond)
 		now = sent.Add(time.Millisecond)
 		for range 16 { // one burst counts once
-			p.pause(now, sent, 0)
+			p.refused(now, Refusal{Sent: sent, Answered: now})
 		}
 		want *= time.Second
-		if left := p.left(now); left < want || left > want+want/10 {
+		if left := p.state.Left(now); left < want || left > want+want/10 {
 			t.Fatalf("pause of %v, want %v", left, want)
 		}
-		now = p.pausedUntil
+		now = p.state.PausedUntil
 	}
-	p.succeed(now, now)
-	p.pause(now, now, 0)
-	if left := p.left(now); left > 2*time.Second {
+	p.succeeded(now, now)
+	p.refused(now, Refusal{Sent: now, Answered: now})
+	if left := p.state.Left(now); left > 2*time.Second {
 		t.Errorf("pause of %v after a success", left)
 	}
 }

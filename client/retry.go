@@ -28,6 +28,8 @@ func shouldRetry(attempt int, err error) (again bool, reason string) {
 			return false, "the certificate will not change"
 		}
 		return true, "the connection failed"
+	case errors.Is(err, ErrLimiter):
+		return false, "it was waited for already"
 	case !errors.As(err, &failed):
 		return false, "it is no answer of the API"
 	case failed.RetryAfter > patience:
