@@ -23,7 +23,7 @@ func runCheck(ctx context.Context, cfg config, _ *slog.Logger, stdout io.Writer)
 		}
 		defer stop()
 	}
-	api, err := newClient(cfg, nil)
+	api, err := newClient(cfg, nil, nil)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/turns"
 )
 
 // application is what the server serves. It is built from the configuration and
@@ -69,7 +70,14 @@ func build(ctx context.Context, cfg config, log *slog.Logger) (*application, err
 		cleanup.add(func(context.Context) error { stop(); return nil })
 	}
 	telemetry := collector.NewTelemetry()
-	api, err := newClient(cfg, telemetry)
+	rate, err := sharedRate(cfg.state)
+	if err != nil {
+		return nil, errors.Join(err, cleanup.close(context.WithoutCancel(ctx)))
+	}
+	if rate != nil {
+		cleanup.add(func(context.Context) error { rate.Close(); return nil })
+	}
+	api, err := newClient(cfg, telemetry, rate)
 	if err != nil {
 		return nil, errors.Join(err, cleanup.close(context.WithoutCancel(ctx)))
 	}
@@ -139,8 +147,22 @@ func startDemo(cfg *config) (stop func(), err error) {
 	}, nil
 }
 
-// newClient returns the client of the configured API.
-func newClient(cfg config, observer client.Observer) (*client.Client, error) {
+// sharedRate returns the rate limit that the replicas of a shared state keep together,
+// nil for a state of this process's own.
+func sharedRate(c stateConfig) (*turns.Limiter, error) {
+	if c.kind != statePostgres {
+		return nil, nil //nolint:nilnil // There is none, and nothing is wrong with that.
+	}
+	limiter, err := turns.New(c.dsn.reveal(), c.schema)
+	if err != nil {
+		return nil, fmt.Errorf("--state.url: %w", err)
+	}
+	return limiter, nil
+}
+
+// newClient returns the client of the configured API. Its rate limit is its own where
+// rate is nil.
+func newClient(cfg config, observer client.Observer, rate *turns.Limiter) (*client.Client, error) {
 	keys := client.StaticKey(cfg.api.key.reveal())
 	if cfg.api.keyFile != "" {
 		file, err := client.KeyFile(cfg.api.keyFile)
@@ -149,14 +171,18 @@ func newClient(cfg config, observer client.Observer) (*client.Client, error) {
 		}
 		keys = file
 	}
-	api, err := client.New(cfg.api.url.String(), keys, client.Options{
+	options := client.Options{
 		UserAgent:     program + "/" + cmp.Or(version.Version, "unknown"),
 		Timeout:       cfg.api.timeout,
 		MaxListEvents: cfg.api.maxListEvents,
 		Concurrency:   cfg.api.concurrency,
 		RateLimit:     cfg.api.rateLimit,
 		Observer:      observer,
-	})
+	}
+	if rate != nil { // an interface that holds nil is not nil
+		options.Turns = rate
+	}
+	api, err := client.New(cfg.api.url.String(), keys, options)
 	if err != nil {
 		return nil, fmt.Errorf("--api.url: %w", err)
 	}
