@@ -179,8 +179,9 @@ func (p *Postgres) Follow(ctx context.Context) (*Batch, error) {
 
 // readSince reads what others have committed since the last time.
 func (p *Postgres) readSince(ctx context.Context, b *Batch) error {
+	var commit int64
 	err := pgx.BeginTxFunc(ctx, p.pool, snapshot, func(tx pgx.Tx) error {
-		var commit, pruned int64
+		var pruned int64
 		var account []byte
 		err := tx.QueryRow(ctx, p.in(`SELECT commit, pruned, account FROM %[1]s.state`)).Scan(&commit, &pruned, &account)
 		if err != nil {
@@ -202,11 +203,12 @@ func (p *Postgres) readSince(ctx context.Context, b *Batch) error {
 		var bl block
 		var r pgRecord
 		_, err = pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.follow(b, &bl) })
-		if err == nil {
-			p.at, p.own = commit, nil
-		}
 		return err
 	})
+	// The connection may break after the last row: what is then not taken in is read again.
+	if err == nil {
+		p.at, p.own = commit, nil
+	}
 	return err
 }
 

@@ -1,0 +1,46 @@
+package ledger
+
+import (
+	"context"
+	"net/url"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/pgtest/proxy"
+)
+
+// proxied returns a proxy in front of the server of a database, and the URL that
+// goes by way of it.
+func proxied(t *testing.T, dsn string) (p *proxy.Proxy, by string) {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = proxy.New(t, u.Host, 1)
+	u.Host = p.Address()
+	return p, u.String()
+}
+
+// A connection that breaks after the last row of what others have committed loses
+// nothing of it.
+func TestFollowThatBreaks(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	cuts, by := proxied(t, dsn)
+	a, b := replica(t, by, testPolicy()), replica(t, dsn, testPolicy())
+	claim(t, b, "ep")
+	readOn(b, "ep", nil)
+	release(t, b, "ep")
+	if err := a.Refresh(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	cuts.Set(proxy.Chances{BeforeCommit: 1}) // a only reads: it is the end of a look at what is new
+	claim(t, b, "ep")
+	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
+	release(t, b, "ep")
+	eventually(t, func() bool { return cuts.Counts().BeforeCommit > 0 })
+	cuts.Set(proxy.Chances{})
+	eventually(t, func() bool { return eventsCounted(a, "ep") == 1 })
+}
