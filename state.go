@@ -92,7 +92,7 @@ func stateError(c stateConfig, err error) error {
 
 // postgresError is stateError for a state in PostgreSQL.
 func postgresError(c stateConfig, err error) error {
-	mend := "check user, password, database and the rights that docs/operating.md lists"
+	mend := "check user, password and database, and that the user has CREATE on it or a schema of its own (docs/operating.md)"
 	switch {
 	case errors.Is(err, ledger.ErrUnreachable):
 		mend = "check that the server runs and can be reached from here"
