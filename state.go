@@ -108,13 +108,17 @@ func postgresError(c stateConfig, err error) error {
 	return fmt.Errorf("--state.url: %s: %w; %s", stateName(c), err, mend)
 }
 
-// readableState returns an error unless the state can be read as it is.
+// readableState returns an error unless there is a state that can be read as it is.
 func readableState(ctx context.Context, cfg config) error {
 	store, err := newStore(cfg.state)
 	if err != nil {
 		return err
 	}
-	if _, err := ledger.Inspect(ctx, store, cfg.api.url.String(), policy(cfg)); err != nil {
+	view, err := ledger.Inspect(ctx, store, cfg.api.url.String(), policy(cfg))
+	if err == nil && view == nil {
+		err = ledger.ErrNoCounters
+	}
+	if err != nil {
 		return stateError(cfg.state, err)
 	}
 	return nil
