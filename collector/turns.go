@@ -11,8 +11,11 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// claimEvery is how often a sync asks for what another replica is reading.
-const claimEvery = 100 * time.Millisecond
+const (
+	claimEvery = 100 * time.Millisecond // how often a sync asks for what another replica is reading
+	claimNames = 256                    // in one claim, so that it costs the same among many thousands
+	claimTries = 4                      // claims in a row
+)
 
 // errElsewhere is returned for what another replica tried to read a moment ago, and
 // could not: its log tells why.
@@ -125,46 +128,59 @@ func (p *listPass) run() {
 	}
 }
 
-// claim begins as many reads as there are slots for.
+// claim begins as many reads as there are slots for. What another replica reads goes
+// to the end of the line.
 func (p *listPass) claim() {
-	slots := 0
+	slots := p.takeSlots()
+	for tries := 0; slots > 0 && len(p.left) > 0 && tries < claimTries && p.err == nil; tries++ {
+		names := p.left[:min(len(p.left), claimNames)]
+		p.left = p.left[len(names):]
+		turns, err := p.book.Claim(p.ctx, ledger.Turn{Names: names, Most: slots, Since: p.since, Keep: true})
+		if err != nil {
+			p.fail(p.stateError(err))
+		}
+		for _, id := range names {
+			ok, read := turns.Read[id]
+			switch {
+			case slices.Contains(turns.Granted, id):
+				slots--
+				p.begun(id)
+			case !read:
+				p.left = append(p.left, id)
+			default:
+				p.end(id)
+				if !ok {
+					p.failed++
+				}
+			}
+		}
+	}
+	for range slots {
+		<-p.lists
+	}
+}
+
+// takeSlots takes the slots that are free, as far as there is a use for them.
+func (p *listPass) takeSlots() (slots int) {
 	for slots < len(p.left) {
 		select {
 		case p.lists <- struct{}{}:
 			slots++
-			continue
 		default:
+			return slots
 		}
-		break
 	}
-	if slots == 0 {
-		return
-	}
-	turns, err := p.book.Claim(p.ctx, ledger.Turn{Names: p.left, Most: slots, Since: p.since, Keep: true})
-	for range slots - len(turns.Granted) {
-		<-p.lists
-	}
-	for _, id := range turns.Granted {
-		p.waiting++
-		p.reads.Add(1)
-		p.running.Go(func() {
-			defer p.reads.Done()
-			defer p.end(id)
-			p.readOne(p.ctx, id, p.ended)
-		})
-	}
-	if err != nil {
-		p.fail(p.stateError(err))
-	}
-	p.left = slices.DeleteFunc(p.left, func(id string) bool {
-		ok, read := turns.Read[id]
-		if read {
-			p.end(id)
-		}
-		if read && !ok {
-			p.failed++
-		}
-		return read || slices.Contains(turns.Granted, id)
+	return slots
+}
+
+// begun begins a read in a slot that was taken for it.
+func (p *listPass) begun(id string) {
+	p.waiting++
+	p.reads.Add(1)
+	p.running.Go(func() {
+		defer p.reads.Done()
+		defer p.end(id)
+		p.readOne(p.ctx, id, p.ended)
 	})
 }
 
