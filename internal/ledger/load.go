@@ -23,7 +23,9 @@ func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.T
 	}
 	l.account.clock = now.Unix()
 	for _, e := range l.account.endpoints {
-		e.restored(now)
+		if err := e.restored(now); err != nil {
+			return nil, err
+		}
 	}
 	return l.account, nil
 }
@@ -145,8 +147,10 @@ func (l *loader) checkType(t TypeID) error {
 
 // restored derives what is not stored, and makes the counters that the version
 // that wrote the state did not know.
-func (e *Endpoint) restored(now time.Time) {
-	e.slab.restored()
+func (e *Endpoint) restored(now time.Time) error {
+	if !e.slab.restored() {
+		return fmt.Errorf("%w: endpoint %q has an event twice", ErrUnreadable, e.row.ID)
+	}
 	for i := range e.slab.all() {
 		e.order.add(i)
 	}
@@ -164,6 +168,7 @@ func (e *Endpoint) restored(now time.Time) {
 			e.account.enqueue(class, e)
 		}
 	}
+	return nil
 }
 
 // restoreHolds counts what is held. Where holding is switched off nothing is: what

@@ -50,14 +50,14 @@ func (s *slab) insert(e Event) slot {
 }
 
 // restore puts an event where a store says that it was. It reports false where
-// the slot or the key is taken; the slab is of no use then.
+// the slot is taken. Nothing can be found by its key until restored is called.
 func (s *slab) restore(i slot, e Event) bool {
 	s.grow(i)
 	if s.at(i).State != Free {
 		return false
 	}
 	*s.at(i) = e
-	return s.index.put(e.Key, i, s.at)
+	return true
 }
 
 // grow makes slot i exist.
@@ -68,13 +68,18 @@ func (s *slab) grow(i slot) {
 	s.used = max(s.used, i+1)
 }
 
-// restored finds the free slots after the last restore.
-func (s *slab) restored() {
+// restored makes the index and finds the free slots after the last restore. It
+// reports false where two events have the same key; the slab is of no use then.
+func (s *slab) restored() bool {
+	cells := make([]uint64, 0, s.used)
 	for i := s.used; i > 0; i-- {
-		if s.at(i-1).State == Free {
+		if e := s.at(i - 1); e.State == Free {
 			s.free = append(s.free, i-1)
+		} else {
+			cells = append(cells, s.index.cell(e.Key, i-1))
 		}
 	}
+	return s.index.load(cells, s.at)
 }
 
 func (s *slab) remove(i slot) {
