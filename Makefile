@@ -74,7 +74,7 @@ day: ## Simulate days on a fake clock; 15 minutes at most (DAY=1,100,10000)
 
 .PHONY: soak
 soak: ## Run one process for a while, with faults, and look for leaks (SOAK=2m)
-	go test -count=1 $(RACE) -timeout 0 -run '^TestSoak$$' -v ./internal/e2e -soak $(SOAK)
+	go test -count=1 -tags soak $(RACE) -timeout 0 -run '^TestSoak$$' -v ./internal/e2e -soak $(SOAK)
 
 .PHONY: lint
 lint: ## Check style, imports, formatting and go.mod
