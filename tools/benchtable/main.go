@@ -2,8 +2,10 @@
 // what its limit takes in the same run, their ratio, and the goal. What a goal misses is marked; it is never an error,
 // for the machine has a say in it.
 //
-//	benchtable [-o file] [arguments of go test]
+//	benchtable [-o file] -- [arguments of go test]
 //	benchtable -read file
+//
+// Below it stands what accounts of some sizes take, computed from the costs of one thing that were measured.
 //
 // The lines of go test go to standard error as they come, and to the file given, where benchstat can read them.
 package main
@@ -38,7 +40,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 			err = errors.Join(err, os.WriteFile(*keep, output, 0o600))
 		}
 	}
-	fmt.Fprint(stdout, table(parse(output)))
+	found := parse(output)
+	fmt.Fprint(stdout, table(found), sizing(found))
 	if err != nil {
 		fmt.Fprintf(stderr, "benchtable: %v\n", err)
 		return 1
