@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -148,11 +149,16 @@ func (l *loader) checkType(t TypeID) error {
 // restored derives what is not stored, and makes the counters that the version
 // that wrote the state did not know.
 func (e *Endpoint) restored(now time.Time) error {
-	if !e.slab.restored() {
-		return fmt.Errorf("%w: endpoint %q has an event twice", ErrUnreadable, e.row.ID)
-	}
+	var index sync.WaitGroup // the index and the order take the longest, and are made side by side
+	unique := false
+	index.Go(func() { unique = e.slab.restored() })
+	e.order.arrived = make([]slot, 0, e.slab.used)
 	for i := range e.slab.all() {
 		e.order.add(i)
+	}
+	e.order.slots()
+	if index.Wait(); !unique {
+		return fmt.Errorf("%w: endpoint %q has an event twice", ErrUnreadable, e.row.ID)
 	}
 	for _, i := range e.order.slots() {
 		e.enter(i)
