@@ -21,7 +21,7 @@ var dayRates = flag.String("day", "", "simulate a whole day at so many events a 
 // the exporter takes early and late: what has piled up must cost nothing. Without
 // -day it is a short day of few events.
 func TestSimulatedDay(t *testing.T) { //nolint:paralleltest // it measures the heap
-	rates, hours := "1,100", settled+1
+	rates, hours := "1,30", settled+1
 	if *dayRates != "" {
 		rates, hours = *dayRates, 24
 	} else if testing.Short() {
