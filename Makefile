@@ -8,6 +8,12 @@ BUILD_DATE ?= $(shell git log -1 --format=%cd --date=format:%Y%m%d-%H:%M:%S 2>/d
 
 FUZZTIME   ?= 30s
 BENCH      ?= .
+BENCHTIME  ?= 1s
+COUNT      ?= 1
+OUT        ?= .tools/bench.txt
+BASELINE   ?= $(shell ls docs/bench/*.txt 2>/dev/null | sort -V | tail -n 1)
+DAY        ?= 1,100,10000
+SOAK       ?= 2m
 IMAGE      ?= omegastream_exporter:$(VERSION)
 
 pkg     := github.com/prometheus/common/version
@@ -59,8 +65,24 @@ fuzz: ## Run every fuzz test for a while (FUZZTIME=30s)
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH=Name)
-	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: ## Measure, and print a table; 10 minutes at most (BENCH=Name)
+	@mkdir -p $(dir $(OUT))
+	go run ./tools/benchtable -o $(OUT) -- -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./internal/bench
+
+.PHONY: bench-compare
+bench-compare: ## Measure and compare with the last release; half an hour
+	@test -n "$(BASELINE)" || { echo "There is no baseline in docs/bench. A release leaves one there:" \
+		"make bench COUNT=6 OUT=docs/bench/$(VERSION).txt" >&2; exit 1; }
+	$(MAKE) bench COUNT=$(if $(filter 1,$(COUNT)),6,$(COUNT))
+	go run -C tools/benchstat golang.org/x/perf/cmd/benchstat $(CURDIR)/$(BASELINE) $(CURDIR)/$(OUT)
+
+.PHONY: day
+day: ## Simulate days on a fake clock; 15 minutes at most (DAY=1,100,10000)
+	go test -count=1 -timeout 60m -run '^TestSimulatedDay$$' -v ./internal/bench -day $(DAY)
+
+.PHONY: soak
+soak: ## Run one process for a while, with faults, and look for leaks (SOAK=2m)
+	go test -count=1 -tags soak $(RACE) -timeout 0 -run '^TestSoak$$' -v ./internal/e2e -soak $(SOAK)
 
 .PHONY: lint
 lint: ## Check style, imports, formatting and go.mod

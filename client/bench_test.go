@@ -2,12 +2,7 @@ package client
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"net/http"
-	"net/http/httptest"
-	"strconv"
 	"testing"
 )
 
@@ -24,75 +19,6 @@ func listBody(n int) []byte {
 	return append(b, ']')
 }
 
-func serve(tb testing.TB, h2 bool, h http.HandlerFunc) (url string, hc *http.Client) {
-	tb.Helper()
-	s := httptest.NewUnstartedServer(h)
-	s.EnableHTTP2 = h2
-	if h2 {
-		s.StartTLS()
-	} else {
-		s.Start()
-	}
-	tb.Cleanup(s.Close)
-	return s.URL, s.Client()
-}
-
-func BenchmarkListEvents(b *testing.B) {
-	const events = 1_000_000
-	body := listBody(events)
-	for _, h2 := range []bool{false, true} {
-		name := "h1"
-		if h2 {
-			name = "h2"
-		}
-		url, hc := serve(b, h2, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-			_, _ = w.Write(body)
-		})
-		b.Run(name+"/bare", func(b *testing.B) {
-			b.SetBytes(int64(len(body)))
-			for b.Loop() {
-				resp, err := hc.Get(url)
-				if err != nil {
-					b.Fatal(err)
-				}
-				buf, n := make([]byte, 256<<10), 0
-				for {
-					m, err := resp.Body.Read(buf)
-					n += bytes.Count(buf[:m], []byte(`"id":`))
-					if err == io.EOF {
-						break
-					} else if err != nil {
-						b.Fatal(err)
-					}
-				}
-				resp.Body.Close()
-			}
-		})
-		b.Run(name+"/client", func(b *testing.B) {
-			c, err := New(url, StaticKey("k"), Options{Transport: hc.Transport})
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				l, err := c.ListEvents(context.Background(), "e")
-				if err != nil {
-					b.Fatal(err)
-				}
-				n := 0
-				for range l.Events() {
-					n++
-				}
-				if n != events || !l.Complete() {
-					b.Fatal(n, l.Err())
-				}
-			}
-		})
-	}
-}
-
 func BenchmarkDecodeList(b *testing.B) {
 	body := listBody(100_000)
 	b.SetBytes(int64(len(body)))
@@ -107,26 +33,5 @@ func BenchmarkDecodeList(b *testing.B) {
 			}
 		}
 		r.recycle()
-	}
-}
-
-func BenchmarkListEventsStoppedEarly(b *testing.B) {
-	body := listBody(1_000_000)
-	url, hc := serve(b, false, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		_, _ = w.Write(body)
-	})
-	c, err := New(url, StaticKey("k"), Options{Transport: hc.Transport})
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		l, err := c.ListEvents(context.Background(), "e")
-		if err != nil {
-			b.Fatal(err)
-		}
-		for range l.Events() {
-			break
-		}
 	}
 }

@@ -125,3 +125,28 @@ func TestPartsOfAnAnswer(t *testing.T) {
 		})
 	})
 }
+
+// The exporter's own families and those of the account are joined without a look at
+// each other: no name may be in both.
+func TestNoFamilyTwice(t *testing.T) {
+	t.Parallel()
+	a := newAccount(simulator.Options{}, endpointA)
+	r := start(t, a, setup{})
+	r.scrape()
+	seen := make(map[string]bool)
+	last := ""
+	for line := range strings.Lines(r.answer().Body.String()) {
+		name, ok := strings.CutPrefix(line, "# TYPE ")
+		if !ok {
+			continue
+		}
+		name, _, _ = strings.Cut(name, " ")
+		if seen[name] || name <= last {
+			t.Errorf("%s is there twice, or after %s", name, last)
+		}
+		seen[name], last = true, name
+	}
+	if !seen["webhook_endpoint_info"] || !seen["promhttp_metric_handler_requests_total"] || !seen["go_goroutines"] {
+		t.Errorf("%d families, and not those of both", len(seen))
+	}
+}

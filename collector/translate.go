@@ -3,6 +3,7 @@ package collector
 import (
 	"net/url"
 	"regexp"
+	"strings"
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
@@ -51,8 +52,15 @@ func answerOf(e client.Event) ledger.Answer {
 	return ledger.Answer{
 		Responded:  true,
 		StatusCode: e.Response.StatusCode,
-		Reason:     ledger.ReasonOf(anyURL.ReplaceAllString(e.Response.Message, ""), e.Response.Status),
+		Reason:     ledger.ReasonOf(withoutURLs(e.Response.Message), e.Response.Status),
 	}
+}
+
+func withoutURLs(text string) string {
+	if !strings.Contains(text, "://") { // spares a detail the regular expression
+		return text
+	}
+	return anyURL.ReplaceAllString(text, "")
 }
 
 // anyURL matches the endpoint's URL in the API's message. Its words are the

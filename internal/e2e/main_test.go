@@ -57,53 +57,70 @@ func build(to string, flags ...string) error {
 	return nil
 }
 
-// impatient returns the path of the program with shorter waits between two asks
-// for the same event: five minutes are too long for a test. All else is the same.
+// A patch is a line of the ledger that a program for tests has otherwise.
+type patch struct{ file, old, next string }
+
+// waits are the waits between two asks for the same event: five minutes are too
+// long for a test.
+var waits = []patch{
+	{"work.go", `waitFirst( += )5 \* time\.Second`, `waitFirst${1}1 * time.Second`},
+	{"work.go", `retryFirst( += )5 \* time\.Minute`, `retryFirst${1}1 * time.Second`},
+	{"work.go", `retryLongest( += )6 \* time\.Hour`, `retryLongest${1}4 * time.Second`},
+	{"work.go", `waitLongest( += )5 \* time\.Minute\n`, "waitLongest${1}4 * time.Second\n"},
+}
+
+// impatient returns the path of the program with shorter waits. All else is the
+// same.
 func impatient(t *testing.T) string {
 	t.Helper()
-	path, err := buildImpatient()
+	return patched(t, buildImpatient)
+}
+
+func patched(t *testing.T, build func() (string, error)) string {
+	t.Helper()
+	path, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
 }
 
-// waits are the lines of the ledger that differ in the impatient program.
-var waits = map[string]string{
-	`waitFirst( += )5 \* time\.Second`:     `waitFirst${1}1 * time.Second`,
-	`retryFirst( += )5 \* time\.Minute`:    `retryFirst${1}1 * time.Second`,
-	`retryLongest( += )6 \* time\.Hour`:    `retryLongest${1}4 * time.Second`,
-	`waitLongest( += )5 \* time\.Minute\n`: "waitLongest${1}4 * time.Second\n",
-}
+var buildImpatient = sync.OnceValues(func() (string, error) { return buildPatched("impatient", waits) })
 
-var buildImpatient = sync.OnceValues(func() (string, error) {
-	source, err := filepath.Abs("../ledger/work.go")
-	if err != nil {
-		return "", err
-	}
-	code, err := os.ReadFile(source)
-	if err != nil {
-		return "", err
-	}
-	for old, next := range waits {
-		line := regexp.MustCompile(`\b` + old)
-		if n := len(line.FindAll(code, -1)); n != 1 {
-			return "", fmt.Errorf("%s has %q %d times, not once: mend the list of waits in this test", source, old, n)
+func buildPatched(name string, patches []patch) (string, error) {
+	replace := make(map[string]string)
+	code := make(map[string][]byte) // by the path of the source
+	for _, p := range patches {
+		source, err := filepath.Abs(filepath.Join("..", "ledger", p.file))
+		if err != nil {
+			return "", err
 		}
-		code = line.ReplaceAll(code, []byte(next))
+		if code[source] == nil {
+			if code[source], err = os.ReadFile(source); err != nil {
+				return "", err
+			}
+		}
+		line := regexp.MustCompile(`\b` + p.old)
+		if n := len(line.FindAll(code[source], -1)); n != 1 {
+			return "", fmt.Errorf("%s has %q %d times, not once: mend the list of patches in this test", source, p.old, n)
+		}
+		code[source] = line.ReplaceAll(code[source], []byte(p.next))
 	}
-	changed := filepath.Join(built, "work.go")
-	if err := os.WriteFile(changed, code, 0o600); err != nil {
-		return "", err
+	for source, text := range code {
+		changed := filepath.Join(built, name+"-"+filepath.Base(source))
+		if err := os.WriteFile(changed, text, 0o600); err != nil {
+			return "", err
+		}
+		replace[source] = changed
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{source: changed}})
+	overlay, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
 		return "", err
 	}
-	list := filepath.Join(built, "overlay.json")
+	list := filepath.Join(built, name+".json")
 	if err := os.WriteFile(list, overlay, 0o600); err != nil {
 		return "", err
 	}
-	path := filepath.Join(built, "impatient_exporter")
+	path := filepath.Join(built, name+"_exporter")
 	return path, build(path, "-overlay", list)
-})
+}

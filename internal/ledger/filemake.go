@@ -86,8 +86,13 @@ func (f *File) install(path string) error {
 }
 
 // SetAside implements [Store]. The new state is written first: on a full disk
-// nothing has moved.
+// nothing has moved. The file may be open, where its records contradict each other
+// only as a whole.
 func (f *File) SetAside(at time.Time) (where string, err error) {
+	if err := f.Close(); err != nil {
+		return "", err
+	}
+	f.db = nil
 	next, err := f.prepare()
 	if err != nil {
 		return "", err

@@ -310,3 +310,42 @@ func TestSetAsideSparesWhatAnotherProcessMade(t *testing.T) {
 		t.Errorf("%v, moved to %q", err, where)
 	}
 }
+
+// Records may each be right and contradict each other as a whole, which shows only
+// once all are read.
+func TestFileWithAnEventTwiceIsSetAside(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	f := NewFile(path)
+	if err := f.Load(t.Context(), &collector{newRowStore()}); err != nil {
+		t.Fatal(err)
+	}
+	b := everyRow(1, 40)
+	b.Events[20].Event.Key = b.Events[0].Event.Key
+	b.Events[20].ID = ""
+	if err := f.Commit(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, aside := range []bool{true, false} {
+		book, how, err := Open(t.Context(), NewFile(path), testURL, testPolicy(), quiet{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if moved := how.SetAside != ""; moved != aside {
+			t.Errorf("set aside: %v (%v), want %v", moved, how.Cause, aside)
+		}
+		if aside { // and is let go of
+			db, err := openBolt(how.SetAside, true)
+			if err != nil {
+				t.Error(err)
+			}
+			_ = closeBolt(db)
+		}
+		if err := book.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -5,10 +5,12 @@ import "hash/maphash"
 // index finds the slot of a key. A Go map of keys takes three times the memory
 // and, at a million events, most of the time of a start in cache misses: here a
 // cell is 8 bytes, half a hash and the slot whose event has the key. Cells are
-// probed one after the other, and one in four at least is empty.
+// probed one after the other, and one in four at least is empty. The half of the
+// hash says where the search begins, too, so that cells move without a look at
+// the keys.
 type index struct {
 	seed  maphash.Seed
-	cells []uint64 // hash>>32<<32 | slot+1, 0 where empty; a power of two of them
+	cells []uint64 // hash<<32 | slot+1, 0 where empty; a power of two of them
 	n     int
 }
 
@@ -22,21 +24,28 @@ func newIndex(size int) index {
 	return index{seed: maphash.MakeSeed(), cells: make([]uint64, cells)}
 }
 
-func (x *index) hash(k Key) uint64 { return maphash.Comparable(x.seed, k) }
-
-func cellOf(hash uint64, i slot) uint64 { return hash>>32<<32 | uint64(i+1) }
+// cell returns what stands for a key in a slot.
+func (x *index) cell(k Key, i slot) uint64 {
+	return maphash.Comparable(x.seed, k)<<32 | uint64(i+1)
+}
 
 func slotOf(cell uint64) slot { return slot(cell) - 1 }
 
+// home returns where the search for a cell begins.
+func (x *index) home(cell uint64) int { return int(cell>>32) & (len(x.cells) - 1) }
+
 // find returns the cell that has the key, or the empty one where it would be.
 func (x *index) find(k Key, at func(slot) *Event) (cell int, found bool) {
-	hash, mask := x.hash(k), len(x.cells)-1
-	for i := int(hash) & mask; ; i = (i + 1) & mask {
+	return x.search(x.cell(k, 0), k, at)
+}
+
+func (x *index) search(want uint64, k Key, at func(slot) *Event) (cell int, found bool) {
+	for i, mask := x.home(want), len(x.cells)-1; ; i = (i + 1) & mask {
 		c := x.cells[i]
 		if c == 0 {
 			return i, false
 		}
-		if c>>32 == hash>>32 && at(slotOf(c)).Key == k {
+		if c>>32 == want>>32 && at(slotOf(c)).Key == k {
 			return i, true
 		}
 	}
@@ -44,31 +53,73 @@ func (x *index) find(k Key, at func(slot) *Event) (cell int, found bool) {
 
 // put adds a key, and reports false where it is there already.
 func (x *index) put(k Key, i slot, at func(slot) *Event) bool {
-	cell, known := x.find(k, at)
+	c := x.cell(k, i)
+	cell, known := x.search(c, k, at)
 	if known {
 		return false
 	}
-	x.cells[cell] = cellOf(x.hash(k), i)
+	x.cells[cell] = c
 	if x.n++; x.n*4 > len(x.cells)*3 {
 		old := x.cells
 		x.cells = make([]uint64, 2*len(old))
 		for _, c := range old {
 			if c != 0 {
-				x.place(x.hash(at(slotOf(c)).Key), slotOf(c))
+				x.place(c)
 			}
 		}
 	}
 	return true
 }
 
-// place writes a slot into the first empty cell for its hash.
-func (x *index) place(hash uint64, i slot) {
-	mask := len(x.cells) - 1
-	cell := int(hash) & mask
-	for x.cells[cell] != 0 {
-		cell = (cell + 1) & mask
+// place writes a cell at the first empty place for it.
+func (x *index) place(c uint64) {
+	i, mask := x.home(c), len(x.cells)-1
+	for x.cells[i] != 0 {
+		i = (i + 1) & mask
 	}
-	x.cells[cell] = cellOf(hash, i)
+	x.cells[i] = c
+}
+
+// indexParts is into how many parts of the index a load is sorted, so that each
+// part is filled while it is in the processor's cache.
+const indexParts = 1024
+
+// load adds the cells of many keys at once, in a third of the time that putting
+// them one by one takes. It reports false where a key is there already; the index
+// is of no use then. The cells must be all that the index is to hold.
+func (x *index) load(cells []uint64, at func(slot) *Event) bool {
+	for len(x.cells)*3/4 < len(cells) {
+		x.cells = make([]uint64, 2*len(x.cells))
+	}
+	shift := 0
+	for len(x.cells)>>shift > indexParts {
+		shift++
+	}
+	var ends [indexParts + 1]int
+	for _, c := range cells {
+		ends[x.home(c)>>shift+1]++
+	}
+	for i := range indexParts {
+		ends[i+1] += ends[i]
+	}
+	sorted := make([]uint64, len(cells))
+	for _, c := range cells {
+		part := x.home(c) >> shift
+		sorted[ends[part]] = c
+		ends[part]++
+	}
+	mask := len(x.cells) - 1
+	for _, c := range sorted {
+		i := x.home(c)
+		for ; x.cells[i] != 0; i = (i + 1) & mask {
+			if other := x.cells[i]; other>>32 == c>>32 && at(slotOf(other)).Key == at(slotOf(c)).Key {
+				return false
+			}
+		}
+		x.cells[i] = c
+	}
+	x.n = len(cells)
+	return true
 }
 
 // remove takes a key out, and moves the cells behind it up, so that a search
@@ -81,7 +132,7 @@ func (x *index) remove(k Key, at func(slot) *Event) {
 	x.n--
 	mask := len(x.cells) - 1
 	for i := (hole + 1) & mask; x.cells[i] != 0; i = (i + 1) & mask {
-		home := int(x.hash(at(slotOf(x.cells[i])).Key)) & mask
+		home := x.home(x.cells[i])
 		if (i-home)&mask >= (i-hole)&mask { // its home is not between the hole and it
 			x.cells[hole], hole = x.cells[i], i
 		}

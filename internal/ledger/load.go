@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -24,7 +25,9 @@ func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.T
 	}
 	l.account.clock, l.account.shared, l.account.base = now.Unix(), shared, l.account.row.clone()
 	for _, e := range l.account.endpoints {
-		e.restored(now)
+		if err := e.restored(now); err != nil {
+			return nil, err
+		}
 	}
 	return l.account, nil
 }
@@ -145,10 +148,17 @@ func (l *loader) checkType(t TypeID) error {
 }
 
 // restored derives what is not stored.
-func (e *Endpoint) restored(now time.Time) {
-	e.slab.restored()
+func (e *Endpoint) restored(now time.Time) error {
+	var index sync.WaitGroup // the index and the order take the longest, and are made side by side
+	unique := false
+	index.Go(func() { unique = e.slab.restored() })
+	e.order.arrived = make([]slot, 0, e.slab.used)
 	for i := range e.slab.all() {
 		e.order.add(i)
+	}
+	e.order.slots()
+	if index.Wait(); !unique {
+		return fmt.Errorf("%w: endpoint %q has an event twice", ErrUnreadable, e.row.ID)
 	}
 	for _, i := range e.order.slots() {
 		e.enter(i)
@@ -157,6 +167,7 @@ func (e *Endpoint) restored(now time.Time) {
 	if e.ours() {
 		e.takeUp(now)
 	}
+	return nil
 }
 
 // takeUp makes of an endpoint that another process has left, perhaps one of another

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 )
@@ -45,14 +46,19 @@ func (o *order) sortArrived() {
 	for n, i := range o.arrived {
 		rows[n] = ranked{o.slab.at(i).Time, i}
 	}
-	slices.SortFunc(rows, func(a, b ranked) int {
-		if a.at != b.at {
-			return cmp.Compare(a.at, b.at)
-		}
-		return o.compare(a.slot, b.slot)
-	})
+	rows = sortRanked(rows)
 	for n := range rows {
 		o.arrived[n] = rows[n].slot
+	}
+	for from := 0; from < len(rows); { // those of one second, by key
+		to := from + 1
+		for to < len(rows) && rows[to].at == rows[from].at {
+			to++
+		}
+		if to > from+1 {
+			slices.SortFunc(o.arrived[from:to], o.compare)
+		}
+		from = to
 	}
 }
 
@@ -101,7 +107,50 @@ func (o *order) remove(out map[slot]struct{}) {
 }
 
 func (o *order) compare(a, b slot) int {
-	return o.slab.at(a).position().compare(o.slab.at(b).position())
+	x, y := o.slab.at(a), o.slab.at(b)
+	if x.Time != y.Time {
+		return cmp.Compare(x.Time, y.Time)
+	}
+	return bytes.Compare(x.Key[:], y.Key[:])
+}
+
+const (
+	sortDigit = 11 // bits
+	fewRows   = 1 << sortDigit
+)
+
+// sortRanked sorts rows by time; those of one time keep their order. Many are
+// sorted digit by digit: a month has two digits of seconds.
+func sortRanked(rows []ranked) []ranked {
+	if len(rows) < fewRows {
+		slices.SortStableFunc(rows, func(a, b ranked) int { return cmp.Compare(a.at, b.at) })
+		return rows
+	}
+	first, last := rows[0].at, rows[0].at
+	for _, r := range rows {
+		first, last = min(first, r.at), max(last, r.at)
+	}
+	next := make([]ranked, len(rows))
+	span := uint64(last) - uint64(first)
+	for shift := 0; span>>shift > 0; shift += sortDigit {
+		digit := func(r ranked) uint64 {
+			return (uint64(r.at) - uint64(first)) >> shift % (1 << sortDigit)
+		}
+		var ends [1<<sortDigit + 1]int
+		for _, r := range rows {
+			ends[digit(r)+1]++
+		}
+		for i := range 1 << sortDigit {
+			ends[i+1] += ends[i]
+		}
+		for _, r := range rows {
+			d := digit(r)
+			next[ends[d]] = r
+			ends[d]++
+		}
+		rows, next = next, rows
+	}
+	return rows
 }
 
 // failures keeps the failing events in order of creation.

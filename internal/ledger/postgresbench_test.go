@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -13,7 +14,19 @@ import (
 // state takes.
 func BenchmarkPostgresStart(b *testing.B) {
 	dsn := pgtest.NewDatabase(b)
-	if _, err := Copy(context.Background(), NewFile(millionFile(b)), openPostgres(b, dsn, "bench"), testURL); err != nil {
+	full := openPostgres(b, dsn, "bench")
+	all := everyRow(1, 0)
+	for i := range 1_000_000 {
+		all.Events = append(all.Events, EventRow{Endpoint: "endpoint-0", Slot: uint32(i), Event: Event{
+			Key: KeyOf([]byte(hexID(i))), Time: epoch.Unix() - int64(i/20), FirstSeen: epoch.Unix(), LastAsk: epoch.Unix(),
+			State: Delivered, Code: Code(200 + 300*(i%2)),
+		}})
+	}
+	err := full.Load(context.Background(), gather{new(Batch)})
+	if err == nil {
+		err = full.Commit(context.Background(), all)
+	}
+	if err := errors.Join(err, full.Close()); err != nil {
 		b.Fatal(err)
 	}
 	var size int64

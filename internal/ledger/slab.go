@@ -72,14 +72,14 @@ func (s *slab) put(i slot, e Event) bool {
 }
 
 // restore puts an event where a store says that it was. It reports false where
-// the slot or the key is taken; the slab is of no use then.
+// the slot is taken. Nothing can be found by its key until restored is called.
 func (s *slab) restore(i slot, e Event) bool {
 	s.grow(i)
 	if s.at(i).State != Free {
 		return false
 	}
 	*s.at(i) = e
-	return s.index.put(e.Key, i, s.at)
+	return true
 }
 
 // grow makes slot i exist.
@@ -90,8 +90,20 @@ func (s *slab) grow(i slot) {
 	s.used = max(s.used, i+1)
 }
 
-// restored finds the free slots after the last restore.
-func (s *slab) restored() {
+// restored makes the index and finds the free slots after the last restore. It
+// reports false where two events have the same key; the slab is of no use then.
+func (s *slab) restored() bool {
+	s.findFree()
+	cells := make([]uint64, 0, s.used)
+	for i, e := range s.all() {
+		cells = append(cells, s.index.cell(e.Key, i))
+	}
+	return s.index.load(cells, s.at)
+}
+
+// findFree lists the free slots, the first one last.
+func (s *slab) findFree() {
+	s.free = s.free[:0]
 	for i := s.used; i > 0; i-- {
 		if s.at(i-1).State == Free {
 			s.free = append(s.free, i-1)
@@ -104,8 +116,7 @@ func (s *slab) remove(i slot) {
 	*s.at(i) = Event{}
 	s.free = append(s.free, i)
 	if len(s.free) > 2*int(s.used)+smallestIndex { // put leaves slots in it that are in use
-		s.free = s.free[:0]
-		s.restored()
+		s.findFree()
 	}
 }
 

@@ -1,0 +1,44 @@
+package bench
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/collector"
+	"omegastream_exporter/internal/ledger"
+)
+
+// BenchmarkCatchUp counts 100,000 events that happened at once, details and state
+// file included, against GETs of the details.
+func BenchmarkCatchUp(b *testing.B) {
+	const n = 100_000
+	var products, limits, used []float64
+	size := int64(0)
+	for b.Loop() {
+		stopServers() // each time with a new account
+		srv := serve(b, scenario{Endpoints: 1})
+		store := ledger.NewFile(filepath.Join(b.TempDir(), "ledger.db"))
+		r := newRig(b, srv.URL, store, nil, collector.Options{Concurrency: client.DefaultConcurrency})
+		r.scrape()
+		srv.emit(b, srv.Endpoints[0], n)
+		began := cpu()
+		products = append(products, took(r.scrape))
+		used = append(used, float64(cpu()-began)/n)
+		if counted := r.book.View(time.Now()).Endpoints[0]; counted.Tracked != n || counted.Backlog != 0 {
+			b.Fatal(counted.Tracked, counted.Backlog)
+		}
+		size = r.book.Size()
+		events, bare := ids(b, r.api, srv.Endpoints[0]), newClient(b, client.DefaultConcurrency)
+		limits = append(limits, took(func() {
+			atATime(client.DefaultConcurrency, n, func(i int) {
+				discard(b, get(b, bare, srv.URL+"/client/webhooks/"+srv.Endpoints[0]+"/events/"+events[i]))
+			})
+		}))
+	}
+	reportVersus(b, median(products), median(limits))
+	b.ReportMetric(n/median(products)*1e9, "events/s")
+	b.ReportMetric(median(used)/1e3, "cpu-us/event")
+	b.ReportMetric(float64(size)/n, "B-file/event")
+}

@@ -1,0 +1,117 @@
+package bench
+
+import (
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// eventBytes is about what an event takes in the state, rounded up.
+const eventBytes = 80
+
+// newBook opens a state that knows n events of one endpoint, "e", all answered.
+func newBook(tb testing.TB, path string, n int) *ledger.Book {
+	tb.Helper()
+	return newWatchedBook(tb, path, n, quiet{})
+}
+
+func newWatchedBook(tb testing.TB, path string, n int, watcher ledger.Watcher) *ledger.Book {
+	tb.Helper()
+	store := ledger.NewMemory()
+	if path != "" {
+		store = ledger.NewFile(path)
+	}
+	book, _, err := ledger.Open(tb.Context(), store, "http://127.0.0.1", policy(), watcher)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	fill(tb, book, n)
+	return book
+}
+
+// fill lets a book meet n events of one endpoint, "e", and their outcomes.
+func fill(tb testing.TB, book *ledger.Book, n int) {
+	tb.Helper()
+	now := time.Now()
+	book.Do(func(a *ledger.Account) {
+		a.List([]ledger.Found{{ID: "e", Meta: ledger.Meta{URL: "hooks.example.com", Active: true}}}, now, now)
+	})
+	types := ledger.DocumentedTypes()
+	spacing := min(23*time.Hour/time.Duration(max(n, 1)), time.Second)
+	var r *ledger.Reading
+	book.Look(func(a *ledger.Account) { r = a.Begin("e", now, now, now) })
+	for i := range n {
+		created := now.Add(-time.Duration(i) * spacing)
+		if r.Note(objectID(i), types[i%len(types)], created.Unix()) {
+			book.Do(func(a *ledger.Account) { a.Apply(r, now) })
+		}
+		if i%20_000 == 0 {
+			flush(tb, book)
+		}
+	}
+	book.Do(func(a *ledger.Account) { a.Apply(r, now); a.End(r, true, now) })
+	answerAll(tb, book, now)
+}
+
+func closeBook(tb testing.TB, book *ledger.Book) {
+	tb.Helper()
+	if err := book.Close(tb.Context()); err != nil {
+		tb.Error(err)
+	}
+}
+
+// commitTimes collects how long commits take.
+type commitTimes struct {
+	quiet
+	ended chan time.Duration
+}
+
+func (c commitTimes) Committed(took time.Duration) {
+	select {
+	case c.ended <- took:
+	default:
+	}
+}
+
+// BenchmarkCommit makes new events durable, against one fdatasync of as many
+// bytes.
+func BenchmarkCommit(b *testing.B) {
+	for _, n := range []int{1, 100, 10_000} {
+		b.Run("events="+thousands(n), func(b *testing.B) {
+			dir := b.TempDir()
+			times := commitTimes{ended: make(chan time.Duration, 1)}
+			book := newWatchedBook(b, filepath.Join(dir, "ledger.db"), 100_000, times)
+			defer closeBook(b, book)
+			plain, err := os.Create(filepath.Join(dir, "plain"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer plain.Close()
+			<-times.ended
+			bytes, types := make([]byte, n*eventBytes), ledger.DocumentedTypes()[:1]
+			var commits, syncs, all []float64
+			for next := 1_000_000; b.Loop(); next += n {
+				all = append(all, took(func() {
+					happen(book, "e", next, n, types, false, time.Now())
+					flush(b, book)
+				}))
+				commits = append(commits, float64(<-times.ended))
+				syncs = append(syncs, took(func() {
+					_, err := plain.WriteAt(bytes, 0)
+					if err == nil {
+						err = syscall.Fdatasync(int(plain.Fd()))
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+				}))
+			}
+			reportVersus(b, median(commits), median(syncs))
+			b.ReportMetric(median(all)/1e6, "until-shown-ms")
+		})
+	}
+}

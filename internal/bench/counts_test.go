@@ -1,0 +1,42 @@
+package bench
+
+import "testing"
+
+// What a scrape allocates for each series is counted against counters that are kept
+// ready: as much again, for gauges are made anew.
+func TestExpositionAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts what others allocate, too
+	allocations := func(endpoints int) (ours, plain float64, series int) {
+		r := ready(t, endpoints)
+		series = seriesIn(scrapeOf(r.handler, formats[0].accept).Body.Bytes())
+		vec := plainCounters(series)
+		ours = testing.AllocsPerRun(5, func() { scrapeOf(r.handler, formats[0].accept) })
+		plain = testing.AllocsPerRun(5, func() { scrapeOf(vec, formats[0].accept) })
+		return ours, plain, series
+	}
+	small, smallPlain, few := allocations(2)
+	large, largePlain, many := allocations(40)
+	t.Logf("%d series: %.0f, CounterVec %.0f; %d series: %.0f, CounterVec %.0f", few, small, smallPlain, many, large, largePlain)
+	each, plainEach := (large-small)/float64(many-few), (largePlain-smallPlain)/float64(many-few)
+	if each > plainEach*2.2 {
+		t.Errorf("%.2f allocations for each series, %.2f of a CounterVec", each, plainEach)
+	}
+}
+
+// A detail costs as many allocations as a GET does, and a few.
+func TestDetailAllocations(t *testing.T) { //nolint:paralleltest // as above
+	event := `{"id":"63377e715790c27800000001","created":1664581231,"type":"video.process_succeeded","data":{"video":{"id":"x","tags":["a","b"]}},` +
+		`"endpoint_id":"e","response":{"status_code":200,"status":"200 OK","body":"ok","message":"webhook event succeeded"}}`
+	api := newAPI(t, "http://127.0.0.1", inMemory(event))
+	bare := newClient(t, 1)
+	bare.Transport = inMemory(event)
+	ours := testing.AllocsPerRun(200, func() {
+		if _, err := api.GetEvent(t.Context(), "e", "63377e715790c27800000001"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	plain := testing.AllocsPerRun(200, func() { discard(t, get(t, bare, "http://127.0.0.1/client/webhooks/e/events/63377e715790c27800000001")) })
+	t.Logf("%.0f allocations, a GET %.0f", ours, plain)
+	if ours > plain+40 {
+		t.Errorf("%.0f allocations for a detail, %.0f for a GET", ours, plain)
+	}
+}

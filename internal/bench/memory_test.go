@@ -1,0 +1,112 @@
+package bench
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// BenchmarkMemory is the resident memory of the exporter after a start with so many
+// events tracked, the full read that a start makes, and scrapes; and at contact,
+// when it meets as many for the first time. The time is that of the start up to the
+// first answer.
+func BenchmarkMemory(b *testing.B) {
+	for _, n := range sizes {
+		srv := serve(b, scenario{Endpoints: 1, Events: n, Spacing: 80 * time.Millisecond})
+		state := filepath.Join(b.TempDir(), "ledger.db")
+		book, _, err := ledger.Open(b.Context(), ledger.NewFile(state), srv.URL, policy(), quiet{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		learn(b, book, newAPI(b, srv.URL, nil))
+		closeBook(b, book)
+		b.Run("tracked="+thousands(n), func(b *testing.B) {
+			var peaks, resident []float64
+			for b.Loop() {
+				p := startProcess(b, srv.URL, "file:"+state)
+				var last []byte
+				for range 20 {
+					last = p.metrics()
+				}
+				if tracked := value(last, "omegastream_exporter_tracked_events"); int(tracked) < n*95/100 {
+					b.Errorf("%v events tracked, want %d", tracked, n)
+				}
+				resident = append(resident, value(last, "process_resident_memory_bytes"))
+				peaks = append(peaks, p.peak())
+				p.stop()
+			}
+			b.ReportMetric(median(resident)/1e6, "MB-resident")
+			b.ReportMetric(median(peaks)/1e6, "MB-peak")
+		})
+		b.Run("contact="+thousands(n), func(b *testing.B) {
+			var peaks []float64
+			for b.Loop() {
+				p := startProcess(b, srv.URL, "file:"+filepath.Join(b.TempDir(), "ledger.db"))
+				// A detail in its turn for each event is not what this is about.
+				if listed := value(p.metrics(), "webhook_events_listed"); int(listed) != n {
+					b.Errorf("%v events listed, want %d", listed, n)
+				}
+				peaks = append(peaks, p.peak())
+				p.stop()
+			}
+			b.ReportMetric(median(peaks)/1e6, "MB-peak")
+		})
+	}
+}
+
+// BenchmarkMemoryOfEndpoints is the same by the number of endpoints, of ten events
+// each.
+func BenchmarkMemoryOfEndpoints(b *testing.B) {
+	for _, n := range []int{1, 1_000} {
+		b.Run("endpoints="+thousands(n), func(b *testing.B) {
+			srv := serve(b, scenario{Endpoints: n, Events: 10, Spacing: time.Minute})
+			var peaks, size, answers []float64
+			for b.Loop() {
+				state := filepath.Join(b.TempDir(), "ledger.db")
+				p := startProcess(b, srv.URL, "file:"+state)
+				p.metrics()
+				answers = append(answers, took(func() { size = append(size, float64(len(p.metrics()))) }))
+				peaks = append(peaks, p.peak())
+				p.stop()
+			}
+			b.ReportMetric(median(answers), "ns/op")
+			b.ReportMetric(median(size)/1e6, "MB-answer")
+			b.ReportMetric(median(peaks)/1e6, "MB-peak")
+		})
+	}
+}
+
+// BenchmarkFirstAnswer is the time from the start of the program to its first
+// answer to a scrape, with a million events tracked and an API that refuses the key:
+// all that is shown comes from the state. The limit is the same with an empty state.
+func BenchmarkFirstAnswer(b *testing.B) {
+	srv := serve(b, scenario{Endpoints: 1, Refuse: true})
+	path := filepath.Join(b.TempDir(), "ledger.db")
+	book, _, err := ledger.Open(b.Context(), ledger.NewFile(path), srv.URL, policy(), quiet{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fill(b, book, 1_000_000)
+	closeBook(b, book)
+	if _, err := program(); err != nil {
+		b.Fatal(err)
+	}
+	var used []float64
+	start := func(state string) func() {
+		return func() {
+			p := startProcess(b, srv.URL, state)
+			defer func() {
+				if cpu := p.stop(); state != "memory:" {
+					used = append(used, float64(cpu))
+				}
+			}()
+			if tracked := value(p.metrics(), "omegastream_exporter_tracked_events"); state != "memory:" && tracked != 1_000_000 {
+				b.Errorf("%v events tracked", tracked)
+			}
+		}
+	}
+	versus(b, start("file:"+path), start("memory:"))
+	b.ReportMetric(median(used)/1e6, "cpu-ms")
+}

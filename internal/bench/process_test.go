@@ -1,0 +1,149 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// program builds the exporter, once, as `make build` does.
+var program = sync.OnceValues(func() (string, error) {
+	path := filepath.Join(work, "omegastream_exporter")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "omegastream_exporter")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
+
+// process is the exporter as people run it.
+type process struct {
+	tb   testing.TB
+	cmd  *exec.Cmd
+	url  string
+	log  *lineBuffer
+	done chan struct{}
+}
+
+// lineBuffer collects a log, and the address in it.
+type lineBuffer struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	serving chan string
+}
+
+var listeningOn = regexp.MustCompile(`Listening on" address=([0-9.:]+)`)
+
+func (l *lineBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Write(p)
+	if found := listeningOn.FindSubmatch(l.text.Bytes()); found != nil {
+		select {
+		case l.serving <- string(found[1]):
+		default:
+		}
+	}
+	return len(p), nil
+}
+
+// startProcess starts the exporter on a state file and waits until it listens.
+func startProcess(tb testing.TB, apiURL, state string, args ...string) *process {
+	tb.Helper()
+	binary, err := program()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p := &process{tb: tb, log: &lineBuffer{serving: make(chan string, 1)}, done: make(chan struct{})}
+	p.cmd = exec.Command(binary, append([]string{
+		"--web.listen-address=127.0.0.1:0", "--api.url=" + apiURL, "--state.url=" + state, "--api.rate-limit=0",
+		"--collector.min-interval=0s", "--collector.hold-new-series=0s",
+	}, args...)...)
+	p.cmd.Env = append(os.Environ(), "OMEGASTREAM_API_KEY="+simulator.DefaultKey)
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	go func() { _ = p.cmd.Wait(); close(p.done) }()
+	select {
+	case address := <-p.log.serving:
+		p.url = "http://" + address
+	case <-p.done:
+		tb.Fatalf("it ended: %s", p.log.text.String())
+	case <-time.After(time.Minute):
+		p.stop()
+		tb.Fatal("it does not listen")
+	}
+	return p
+}
+
+// metrics scrapes it.
+func (p *process) metrics() []byte {
+	req, err := http.NewRequest(http.MethodGet, p.url+"/metrics", nil)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", "120")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	return body
+}
+
+// value returns what a scrape says of a series without labels, or of the first one
+// with any.
+func value(scrape []byte, name string) float64 {
+	found := regexp.MustCompile(`(?m)^` + name + `(?:\{[^}]*\})? (\S+)$`).FindSubmatch(scrape)
+	if found == nil {
+		return -1
+	}
+	v, err := strconv.ParseFloat(string(found[1]), 64)
+	if err != nil {
+		return -1
+	}
+	return v
+}
+
+var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+// peak returns the most memory that it has had, in bytes. (What the kernel tells at
+// the end of a process begins with the memory of the one that started it.)
+func (p *process) peak() float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	found := highWater.FindSubmatch(status)
+	if found == nil {
+		p.tb.Fatalf("no VmHWM in %s", status)
+	}
+	kb, _ := strconv.ParseFloat(string(found[1]), 64)
+	return kb * 1024
+}
+
+// stop ends it and returns the CPU time that it has used.
+func (p *process) stop() time.Duration {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	<-p.done
+	http.DefaultClient.CloseIdleConnections()
+	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
+}

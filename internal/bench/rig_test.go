@@ -1,0 +1,183 @@
+package bench
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/collector"
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/simulator"
+)
+
+func policy() ledger.Policy {
+	return ledger.Policy{Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute}
+}
+
+// rig is the exporter as main wires it, without its server.
+type rig struct {
+	testing.TB
+	api      *client.Client
+	book     *ledger.Book
+	exporter *collector.Exporter
+	handler  http.Handler
+}
+
+// newRig starts an exporter that has no rate limit and shares no sync. Nil is the
+// client's own transport.
+func newRig(tb testing.TB, url string, store ledger.Store, transport http.RoundTripper, o collector.Options) *rig {
+	tb.Helper()
+	return newRigWith(tb, url, store, transport, policy(), o)
+}
+
+func newRigWith(tb testing.TB, url string, store ledger.Store, transport http.RoundTripper, p ledger.Policy, o collector.Options) *rig {
+	tb.Helper()
+	telemetry := collector.NewTelemetry()
+	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), client.Options{
+		Observer: telemetry, Concurrency: o.Concurrency, Transport: transport,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	book, _, err := ledger.Open(tb.Context(), store, url, p, telemetry)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r := &rig{TB: tb, api: api, book: book, exporter: collector.New(api, book, telemetry, o)}
+	r.handler = r.exporter.Handler()
+	tb.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := r.exporter.Close(ctx); err != nil {
+			tb.Error(err)
+		}
+		if err := book.Close(ctx); err != nil {
+			tb.Error(err)
+		}
+		api.CloseIdleConnections()
+	})
+	return r
+}
+
+// scrape scrapes with a deadline that no benchmark reaches.
+func (r *rig) scrape() {
+	w := scrapeOf(r.handler, "")
+	if w.Code != http.StatusOK {
+		r.Fatal(w.Code, w.Body.String())
+	}
+}
+
+// scrapeOf asks a handler of metrics for a format, "" for the text.
+func scrapeOf(h http.Handler, accept string) *httptest.ResponseRecorder {
+	req := httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody)
+	req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", "120")
+	if accept != "" {
+		req.Header.Set("Accept", accept)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, req)
+	return w
+}
+
+// learn brings a book to where an exporter is that has read the lists of its
+// endpoints and all details: as an exporter would, but without asking for each.
+// One event in ten has failed.
+func learn(tb testing.TB, book *ledger.Book, api *client.Client) {
+	tb.Helper()
+	list, err := api.ListEndpoints(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	now := time.Now()
+	var found []ledger.Found
+	for _, e := range list.Endpoints {
+		found = append(found, ledger.Found{ID: e.ID, Meta: ledger.Meta{URL: "hooks.example.com", Events: e.Events, Active: true, CreatedAt: e.CreatedAt}})
+	}
+	book.Do(func(a *ledger.Account) { a.List(found, now, now) })
+	for _, f := range found {
+		events, err := api.ListEvents(tb.Context(), f.ID)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		var r *ledger.Reading
+		book.Look(func(a *ledger.Account) { r = a.Begin(f.ID, now, now, now) })
+		n := 0
+		for ev := range events.Events() {
+			if r.Note(ev.ID, ev.Type, ev.Created) {
+				book.Do(func(a *ledger.Account) { a.Apply(r, now) })
+			}
+			if n++; n%20_000 == 0 {
+				flush(tb, book)
+			}
+		}
+		book.Do(func(a *ledger.Account) { a.Apply(r, now); a.End(r, events.Complete(), now) })
+	}
+	answerAll(tb, book, now)
+}
+
+// answerAll answers for every event that has no outcome yet.
+func answerAll(tb testing.TB, book *ledger.Book, now time.Time) {
+	tb.Helper()
+	for n, more := 0, true; more; {
+		book.Do(func(a *ledger.Account) {
+			for range 10_000 {
+				var task ledger.Task
+				if task, more = a.Take(now, func(c ledger.Class) bool { return c != ledger.FailedEvents }); !more {
+					return
+				}
+				answer := ledger.Answer{Responded: true, StatusCode: 200}
+				if n++; n%10 == 0 {
+					answer.StatusCode = 500 + n/10%4
+				}
+				a.Answered(task, answer, now)
+			}
+		})
+		flush(tb, book)
+	}
+}
+
+func flush(tb testing.TB, book *ledger.Book) {
+	tb.Helper()
+	if err := book.Flush(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// happen lets a read of an endpoint's list meet n new events; full says whether it
+// goes to the end.
+func happen(book *ledger.Book, endpoint string, from, n int, types []string, full bool, now time.Time) {
+	book.Do(func(a *ledger.Account) {
+		r := a.Begin(endpoint, now, now, now)
+		for i := range n {
+			if r.Note(objectID(from+i), types[i%len(types)], now.Unix()) {
+				a.Apply(r, now)
+			}
+		}
+		a.Apply(r, now)
+		a.End(r, full, now)
+	})
+}
+
+// objectID is an id in the form that the API documents.
+func objectID(n int) []byte {
+	const digits = "0123456789abcdef"
+	b := make([]byte, 24)
+	h := uint64(n) * 0x9E3779B97F4A7C15
+	for i := range 16 {
+		b[i] = digits[h>>(60-4*i)&15]
+	}
+	for i := range 8 {
+		b[16+i] = digits[n>>(28-4*i)&15]
+	}
+	return b
+}
+
+// quiet watches nothing.
+type quiet struct{}
+
+func (quiet) Committed(time.Duration) {}
+func (quiet) CommitFailed(error)      {}
+func (quiet) LoadedAnew(error)        {}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// costs are round: a scrape of 1 ms, 1 ms more for each endpoint, 1 us for an element, 100 us and 100 bytes for an event.
+const costs = `
+BenchmarkSync/endpoints=1-2 	 3	 1000000 ns/op
+BenchmarkSync/endpoints=1k-2 	 3	 1000000000 ns/op
+BenchmarkSteadyScrape/events=1M/every=80ms-2 	 3	 12800000 ns/op
+BenchmarkSteadyScrape/events=1M/every=2s-2 	 3	 2000000 ns/op
+BenchmarkCatchUp-2 	 1	 5 ns/op	 100 cpu-us/event	 100 B-file/event
+BenchmarkMemory/tracked=1k-2 	 3	 1 ns/op	 20 MB-peak
+BenchmarkMemory/tracked=1M-2 	 3	 1 ns/op	 219.8 MB-peak
+BenchmarkMemoryOfEndpoints/endpoints=1-2 	 3	 1 ns/op	 20 MB-peak
+BenchmarkMemoryOfEndpoints/endpoints=1k-2 	 3	 1 ns/op	 219.8 MB-peak
+`
+
+func TestSizing(t *testing.T) {
+	t.Parallel()
+	u, ok := measured(parse([]byte(costs)))
+	if !ok {
+		t.Fatal("a benchmark is missing")
+	}
+	if got, want := u.String(), "scrape 1 ms, endpoint 1 ms, element 1 us, event 100 us of CPU, "+
+		"memory 20 MB + 200 B an event tracked + 0.2 MB an endpoint, disk 100 B an event"; got != want {
+		t.Errorf("units are\n%s\nwant\n%s", got, want)
+	}
+	// 10 events a second and 10 lists every 10 s, of which 10 * 600 elements are read again: 15 ms of sync, of which
+	// the API takes 0.5 s at 20 calls a second. 720,000 events are tracked.
+	s := size{events: 864_000, endpoints: 9, window: 19, overlap: 10, interval: 10, rateLimit: 20}
+	want := "| 864,000 | 9 | 19 h | 10 min | 10 s | 20/s | 11 | 0.25 % | 170 MB | 140 MB | 515 ms | 67 min |\n"
+	if got := s.line(u); got != want {
+		t.Errorf("the line is\n%swant\n%s", got, want)
+	}
+	if _, ok := measured(parse([]byte(strings.Replace(costs, "CatchUp", "Other", 1)))); ok {
+		t.Error("units without a benchmark")
+	}
+}
