@@ -14,10 +14,11 @@ import (
 
 // The commands, as kingpin names the chosen one.
 const (
-	commandServe = "serve"
-	commandCheck = "check"
-	commandReset = "state reset-counters"
-	commandCopy  = "state copy"
+	commandServe  = "serve"
+	commandCheck  = "check"
+	commandHealth = "healthcheck"
+	commandReset  = "state reset-counters"
+	commandCopy   = "state copy"
 )
 
 // flagFrom is the flag of commandCopy alone.
@@ -107,6 +108,7 @@ func newFlags(cfg *config, stdout, stderr io.Writer) *flags {
 
 	f.app.Command(commandServe, "Serve the metrics. This is what runs without a command.")
 	f.app.Command(commandCheck, "Check key, API, endpoints and state, and show what was found.")
+	f.app.Command(commandHealth, "Ask the exporter that runs here, with the same flags, whether it is healthy.")
 	state := f.app.Command("state", "Work on the stored state.")
 	state.Command("reset-counters", "Start the counters at 0 again, as needed after restoring a backup. What was already counted stays known.")
 	state.Command("copy", "Copy a state into --state.url, which must be empty; the counters go on there where they stand.").
