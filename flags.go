@@ -100,7 +100,9 @@ func newFlags(cfg *config, stdout, stderr io.Writer) *flags {
 	f.app.Version(version.Print(program))
 	f.app.HelpFlag.Short('h').Help("Show this help.")
 	f.app.DefaultEnvars()
-	// What kingpin brings along is about one call, not about a set-up.
+	f.prints("man-page", manTemplate)
+	f.prints("completion-script-fish", fishTemplate)
+	// What kingpin brings along, and the like, is about one call, not about a set-up.
 	for _, own := range f.app.Model().Flags {
 		f.app.GetFlag(own.Name).NoEnvar()
 	}
@@ -129,6 +131,17 @@ func (f *flags) withCommand(args []string) []string {
 		}
 	}
 	return append([]string{commandServe}, args...)
+}
+
+// prints registers a flag that is like --help, for who packages the program: it
+// writes a template and ends.
+func (f *flags) prints(name, template string) {
+	f.app.Flag(name, "Print it and end.").Hidden().PreAction(func(c *kingpin.ParseContext) error {
+		if err := f.app.UsageForContextWithTemplate(c, 2, template); err != nil {
+			return err
+		}
+		panic(exited(0))
+	}).Bool()
 }
 
 func (f *flags) register() {
@@ -196,6 +209,9 @@ func (f *flags) adopt(name, help string, v *value) *kingpin.FlagClause {
 	v.fail = func(err error) { f.reject(name, "%w", err) }
 	flag := f.app.GetFlag(name).Help(help).IsSetByUser(typed)
 	flag.SetValue(v)
+	if len(v.options) > 0 {
+		flag.HintOptions(v.options...)
+	}
 	return flag
 }
 

@@ -167,11 +167,13 @@ func TestHealthcheckArguments(t *testing.T) {
 			"--web.listen-address (from OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS): healthcheck cannot ask over vsock; add an address like 127.0.0.1:9877 to the exporter",
 		},
 		"a port that is not known": {
-			"", "", []string{"--web.listen-address=127.0.0.1:0"},
+			"", "",
+			[]string{"--web.listen-address=127.0.0.1:0"},
 			`--web.listen-address: "127.0.0.1:0" lets the system choose a port; tell the chosen one to healthcheck`,
 		},
 		"no address": {
-			"", "", []string{"--web.systemd-socket", "--web.listen-address=9877"},
+			"", "",
+			[]string{"--web.systemd-socket", "--web.listen-address=9877"},
 			`--web.listen-address: "9877" is not an address and port; write it like :9877 or 127.0.0.1:9877`,
 		},
 		"a bad prefix": {
