@@ -6,13 +6,19 @@ BRANCH     ?= $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null)
 # The commit's date and not today's: the same commit gives the same binary.
 BUILD_DATE ?= $(shell git log -1 --format=%cd --date=format:%Y%m%d-%H:%M:%S 2>/dev/null)
 
+EPOCH      ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
 FUZZTIME   ?= 30s
 BENCH      ?= .
+BINARY     ?= omegastream_exporter
 IMAGE      ?= omegastream_exporter:$(VERSION)
 
 pkg     := github.com/prometheus/common/version
 LDFLAGS  = -s -w -X $(pkg).Version=$(VERSION:v%=%) -X $(pkg).Revision=$(REVISION) \
            -X $(pkg).Branch=$(BRANCH) -X $(pkg).BuildDate=$(BUILD_DATE)
+# The Dockerfile has the same, and a test compares the two programs. What is built outside of git must not differ, so
+# Go does not stamp it; the revision is in LDFLAGS. timetzdata brings the time zones where there are none.
+GOBUILD  = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata -ldflags "$(LDFLAGS)"
 
 # The race detector needs cgo, which Go turns off by itself where there is no C compiler.
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
@@ -52,7 +58,7 @@ test: ## Run all tests; says what was skipped (TESTFLAGS=...)
 
 .PHONY: build
 build: ## Build a static ./omegastream_exporter
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o omegastream_exporter .
+	$(GOBUILD) -o $(BINARY) .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for a while (FUZZTIME=30s)
@@ -111,12 +117,17 @@ generate: ## Write anew what is generated from the code
 check-generated: ## Fail if `make generate` changes or adds a file
 	@.ci/check-generated
 
+# On a branch or not, the same commit gives the same image. BuildKit takes the date from the argument.
 .PHONY: image
-image: ## Build the image with docker, podman or buildah
-	@for tool in docker podman buildah; do \
+image: BRANCH := HEAD
+image: ## Build the image (IMAGE=, IMAGE_TOOL=docker, IMAGE_FLAGS=)
+	@for tool in $(or $(IMAGE_TOOL),docker podman buildah); do \
 		command -v $$tool >/dev/null && $$tool info >/dev/null 2>&1 || continue; \
-		set -x; exec $$tool build -t $(IMAGE) --build-arg VERSION=$(VERSION:v%=%) --build-arg REVISION=$(REVISION) \
-			--build-arg BRANCH=$(BRANCH) --build-arg BUILD_DATE=$(BUILD_DATE) .; \
+		set -x; \
+		[ $$tool = docker ] || set -- --format docker --timestamp $(EPOCH); \
+		exec $$tool build "$$@" -t $(IMAGE) --build-arg VERSION=$(VERSION:v%=%) --build-arg REVISION=$(REVISION) \
+			--build-arg BRANCH=$(BRANCH) --build-arg BUILD_DATE=$(BUILD_DATE) --build-arg SOURCE_DATE_EPOCH=$(EPOCH) \
+			$(IMAGE_FLAGS) .; \
 	done; echo "make image needs docker, podman or buildah, and its service running" >&2; exit 1
 
 .PHONY: clean
