@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,18 +47,19 @@ func (e *engine) makeGoImage(authority string) (flags []string) {
 			e.t.Fatal(err)
 		}
 	}
+	goroot := e.run(root(e.t), "go", "env", "GOROOT")
 	e.write("go/Dockerfile", `FROM scratch
 COPY bin /bin
 COPY etc /etc
 COPY tmp /tmp
-ENV PATH=`+filepath.Join(runtime.GOROOT(), "bin")+`:/bin HOME=/tmp GOPROXY=file:///modules GOSUMDB=off GOTOOLCHAIN=local GOCACHE=/cache
+ENV PATH=`+goroot+`/bin:/bin HOME=/tmp GOPROXY=file:///modules GOSUMDB=off GOTOOLCHAIN=local GOCACHE=/cache
 `)
 	e.run(e.path("go"), "buildah", "build", "-t", goImage, ".")
 
 	modules, cache := e.run(root(e.t), "go", "env", "GOMODCACHE"), e.run(root(e.t), "go", "env", "GOCACHE")
 	e.run(root(e.t), "go", "mod", "download")
 	return []string{
-		"--volume=" + runtime.GOROOT() + ":" + runtime.GOROOT() + ":ro",
+		"--volume=" + goroot + ":" + goroot + ":ro",
 		"--volume=" + filepath.Join(modules, "cache", "download") + ":/modules:ro",
 		"--volume=" + cache + ":/cache",
 		"--build-arg=GO_IMAGE=" + goImage,

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -64,7 +63,7 @@ func TestImage(t *testing.T) {
 		}
 		binary := e.path("program")
 		e.run(root(t), "make", append([]string{"--silent", "build", "BINARY=" + binary, "BRANCH=HEAD"}, stamp...)...)
-		if !bytes.Equal(read(t, binary), read(t, filepath.Join(e.mounted("localhost/first"), "bin/omegastream_exporter"))) {
+		if !bytes.Equal(read(t, binary), read(t, e.mounted("localhost/first")+"/bin/omegastream_exporter")) {
 			t.Error("make build gives another program than the Dockerfile")
 		}
 		t.Logf("image %.12s, %d layers, %.1f MB", first.ID, len(first.RootFS.Layers), float64(first.Size)/1e6)

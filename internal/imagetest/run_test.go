@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -108,7 +107,7 @@ var kernels = regexp.MustCompile(`^/(proc|dev|sys)(/|$)`)
 // confined compares what the kernel says of the process with what was asked for.
 func confined(t *testing.T, e *engine, name string) {
 	t.Helper()
-	process := filepath.Join("/proc", e.podman("inspect", "--format", "{{.State.Pid}}", name))
+	process := "/proc/" + e.podman("inspect", "--format", "{{.State.Pid}}", name)
 	status := strings.Split(string(read(t, process+"/status")), "\n")
 	for _, want := range []string{
 		"Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534",
@@ -130,7 +129,7 @@ func confined(t *testing.T, e *engine, name string) {
 	if !slices.Equal(writable, []string{"/data"}) {
 		t.Errorf("the process can write in %q", writable)
 	}
-	ledger, err := os.Stat(filepath.Join(process, "root/data/ledger.db"))
+	ledger, err := os.Stat(process + "/root/data/ledger.db")
 	if err != nil || ledger.Mode() != 0o600 {
 		t.Errorf("the state: %v, %v", ledger, err)
 	}
