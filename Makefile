@@ -11,6 +11,7 @@ EPOCH      ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
 FUZZTIME   ?= 30s
 BENCH      ?= .
 BINARY     ?= omegastream_exporter
+PLATFORMS  ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 IMAGE      ?= omegastream_exporter:$(VERSION)
 
 pkg     := github.com/prometheus/common/version
@@ -75,6 +76,7 @@ lint: ## Check style, imports, formatting and go.mod
 	@test -x $(golangci_lint) || { echo "Building golangci-lint, once, in about a minute"; \
 		go build -C tools/golangci-lint -o $(CURDIR)/$(golangci_lint) github.com/golangci/golangci-lint/v2/cmd/golangci-lint; }
 	$(golangci_lint) run
+	cd tools/release && $(CURDIR)/$(golangci_lint) run --config $(CURDIR)/.golangci.yml
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/* dashboards/_pictures/run; \
 		else echo "Skipped: the scripts in .ci need shellcheck"; test "$$CI" != true; fi
 
@@ -130,6 +132,31 @@ image: ## Build the image (IMAGE=, IMAGE_TOOL=docker, IMAGE_FLAGS=)
 			$(IMAGE_FLAGS) .; \
 	done; echo "make image needs docker, podman or buildah, and its service running" >&2; exit 1
 
+.PHONY: release
+release: BRANCH := HEAD
+release: ## Pack archives, SBOMs and checksums into dist/ (PLATFORMS=linux/amd64)
+	rm -rf dist
+	@set -ex; for platform in $(PLATFORMS); do \
+		suffix=; case $$platform in windows/*) suffix=.exe;; esac; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GOBUILD) \
+			-o dist/built/$${platform%/*}-$${platform#*/}/omegastream_exporter$$suffix .; \
+	done
+	GOOS= GOARCH= $(GOBUILD) -o dist/built/host/omegastream_exporter .
+	go run -C tools/release . -root $(CURDIR) -built $(CURDIR)/dist/built -out $(CURDIR)/dist \
+		-version $(VERSION:v%=%) -epoch $(EPOCH)
+	rm -rf dist/built
+	cat dist/sha256sums.txt
+
+.PHONY: check-release
+check-release: ## Test the release, all platforms of it
+	@set -e; export CGO_ENABLED=0; for system in darwin windows; do \
+		echo "go vet for $$system, without tests: some of theirs are for Linux"; \
+		GOOS=$$system go list -f '{{$$dir := .Dir}}{{range .GoFiles}}{{$$dir}}/{{.}} {{end}}' ./... | while read -r files; do \
+			test -z "$$files" || GOOS=$$system go vet $$files; \
+		done; \
+	done
+	go test -C tools/release ./...
+
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf omegastream_exporter .tools dashboards/build dashboards/node_modules dashboards/_pictures/node_modules
+	rm -rf omegastream_exporter dist .tools dashboards/build dashboards/node_modules dashboards/_pictures/node_modules
