@@ -171,6 +171,33 @@ func otherFlags(t *testing.T, e *engine, image string) {
 	stop(t, e, "demo")
 }
 
+// asTheReadmeSays runs the README's own command, with podman for docker. What it
+// cannot know is where this test's API and port are.
+func asTheReadmeSays(t *testing.T, e *engine, image string) {
+	page := string(read(t, root(t)+"/README.md"))
+	found := regexp.MustCompile("(?s)\n### A container\n.*?```sh\n(.*?)```").FindStringSubmatch(page)
+	if found == nil {
+		t.Fatal("the README has no command for a container")
+	}
+	e.podman("tag", image, regexp.MustCompile(`ghcr\.io/\S+`).FindString(found[1]))
+	account := simulator.New(simulator.Options{Key: "..."}) // the README's
+	account.AddEndpoint(simulator.Endpoint{Active: true})
+	api, stopAPI, err := simulator.Serve(account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stopAPI()
+	address := freeAddress(t)
+	e.run(e.dir, "bash", "-e", "-c", `docker() {
+		command=$1; shift
+		podman "$command" --env OMEGASTREAM_EXPORTER_API_URL=`+api+` --env OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS=`+address+` "$@"
+	}
+	`+found[1])
+	await(t, address, "omegastream_up 1")
+	e.podman("healthcheck", "run", "omegastream_exporter")
+	stop(t, e, "omegastream_exporter")
+}
+
 // freeAddress is one that nothing listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
