@@ -114,7 +114,7 @@ func newFlags(cfg *config, stdout, stderr io.Writer) *flags {
 	state := f.app.Command("state", "Work on the stored state.")
 	state.Command("reset-counters", "Start the counters at 0 again, as needed after restoring a backup. What was already counted stays known.")
 	state.Command("copy", "Copy a state into --state.url, which must be empty; the counters go on there where they stand.").
-		Flag(flagFrom, "The state to copy: file:PATH, or postgres://... without a password.").Required().NoEnvar().StringVar(&f.raw.from)
+		Flag(flagFrom, "The state to copy: file:PATH, or postgres://... without a password.").PlaceHolder("URL").Required().NoEnvar().StringVar(&f.raw.from)
 	return f
 }
 
