@@ -14,8 +14,10 @@ complete -c omegastream_exporter -f
 {{range .App.Commands}}{{if not .Hidden -}}
 complete -c omegastream_exporter -n "not __fish_seen_subcommand_from $commands" -a {{.Name}} -d '{{.Help | FishText}}'
 {{$parent := .Name}}{{range .Commands -}}
-complete -c omegastream_exporter -n "__fish_seen_subcommand_from {{$parent}}" -a {{.Name}} -d '{{.Help | FishText}}'
-{{end}}{{end}}{{end}}{{range .App.Flags}}{{if not .Hidden -}}
+{{$child := .Name}}complete -c omegastream_exporter -n "__fish_seen_subcommand_from {{$parent}}" -a {{.Name}} -d '{{.Help | FishText}}'
+{{range .Flags -}}
+complete -c omegastream_exporter -n "__fish_seen_subcommand_from {{$child}}" -l {{.Name}}{{FishValue .}} -d '{{.Help | FishText}}'
+{{end}}{{end}}{{end}}{{end}}{{range .App.Flags}}{{if not .Hidden -}}
 complete -c omegastream_exporter -l {{.Name}}{{if .Short}} -s {{printf "%c" .Short}}{{end}}{{FishValue .}} -d '{{.Help | FishText}}'
 {{end}}{{end}}`
 

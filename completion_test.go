@@ -75,6 +75,7 @@ func TestCompletions(t *testing.T) {
 			}{
 				{[]string{"che"}, []string{"check"}},
 				{[]string{"state", "res"}, []string{"reset-counters"}},
+				{[]string{"state", "copy", "--fr"}, []string{"--from"}},
 				{[]string{"--api.k"}, []string{"--api.key-file"}},
 				{[]string{"check", "--log.f"}, []string{"--log.format"}},
 				{[]string{"--log.level", "de"}, []string{"debug"}},

@@ -21,7 +21,12 @@ omegastream_exporter \- {{ManPurpose | Roff}}
 {{range .App.FlattenedCommands}}{{if not .Hidden}}.TP
 .B {{.FullCommand | Roff}}
 {{.Help | Roff}}
-{{end}}{{end}}.SH OPTIONS
+{{range .Flags}}.RS
+.TP
+.B {{. | FlagHead | Roff}}
+{{.Help | Roff}}
+.RE
+{{end}}{{end}}{{end}}.SH OPTIONS
 {{range .App.Flags}}{{if not .Hidden}}.TP
 .B {{. | FlagHead | Roff}}
 {{.Help | Roff}}

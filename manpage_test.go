@@ -37,9 +37,16 @@ func TestManPage(t *testing.T) {
 	}
 	shown := plain.String()
 	wants := []string{"omegastream_exporter - Prometheus exporter for the webhooks of an OmegaStream account\n", envKey, "state reset-counters", "SIGTERM"}
-	for _, f := range newFlags(new(config), io.Discard, io.Discard).app.Model().Flags {
+	model := newFlags(new(config), io.Discard, io.Discard).app.Model()
+	for _, f := range model.Flags {
 		if !f.Hidden {
 			wants = append(wants, flagHead(f)+"\n", f.Help, f.Envar)
+		}
+	}
+	for _, c := range model.FlattenedCommands() {
+		wants = append(wants, c.FullCommand, c.Help)
+		for _, f := range c.Flags {
+			wants = append(wants, flagHead(f)+"\n", f.Help)
 		}
 	}
 	for _, want := range wants {
