@@ -9,7 +9,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 
-COPY *.go ./
+COPY *.go LICENSE ./
 COPY client client
 COPY collector collector
 COPY internal internal
@@ -27,12 +27,21 @@ RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
     -X github.com/prometheus/common/version.Branch=${BRANCH} \
     -X github.com/prometheus/common/version.BuildDate=${BUILD_DATE}" .
 
+# The licences of what is in the program, most of which want to go with it.
+RUN mkdir -p /image/licenses/go && cp LICENSE /image/licenses/ && cp "$(go env GOROOT)/LICENSE" /image/licenses/go/ && \
+    go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}' . > /tmp/modules && \
+    while read -r path dir; do \
+        test -n "${path}" && test ! -d "/image/licenses/${path}" || continue; \
+        mkdir -p "/image/licenses/${path}" && find "${dir}" -maxdepth 1 -type f \
+            '(' -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' ')' -exec cp {} "/image/licenses/${path}/" ';' ; \
+    done < /tmp/modules
+
 # All of the image, with one date. A volume takes the owner of the folder that it is mounted over.
 ARG SOURCE_DATE_EPOCH=0
 RUN mkdir -p /image/bin /image/data /image/etc/ssl/certs && \
     cp omegastream_exporter /image/bin/ && \
     cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ && \
-    chmod 0755 /image /image/* /image/etc/* /image/etc/ssl/* /image/bin/* && \
+    chmod -R u=rwX,go=rX /image && \
     find /image -exec touch -h -d @${SOURCE_DATE_EPOCH} {} +
 
 FROM ${BASE_IMAGE}
@@ -45,6 +54,7 @@ LABEL org.opencontainers.image.title="omegastream_exporter" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /image/bin /bin
 COPY --from=build /image/etc /etc
+COPY --from=build /image/licenses /licenses
 COPY --from=build --chown=65534:65534 /image/data /data
 USER 65534:65534
 # The default --state.url, file:data/ledger.db, is in the volume then. Nothing else is written.
