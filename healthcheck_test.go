@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"omegastream_exporter/internal/testneeds"
 )
 
 // healthcheck runs the command as a person does, with the exit status and both
@@ -215,7 +217,7 @@ func needIPv6(t *testing.T) {
 	t.Helper()
 	l, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
-		t.Skipf("this machine has no IPv6: %v", err)
+		testneeds.Missing(t, "IPv6 on loopback: "+err.Error())
 	}
 	l.Close()
 }
