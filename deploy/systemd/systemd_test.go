@@ -239,7 +239,8 @@ func await(t *testing.T, address, want string) {
 }
 
 func scrape(address, want string) error {
-	response, err := http.Get("http://" + address + "/metrics")
+	client := http.Client{Timeout: 10 * time.Second} // a socket that nobody serves accepts and is silent
+	response, err := client.Get("http://" + address + "/metrics")
 	if err != nil {
 		return err
 	}

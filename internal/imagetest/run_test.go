@@ -212,9 +212,10 @@ func freeAddress(t *testing.T) string {
 // await scrapes until the answer has want.
 func await(t *testing.T, address, want string) {
 	t.Helper()
+	client := http.Client{Timeout: 10 * time.Second}
 	var last string
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
-		response, err := http.Get("http://" + address + "/metrics")
+		response, err := client.Get("http://" + address + "/metrics")
 		if err != nil {
 			last = err.Error()
 			time.Sleep(20 * time.Millisecond)
