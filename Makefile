@@ -150,10 +150,11 @@ release: ## Pack archives, SBOMs and checksums into dist/ (PLATFORMS=linux/amd64
 .PHONY: check-release
 check-release: ## Test the release, all platforms of it
 	@set -e; export CGO_ENABLED=0; for system in darwin windows; do \
-		echo "go vet for $$system, without tests: some of theirs are for Linux"; \
-		GOOS=$$system go list -f '{{$$dir := .Dir}}{{range .GoFiles}}{{$$dir}}/{{.}} {{end}}' ./... | while read -r files; do \
-			test -z "$$files" || GOOS=$$system go vet $$files; \
-		done; \
+		echo "go vet of the program for $$system"; \
+		GOOS=$$system go list -deps -f '{{if .Module}}{{if .Module.Main}}{{$$dir := .Dir}}{{range .GoFiles}}{{$$dir}}/{{.}} {{end}}{{end}}{{end}}' . | \
+			while read -r files; do \
+				test -z "$$files" || GOOS=$$system go vet $$files; \
+			done; \
 	done
 	go test -C tools/release ./...
 
