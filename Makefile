@@ -6,6 +6,8 @@ BRANCH     ?= $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null)
 # The commit's date and not today's: the same commit gives the same binary.
 BUILD_DATE ?= $(shell git log -1 --format=%cd --date=format:%Y%m%d-%H:%M:%S 2>/dev/null)
 
+EPOCH      ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
 FUZZTIME   ?= 30s
 BENCH      ?= .
 BENCHTIME  ?= 1s
@@ -14,11 +16,16 @@ OUT        ?= .tools/bench.txt
 BASELINE   ?= $(shell ls docs/bench/*.txt 2>/dev/null | sort -V | tail -n 1)
 DAY        ?= 1,100,10000
 SOAK       ?= 2m
+BINARY     ?= omegastream_exporter
+PLATFORMS  ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 IMAGE      ?= omegastream_exporter:$(VERSION)
 
 pkg     := github.com/prometheus/common/version
 LDFLAGS  = -s -w -X $(pkg).Version=$(VERSION:v%=%) -X $(pkg).Revision=$(REVISION) \
            -X $(pkg).Branch=$(BRANCH) -X $(pkg).BuildDate=$(BUILD_DATE)
+# The Dockerfile has the same, and a test compares the two programs. What is built outside of git must not differ, so
+# Go does not stamp it; the revision is in LDFLAGS. timetzdata brings the time zones where there are none.
+GOBUILD  = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata -ldflags "$(LDFLAGS)"
 
 # The race detector needs cgo, which Go turns off by itself where there is no C compiler.
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
@@ -58,7 +65,7 @@ test: ## Run all tests; says what was skipped (TESTFLAGS=...)
 
 .PHONY: build
 build: ## Build a static ./omegastream_exporter
-	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o omegastream_exporter .
+	$(GOBUILD) -o $(BINARY) .
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for a while (FUZZTIME=30s)
@@ -91,6 +98,7 @@ lint: ## Check style, imports, formatting and go.mod
 	@test -x $(golangci_lint) || { echo "Building golangci-lint, once, in about a minute"; \
 		go build -C tools/golangci-lint -o $(CURDIR)/$(golangci_lint) github.com/golangci/golangci-lint/v2/cmd/golangci-lint; }
 	$(golangci_lint) run
+	cd tools/release && $(CURDIR)/$(golangci_lint) run --config $(CURDIR)/.golangci.yml
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/* dashboards/_pictures/run; \
 		else echo "Skipped: the scripts in .ci need shellcheck"; test "$$CI" != true; fi
 
@@ -133,14 +141,45 @@ generate: ## Write anew what is generated from the code
 check-generated: ## Fail if `make generate` changes or adds a file
 	@.ci/check-generated
 
+# On a branch or not, the same commit gives the same image. BuildKit takes the date from the argument.
 .PHONY: image
-image: ## Build the image with docker, podman or buildah
-	@for tool in docker podman buildah; do \
+image: BRANCH := HEAD
+image: ## Build the image (IMAGE=, IMAGE_TOOL=docker, IMAGE_FLAGS=)
+	@for tool in $(or $(IMAGE_TOOL),docker podman buildah); do \
 		command -v $$tool >/dev/null && $$tool info >/dev/null 2>&1 || continue; \
-		set -x; exec $$tool build -t $(IMAGE) --build-arg VERSION=$(VERSION:v%=%) --build-arg REVISION=$(REVISION) \
-			--build-arg BRANCH=$(BRANCH) --build-arg BUILD_DATE=$(BUILD_DATE) .; \
+		set -x; \
+		[ $$tool = docker ] || set -- --format docker --timestamp $(EPOCH); \
+		exec $$tool build "$$@" -t $(IMAGE) --build-arg VERSION=$(VERSION:v%=%) --build-arg REVISION=$(REVISION) \
+			--build-arg BRANCH=$(BRANCH) --build-arg BUILD_DATE=$(BUILD_DATE) --build-arg SOURCE_DATE_EPOCH=$(EPOCH) \
+			$(IMAGE_FLAGS) .; \
 	done; echo "make image needs docker, podman or buildah, and its service running" >&2; exit 1
+
+.PHONY: release
+release: BRANCH := HEAD
+release: ## Pack archives, SBOMs and checksums into dist/ (PLATFORMS=linux/amd64)
+	rm -rf dist
+	@set -ex; for platform in $(PLATFORMS); do \
+		suffix=; case $$platform in windows/*) suffix=.exe;; esac; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GOBUILD) \
+			-o dist/built/$${platform%/*}-$${platform#*/}/omegastream_exporter$$suffix .; \
+	done
+	GOOS= GOARCH= $(GOBUILD) -o dist/built/host/omegastream_exporter .
+	go run -C tools/release . -root $(CURDIR) -built $(CURDIR)/dist/built -out $(CURDIR)/dist \
+		-version $(VERSION:v%=%) -epoch $(EPOCH)
+	rm -rf dist/built
+	cat dist/sha256sums.txt
+
+.PHONY: check-release
+check-release: ## Test the release, all platforms of it
+	@set -e; export CGO_ENABLED=0; for system in darwin windows; do \
+		echo "go vet of the program for $$system"; \
+		GOOS=$$system go list -deps -f '{{if .Module}}{{if .Module.Main}}{{$$dir := .Dir}}{{range .GoFiles}}{{$$dir}}/{{.}} {{end}}{{end}}{{end}}' . | \
+			while read -r files; do \
+				test -z "$$files" || GOOS=$$system go vet $$files; \
+			done; \
+	done
+	go test -C tools/release ./...
 
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf omegastream_exporter .tools dashboards/build dashboards/node_modules dashboards/_pictures/node_modules
+	rm -rf omegastream_exporter dist .tools dashboards/build dashboards/node_modules dashboards/_pictures/node_modules

@@ -14,10 +14,11 @@ import (
 
 // The commands, as kingpin names the chosen one.
 const (
-	commandServe = "serve"
-	commandCheck = "check"
-	commandReset = "state reset-counters"
-	commandCopy  = "state copy"
+	commandServe  = "serve"
+	commandCheck  = "check"
+	commandHealth = "healthcheck"
+	commandReset  = "state reset-counters"
+	commandCopy   = "state copy"
 )
 
 // flagFrom is the flag of commandCopy alone.
@@ -99,7 +100,9 @@ func newFlags(cfg *config, stdout, stderr io.Writer) *flags {
 	f.app.Version(version.Print(program))
 	f.app.HelpFlag.Short('h').Help("Show this help.")
 	f.app.DefaultEnvars()
-	// What kingpin brings along is about one call, not about a set-up.
+	f.prints("man-page", manTemplate)
+	f.prints("completion-script-fish", fishTemplate)
+	// What kingpin brings along, and the like, is about one call, not about a set-up.
 	for _, own := range f.app.Model().Flags {
 		f.app.GetFlag(own.Name).NoEnvar()
 	}
@@ -107,10 +110,11 @@ func newFlags(cfg *config, stdout, stderr io.Writer) *flags {
 
 	f.app.Command(commandServe, "Serve the metrics. This is what runs without a command.")
 	f.app.Command(commandCheck, "Check key, API, endpoints and state, and show what was found.")
+	f.app.Command(commandHealth, "Ask the exporter that runs here, with the same flags, whether it is healthy.")
 	state := f.app.Command("state", "Work on the stored state.")
 	state.Command("reset-counters", "Start the counters at 0 again, as needed after restoring a backup. What was already counted stays known.")
 	state.Command("copy", "Copy a state into --state.url, which must be empty; the counters go on there where they stand.").
-		Flag(flagFrom, "The state to copy: file:PATH, or postgres://... without a password.").Required().NoEnvar().StringVar(&f.raw.from)
+		Flag(flagFrom, "The state to copy: file:PATH, or postgres://... without a password.").PlaceHolder("URL").Required().NoEnvar().StringVar(&f.raw.from)
 	return f
 }
 
@@ -127,6 +131,17 @@ func (f *flags) withCommand(args []string) []string {
 		}
 	}
 	return append([]string{commandServe}, args...)
+}
+
+// prints registers a flag that is like --help, for who packages the program: it
+// writes a template and ends.
+func (f *flags) prints(name, template string) {
+	f.app.Flag(name, "Print it and end.").Hidden().PreAction(func(c *kingpin.ParseContext) error {
+		if err := f.app.UsageForContextWithTemplate(c, 2, template); err != nil {
+			return err
+		}
+		panic(exited(0))
+	}).Bool()
 }
 
 func (f *flags) register() {
@@ -194,6 +209,9 @@ func (f *flags) adopt(name, help string, v *value) *kingpin.FlagClause {
 	v.fail = func(err error) { f.reject(name, "%w", err) }
 	flag := f.app.GetFlag(name).Help(help).IsSetByUser(typed)
 	flag.SetValue(v)
+	if len(v.options) > 0 {
+		flag.HintOptions(v.options...)
+	}
 	return flag
 }
 

@@ -73,6 +73,8 @@ func dispatch(ctx context.Context, command string, cfg config, log *slog.Logger,
 		return w.resetCounters(ctx, cfg, log, stdout)
 	case commandCopy:
 		return w.copyState(ctx, cfg, log, stdout)
+	case commandHealth:
+		return runHealthcheck(ctx, cfg.web, stdout)
 	default:
 		return runServer(ctx, cfg, log, w.build)
 	}

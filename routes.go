@@ -8,6 +8,9 @@ import (
 	"omegastream_exporter/internal/web"
 )
 
+// healthy is what /-/healthy answers, and how healthcheck knows us.
+const healthy = program + " is healthy."
+
 // routes puts the application behind one handler, below --web.route-prefix. The
 // patterns begin with GET, which takes HEAD as well, so that http.ServeMux answers
 // other methods with 405 by itself.
@@ -16,7 +19,7 @@ func routes(app *application, c webConfig) http.Handler {
 	get := func(path string, h http.HandlerFunc) { mux.Handle("GET "+c.routePrefix+path, h) }
 	get(c.telemetryPath, app.metrics.ServeHTTP)
 	get("/-/healthy", func(w http.ResponseWriter, _ *http.Request) {
-		plainText(w, http.StatusOK, program+" is healthy.\n")
+		plainText(w, http.StatusOK, healthy+"\n")
 	})
 	get("/-/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if ok, reason := app.ready(); !ok {

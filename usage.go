@@ -22,7 +22,11 @@ Flags:
 {{range .Context.Flags}}{{if not .Hidden}}  {{. | FlagHead}}
 {{.Help | Wrap 6}}{{end}}{{end}}`
 
-var usageFuncs = template.FuncMap{"FlagHead": flagHead, "CommandRows": commandRows}
+var usageFuncs = template.FuncMap{
+	"FlagHead": flagHead, "CommandRows": commandRows,
+	"Roff": roff, "ManDate": manDate, "ManVersion": manVersion, "ManPurpose": purpose,
+	"FishText": fishText, "FishValue": fishValue,
+}
 
 // flagHead is the line above a flag's help, with its default.
 func flagHead(f *kingpin.FlagModel) string {

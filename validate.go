@@ -24,6 +24,14 @@ const (
 // validate checks what the flags could not check one by one. It rejects all that
 // is wrong, and it is the only place that says what a command needs.
 func (f *flags) validate(command string) {
+	if command == commandHealth {
+		// The exporter that it asks has checked the rest, and its files need not be
+		// there for this command.
+		f.validatePrefix()
+		f.validateAddresses()
+		f.validateHealthcheck()
+		return
+	}
 	f.validateDemo(command)
 	f.validateAPI()
 	f.validateState(command)
@@ -168,12 +176,32 @@ func (f *flags) validateWeb() {
 	if err := web.Validate(*c.toolkit.WebConfigFile); err != nil {
 		f.reject("web.config.file", "%w", err)
 	}
-	if *c.toolkit.WebSystemdSocket {
-		return // the addresses are not used
+	if !*c.toolkit.WebSystemdSocket { // with it the addresses are not used
+		f.validateAddresses()
 	}
-	for _, address := range *c.toolkit.WebListenAddresses {
+}
+
+func (f *flags) validateAddresses() {
+	for _, address := range *f.cfg.web.toolkit.WebListenAddresses {
 		if !validAddress(address) {
 			f.reject("web.listen-address", "%q is not an address and port; write it like :9877 or 127.0.0.1:9877", address)
+		}
+	}
+}
+
+// validateHealthcheck refuses addresses that cannot be asked.
+func (f *flags) validateHealthcheck() {
+	c := f.cfg.web.toolkit
+	switch addresses := tcpAddresses(*c.WebListenAddresses); {
+	case *c.WebSystemdSocket && !f.given("web.listen-address"):
+		f.reject("web.systemd-socket", "leaves the address to systemd; tell it to healthcheck with --web.listen-address")
+	case len(addresses) == 0:
+		f.reject("web.listen-address", "healthcheck cannot ask over vsock; add an address like 127.0.0.1:9877 to the exporter")
+	default:
+		for _, address := range addresses {
+			if strings.HasSuffix(address, ":0") {
+				f.reject("web.listen-address", "%q lets the system choose a port; tell the chosen one to healthcheck", address)
+			}
 		}
 	}
 }

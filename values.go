@@ -21,6 +21,7 @@ type value struct {
 	given      []string    // as typed
 	toggle     bool        // needs no value
 	repeatable bool
+	options    []string // what it may be, for completion; empty: anything
 }
 
 func (v *value) Set(s string) error {
@@ -97,7 +98,7 @@ func duration(target *time.Duration) *value {
 }
 
 func oneOf(target *string, options ...string) *value {
-	return &value{set: func(s string) error {
+	return &value{options: options, set: func(s string) error {
 		if !slices.Contains(options, s) {
 			return fmt.Errorf("%q is not one of %s", s, strings.Join(options, ", "))
 		}

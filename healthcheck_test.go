@@ -1,0 +1,259 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/testneeds"
+)
+
+// healthcheck runs the command as a person does, with the exit status and both
+// outputs.
+func healthcheck(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = run(t.Context(), append([]string{"healthcheck"}, args...), &out, &errs, wired)
+	return status, out.String(), errs.String()
+}
+
+func port(t *testing.T, address string) string {
+	t.Helper()
+	_, p, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+const askedOf = "; does the exporter run, and with the same flags or variables as this command?\n"
+
+func TestHealthcheck(t *testing.T) {
+	t.Parallel()
+	const yes = program + " is healthy."
+	for name, row := range map[string]struct {
+		serve []string // the exporter's flags beside its address
+		on    string   // what it listens on, by default 127.0.0.1:0
+		ask   []string // the command's own, with PORT
+		says  string
+	}{
+		"as it listens":        {ask: []string{"--web.listen-address=127.0.0.1:PORT"}, says: yes},
+		"no host":              {on: ":0", ask: []string{"--web.listen-address=:PORT"}, says: yes},
+		"unspecified":          {on: "0.0.0.0:0", ask: []string{"--web.listen-address=0.0.0.0:PORT"}, says: yes},
+		"unspecified v6":       {on: "[::]:0", ask: []string{"--web.listen-address=[::]:PORT"}, says: yes},
+		"v6 alone":             {on: "[::1]:0", ask: []string{"--web.listen-address=[::]:PORT"}, says: yes},
+		"with a zone":          {on: "[::1%lo]:0", ask: []string{"--web.listen-address=[::1%lo]:PORT"}, says: yes},
+		"with a name":          {on: "localhost:0", ask: []string{"--web.listen-address=localhost:PORT"}, says: yes},
+		"two addresses":        {ask: []string{"--web.listen-address=127.0.0.1:PORT,localhost:PORT"}, says: yes},
+		"vsock beside it":      {ask: []string{"--web.listen-address=vsock://:1,127.0.0.1:PORT"}, says: yes},
+		"a prefix":             {serve: []string{"--web.route-prefix=/x"}, ask: []string{"--web.route-prefix=/x", "--web.listen-address=:PORT"}, says: yes},
+		"an external URL":      {serve: []string{"--web.external-url=http://h/x"}, ask: []string{"--web.external-url=http://h/x", "--web.listen-address=:PORT"}, says: yes},
+		"a socket of systemd":  {ask: []string{"--web.systemd-socket", "--web.listen-address=:PORT"}, says: yes},
+		"state and key absent": {ask: []string{"--state.url=file:/no/such/file", "--api.key-file=/no/such/key", "--web.listen-address=:PORT"}, says: yes},
+		"TLS":                  {serve: []string{"--web.config.file=TLS"}, ask: []string{"--web.config.file=TLS", "--web.listen-address=:PORT"}, says: yes},
+		"a client certificate": {serve: []string{"--web.config.file=MTLS"}, ask: []string{"--web.config.file=MTLS", "--web.listen-address=:PORT"}, says: "answers, and asks for a client certificate"},
+		"a password":           {serve: []string{"--web.config.file=PASSWORD"}, ask: []string{"--web.config.file=PASSWORD", "--web.listen-address=:PORT"}, says: "answers, and asks for a password"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if strings.HasPrefix(row.on, "[") {
+				needIPv6(t)
+			}
+			if row.on == "" {
+				row.on = "127.0.0.1:0"
+			}
+			files := strings.NewReplacer(webConfigs(t)...)
+			serve := []string{"--web.listen-address=" + row.on}
+			for _, arg := range row.serve {
+				serve = append(serve, files.Replace(arg))
+			}
+			i := start(t, serving(http.NotFound), serve...)
+			var ask []string
+			for _, arg := range row.ask {
+				ask = append(ask, strings.ReplaceAll(files.Replace(arg), "PORT", port(t, i.addresses[0])))
+			}
+			if status, out, errs := healthcheck(t, ask...); status != 0 || errs != "" || !strings.Contains(out, ": "+row.says+"\n") {
+				t.Errorf("status %d, stdout %q, stderr %q", status, out, errs)
+			}
+			i.end(t)
+			// What has ended is not healthy, whoever asked for what before.
+			if status, out, errs := healthcheck(t, ask...); status != 1 || out != "" || !strings.HasSuffix(errs, "refused"+askedOf) {
+				t.Errorf("ended: status %d, stdout %q, stderr %q", status, out, errs)
+			}
+		})
+	}
+}
+
+// Whatever does not answer as the exporter does is not healthy, and said in a line.
+func TestHealthcheckFails(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		handler http.HandlerFunc
+		args    []string
+		want    string
+	}{
+		"no answer in time": {
+			func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, nil, "no answer within 3s",
+		},
+		"no end in time": {
+			func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.WriteString(w, healthy)
+				_ = http.NewResponseController(w).Flush()
+				<-r.Context().Done()
+			}, nil, "no answer within 3s",
+		},
+		"no such page":     {http.NotFound, nil, "status 404"},
+		"a password alone": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, nil, "status 401"},
+		"another program":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }, nil, "another program answers there"},
+		"a redirect": {
+			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, nil, "status 302",
+		},
+		"plain HTTP, which answers no": {http.NotFound, []string{"--web.config.file=web.yml"}, "status 404"},
+		"cut off": {
+			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, "EOF",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(row.handler)
+			defer server.Close()
+			address := server.Listener.Addr().String()
+			status, out, errs := healthcheck(t, append(row.args, "--web.listen-address="+address)...)
+			want := fmt.Sprintf("%s: http://%s/-/healthy: %s%s", program, address, row.want, askedOf)
+			if status != 1 || out != "" || errs != want {
+				t.Errorf("status %d, stdout %q, stderr\n%q, want\n%q", status, out, errs, want)
+			}
+		})
+	}
+	t.Run("one of two", func(t *testing.T) {
+		t.Parallel()
+		i := start(t, serving(http.NotFound))
+		defer i.end(t)
+		free := listenLocal(t)
+		free.Close()
+		status, out, errs := healthcheck(t, "--web.listen-address="+i.addresses[0]+","+free.Addr().String())
+		if status != 1 || !strings.HasPrefix(out, i.addresses[0]+": ") || !strings.Contains(errs, free.Addr().String()) || strings.Count(errs, "\n") != 1 {
+			t.Errorf("status %d, stdout %q, stderr %q", status, out, errs)
+		}
+	})
+}
+
+// The command needs no more than it says, from flags as from the environment.
+func TestHealthcheckArguments(t *testing.T) {
+	for name, row := range map[string]struct {
+		variable, value string
+		args            []string
+		want            string
+	}{
+		"the socket of systemd": {
+			"WEB_SYSTEMD_SOCKET", "true", nil,
+			"--web.systemd-socket (from OMEGASTREAM_EXPORTER_WEB_SYSTEMD_SOCKET): leaves the address to systemd; tell it to healthcheck with --web.listen-address",
+		},
+		"vsock alone": {
+			"WEB_LISTEN_ADDRESS", "vsock://:9877", nil,
+			"--web.listen-address (from OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS): healthcheck cannot ask over vsock; add an address like 127.0.0.1:9877 to the exporter",
+		},
+		"a port that is not known": {
+			"", "",
+			[]string{"--web.listen-address=127.0.0.1:0"},
+			`--web.listen-address: "127.0.0.1:0" lets the system choose a port; tell the chosen one to healthcheck`,
+		},
+		"no address": {
+			"", "",
+			[]string{"--web.systemd-socket", "--web.listen-address=9877"},
+			`--web.listen-address: "9877" is not an address and port; write it like :9877 or 127.0.0.1:9877`,
+		},
+		"a bad prefix": {
+			"WEB_ROUTE_PREFIX", "x", nil,
+			`--web.route-prefix (from OMEGASTREAM_EXPORTER_WEB_ROUTE_PREFIX): "x" is not a plain path; write it like /omegastream, or / for none`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if row.variable != "" {
+				t.Setenv("OMEGASTREAM_EXPORTER_"+row.variable, row.value)
+			}
+			status, out, errs := healthcheck(t, row.args...)
+			if want := program + ": " + row.want + "\n"; status != 1 || out != "" || errs != want {
+				t.Errorf("status %d, stdout %q, stderr\n%q, want\n%q", status, out, errs, want)
+			}
+		})
+	}
+}
+
+// A signal ends the wait.
+func TestHealthcheckIsInterrupted(t *testing.T) {
+	t.Parallel()
+	asked, ctx := make(chan struct{}, 1), t.Context()
+	ctx, stop := context.WithCancel(ctx)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	go func() { <-asked; stop() }()
+	began := time.Now()
+	status := run(ctx, []string{"healthcheck", "--web.listen-address=" + server.Listener.Addr().String()}, io.Discard, io.Discard, wired)
+	if took := time.Since(began); status != 1 || took >= healthTimeout {
+		t.Errorf("status %d after %s", status, took)
+	}
+}
+
+func needIPv6(t *testing.T) {
+	t.Helper()
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		testneeds.Missing(t, "IPv6 on loopback: "+err.Error())
+	}
+	l.Close()
+}
+
+// webConfigs writes a file of each kind and returns pairs of name and path.
+func webConfigs(t *testing.T) []string {
+	t.Helper()
+	dir := t.TempDir()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"exporter.example.com"}, NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyBytes, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, content []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("tls.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))
+	write("tls.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyBytes}))
+	const server = "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n"
+	const client = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: tls.crt\n"
+	const password = "basic_auth_users:\n  user: $2b$04$abcdefghijklmnopqrstuuoD8yw7MmybLKVooaTGGZAt3HXugv2.a\n"
+	return []string{
+		"MTLS", write("mtls.yml", []byte(server+client)),
+		"TLS", write("tls.yml", []byte(server)),
+		"PASSWORD", write("password.yml", []byte(password)),
+	}
+}
