@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,7 @@ import (
 // own families, with their labels.
 var foreign = map[string][]string{
 	"ALERTS":                        {"alertname", "alertstate", "severity", "endpoint_id", "status_code"},
+	"up":                            nil,
 	"process_start_time_seconds":    nil,
 	"process_resident_memory_bytes": nil,
 	"go_goroutines":                 nil,
@@ -49,18 +51,40 @@ func names(t *testing.T) map[string][]string {
 
 // use is one query of a file.
 type use struct {
-	where, expr string
-	data        bool // whether it must return data
+	where, raw string // the query as it stands there
+	instant    bool
+	live       bool // whether it must return data from an exporter that has run for seconds
+	past       bool // whether it must return data from what was backfilled
+	hours      int  // that its dashboard shows
+}
+
+// expr returns the query as it is asked of an exporter that runs.
+func (u use) expr() string {
+	return fill(u.raw, "omegastream", 30*time.Second, time.Minute, 10*time.Minute)
+}
+
+// fill puts in what Grafana puts in for variables.
+func fill(raw, job string, interval, rate, span time.Duration) string {
+	seconds := func(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
+	return strings.NewReplacer(
+		"$__rate_interval_ms", seconds(rate)+"000", "$__interval_ms", seconds(interval)+"000", "$__range_s", seconds(span),
+		"$__rate_interval", seconds(rate)+"s", "$__interval", seconds(interval)+"s", "$__range", seconds(span)+"s",
+		"$job", "("+job+")", "$endpoint", ".*", "$event_type", ".*", "$status_code", ".*",
+	).Replace(raw)
 }
 
 // dashboard is what the tests read of a dashboard.
 type dashboard struct {
 	UID    string
+	Time   struct{ From string }
 	Panels []struct {
 		ID                                 int
 		Type, Title, Description, Interval string
-		Targets                            []struct{ Expr, LegendFormat string }
-		FieldConfig                        struct {
+		Targets                            []struct {
+			Expr, LegendFormat string
+			Instant            bool
+		}
+		FieldConfig struct {
 			Defaults struct {
 				Unit, NoValue string
 				Thresholds    *struct{ Steps []any }
@@ -81,8 +105,9 @@ type dashboard struct {
 	}
 }
 
-// mayBeEmpty are panels that have nothing to show where all is well, and why.
-var mayBeEmpty = map[string]string{
+// emptyAtFirst are panels that have nothing to show of an exporter that has run for
+// seconds and is well, and why. They have data in what was backfilled, as all have.
+var emptyAtFirst = map[string]string{
 	"Recoveries":                                 "a failed delivery is asked for again after five minutes",
 	"Outcomes never learned":                     "only where the API drops an event before its outcome",
 	"Retries and bad answers":                    "only where the API fails",
@@ -90,12 +115,6 @@ var mayBeEmpty = map[string]string{
 	"List gaps":                                  "only where the API drops events",
 	"Commit failures":                            "only where the disk fails",
 }
-
-// variables are what Grafana fills in.
-var variables = strings.NewReplacer(
-	"$__rate_interval_ms", "60000", "$__interval_ms", "30000", "$__rate_interval", "60s", "$__interval", "30s", "$__range", "10m",
-	"$job", "(omegastream)", "$endpoint", ".*", "$event_type", ".*", "$status_code", ".*",
-)
 
 func dashboards(t *testing.T) (all []dashboard, uses []use) {
 	t.Helper()
@@ -108,14 +127,19 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 			t.Fatalf("%s: %v", file, err)
 		}
 		all = append(all, d)
+		var hours int
+		if _, err := fmt.Sscanf(d.Time.From, "now-%dh", &hours); err != nil {
+			t.Fatalf("%s: it begins at %s", file, d.Time.From)
+		}
 		for _, p := range d.Panels {
 			for _, target := range p.Targets {
-				_, exception := mayBeEmpty[p.Title]
-				uses = append(uses, use{file + ": " + p.Title, variables.Replace(target.Expr), !exception})
+				_, empty := emptyAtFirst[p.Title]
+				uses = append(uses, use{where: file + ": " + p.Title, raw: target.Expr, instant: target.Instant, live: !empty, past: true, hours: hours})
 			}
 		}
 		for _, a := range d.Annotations.List {
-			uses = append(uses, use{file + ": annotation " + a.Name, variables.Replace(a.Target.Expr), a.Name != "Alerts"})
+			// Nothing has evaluated alerts in the past; the exporter that runs has failures.
+			uses = append(uses, use{where: file + ": annotation " + a.Name, raw: a.Target.Expr, live: true, past: a.Name != "Alerts", hours: hours})
 		}
 		for _, v := range d.Templating.List {
 			if v.Type != "query" {
@@ -134,7 +158,7 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 			if found[3] != "" {
 				expr = fmt.Sprintf("group by (%s) (%s)", found[3], expr)
 			}
-			uses = append(uses, use{file + ": variable " + v.Name, variables.Replace(expr), true})
+			uses = append(uses, use{where: file + ": variable " + v.Name, raw: expr, instant: true, live: true, past: true, hours: hours})
 		}
 	}
 	if len(all) != 2 || len(uses) < 60 {
@@ -151,11 +175,25 @@ func grafanaAlerts(t *testing.T) (uses []use) {
 	for _, file := range grafanaFiles(t) {
 		for _, found := range block.FindAllStringSubmatch(read(t, file), -1) {
 			expr := strings.ReplaceAll(found[1], "''", "'") + found[2]
-			uses = append(uses, use{file, expr, false})
+			uses = append(uses, use{where: file, raw: expr})
 		}
 	}
 	if len(uses) != len(alerts(t)) {
 		t.Fatalf("found %d queries for %d alerts", len(uses), len(alerts(t)))
+	}
+	return uses
+}
+
+// runbookQueries returns the queries of the runbooks: one a line.
+func runbookQueries(t *testing.T) (uses []use) {
+	t.Helper()
+	for _, block := range regexp.MustCompile("(?s)```promql\n(.*?)```").FindAllStringSubmatch(read(t, "../docs/runbooks.md"), -1) {
+		for _, line := range strings.Split(strings.TrimSpace(block[1]), "\n") {
+			uses = append(uses, use{where: "docs/runbooks.md", raw: line})
+		}
+	}
+	if len(uses) < len(alerts(t)) {
+		t.Fatalf("%d queries in docs/runbooks.md", len(uses))
 	}
 	return uses
 }
@@ -190,6 +228,9 @@ func check(node any, known map[string][]string) (labels []string, err error) {
 				labels, err = append(labels, l...), errors.Join(err, e)
 			}
 		}
+		if f, ok := node["func"].(map[string]any); ok && (f["name"] == "label_join" || f["name"] == "label_replace") {
+			labels = append(labels, node["args"].([]any)[1].(map[string]any)["val"].(string))
+		}
 		wanted, _ := node["grouping"].([]any)
 		if matching, ok := node["matching"].(map[string]any); ok {
 			for _, key := range []string{"labels", "include"} {
@@ -213,6 +254,7 @@ func TestQueries(t *testing.T) {
 	known := names(t)
 	all, uses := dashboards(t)
 	uses = append(uses, grafanaAlerts(t)...)
+	uses = append(uses, runbookQueries(t)...)
 	for _, d := range all {
 		for _, p := range d.Panels {
 			if p.Type == "row" {
@@ -226,7 +268,8 @@ func TestQueries(t *testing.T) {
 
 	a, api, first, _ := account(t)
 	e := startExporter(t, api)
-	prom := startPrometheus(t, "", e.address)
+	data, end := backfill(t)
+	prom := startPrometheus(t, serverOptions{data: data}, e.address)
 	var groups struct {
 		Groups []struct {
 			Rules []struct{ Name, Query string }
@@ -241,19 +284,25 @@ func TestQueries(t *testing.T) {
 	})
 	for _, g := range groups.Groups {
 		for _, r := range g.Rules {
-			uses = append(uses, use{"rule " + r.Name, r.Query, false})
+			// An alert finds nothing where all is well, and no instance is behind where there is one.
+			records := strings.Contains(r.Name, ":") && r.Name != "endpoint_instance:omegastream_exporter_behind:seconds"
+			uses = append(uses, use{where: "rule " + r.Name, raw: r.Query, live: records})
 		}
 	}
 	for _, u := range uses {
 		var tree any
-		if err := prom.api("/api/v1/parse_query", url.Values{"query": {u.expr}}, &tree); err != nil {
+		if err := prom.api("/api/v1/parse_query", url.Values{"query": {u.expr()}}, &tree); err != nil {
 			t.Errorf("%s: %v", u.where, err)
 			continue
 		}
 		if _, err := check(tree, known); err != nil {
-			t.Errorf("%s: %v\n%s", u.where, err, u.expr)
+			t.Errorf("%s: %v\n%s", u.where, err, u.expr())
+		}
+		if u.past {
+			askPast(t, prom, u, end)
 		}
 	}
+	checkPast(t, prom, all, end)
 
 	prom.wait(t, 30*time.Second, "count(omegastream_up == 1)", "1")
 	for _, answer := range []simulator.Answer{
@@ -264,23 +313,24 @@ func TestQueries(t *testing.T) {
 	}
 	prom.wait(t, 30*time.Second, "sum(webhook_deliveries_total)", "5")
 	for _, u := range uses {
-		if !u.data {
-			if _, err := prom.query(u.expr); err != nil {
+		expr := u.expr()
+		if !u.live {
+			if _, err := prom.query(expr); err != nil {
 				t.Errorf("%s: %v", u.where, err)
 			}
 			continue
 		}
 		eventually(t, 15*time.Second, u.where+" has data", func() error {
-			found, err := prom.query(u.expr)
+			found, err := prom.query(expr)
 			if err == nil && len(found) == 0 {
-				err = errors.New(u.expr)
+				err = errors.New(expr)
 			}
 			for _, s := range found {
-				if s.Value[1] == "NaN" && strings.HasPrefix(u.expr, "histogram_quantile") && len(found) > 1 {
+				if s.Value[1] == "NaN" && strings.HasPrefix(expr, "histogram_quantile") && len(found) > 1 {
 					continue // an endpoint without an observation
 				}
 				if s.Value[1] == "NaN" {
-					err = fmt.Errorf("%s: %v", u.expr, s)
+					err = fmt.Errorf("%s: %v", expr, s)
 				}
 			}
 			return err
@@ -292,7 +342,7 @@ func TestQueries(t *testing.T) {
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	known := map[string][]string{"a_total": {"endpoint_id"}}
-	prom := startPrometheus(t, "", "127.0.0.1:1")
+	prom := startPrometheus(t, serverOptions{withoutRules: true})
 	for expr, want := range map[string]string{
 		`max by (endpoint_id) (increase(a_total{job="x"}[5m]))`: "",
 		`a_totals`:                                    "no metric a_totals",
@@ -301,6 +351,8 @@ func TestCheck(t *testing.T) {
 		`a_total / on (url) a_total`:                  "label url is on no metric below it",
 		`a_total * on (job) group_left (url) a_total`: "label url is on no metric below it",
 		`rate(b_total[5m])`:                           "no metric b_total",
+		`max by (x) (label_join(a_total, "x", " ", "endpoint_id"))`: "",
+		`max by (y) (label_join(a_total, "x", " ", "endpoint_id"))`: "label y is on no metric below it",
 	} {
 		var tree any
 		if err := prom.api("/api/v1/parse_query", url.Values{"query": {expr}}, &tree); err != nil {

@@ -1,8 +1,8 @@
 // Dashboard "OmegaStream exporter".
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import { bar, number, series, type Steps } from "./panels.js";
-import { dashboards, thresholds as t } from "./settings.js";
-import { datasourceVariable, exporterVariable, firing, jobVariable, link, outside, restarts, tidy } from "./variables.js";
+import { dashboards, slow, thresholds as t } from "./settings.js";
+import { datasourceVariable, exporterVariable, firing, jobVariable, link, outside, restarts, runbooksVariable, tidy } from "./variables.js";
 
 const J = 'job=~"$job"';
 const p99 = (metric: string, by: string) => `histogram_quantile(0.99, sum by (${by}) (rate(${metric}_bucket{${J}}[$__rate_interval])))`;
@@ -22,10 +22,15 @@ function overview(d: dashboard.DashboardBuilder): void {
       unit: "s", decimals: 0, width: 4, calc: "last", steps: [[null, "green"], [t.stale / 3, "orange"], [t.stale, "red"]], empty: "Never read",
       query: { expr: `time() - min(max by (job) (omegastream_exporter_last_successful_sync_timestamp_seconds{${J}}))` },
     }))
-    .withPanel(total("State resets", "States in the time range that could not be read: the counters began at 0.", "omegastream_exporter_state_resets_total", zeroIsGood))
+    .withPanel(number({
+      // Not an increase: a pod that comes back under a new instance begins with the reset counted.
+      title: "State resets", description: "States in the time range that could not be read: the counters began at 0.",
+      unit: "locale", decimals: 0, width: 4, calc: "last", steps: zeroIsGood, empty: "0",
+      query: { expr: `sum(max by (job) (omegastream_exporter_state_resets_total{${J}} and time() - omegastream_exporter_state_created_timestamp_seconds{${J}} < $__range_s))` },
+    }))
     .withPanel(total("List gaps", "Times in the time range that events may have been missed.", "omegastream_exporter_list_gaps_total", zeroIsGood, "job, endpoint_id"))
     .withPanel(total("Folded types", "Events in the time range that count as other: the account has too many types.", "omegastream_exporter_folded_event_types_total", [[null, "green"], [1, "orange"]]))
-    .withPanel(total("Deadlines exceeded", "Scrapes in the time range that were answered before their sync had ended.", "omegastream_exporter_scrape_deadline_exceeded_total", [[null, "green"], [1, "orange"]]));
+    .withPanel(total("Deadlines exceeded", "Scrapes in the time range that were answered before their sync had ended.", "omegastream_exporter_scrape_deadline_exceeded_total", [[null, "green"], [1, "orange"]], "job, instance"));
 }
 
 function syncs(d: dashboard.DashboardBuilder): void {
@@ -39,7 +44,7 @@ function syncs(d: dashboard.DashboardBuilder): void {
       .overrideByName("error", [{ id: "color", value: { mode: "fixed", fixedColor: "red" } }]))
     .withPanel(series({
       title: "Sync duration, p99", description: "How long one pass over all lists took. It must stay well below the scrape time-out.",
-      unit: "s", width: 8, kind: "lines", empty: "No syncs",
+      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.sync, "red"]], empty: "No syncs",
       queries: [{ expr: p99("omegastream_exporter_sync_duration_seconds", "instance, le"), legend: "{{instance}}" }],
     }))
     .withPanel(series({
@@ -63,7 +68,7 @@ function api(d: dashboard.DashboardBuilder): void {
     }))
     .withPanel(series({
       title: "Duration of calls, p99", description: "From the request to its answer, for lists to the end of the header.",
-      unit: "s", width: 8, kind: "lines", empty: "No calls",
+      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.call, "red"]], empty: "No calls",
       queries: [{ expr: p99("omegastream_api_request_duration_seconds", "operation, le"), legend: "{{operation}}" }],
     }))
     .withPanel(series({
@@ -76,7 +81,7 @@ function api(d: dashboard.DashboardBuilder): void {
       unit: "short", decimals: 0, width: 8, kind: "bars", empty: "None",
       queries: [
         { expr: `sum by (operation) (${bar("job, instance, operation", "omegastream_api_retries_total", J)}) > 0`, legend: "retried {{operation}}" },
-        { expr: `sum by (operation) (${bar("job, operation", "omegastream_exporter_invalid_payloads_total", J)}) > 0`, legend: "bad {{operation}}" },
+        { expr: `sum by (operation) (${bar("job, instance, operation", "omegastream_exporter_invalid_payloads_total", J)}) > 0`, legend: "bad {{operation}}" },
       ],
     }));
 }
@@ -117,7 +122,7 @@ function state(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("State and process"))
     .withPanel(series({
       title: "Commit time, p99", description: "How long writing the state took. It stands between an event and its metric.",
-      unit: "s", width: 8, kind: "lines", empty: "No commits",
+      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.commit, "orange"]], empty: "No commits",
       queries: [{ expr: p99("omegastream_exporter_state_commit_duration_seconds", "instance, le"), legend: "{{instance}}" }],
     }))
     .withPanel(series({
@@ -160,6 +165,7 @@ export function exporterDashboard(): dashboard.Dashboard {
     .withVariable(datasourceVariable())
     .withVariable(jobVariable())
     .withVariable(exporterVariable())
+    .withVariable(runbooksVariable())
     .link(link("Webhook deliveries", `/d/${dashboards.deliveries}`, "What the exporter is there for", true))
     .annotation(restarts())
     .annotation(firing());
