@@ -28,7 +28,7 @@ const (
 
 // past makes what Prometheus would have scraped from an account's exporters in a
 // month: a pod that comes back under a new instance every day, with its state, and
-// for a week a second exporter with a state of its own.
+// for four days a second exporter with a state of its own.
 type past struct {
 	now time.Time
 	w   *bufio.Writer
@@ -173,12 +173,12 @@ func backfill(t *testing.T) (dir string, end time.Time) {
 	)
 	for d := pastDays - 2; d >= 0; d-- {
 		from, to, every := d*day+hour, max(0, (d-1)*day+hour+down), 5
-		if to < int(recent.Minutes()) {
+		if d <= 6 {
 			every = 1
 		}
 		p.counters(fmt.Sprintf("pod-%d:9877", d), pastDays*day, from, to, every, down)
 	}
-	p.counters("own-state:9877", 10*day, 10*day, 3*day, 5, 0)
+	p.counters("own-state:9877", 6*day, 6*day, 2*day, 1, 0)
 	for _, f := range collector.Families() {
 		if !slices.Contains([]string{"webhook_events_total", "webhook_deliveries_total", "webhook_delivery_failures_total"}, f.Name) {
 			p.family(f, "all:9877", int(recent.Minutes()))

@@ -80,10 +80,13 @@ func TestPair(t *testing.T) {
 		}
 	}
 	if all := told.received(nil); len(all) != 2 {
-		t.Errorf("there were two alerts; people were told of %d: %v", len(all), all)
+		t.Errorf("there were two alerts; people were told of %d:", len(all))
+		for _, alert := range all {
+			t.Errorf("%s %s %s: %s", alert["alertname"], alert["endpoint_id"], alert["status_code"], alert["description"])
+		}
 	}
 	for _, prom := range pair {
-		onlyFailed(t, prom)
+		onlyFired(t, prom, "DeliveryFailed")
 		rules(t, prom)
 	}
 }

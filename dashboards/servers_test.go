@@ -145,7 +145,9 @@ func startPrometheus(t *testing.T, o serverOptions, targets ...string) *promethe
 		o.data = filepath.Join(dir, "data")
 	}
 	p := start(t, "http://"+address+"/-/ready", tool(t, "prometheus"), []string{
-		"--config.file=" + file, "--storage.tsdb.path=" + o.data, "--storage.tsdb.retention.time=90d", "--web.listen-address=" + address, "--log.level=warn",
+		"--config.file=" + file, "--storage.tsdb.path=" + o.data, "--storage.tsdb.retention.time=90d",
+		"--no-storage.tsdb.allow-overlapping-compaction", // of blocks that were backfilled: it costs the time of the test
+		"--web.listen-address=" + address, "--log.level=warn",
 	}, nil)
 	return &prometheus{base: "http://" + address, process: p}
 }

@@ -270,7 +270,8 @@ and ${current("omegastream_exporter_event_detail_backlog", n.behind, "min")} > 0
       name: "OmegaStreamStateReset",
       severity: "warning",
       comment: "The state was unreadable, or is not the one of before: a volume that was lost, or `memory:`. Stays for an hour. An added instance with its own state is quiet.",
-      // Of one instance by itself, and of all where a pod came back under a new name.
+      // Of one instance by itself, and of all where a pod came back under a new name. While they are new that says nothing:
+      // the older of two may have gone.
       expr: `min by (${account}) (
   time() - ${created} < 3600
   and (omegastream_exporter_state_resets_total > 0 or ${created} > min_over_time(${created}[1d]))
@@ -278,7 +279,7 @@ and ${current("omegastream_exporter_event_detail_backlog", n.behind, "min")} > 0
 or
 (
   time() - min by (${account}) (${created}) < 3600
-  and min by (${account}) (${created}) > min by (${account}) (min_over_time(${created}[1d]))
+  and time() - min by (${account}) (min_over_time(${created}[1d])) > 7200
 )`,
       summary: "The exporter's state was lost or set aside",
       description: `${w.exporter} began a new state ${w.duration} ago. Counters start at 0; what happened between the two states is not counted.`,

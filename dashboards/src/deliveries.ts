@@ -1,7 +1,7 @@
 // Dashboard "Webhook deliveries".
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import { bar, bars, heat, number, rows, series, type Steps } from "./panels.js";
-import { behind, current, increaseOf, increaseOverDays, type Counter } from "./queries.js";
+import { behind, current, endpointLegend, increaseOf, increaseOverDays, named, type Counter } from "./queries.js";
 import { burn, dashboards, objective, thresholds as t } from "./settings.js";
 import { all, at, datasourceVariable, exporterVariable, firing, jobVariable, link, outside, query, restarts, runbooksVariable, tidy } from "./variables.js";
 
@@ -28,9 +28,6 @@ const failuresTotal = "webhook_delivery_failures_total";
 /** Share of success; nothing where nothing was delivered. */
 const success = (window: typeof within, range: string) =>
   `1 - (${window(failuresTotal, range)} or 0 * ${window(deliveriesTotal, range)}) / (${window(deliveriesTotal, range)} > 0)`;
-
-/** One series for each endpoint, whatever instances say of its host. */
-const host = `topk by (endpoint_id) (1, max by (endpoint_id, url) (webhook_endpoint_info{${E}}))`;
 
 const good: Steps = [[null, "red"], [objective - 0.04, "orange"], [objective, "green"]];
 const none: Steps = [[null, "green"], [1, "red"]];
@@ -81,32 +78,32 @@ function deliveries(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Deliveries"))
     .withPanel(series({
       title: "Deliveries by status code", description: "How deliveries ended. Bars count what happened within their width; none: no HTTP response.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No deliveries",
+      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No deliveries",
       queries: [{ expr: `sum by (status_code) (${bar("endpoint_id, event_type, status_code", deliveriesTotal, ETC)})`, legend: "{{status_code}}" }],
     }))
     .withPanel(series({
       title: "Failures by status code", description: "Deliveries that were not answered with 2xx. The dots are exemplars: each leads to the newest failed event.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No failures",
+      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No failures",
       queries: [{ expr: `sum by (status_code) (${bar("endpoint_id, event_type, status_code", failuresTotal, ETC)})`, legend: "{{status_code}}", exemplar: true }],
     }))
     .withPanel(series({
       title: "Failures by event type", description: "The same failures by what happened to the video.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], empty: "No failures",
+      unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"], empty: "No failures",
       queries: [{ expr: `sum by (event_type) (${bar("endpoint_id, event_type, status_code", failuresTotal, ETC)}) > 0`, legend: "{{event_type}}" }],
     }))
     .withPanel(series({
       title: "No response, by reason", description: "Why deliveries got no HTTP response, as OmegaStream words it.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], empty: "Every delivery got a response",
+      unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"], empty: "Every delivery got a response",
       queries: [{ expr: `sum by (reason) (${bar("endpoint_id, reason", "webhook_delivery_no_response_total", E)}) > 0`, legend: "{{reason}}" }],
     }))
     .withPanel(series({
       title: "Success by endpoint", description: `Share of deliveries of the last hour that were answered with 2xx. Dashed: the objective, ${objective * 100} %.`,
-      unit: "percentunit", width: 12, kind: "lines", max: 1, steps: [[null, "transparent"], [objective, "green"]], empty: "No deliveries",
-      queries: [{ expr: `(${success(within, "1h")}) * on (endpoint_id) group_left (url) ${host}`, legend: "{{url}} {{endpoint_id}}" }],
+      unit: "percentunit", width: 12, height: 9, kind: "lines", legend: "right", calcs: ["lastNotNull"], max: 1, steps: [[null, "transparent"], [objective, "green"]], empty: "No deliveries",
+      queries: [{ expr: named(success(within, "1h"), E), legend: endpointLegend }],
     }))
     .withPanel(series({
       title: "Events by type", description: "Events that the API listed for the endpoints, delivered or not.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], empty: "No events",
+      unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"], empty: "No events",
       queries: [{ expr: `sum by (event_type) (${bar("endpoint_id, event_type", "webhook_events_total", ET)})`, legend: "{{event_type}}" }],
     }));
 }
@@ -118,31 +115,32 @@ function endpoints(d: dashboard.DashboardBuilder): void {
     { title: "The exporter's page of it", url: "${exporter}/endpoints/${__data.fields.Endpoint}", targetBlank: true },
   ];
   const ratio: Steps = [[null, "red"], [objective - 0.04, "orange"], [objective, "green"]];
+  const nothing: dashboard.ValueMapping = { type: dashboard.MappingType.SpecialValue, options: { match: dashboard.SpecialValueMatch.Null, result: { text: "-", color: "text", index: 0 } } };
   d.withRow(new dashboard.RowBuilder("Endpoints")).withPanel(rows({
     title: "Endpoints", description: "One row for each endpoint: the share of success, what was sent and failed, failures in a row, the last status code. Its host leads to this page for that endpoint alone, and to the exporter's own page.",
-    unit: "short", width: 24, height: 10, sortBy: "In a row", empty: "-", hide: ["Value #A"],
+    unit: "locale", width: 24, height: 10, sortBy: "In a row", empty: "-", hide: ["Value #A"],
     columns: [
-      { name: "Host", label: "url", links, width: 175 },
-      { name: "Description", label: "description", width: 140 },
+      { name: "Host", label: "url", links, width: 180 },
+      { name: "Description", label: "description" },
       { name: "Endpoint", label: "endpoint_id", links, width: 215 },
       { name: "Info", expr: `max by (endpoint_id, url, description) (webhook_endpoint_info{${E}})` },
       {
         name: "Active", expr: perEndpoint("webhook_endpoint_active"), width: 60,
         mappings: [{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "off", color: "orange", index: 0 }, "1": { text: "on", color: "green", index: 1 } } }],
       },
-      { name: "OK 1 h", width: 72, expr: success(within, "1h"), unit: "percentunit", decimals: 1, steps: ratio },
-      { name: "OK 24 h", width: 78, expr: success(over, "1d"), unit: "percentunit", decimals: 1, steps: ratio },
-      { name: "Sent 24 h", width: 84, expr: `round(${over(deliveriesTotal, "1d")})`, decimals: 0 },
+      { name: "OK 1 h", width: 66, expr: success(within, "1h"), unit: "percentunit", decimals: 1, steps: ratio, mappings: [nothing] },
+      { name: "OK 24 h", width: 70, expr: success(over, "1d"), unit: "percentunit", decimals: 1, steps: ratio, mappings: [nothing] },
+      { name: "Sent 24 h", width: 80, expr: `round(${over(deliveriesTotal, "1d")})`, decimals: 0 },
       { name: "Failed 24 h", width: 92, expr: `round(${over(failuresTotal, "1d")})`, decimals: 0, steps: [[null, "text"], [1, "red"]] },
-      { name: "In a row", width: 74, expr: perEndpoint("webhook_endpoint_consecutive_failures"), decimals: 0, steps: [[null, "text"], [1, "orange"], [t.failuresInARow, "red"]] },
+      { name: "In a row", width: 70, expr: perEndpoint("webhook_endpoint_consecutive_failures"), decimals: 0, steps: [[null, "text"], [1, "orange"], [t.failuresInARow, "red"]] },
       {
-        name: "Last", width: 58, expr: perEndpoint("webhook_endpoint_last_status_code"), unit: "none", decimals: 0,
+        name: "Last", width: 56, expr: perEndpoint("webhook_endpoint_last_status_code"), unit: "none", decimals: 0,
         steps: [[null, "purple"], [100, "green"], [300, "blue"], [400, "orange"], [500, "red"]],
         mappings: [{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "none", index: 0 } } }],
       },
-      { name: "Last success", width: 130, expr: newest("webhook_endpoint_last_success_timestamp_seconds"), unit: "dateTimeFromNow" },
-      { name: "Last failure", width: 130, expr: newest("webhook_endpoint_last_failure_timestamp_seconds"), unit: "dateTimeFromNow" },
-      { name: "Pending", width: 72, expr: perType("webhook_deliveries_pending"), decimals: 0, steps: [[null, "text"], [t.pending, "orange"]] },
+      { name: "Last success", width: 140, expr: newest("webhook_endpoint_last_success_timestamp_seconds"), unit: "dateTimeFromNow" },
+      { name: "Last failure", width: 140, expr: newest("webhook_endpoint_last_failure_timestamp_seconds"), unit: "dateTimeFromNow" },
+      { name: "Pending", width: 76, expr: perType("webhook_deliveries_pending"), decimals: 0, steps: [[null, "text"], [t.pending, "orange"]] },
       { name: "p90 24 h", width: 80, expr: `histogram_quantile(0.9, max by (endpoint_id, le) (increase(webhook_delivery_latency_seconds_bucket{${E}}[1d]))) >= 0`, unit: "s", decimals: 1 },
     ],
   }));
@@ -186,12 +184,12 @@ function slo(d: dashboard.DashboardBuilder): void {
     }))
     .withPanel(series({
       title: "Recoveries", description: "Failed deliveries that a later try of OmegaStream delivered.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", empty: "No recoveries",
+      unit: "locale", decimals: 0, width: 12, kind: "bars", empty: "No recoveries",
       queries: [{ expr: `sum by (event_type) (${bar("endpoint_id, event_type", "webhook_delivery_recoveries_total", ET)}) > 0`, legend: "{{event_type}}" }],
     }))
     .withPanel(series({
       title: "Outcomes never learned", description: "Events that the API dropped before it told how they ended.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", empty: "None",
+      unit: "locale", decimals: 0, width: 12, kind: "bars", empty: "None",
       queries: [{ expr: `sum by (event_type) (${bar("endpoint_id, event_type", "webhook_events_unresolved_total", ET)}) > 0`, legend: "{{event_type}}" }],
     }));
 }

@@ -212,7 +212,6 @@ export function rows(o: Common & { columns: Column[]; sortBy: string; hide: stri
     .span(o.width)
     .height(o.height ?? 10)
     .noValue(o.empty ?? "-")
-    .filterable(true)
     .interval(barWidth)
     .sortBy([new common.TableSortByFieldStateBuilder().displayName(o.sortBy).desc(true)])
     .thresholds(thresholds([[null, "text"]]))
@@ -232,6 +231,8 @@ export function rows(o: Common & { columns: Column[]; sortBy: string; hide: stri
     renameByName[field] = c.name;
     indexByName[field] = index;
     const properties: dashboard.DynamicConfigValue[] = [];
+    // What is filtered by needs an icon beside its name, which columns of numbers have no room for.
+    if (c.label !== undefined) properties.push({ id: "custom.filterable", value: true });
     if (c.unit !== undefined) properties.push({ id: "unit", value: c.unit });
     if (c.decimals !== undefined) properties.push({ id: "decimals", value: c.decimals });
     if (c.width !== undefined) properties.push({ id: "custom.width", value: c.width });
@@ -239,8 +240,8 @@ export function rows(o: Common & { columns: Column[]; sortBy: string; hide: stri
     if (c.mappings !== undefined) properties.push({ id: "mappings", value: c.mappings });
     if (c.steps !== undefined) {
       properties.push({ id: "thresholds", value: { mode: "absolute", steps: c.steps.map(([value, color]) => ({ value, color })) } });
-      properties.push({ id: "custom.cellOptions", value: { type: "color-text" } });
     }
+    if (c.steps !== undefined || c.mappings !== undefined) properties.push({ id: "custom.cellOptions", value: { type: "color-text" } });
     if (properties.length > 0) panel.overrideByName(c.name, properties);
   });
   return panel

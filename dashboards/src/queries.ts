@@ -58,6 +58,15 @@ export function current(gauge: string, late = `(${behind()})`, aggregation: "max
 const gauges = ["webhook_endpoint_active", "webhook_endpoint_consecutive_failures", "webhook_endpoint_last_status_code"] as const;
 type Gauge = (typeof gauges)[number];
 
+/** How a legend names an endpoint, given series from named(): many endpoints may have one host, or none that is shown. */
+export const endpointLegend = "{{url}} …{{id}}";
+
+/** Gives series of endpoints their host and the end of their id, from one series for each endpoint whatever instances say. */
+export function named(expr: string, selector: string): string {
+  const info = `topk by (endpoint_id) (1, max by (endpoint_id, url) (webhook_endpoint_info{${selector}}))`;
+  return `(${expr}) * on (endpoint_id) group_left (url, id) label_replace(${info}, "id", "$1", "endpoint_id", ".*?(.{1,6})")`;
+}
+
 /** How rules say the numbers of endpoints: by the names of recorded series, or by what they are made from. */
 export interface Numbers {
   increase(counter: Counter, window: Window, offset?: string): string;
