@@ -187,6 +187,12 @@ func backfill(t *testing.T) (dir string, end time.Time) {
 	for _, name := range []string{"process_start_time_seconds", "process_resident_memory_bytes", "go_goroutines"} {
 		p.family(collector.Family{Name: name, Type: "gauge"}, "all:9877", int(recent.Minutes()))
 	}
+	// One that cannot read the API any more keeps what it knew.
+	stuck := func(name string, value float64) {
+		p.series(name, "stuck:9877", `,endpoint_id="past1"`, day, 0, 2, func(int) float64 { return value })
+	}
+	stuck("webhook_endpoint_consecutive_failures", 99)
+	stuck("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds", float64(end.Add(-day*time.Minute).Unix()))
 	fmt.Fprintln(p.w, "# EOF")
 	if err := p.w.Flush(); err != nil {
 		t.Fatal(err)
@@ -205,7 +211,7 @@ func backfill(t *testing.T) (dir string, end time.Time) {
 // last days.
 func recordPast(t *testing.T, promtool, data string, end time.Time) {
 	t.Helper()
-	records := regexp.MustCompile(`(?m)^  - record: \S+:increase1h\n.*\n`).FindAllString(read(t, "rules/omegastream.rules.yaml"), -1)
+	records := regexp.MustCompile(`(?m)^ {2}- record: \S+:increase1h\n.*\n`).FindAllString(read(t, "rules/omegastream.rules.yaml"), -1)
 	if len(records) != 3 {
 		t.Fatalf("%d rules record an hour", len(records))
 	}

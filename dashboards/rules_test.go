@@ -140,7 +140,7 @@ func TestLinks(t *testing.T) {
 	t.Parallel()
 	for _, file := range glob(t, "rules/*.yaml") {
 		text := read(t, file)
-		command := regexp.MustCompile(`(?m)^#   (sed -i .*) FILE$`).FindStringSubmatch(text)
+		command := regexp.MustCompile(`(?m)^# {3}(sed -i .*) FILE$`).FindStringSubmatch(text)
 		if command == nil {
 			t.Errorf("%s: its head has no command", file)
 			continue
@@ -182,7 +182,7 @@ func TestOperatorRules(t *testing.T) {
 func TestExample(t *testing.T) {
 	t.Parallel()
 	config := read(t, "../deploy/prometheus/prometheus.yml")
-	pair := regexp.MustCompile(`(?m)^  # ((external_labels|alert_relabel_configs): \[?\{.*)$`).ReplaceAllString(config, "  $1")
+	pair := regexp.MustCompile(`(?m)^ {2}# ((external_labels|alert_relabel_configs): \[?\{.*)$`).ReplaceAllString(config, "  $1")
 	if strings.Count(pair, "#") != strings.Count(config, "#")-2 {
 		t.Fatal("the lines for a pair are not there")
 	}
