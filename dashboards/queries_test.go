@@ -4,50 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/simulator"
 )
-
-// foreign are the series that rules and dashboards may name besides the exporter's
-// own families, with their labels.
-var foreign = map[string][]string{
-	"ALERTS":                        {"alertname", "alertstate", "severity", "endpoint_id", "status_code"},
-	"up":                            nil,
-	"process_start_time_seconds":    nil,
-	"process_resident_memory_bytes": nil,
-	"go_goroutines":                 nil,
-}
-
-// targetLabels are those that a scrape gives to every series.
-var targetLabels = []string{"job", "instance", "cluster", "namespace"}
-
-// names returns every series that may be named, with its labels.
-func names(t *testing.T) map[string][]string {
-	t.Helper()
-	known := maps.Clone(foreign)
-	for _, f := range collector.Families() {
-		if f.Type == "histogram" {
-			known[f.Name+"_bucket"] = append([]string{"le"}, f.Labels...)
-			known[f.Name+"_sum"], known[f.Name+"_count"] = f.Labels, f.Labels
-			continue
-		}
-		known[f.Name] = f.Labels
-	}
-	for _, found := range regexp.MustCompile(`(?m)- record: (\S+)$`).FindAllStringSubmatch(read(t, "rules/omegastream.rules.yaml"), -1) {
-		known[found[1]] = []string{"endpoint_id"}
-	}
-	return known
-}
 
 // use is one query of a file.
 type use struct {
@@ -199,101 +165,6 @@ func runbookQueries(t *testing.T) (uses []use) {
 	return uses
 }
 
-// check checks the names and labels of a parsed query, and returns the labels that
-// its series may have.
-func check(node any, known map[string][]string) (labels []string, err error) {
-	switch node := node.(type) {
-	case []any:
-		for _, n := range node {
-			l, e := check(n, known)
-			labels, err = append(labels, l...), errors.Join(err, e)
-		}
-	case map[string]any:
-		if kind := node["type"]; kind == "vectorSelector" || kind == "matrixSelector" {
-			name := fmt.Sprint(node["name"])
-			own, ok := known[name]
-			if !ok {
-				return nil, fmt.Errorf("no metric %s", name)
-			}
-			labels = append(append([]string{"__name__"}, targetLabels...), own...)
-			for _, m := range node["matchers"].([]any) {
-				if label := m.(map[string]any)["name"].(string); !slices.Contains(labels, label) {
-					err = errors.Join(err, fmt.Errorf("%s has no label %s", name, label))
-				}
-			}
-			return labels, err
-		}
-		for _, key := range slices.Sorted(maps.Keys(node)) {
-			if key != "grouping" && key != "matching" {
-				l, e := check(node[key], known)
-				labels, err = append(labels, l...), errors.Join(err, e)
-			}
-		}
-		if f, ok := node["func"].(map[string]any); ok && (f["name"] == "label_join" || f["name"] == "label_replace") {
-			labels = append(labels, node["args"].([]any)[1].(map[string]any)["val"].(string))
-		}
-		wanted, _ := node["grouping"].([]any)
-		if matching, ok := node["matching"].(map[string]any); ok {
-			for _, key := range []string{"labels", "include"} {
-				more, _ := matching[key].([]any)
-				wanted = append(wanted, more...)
-			}
-		}
-		for _, label := range wanted {
-			if !slices.Contains(labels, label.(string)) {
-				err = errors.Join(err, fmt.Errorf("label %v is on no metric below it", label))
-			}
-		}
-	}
-	return labels, err
-}
-
-// multiplied returns the metrics of a parsed query that show the whole account on
-// every instance, and whose instances are taken together by anything but the largest
-// or the smallest: replicas would multiply them. keeps tells whether what is around
-// the node may still take instances together.
-func multiplied(node any, whole func(name string) bool, over string) (names []string) {
-	switch node := node.(type) {
-	case []any:
-		for _, n := range node {
-			names = append(names, multiplied(n, whole, over)...)
-		}
-	case map[string]any:
-		switch node["type"] {
-		case "vectorSelector", "matrixSelector":
-			if name := fmt.Sprint(node["name"]); whole(name) && !slices.Contains([]string{"", "max", "min", "group"}, over) {
-				names = append(names, over+" of "+name)
-			}
-			return names
-		case "aggregation":
-			labels, _ := node["grouping"].([]any)
-			// The innermost one that drops the instance decides.
-			if slices.Contains(labels, any("instance")) == (node["without"] == true) {
-				over = fmt.Sprint(node["op"])
-			}
-			return multiplied(node["expr"], whole, over)
-		}
-		for _, key := range slices.Sorted(maps.Keys(node)) {
-			names = append(names, multiplied(node[key], whole, over)...)
-		}
-	}
-	return names
-}
-
-// wholeAccount tells whether every instance shows a metric of the whole account: what
-// comes from the state, and is not the instance's own work.
-func wholeAccount(name string) bool {
-	for _, f := range collector.Families() {
-		if base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_sum"), "_count"); f.Name == base || f.Name == name {
-			return slices.Contains(f.Labels, "endpoint_id") || slices.Contains([]string{
-				"omegastream_account_info", "omegastream_exporter_last_successful_sync_timestamp_seconds", "omegastream_exporter_folded_event_types_total",
-				"omegastream_exporter_state_resets_total", "omegastream_exporter_state_created_timestamp_seconds", "omegastream_up",
-			}, f.Name)
-		}
-	}
-	return false
-}
-
 // TestQueries checks every query of panels, variables, annotations, rules and
 // alerts: it parses, names what there is, and finds data.
 func TestQueries(t *testing.T) {
@@ -386,58 +257,5 @@ func TestQueries(t *testing.T) {
 			}
 			return err
 		})
-	}
-}
-
-// TestCheck lets the check of queries meet what it must refuse.
-func TestCheck(t *testing.T) {
-	t.Parallel()
-	known := map[string][]string{"a_total": {"endpoint_id"}}
-	prom := startPrometheus(t, serverOptions{withoutRules: true})
-	for expr, want := range map[string]string{
-		`max by (endpoint_id) (increase(a_total{job="x"}[5m]))`: "",
-		`a_totals`:                                    "no metric a_totals",
-		`a_total{code="1"}`:                           "a_total has no label code",
-		`sum by (event_type) (a_total)`:               "label event_type is on no metric below it",
-		`a_total / on (url) a_total`:                  "label url is on no metric below it",
-		`a_total * on (job) group_left (url) a_total`: "label url is on no metric below it",
-		`rate(b_total[5m])`:                           "no metric b_total",
-		`max by (x) (label_join(a_total, "x", " ", "endpoint_id"))`: "",
-		`max by (y) (label_join(a_total, "x", " ", "endpoint_id"))`: "label y is on no metric below it",
-	} {
-		var tree any
-		if err := prom.api("/api/v1/parse_query", url.Values{"query": {expr}}, &tree); err != nil {
-			t.Fatal(err)
-		}
-		_, err := check(tree, known)
-		if got := fmt.Sprint(err); want == "" && err != nil || want != "" && got != want {
-			t.Errorf("%s: %v, want %s", expr, err, want)
-		}
-	}
-}
-
-// TestMultiplied lets the check of aggregations meet what it must refuse.
-func TestMultiplied(t *testing.T) {
-	t.Parallel()
-	prom := startPrometheus(t, serverOptions{withoutRules: true})
-	for expr, want := range map[string]string{
-		`sum(max by (endpoint_id) (webhook_events_total))`:                             "[]",
-		`sum(sum without (event_type) (increase(webhook_events_total[5m])))`:           "[sum of webhook_events_total]",
-		`max by (endpoint_id) (sum without (event_type) (webhook_events_total))`:       "[]",
-		`max by (endpoint_id) (sum by (endpoint_id) (webhook_events_total))`:           "[sum of webhook_events_total]",
-		`max by (endpoint_id) (sum by (endpoint_id, instance) (webhook_events_total))`: "[]",
-		`sum without (instance) (webhook_delivery_latency_seconds_bucket)`:             "[sum of webhook_delivery_latency_seconds_bucket]",
-		`count(webhook_endpoint_active) - sum(omegastream_api_requests_total)`:         "[count of webhook_endpoint_active]",
-		`sum_over_time((avg by (endpoint_id) (webhook_deliveries_pending))[1h:1m])`:    "[avg of webhook_deliveries_pending]",
-		`webhook_endpoint_active unless on (endpoint_id) webhook_endpoint_info`:        "[]",
-		`max by (job) (omegastream_up) / quantile by (job) (0.5, omegastream_up)`:      "[quantile of omegastream_up]",
-	} {
-		var tree any
-		if err := prom.api("/api/v1/parse_query", url.Values{"query": {expr}}, &tree); err != nil {
-			t.Fatal(err)
-		}
-		if got := fmt.Sprint(multiplied(tree, wholeAccount, "")); got != want {
-			t.Errorf("%s: %s, want %s", expr, got, want)
-		}
 	}
 }
