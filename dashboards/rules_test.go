@@ -108,6 +108,12 @@ func TestEveryAlert(t *testing.T) {
 				t.Errorf("%s: its runbook has no %s", name, part)
 			}
 		}
+		look, _, _ := strings.Cut(section[strings.Index(section, "**Look.**")+1:], "**Causes.**")
+		for what, pattern := range map[string]string{"query": "```promql\n", "page of the exporter": "`EXPORTER/", "curl": "`(time )?(api|curl) "} {
+			if !regexp.MustCompile(pattern).MatchString(look) {
+				t.Errorf("%s: its runbook names no %s to look at", name, what)
+			}
+		}
 		if !strings.Contains(scenarios.String(), "alertname: "+name+"\n") {
 			t.Errorf("%s: no scenario in which it fires", name)
 		}
@@ -125,5 +131,68 @@ func TestEveryAlert(t *testing.T) {
 		if !strings.Contains(strings.Join(names, " ")+" ", found[1]+" ") {
 			t.Errorf("docs/runbooks.md has a section for %s, which is no alert", found[1])
 		}
+	}
+}
+
+// TestLinks follows the head of each file of rules, where nobody has Node: its command
+// puts one's own addresses in, and leaves no other.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	for _, file := range glob(t, "rules/*.yaml") {
+		text := read(t, file)
+		command := regexp.MustCompile(`(?m)^# {3}(sed -i .*) FILE$`).FindStringSubmatch(text)
+		if command == nil {
+			t.Errorf("%s: its head has no command", file)
+			continue
+		}
+		mine := filepath.Join(t.TempDir(), "rules.yaml")
+		if err := os.WriteFile(mine, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run(t, "sh", "-c", command[1]+` "$1"`, "sh", mine)
+		text = read(t, mine)
+		if strings.Contains(text, "example.com") {
+			t.Errorf("%s: example.com is left", file)
+		}
+		for _, link := range []string{"dashboard_url: 'https://your.grafana/d/omegastream-", "runbook_url: 'https://your/runbooks.md#omegastream"} {
+			if got, want := strings.Count(text, link), strings.Count(text, "- alert: "); got != want {
+				t.Errorf("%s: %d of %d alerts have %s", file, got, want, link)
+			}
+		}
+	}
+}
+
+// TestOperatorRules compares the rules of the Prometheus operator with the plain ones.
+func TestOperatorRules(t *testing.T) {
+	t.Parallel()
+	for plain, operator := range map[string]string{
+		"rules/omegastream.rules.yaml": "rules/prometheusrule.yaml", "rules/omegastream-videos.rules.yaml": "rules/prometheusrule-videos.yaml",
+	} {
+		_, want, _ := strings.Cut(read(t, plain), "\ngroups:\n")
+		_, got, _ := strings.Cut(read(t, operator), "\n  groups:\n")
+		got = strings.ReplaceAll("\n"+got, "\n  ", "\n")
+		if got[1:] != want || want == "" {
+			t.Errorf("%s has other groups than %s", operator, plain)
+		}
+	}
+}
+
+// TestExample checks the example of Prometheus' configuration beside the rules, as it
+// is and with its lines for a pair.
+func TestExample(t *testing.T) {
+	t.Parallel()
+	config := read(t, "../deploy/prometheus/prometheus.yml")
+	pair := regexp.MustCompile(`(?m)^ {2}# ((external_labels|alert_relabel_configs): \[?\{.*)$`).ReplaceAllString(config, "  $1")
+	if strings.Count(pair, "#") != strings.Count(config, "#")-2 {
+		t.Fatal("the lines for a pair are not there")
+	}
+	for _, text := range []string{config, pair} {
+		dir := t.TempDir()
+		for name, text := range map[string]string{"prometheus.yml": text, "omegastream.rules.yaml": read(t, "rules/omegastream.rules.yaml")} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run(t, tool(t, "promtool"), "check", "config", filepath.Join(dir, "prometheus.yml"))
 	}
 }

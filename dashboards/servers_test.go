@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -103,33 +104,52 @@ func eventually(t *testing.T, limit time.Duration, what string, holds func() err
 }
 
 // prometheus is a running Prometheus.
-type prometheus struct{ base string }
+type prometheus struct {
+	base string
+	*process
+}
+
+// serverOptions are what a Prometheus of a test has besides the rules.
+type serverOptions struct {
+	alertmanager string
+	data         string // a folder with blocks; empty for none
+	withoutRules bool
+	global       string // more lines of these parts of the configuration
+	alerting     string
+}
 
 // startPrometheus starts one with the rules as they are, and no feature flags. It
 // scrapes every second, as a test has no time for fifteen.
-func startPrometheus(t *testing.T, alertmanager string, targets ...string) *prometheus {
+func startPrometheus(t *testing.T, o serverOptions, targets ...string) *prometheus {
 	t.Helper()
-	rules, err := filepath.Abs("rules")
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir, address := t.TempDir(), freeAddress(t)
-	config := fmt.Sprintf(`global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
-rule_files: ['%s/*.rules.yaml']
-scrape_configs:
-- job_name: omegastream
-  static_configs: [{targets: ['%s']}]
-`, rules, strings.Join(targets, "', '"))
-	if alertmanager != "" {
-		config += fmt.Sprintf("alerting: {alertmanagers: [{static_configs: [{targets: ['%s']}]}]}\n", alertmanager)
+	if o.alertmanager != "" {
+		o.alerting += fmt.Sprintf("  alertmanagers: [{static_configs: [{targets: ['%s']}]}]\n", o.alertmanager)
+	}
+	config := "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\n" + o.global + "alerting:\n" + o.alerting
+	if len(targets) > 0 {
+		config += fmt.Sprintf("scrape_configs:\n- job_name: omegastream\n  static_configs: [{targets: ['%s']}]\n", strings.Join(targets, "', '"))
+	}
+	if !o.withoutRules {
+		rules, err := filepath.Abs("rules")
+		if err != nil {
+			t.Fatal(err)
+		}
+		config += fmt.Sprintf("rule_files: ['%s/*.rules.yaml']\n", rules)
 	}
 	file := filepath.Join(dir, "prometheus.yml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	start(t, "http://"+address+"/-/ready", tool(t, "prometheus"),
-		[]string{"--config.file=" + file, "--storage.tsdb.path=" + dir, "--web.listen-address=" + address, "--log.level=warn"}, nil)
-	return &prometheus{base: "http://" + address}
+	if o.data == "" {
+		o.data = filepath.Join(dir, "data")
+	}
+	p := start(t, "http://"+address+"/-/ready", tool(t, "prometheus"), []string{
+		"--config.file=" + file, "--storage.tsdb.path=" + o.data, "--storage.tsdb.retention.time=90d",
+		"--no-storage.tsdb.allow-overlapping-compaction", // of blocks that were backfilled: it costs the time of the test
+		"--web.listen-address=" + address, "--log.level=warn",
+	}, nil)
+	return &prometheus{base: "http://" + address, process: p}
 }
 
 // api asks Prometheus and decodes the data of its answer.
@@ -149,13 +169,18 @@ type sample struct {
 
 func (s sample) String() string { return fmt.Sprintf("%v %v", s.Metric, s.Value[1]) }
 
-// query returns the series of an instant query.
+// query returns the series of an instant query, now.
 func (p *prometheus) query(expr string) ([]sample, error) {
+	return p.queryAt(expr, time.Now())
+}
+
+func (p *prometheus) queryAt(expr string, at time.Time) ([]sample, error) {
 	var data struct {
 		ResultType string
 		Result     json.RawMessage
 	}
-	if err := p.api("/api/v1/query", url.Values{"query": {expr}}, &data); err != nil {
+	args := url.Values{"query": {expr}, "time": {strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)}}
+	if err := p.api("/api/v1/query", args, &data); err != nil {
 		return nil, err
 	}
 	var samples []sample
@@ -164,6 +189,30 @@ func (p *prometheus) query(expr string) ([]sample, error) {
 	}
 	err := json.Unmarshal(data.Result, &samples)
 	return samples, err
+}
+
+// queryRange returns the values of each series in the time before one at which a step
+// ends, the first step left out: it reaches back to before that time.
+func (p *prometheus) queryRange(expr string, span, step time.Duration, end time.Time) (all [][]float64, err error) {
+	var data struct {
+		Result []struct{ Values [][2]any }
+	}
+	args := url.Values{"query": {expr}, "end": {strconv.FormatInt(end.Unix(), 10)}, "start": {strconv.FormatInt(end.Add(step-span).Unix(), 10)}, "step": {step.String()}}
+	if err := p.api("/api/v1/query_range", args, &data); err != nil {
+		return nil, err
+	}
+	for _, series := range data.Result {
+		var values []float64
+		for _, v := range series.Values {
+			f, err := strconv.ParseFloat(v[1].(string), 64)
+			if err != nil {
+				return nil, err
+			}
+			values = append(values, f)
+		}
+		all = append(all, values)
+	}
+	return all, nil
 }
 
 // number returns the value of a query that has one series, as Prometheus writes it.

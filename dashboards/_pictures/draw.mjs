@@ -32,7 +32,10 @@ const server = createServer(async (req, res) => {
     } else if (path.startsWith("/dashboards/")) res.end(readFileSync(join("..", path.slice(12))));
     else if (path === "/page.js") res.setHeader("content-type", "text/javascript").end(file(".js"));
     else if (path === "/page.css") res.setHeader("content-type", "text/css").end(file(".css"));
+    // Icons are not part of @grafana/ui.
+    else if (path.endsWith(".svg")) res.setHeader("content-type", "image/svg+xml").end('<svg xmlns="http://www.w3.org/2000/svg"/>');
     else if (path === "/") res.setHeader("content-type", "text/html").end(page);
+    else if (path.startsWith("/public/fonts/") || path === "/favicon.ico") res.end(); // the page brings its own
     else res.writeHead(404).end();
   } catch (e) {
     res.writeHead(500).end(String(e));
@@ -54,12 +57,12 @@ for (const dashboard of ["webhook-deliveries", "omegastream-exporter"]) {
     await tab.goto(`${base}/?${new URLSearchParams({ dashboard, theme, seconds, step, scrape })}`);
     await tab.waitForFunction(() => document.querySelector("[data-panel]") && !document.querySelector("[data-ready=false]"), null, { timeout: 60000 });
     await tab.waitForTimeout(1500);
-    // Below the row about latency stands the heat map, which cannot be drawn here.
-    const height = await tab.evaluate(() => {
+    // The dark picture of deliveries stands in the README, where it has to be short: it ends before the latency.
+    const height = await tab.evaluate((whole) => {
       const rows = [...document.querySelectorAll("#root > div > div")];
-      return (rows.find((r) => r.textContent.startsWith("Delivery latency"))?.offsetTop ?? document.body.scrollHeight);
-    });
-    await tab.screenshot({ path: join(out, `${dashboard}-${theme}.png`), fullPage: true, clip: process.env.WHOLE ? undefined : { x: 0, y: 0, width: 1500, height } });
+      return (!whole && rows.find((r) => r.textContent.startsWith("Delivery latency"))?.offsetTop) || document.body.scrollHeight;
+    }, theme === "light" || Boolean(process.env.WHOLE));
+    await tab.screenshot({ path: join(out, `${dashboard}-${theme}.png`), fullPage: true, clip: { x: 0, y: 0, width: 1500, height } });
     await tab.close();
   }
 }

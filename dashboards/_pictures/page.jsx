@@ -3,10 +3,13 @@ import {
   createDataFrame, createTheme, dateTime, FieldType, getDisplayProcessor, getFieldDisplayName, reduceField,
   standardTransformers, standardTransformersRegistry, transformDataFrame,
 } from "@grafana/data";
+import "@fontsource/inter/400.css";
+import "@fontsource/inter/500.css";
 import { BigValue, PanelChrome, Table, ThemeContext, TimeSeries, GlobalStyles } from "@grafana/ui";
 import React, { useState, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { firstValueFrom } from "rxjs";
+import { HeatMap, cells } from "./heatmap.jsx";
 
 const args = new URLSearchParams(location.search);
 const theme = createTheme({ colors: { mode: args.get("theme") } });
@@ -28,7 +31,7 @@ standardTransformersRegistry.setInit(() =>
 function fill(expr, stepSeconds) {
   const rate = Math.max(stepSeconds + scrape, 4 * scrape);
   const values = {
-    $__rate_interval_ms: rate * 1000, $__interval_ms: stepSeconds * 1000, $__rate_interval: `${rate}s`, $__interval: `${stepSeconds}s`,
+    $__rate_interval_ms: rate * 1000, $__interval_ms: stepSeconds * 1000, $__range_s: seconds, $__rate_interval: `${rate}s`, $__interval: `${stepSeconds}s`,
     $__range: `${seconds}s`, $job: ".*omegastream", $endpoint: ".*", $event_type: ".*", $status_code: ".*",
   };
   return Object.entries(values).reduce((e, [k, v]) => e.replaceAll(k, v), expr);
@@ -42,15 +45,18 @@ async function ask(path, params) {
 
 const legendOf = (format, labels) => (format ?? "").replaceAll(/\{\{(.+?)\}\}/g, (_, k) => labels[k] ?? "");
 
-async function rangeFrames(target) {
+async function range(target) {
   const aligned = Math.floor(end / step) * step;
-  const result = await ask("query_range", { query: fill(target.expr, step), start: String(aligned - seconds), end: String(aligned), step: String(step) });
-  return result.map((r) =>
+  return ask("query_range", { query: fill(target.expr, step), start: String(aligned - seconds), end: String(aligned), step: String(step) });
+}
+
+async function rangeFrames(target) {
+  return (await range(target)).map((r) =>
     createDataFrame({
       refId: target.refId,
       fields: [
         { name: "Time", type: FieldType.time, values: r.values.map((v) => v[0] * 1000) },
-        { name: "Value", type: FieldType.number, labels: r.metric, values: r.values.map((v) => Number(v[1])), config: { displayNameFromDS: legendOf(target.legendFormat, r.metric) || JSON.stringify(r.metric) } },
+        { name: "Value", type: FieldType.number, labels: r.metric, values: r.values.map((v) => (v[1] === "NaN" ? null : Number(v[1]))), config: { displayNameFromDS: legendOf(target.legendFormat, r.metric) || JSON.stringify(r.metric) } },
       ],
     }),
   );
@@ -97,6 +103,7 @@ function configure(frames, panel) {
 }
 
 async function load(panel) {
+  if (panel.type === "row") return [];
   if (panel.type === "timeseries") return configure((await Promise.all(panel.targets.map(rangeFrames))).flat(), panel);
   if (panel.type === "stat" && panel.options.reduceOptions.calcs[0] === "sum") return configure(await rangeFrames(panel.targets[0]), panel);
   if (panel.type === "stat") return configure(await Promise.all(panel.targets.map((t) => instantFrame(t, true))), panel);
@@ -106,7 +113,11 @@ async function load(panel) {
     for (const field of result[0].fields) field.config = { ...field.config, displayName: field.config.displayName ?? field.name };
     return configure(result, panel);
   }
-  return [];
+  if (panel.type === "heatmap") {
+    const series = await range(panel.targets[0]);
+    return series.length ? [cells(series)] : [];
+  }
+  throw new Error(`no way to draw a ${panel.type}`);
 }
 
 function Empty({ panel, width, height }) {
@@ -135,8 +146,8 @@ function Stat({ panel, frames, width, height }) {
 
 function Body({ panel, frames, width, height }) {
   if (panel.type === "stat") return <Stat {...{ panel, frames, width, height }} />;
-  if (panel.type === "heatmap") return <div style={{ padding: 16, color: theme.colors.text.secondary }}>A heat map: not among the components that this page has.</div>;
   if (frames.length === 0) return <Empty {...{ panel, width, height }} />;
+  if (panel.type === "heatmap") return <HeatMap {...{ panel, theme, width, height }} frame={frames[0]} />;
   if (panel.type === "table") return <Table data={frames[0]} width={width} height={height} initialSortBy={panel.options.sortBy} />;
   return <TimeSeries frames={frames} timeRange={timeRange} timeZone="utc" width={width} height={height} legend={panel.options.legend} options={{ legend: panel.options.legend }} />;
 }

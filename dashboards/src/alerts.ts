@@ -1,4 +1,4 @@
-import { account, type Numbers } from "./queries.js";
+import { account, current, maximum, type Numbers } from "./queries.js";
 import { burn, dashboards, links, objective, thresholds as t } from "./settings.js";
 
 export interface Alert {
@@ -18,8 +18,12 @@ export interface Alert {
 export interface Words {
   /** A label of the alert. */
   label(name: string): string;
-  /** The endpoint's host and id. */
+  /** A parameter of a link that says the value of a label; nothing where the alert does not have it. */
+  parameter(variable: string, label: string): string;
+  /** The endpoint's host and id; the id alone where no host is shown. */
   endpoint: string;
+  /** The same of an endpoint that is not shown any more. */
+  formerEndpoint: string;
   /** The exporter: its job. */
   exporter: string;
   /** The value of the expression in a format of Go's printf, as a share, or as a duration. */
@@ -31,16 +35,11 @@ export interface Words {
 const percent = (share: number) => `${+(share * 100).toFixed(2)} %`;
 const minutes = (seconds: number) => `${seconds / 60} minutes`;
 
-const endpointPageOf = (w: Words) => `${links.grafana}/d/${dashboards.deliveries}?var-endpoint=${w.label("endpoint_id")}`;
-const exporterPageOf = (w: Words) => `${links.grafana}/d/${dashboards.exporter}?var-job=${w.label("job")}`;
+const endpointPageOf = (w: Words) => `${links.grafana}/d/${dashboards.deliveries}${w.parameter("endpoint", "endpoint_id")}`;
+const exporterPageOf = (w: Words) => `${links.grafana}/d/${dashboards.exporter}${w.parameter("job", "job")}`;
 
 export function runbook(alert: string): string {
   return `${links.runbooks}#${alert.toLowerCase()}`;
-}
-
-/** The largest value of a gauge over the instances. */
-function gauge(metric: string, by = "endpoint_id"): string {
-  return `max by (${by}) (${metric})`;
 }
 
 /** One pair of windows of a burn alert. */
@@ -61,13 +60,10 @@ function budget(n: Numbers, pairs: readonly { long: string; short: string; rate:
 
 export function deliveryAlerts(n: Numbers, w: Words): Alert[] {
   const endpointPage = endpointPageOf(w);
-  const pending = `max by (endpoint_id) (
-  sum without (event_type) (webhook_deliveries_pending) and on (job, instance) omegastream_up == 1
-)`;
-  const pendingAll = (offset = "") => `max by (endpoint_id) (sum without (event_type) (webhook_deliveries_pending${offset}))`;
-  const active = `${gauge("webhook_endpoint_active")} == 1`;
-  const inARow = gauge("webhook_endpoint_consecutive_failures");
-  const last = gauge("webhook_endpoint_last_status_code");
+  const pending = (offset = "") => `sum without (event_type) (webhook_deliveries_pending${offset})`;
+  const active = `${n.gauge("webhook_endpoint_active")} == 1`;
+  const inARow = n.gauge("webhook_endpoint_consecutive_failures");
+  const last = n.gauge("webhook_endpoint_last_status_code");
   return [
     {
       name: "OmegaStreamDeliveryFailed",
@@ -109,8 +105,8 @@ export function deliveryAlerts(n: Numbers, w: Words): Alert[] {
       name: "OmegaStreamEndpointFailing",
       severity: "critical",
       comment: `${t.failuresInARow} failures in a row, in order of creation: it works at one delivery a day.`,
-      expr: `${inARow} >= ${t.failuresInARow}\nand on (endpoint_id) ${active}`,
-      for: "1m",
+      expr: `${inARow} >= ${t.failuresInARow}\nand ${active}`,
+      for: "5m",
       summary: "A webhook endpoint fails every delivery",
       description: `Deliveries to ${w.endpoint} that failed in a row: ${w.number}.`,
       dashboard: endpointPage,
@@ -119,8 +115,8 @@ export function deliveryAlerts(n: Numbers, w: Words): Alert[] {
       name: "OmegaStreamEndpointNotAnswering",
       severity: "critical",
       comment: `No HTTP response (timeout, DNS, refused, TLS), with ${t.unansweredInARow} failures in a row.`,
-      expr: `${inARow} >= ${t.unansweredInARow}\nand on (endpoint_id) ${last} == 0\nand on (endpoint_id) ${active}`,
-      for: "1m",
+      expr: `${inARow} >= ${t.unansweredInARow}\nand ${last} == 0\nand ${active}`,
+      for: "5m",
       summary: "A webhook endpoint does not answer",
       description: `The last delivery to ${w.endpoint} got no HTTP response. Failures in a row: ${w.number}.`,
       dashboard: endpointPage,
@@ -130,10 +126,10 @@ export function deliveryAlerts(n: Numbers, w: Words): Alert[] {
       severity: "critical",
       comment: `The last code is ${t.rejections.join(", ")}: will not heal by itself; with ${t.rejectedInARow} failures in a row.`,
       expr:
-        `${inARow} >= ${t.rejectedInARow}\nand on (endpoint_id) (\n` +
+        `${inARow} >= ${t.rejectedInARow}\nand (\n` +
         t.rejections.map((code, i) => `  ${i ? "or " : ""}${last} == ${code}`).join("\n") +
-        `\n)\nand on (endpoint_id) ${active}`,
-      for: "1m",
+        `\n)\nand ${active}`,
+      for: "5m",
       summary: "A webhook endpoint rejects deliveries, which will not heal by itself",
       description:
         `The last delivery to ${w.endpoint} was rejected with one of ${t.rejections.join(", ")}: ` +
@@ -145,9 +141,10 @@ export function deliveryAlerts(n: Numbers, w: Words): Alert[] {
       severity: "warning",
       comment: `${t.pending} or more deliveries waiting for half an hour, and more of them than half an hour ago; only while syncs succeed.`,
       expr: `(
-  ${pending.replaceAll("\n", "\n  ")} > on (endpoint_id) ${pendingAll(" offset 30m")}
+  ${current(`${pending()} and on (${account}, instance) omegastream_up == 1`, n.behind)}
+  > ${maximum(pending(" offset 30m"))}
 )
-and on (endpoint_id) min_over_time((${pendingAll()})[30m:1m]) >= ${t.pending}`,
+and min_over_time((${maximum(pending())})[30m:1m]) >= ${t.pending}`,
       for: "10m",
       summary: "Webhook deliveries pile up",
       description: `Deliveries to ${w.endpoint} without an outcome: ${w.number}, and they become more.`,
@@ -157,10 +154,10 @@ and on (endpoint_id) min_over_time((${pendingAll()})[30m:1m]) >= ${t.pending}`,
       name: "OmegaStreamNoEvents",
       severity: "warning",
       comment: `No event of any type for ${t.silence / 3600} h, where the same weekday a week ago had ${t.eventsLastWeek} or more.`,
-      expr: `time() - ${gauge("webhook_last_event_timestamp_seconds")} > ${t.silence}
-and on (endpoint_id) ${n.increase("events", "1d", "1w")} >= ${t.eventsLastWeek}
-and on (endpoint_id) ${active}
-and on (endpoint_id) time() - ${gauge("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds")} < ${t.stale}`,
+      expr: `time() - ${maximum("webhook_last_event_timestamp_seconds")} > ${t.silence}
+and ${n.increase("events", "1d", "1w")} >= ${t.eventsLastWeek}
+and ${active}
+and time() - ${maximum("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds")} < ${t.stale}`,
       for: "30m",
       summary: "A webhook endpoint gets no events, although it had some a week ago",
       description: `The last event for ${w.endpoint} is ${w.duration} old. On the same day last week there were ${t.eventsLastWeek} or more.`,
@@ -170,7 +167,7 @@ and on (endpoint_id) time() - ${gauge("omegastream_exporter_endpoint_last_succes
       name: "OmegaStreamEndpointSwitchedOff",
       severity: "warning",
       comment: "Fires for a day after an endpoint was switched off; one that is off for long is quiet.",
-      expr: `${gauge("webhook_endpoint_active")} == 0\nand on (endpoint_id) ${gauge("max_over_time(webhook_endpoint_active[1d])")} == 1`,
+      expr: `${n.gauge("webhook_endpoint_active")} == 0\nand ${maximum("max_over_time(webhook_endpoint_active[1d])")} == 1`,
       for: "5m",
       summary: "A webhook endpoint was switched off",
       description: `${w.endpoint} is not active any more: OmegaStream sends nothing to it.`,
@@ -185,20 +182,20 @@ and on (endpoint_id) time() - ${gauge("omegastream_exporter_endpoint_last_succes
     max by (${account}, endpoint_id) (max_over_time(webhook_endpoint_active[1d]))
     unless on (endpoint_id) webhook_endpoint_active
   )
-  and on (${account}) ${gauge("omegastream_up", account)} == 1
+  and on (${account}) ${maximum("omegastream_up", account)} == 1
 )`,
       for: "5m",
       summary: "A webhook endpoint was removed from the account",
-      description: `Endpoint ${w.label("endpoint_id")} is not in the account any more: OmegaStream sends nothing to it.`,
+      description: `${w.formerEndpoint} is not in the account any more: OmegaStream sends nothing to it.`,
       dashboard: endpointPage,
     },
   ];
 }
 
-export function exporterAlerts(w: Words): Alert[] {
+export function exporterAlerts(n: Numbers, w: Words): Alert[] {
   const endpointPage = endpointPageOf(w);
   const exporterPage = exporterPageOf(w);
-  const synced = gauge("omegastream_exporter_last_successful_sync_timestamp_seconds", account);
+  const synced = maximum("omegastream_exporter_last_successful_sync_timestamp_seconds", account);
   const created = "omegastream_exporter_state_created_timestamp_seconds";
   const failed = 'omegastream_api_requests_total{code!~"2..|401|403|404|410|429"}';
   return [
@@ -221,7 +218,7 @@ absent(omegastream_up) unless on () max_over_time(omegastream_up[1d])`,
       name: "OmegaStreamExporterStale",
       severity: "warning",
       comment: `No complete sync for ${minutes(t.stale)}, or none since the state began.`,
-      expr: `time() - ${synced} > ${t.stale}\nor\n(${gauge("omegastream_up", account)} unless on (${account}) ${synced})`,
+      expr: `time() - ${synced} > ${t.stale}\nor\n(${maximum("omegastream_up", account)} unless on (${account}) ${synced})`,
       for: "10m",
       summary: "The webhook data is old",
       description:
@@ -253,8 +250,8 @@ absent(omegastream_up) unless on () max_over_time(omegastream_up[1d])`,
       name: "OmegaStreamDetailBacklog",
       severity: "warning",
       comment: `Outcomes are learned with more than ${minutes(t.backlog)} of delay, for a quarter of an hour, by every instance.`,
-      expr: `time() - ${gauge("omegastream_exporter_oldest_unfetched_event_timestamp_seconds")} > ${t.backlog}
-and on (endpoint_id) min by (endpoint_id) (omegastream_exporter_event_detail_backlog) > 0`,
+      expr: `time() - ${maximum("omegastream_exporter_oldest_unfetched_event_timestamp_seconds")} > ${t.backlog}
+and ${current("omegastream_exporter_event_detail_backlog", n.behind, "min")} > 0`,
       for: "15m",
       summary: "The exporter learns the outcome of deliveries late",
       description: `The oldest event of ${w.endpoint} whose status code the exporter did not fetch yet is ${w.duration} old: the API limits it, or is slow.`,
@@ -273,14 +270,16 @@ and on (endpoint_id) min by (endpoint_id) (omegastream_exporter_event_detail_bac
       name: "OmegaStreamStateReset",
       severity: "warning",
       comment: "The state was unreadable, or is not the one of before: a volume that was lost, or `memory:`. Stays for an hour. An added instance with its own state is quiet.",
-      expr: `(
-  time() - min by (${account}) (${created}) < 3600
-  and on (${account}) min by (${account}) (${created}) > on (${account}) min by (${account}) (min_over_time(${created}[1d]))
+      // Of one instance by itself, and of all where a pod came back under a new name. While they are new that says nothing:
+      // the older of two may have gone.
+      expr: `min by (${account}) (
+  time() - ${created} < 3600
+  and (omegastream_exporter_state_resets_total > 0 or ${created} > min_over_time(${created}[1d]))
 )
 or
 (
-  time() - ${gauge(created, account)} < 3600
-  and on (${account}) ${gauge("omegastream_exporter_state_resets_total", account)} > 0
+  time() - min by (${account}) (${created}) < 3600
+  and time() - min by (${account}) (min_over_time(${created}[1d])) > 7200
 )`,
       summary: "The exporter's state was lost or set aside",
       description: `${w.exporter} began a new state ${w.duration} ago. Counters start at 0; what happened between the two states is not counted.`,
@@ -289,11 +288,11 @@ or
     {
       name: "OmegaStreamStateNotWritten",
       severity: "critical",
-      comment: "While the state cannot be written, nothing is asked of the API and nothing new is shown.",
-      expr: `max by (${account}) (increase(omegastream_exporter_state_commit_failures_total[10m])) > 0`,
-      for: "2m",
+      comment: "While the state cannot be written, nothing is asked of the API and nothing new is shown. What succeeds at a second try is quiet: it leaves the window before the alert fires.",
+      expr: `max by (${account}) (increase(omegastream_exporter_state_commit_failures_total[5m])) > 0`,
+      for: "5m",
       summary: "The exporter cannot write its state",
-      description: `Failed attempts of ${w.exporter} to write its state within 10 minutes: ${w.number}. Until it can, new deliveries are not shown.`,
+      description: `Failed attempts of ${w.exporter} to write its state within 5 minutes: ${w.number}. Until it can, new deliveries are not shown.`,
       dashboard: exporterPage,
     },
   ];
@@ -301,20 +300,20 @@ or
 
 /** Not about webhooks but about videos, and so an option. */
 export function videoAlerts(w: Words): Alert[] {
-  const share = (by: string) => `max by (${by}) (
-  sum without (event_type) (increase(webhook_events_total{event_type="video.process_failed"}[1h]))
-  / (sum without (event_type) (increase(webhook_events_total{event_type=~"video.process_(failed|succeeded)"}[1h])) >= ${t.videosMinimum})
-)`;
   return [
     {
       name: "OmegaStreamVideosFailing",
       severity: "warning",
-      comment: `${percent(t.videosFailed)} of at least ${t.videosMinimum} videos within an hour. Needs an endpoint that is subscribed to both types.`,
-      expr: `${share(account)} > ${t.videosFailed}`,
+      comment: `${percent(t.videosFailed)} of at least ${t.videosMinimum} videos within an hour. Only endpoints that are subscribed to both types tell.`,
+      expr: `max by (${account}) (
+  sum without (event_type) (increase(webhook_events_total{event_type="video.process_failed"}[1h]))
+  / (sum without (event_type) (increase(webhook_events_total{event_type=~"video.process_(failed|succeeded)"}[1h])) >= ${t.videosMinimum})
+  and sum without (event_type) (webhook_endpoint_subscribed{event_type=~"video.process_(failed|succeeded)"}) == 2
+) > ${t.videosFailed}`,
       for: "5m",
       summary: "The processing of videos fails",
       description: `${w.share} of the videos that were processed within an hour failed, as ${w.exporter} saw it.`,
-      dashboard: `${links.grafana}/d/${dashboards.deliveries}?var-job=${w.label("job")}`,
+      dashboard: `${links.grafana}/d/${dashboards.deliveries}${w.parameter("job", "job")}`,
     },
   ];
 }

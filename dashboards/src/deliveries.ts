@@ -1,9 +1,9 @@
 // Dashboard "Webhook deliveries".
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
-import { bar, heat, number, rows, series, type Steps } from "./panels.js";
-import { increaseOf, increaseOverDays } from "./queries.js";
+import { bar, bars, heat, number, rows, series, type Steps } from "./panels.js";
+import { behind, current, endpointLegend, increaseOf, increaseOverDays, named, type Counter } from "./queries.js";
 import { burn, dashboards, objective, thresholds as t } from "./settings.js";
-import { all, at, datasourceVariable, exporterVariable, firing, jobVariable, link, outside, query, restarts, tidy } from "./variables.js";
+import { all, at, datasourceVariable, exporterVariable, firing, jobVariable, link, outside, query, restarts, runbooksVariable, tidy } from "./variables.js";
 
 const E = 'job=~"$job", endpoint_id=~"$endpoint"';
 const ET = `${E}, event_type=~"$event_type"`;
@@ -12,18 +12,22 @@ const budget = +(1 - objective).toFixed(6);
 const upperBound =
   "The exporter sees a response only after it was stored, so every latency here is an upper bound: by up to one scrape interval more than the truth.";
 
-const perEndpoint = (metric: string) => `max by (endpoint_id) (${metric}{${E}})`;
-const perType = (metric: string) => `max by (endpoint_id) (sum without (event_type) (${metric}{${ET}}))`;
+/** What only grows, as timestamps do, is the largest value over the instances; of other gauges those that are behind have no say. */
+const newest = (timestamp: string) => `max by (endpoint_id) (${timestamp}{${E}}) * 1000`;
+const now = (gauge: string) => current(gauge, `(${behind(E)})`);
+const perEndpoint = (metric: string) => now(`${metric}{${E}}`);
+const perType = (metric: string) => now(`sum without (event_type) (${metric}{${ET}})`);
+
+/** What each endpoint had in a window that ends now, of the instance that saw most of it. */
 const within = (metric: string, range: string, selector = ET) =>
   `max by (endpoint_id) (sum without (event_type, status_code) (increase(${metric}{${selector}}[${range}])))`;
+/** The same over a day or more, in which pods come and go: bars added up. */
+const over = (metric: string, range: string, selector = ET) => `sum by (endpoint_id) (${bars("endpoint_id, event_type, status_code", metric, selector, range)})`;
+const deliveriesTotal = "webhook_deliveries_total";
+const failuresTotal = "webhook_delivery_failures_total";
 /** Share of success; nothing where nothing was delivered. */
-const success = (range: string) =>
-  `1 - (${within("webhook_delivery_failures_total", range)} or 0 * ${within("webhook_deliveries_total", range)}) / (${within("webhook_deliveries_total", range)} > 0)`;
-const successOverall = (range: string) =>
-  `1 - (sum(${within("webhook_delivery_failures_total", range)}) or vector(0)) / (sum(${within("webhook_deliveries_total", range)}) > 0)`;
-
-/** One series for each endpoint, whatever instances say of its host. */
-const host = `topk by (endpoint_id) (1, max by (endpoint_id, url) (webhook_endpoint_info{${E}}))`;
+const success = (window: typeof within, range: string) =>
+  `1 - (${window(failuresTotal, range)} or 0 * ${window(deliveriesTotal, range)}) / (${window(deliveriesTotal, range)} > 0)`;
 
 const good: Steps = [[null, "red"], [objective - 0.04, "orange"], [objective, "green"]];
 const none: Steps = [[null, "green"], [1, "red"]];
@@ -34,17 +38,17 @@ function overview(d: dashboard.DashboardBuilder): void {
     .withPanel(number({
       title: "Success", description: `Share of deliveries in the time range that were answered with 2xx. The objective is ${objective * 100} %.`,
       unit: "percentunit", decimals: 2, width: 4, calc: "last", steps: good, empty: "No deliveries",
-      query: { expr: successOverall("$__range") },
+      query: { expr: `1 - (sum(${over(failuresTotal, "$__range")}) or vector(0)) / (sum(${over(deliveriesTotal, "$__range")}) > 0)` },
     }))
     .withPanel(number({
       title: "Deliveries", description: "Outcomes of deliveries in the time range. A retry with another status code is one more.",
       unit: "locale", decimals: 0, width: 3, calc: "sum", steps: neutral, empty: "No deliveries",
-      query: { expr: `sum(${bar("endpoint_id, event_type, status_code", "webhook_deliveries_total", ETC)})` },
+      query: { expr: `sum(${bar("endpoint_id, event_type, status_code", deliveriesTotal, ETC)})` },
     }))
     .withPanel(number({
       title: "Failures", description: "Deliveries in the time range that were not answered with 2xx.",
       unit: "locale", decimals: 0, width: 3, calc: "sum", steps: none, empty: "No failures",
-      query: { expr: `sum(${bar("endpoint_id, event_type, status_code", "webhook_delivery_failures_total", ETC)})` },
+      query: { expr: `sum(${bar("endpoint_id, event_type, status_code", failuresTotal, ETC)})` },
     }))
     .withPanel(number({
       title: "Pending", description: "Events without an outcome yet.",
@@ -74,32 +78,32 @@ function deliveries(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Deliveries"))
     .withPanel(series({
       title: "Deliveries by status code", description: "How deliveries ended. Bars count what happened within their width; none: no HTTP response.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No deliveries",
-      queries: [{ expr: `sum by (status_code) (${bar("endpoint_id, event_type, status_code", "webhook_deliveries_total", ETC)})`, legend: "{{status_code}}" }],
+      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No deliveries",
+      queries: [{ expr: `sum by (status_code) (${bar("endpoint_id, event_type, status_code", deliveriesTotal, ETC)})`, legend: "{{status_code}}" }],
     }))
     .withPanel(series({
       title: "Failures by status code", description: "Deliveries that were not answered with 2xx. The dots are exemplars: each leads to the newest failed event.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No failures",
-      queries: [{ expr: `sum by (status_code) (${bar("endpoint_id, event_type, status_code", "webhook_delivery_failures_total", ETC)})`, legend: "{{status_code}}", exemplar: true }],
+      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No failures",
+      queries: [{ expr: `sum by (status_code) (${bar("endpoint_id, event_type, status_code", failuresTotal, ETC)})`, legend: "{{status_code}}", exemplar: true }],
     }))
     .withPanel(series({
       title: "Failures by event type", description: "The same failures by what happened to the video.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], empty: "No failures",
-      queries: [{ expr: `sum by (event_type) (${bar("endpoint_id, event_type, status_code", "webhook_delivery_failures_total", ETC)}) > 0`, legend: "{{event_type}}" }],
+      unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"], empty: "No failures",
+      queries: [{ expr: `sum by (event_type) (${bar("endpoint_id, event_type, status_code", failuresTotal, ETC)}) > 0`, legend: "{{event_type}}" }],
     }))
     .withPanel(series({
       title: "No response, by reason", description: "Why deliveries got no HTTP response, as OmegaStream words it.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], empty: "Every delivery got a response",
+      unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"], empty: "Every delivery got a response",
       queries: [{ expr: `sum by (reason) (${bar("endpoint_id, reason", "webhook_delivery_no_response_total", E)}) > 0`, legend: "{{reason}}" }],
     }))
     .withPanel(series({
       title: "Success by endpoint", description: `Share of deliveries of the last hour that were answered with 2xx. Dashed: the objective, ${objective * 100} %.`,
-      unit: "percentunit", width: 12, kind: "lines", max: 1, steps: [[null, "transparent"], [objective, "green"]], empty: "No deliveries",
-      queries: [{ expr: `(${success("1h")}) * on (endpoint_id) group_left (url) ${host}`, legend: "{{url}} {{endpoint_id}}" }],
+      unit: "percentunit", width: 12, height: 9, kind: "lines", legend: "right", calcs: ["lastNotNull"], max: 1, steps: [[null, "transparent"], [objective, "green"]], empty: "No deliveries",
+      queries: [{ expr: named(success(within, "1h"), E), legend: endpointLegend }],
     }))
     .withPanel(series({
       title: "Events by type", description: "Events that the API listed for the endpoints, delivered or not.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], empty: "No events",
+      unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"], empty: "No events",
       queries: [{ expr: `sum by (event_type) (${bar("endpoint_id, event_type", "webhook_events_total", ET)})`, legend: "{{event_type}}" }],
     }));
 }
@@ -111,31 +115,32 @@ function endpoints(d: dashboard.DashboardBuilder): void {
     { title: "The exporter's page of it", url: "${exporter}/endpoints/${__data.fields.Endpoint}", targetBlank: true },
   ];
   const ratio: Steps = [[null, "red"], [objective - 0.04, "orange"], [objective, "green"]];
+  const nothing: dashboard.ValueMapping = { type: dashboard.MappingType.SpecialValue, options: { match: dashboard.SpecialValueMatch.Null, result: { text: "-", color: "text", index: 0 } } };
   d.withRow(new dashboard.RowBuilder("Endpoints")).withPanel(rows({
     title: "Endpoints", description: "One row for each endpoint: the share of success, what was sent and failed, failures in a row, the last status code. Its host leads to this page for that endpoint alone, and to the exporter's own page.",
-    unit: "short", width: 24, height: 10, sortBy: "In a row", empty: "-", hide: ["Value #A"],
+    unit: "locale", width: 24, height: 10, sortBy: "In a row", empty: "-", hide: ["Value #A"],
     columns: [
-      { name: "Host", label: "url", links, width: 175 },
-      { name: "Description", label: "description", width: 140 },
+      { name: "Host", label: "url", links, width: 180 },
+      { name: "Description", label: "description" },
       { name: "Endpoint", label: "endpoint_id", links, width: 215 },
       { name: "Info", expr: `max by (endpoint_id, url, description) (webhook_endpoint_info{${E}})` },
       {
         name: "Active", expr: perEndpoint("webhook_endpoint_active"), width: 60,
         mappings: [{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "off", color: "orange", index: 0 }, "1": { text: "on", color: "green", index: 1 } } }],
       },
-      { name: "OK 1 h", width: 72, expr: success("1h"), unit: "percentunit", decimals: 1, steps: ratio },
-      { name: "OK 24 h", width: 78, expr: success("1d"), unit: "percentunit", decimals: 1, steps: ratio },
-      { name: "Sent 24 h", width: 84, expr: `round(${within("webhook_deliveries_total", "1d")})`, decimals: 0 },
-      { name: "Failed 24 h", width: 92, expr: `round(${within("webhook_delivery_failures_total", "1d")})`, decimals: 0, steps: [[null, "text"], [1, "red"]] },
-      { name: "In a row", width: 74, expr: perEndpoint("webhook_endpoint_consecutive_failures"), decimals: 0, steps: [[null, "text"], [1, "orange"], [t.failuresInARow, "red"]] },
+      { name: "OK 1 h", width: 66, expr: success(within, "1h"), unit: "percentunit", decimals: 1, steps: ratio, mappings: [nothing] },
+      { name: "OK 24 h", width: 70, expr: success(over, "1d"), unit: "percentunit", decimals: 1, steps: ratio, mappings: [nothing] },
+      { name: "Sent 24 h", width: 80, expr: `round(${over(deliveriesTotal, "1d")})`, decimals: 0 },
+      { name: "Failed 24 h", width: 92, expr: `round(${over(failuresTotal, "1d")})`, decimals: 0, steps: [[null, "text"], [1, "red"]] },
+      { name: "In a row", width: 70, expr: perEndpoint("webhook_endpoint_consecutive_failures"), decimals: 0, steps: [[null, "text"], [1, "orange"], [t.failuresInARow, "red"]] },
       {
-        name: "Last", width: 58, expr: perEndpoint("webhook_endpoint_last_status_code"), unit: "none", decimals: 0,
+        name: "Last", width: 56, expr: perEndpoint("webhook_endpoint_last_status_code"), unit: "none", decimals: 0,
         steps: [[null, "purple"], [100, "green"], [300, "blue"], [400, "orange"], [500, "red"]],
         mappings: [{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "none", index: 0 } } }],
       },
-      { name: "Last success", width: 130, expr: `max by (endpoint_id) (webhook_endpoint_last_success_timestamp_seconds{${E}}) * 1000`, unit: "dateTimeFromNow" },
-      { name: "Last failure", width: 130, expr: `max by (endpoint_id) (webhook_endpoint_last_failure_timestamp_seconds{${E}}) * 1000`, unit: "dateTimeFromNow" },
-      { name: "Pending", width: 72, expr: perType("webhook_deliveries_pending"), decimals: 0, steps: [[null, "text"], [t.pending, "orange"]] },
+      { name: "Last success", width: 140, expr: newest("webhook_endpoint_last_success_timestamp_seconds"), unit: "dateTimeFromNow" },
+      { name: "Last failure", width: 140, expr: newest("webhook_endpoint_last_failure_timestamp_seconds"), unit: "dateTimeFromNow" },
+      { name: "Pending", width: 76, expr: perType("webhook_deliveries_pending"), decimals: 0, steps: [[null, "text"], [t.pending, "orange"]] },
       { name: "p90 24 h", width: 80, expr: `histogram_quantile(0.9, max by (endpoint_id, le) (increase(webhook_delivery_latency_seconds_bucket{${E}}[1d]))) >= 0`, unit: "s", decimals: 1 },
     ],
   }));
@@ -159,33 +164,32 @@ function latency(d: dashboard.DashboardBuilder): void {
 }
 
 function slo(d: dashboard.DashboardBuilder): void {
-  const month = (counter: "deliveries" | "failures") => {
+  /** Over days as the alerts say it; in the first hour, when that says nothing yet, what there is. */
+  const all = (counter: Counter, range: string) => {
     const hour = increaseOf(counter, "1h", E);
-    return `(sum(${increaseOverDays(hour, "30d")}) or sum(${hour}))`;
+    return range.endsWith("d") ? `(sum(${increaseOverDays(hour, range)}) or sum(${hour}))` : `sum(${increaseOf(counter, range, E)})`;
   };
+  const spent = (range: string) => `(${all("failures", range)} or vector(0)) / (${all("deliveries", range)} > 0) / ${budget}`;
   const rates = [...burn.fast, ...burn.slow].map((pair) => pair.long);
   d.withRow(new dashboard.RowBuilder(`Objective: ${objective * 100} % of deliveries succeed`))
     .withPanel(number({
       title: "Budget left, 30 days", description: `Of the ${+(budget * 100).toFixed(2)} % of deliveries that may fail within 30 days, what is left. Below 0: the objective is missed.`,
       unit: "percentunit", decimals: 0, width: 6, height: 8, calc: "last", steps: [[null, "red"], [0, "orange"], [0.5, "green"]], empty: "No deliveries",
-      query: { expr: `1 - (${month("failures")} or vector(0)) / (${month("deliveries")} > 0) / ${budget}` },
+      query: { expr: `1 - ${spent("30d")}` },
     }))
     .withPanel(series({
       title: "Burn rates", description: "How fast the budget goes: at 1 it lasts for exactly 30 days. Alerts fire when a long and a short window are both above their limit.",
       unit: "none", decimals: 1, width: 18, kind: "lines", legend: "right", calcs: ["lastNotNull"], steps: [[null, "transparent"], [1, "orange"], [14.4, "red"]], empty: "No deliveries",
-      queries: rates.map((range) => ({
-        expr: `(sum(${within("webhook_delivery_failures_total", range, E)}) or vector(0)) / (sum(${within("webhook_deliveries_total", range, E)}) > 0) / ${budget}`,
-        legend: `over ${range}`,
-      })),
+      queries: rates.map((range) => ({ expr: spent(range), legend: `over ${range}` })),
     }))
     .withPanel(series({
       title: "Recoveries", description: "Failed deliveries that a later try of OmegaStream delivered.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", empty: "No recoveries",
+      unit: "locale", decimals: 0, width: 12, kind: "bars", empty: "No recoveries",
       queries: [{ expr: `sum by (event_type) (${bar("endpoint_id, event_type", "webhook_delivery_recoveries_total", ET)}) > 0`, legend: "{{event_type}}" }],
     }))
     .withPanel(series({
       title: "Outcomes never learned", description: "Events that the API dropped before it told how they ended.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", empty: "None",
+      unit: "locale", decimals: 0, width: 12, kind: "bars", empty: "None",
       queries: [{ expr: `sum by (event_type) (${bar("endpoint_id, event_type", "webhook_events_unresolved_total", ET)}) > 0`, legend: "{{event_type}}" }],
     }));
 }
@@ -203,8 +207,9 @@ export function deliveriesDashboard(): dashboard.Dashboard {
     .withVariable(datasourceVariable())
     .withVariable(jobVariable())
     .withVariable(
-      query("endpoint", "Endpoint", 'query_result(max by (endpoint_id, url) (webhook_endpoint_info{job=~"$job"}))')
-        .regex('/endpoint_id="(?<value>[^"]+)".*url="(?<text>[^"]*)"/').multi(true).includeAll(true).allValue(".*").current(all()),
+      // Host and id: many endpoints may have the same host, and it may not be shown at all.
+      query("endpoint", "Endpoint", 'query_result(max by (endpoint_id, name) (label_join(webhook_endpoint_info{job=~"$job"}, "name", " ", "url", "endpoint_id")))')
+        .regex('/endpoint_id="(?<value>[^"]+)".*name="\\s*(?<text>[^"]*)"/').multi(true).includeAll(true).allValue(".*").current(all()),
     )
     .withVariable(
       query("event_type", "Event type", 'label_values(webhook_events_total{job=~"$job", endpoint_id=~"$endpoint"}, event_type)')
@@ -215,8 +220,9 @@ export function deliveriesDashboard(): dashboard.Dashboard {
         .multi(true).includeAll(true).allValue(".*").current(all()),
     )
     .withVariable(exporterVariable())
+    .withVariable(runbooksVariable())
     .link(link("OmegaStream exporter", `/d/${dashboards.exporter}`, "Whether what stands here is complete and fresh", true))
-    .annotation(at("Endpoint changes", `max by (endpoint_id) (webhook_endpoint_updated_timestamp_seconds{${E}}) * 1000`, "Endpoint changed", "{{endpoint_id}}", "purple"))
+    .annotation(at("Endpoint changes", newest("webhook_endpoint_updated_timestamp_seconds"), "Endpoint changed", "{{endpoint_id}}", "purple"))
     .annotation(restarts())
     .annotation(firing());
   for (const l of outside()) d.link(l);

@@ -1,8 +1,9 @@
 // Dashboard "OmegaStream exporter".
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import { bar, number, series, type Steps } from "./panels.js";
-import { dashboards, thresholds as t } from "./settings.js";
-import { datasourceVariable, exporterVariable, firing, jobVariable, link, outside, restarts, tidy } from "./variables.js";
+import { endpointLegend, named } from "./queries.js";
+import { dashboards, slow, thresholds as t } from "./settings.js";
+import { datasourceVariable, exporterVariable, firing, jobVariable, link, outside, restarts, runbooksVariable, tidy } from "./variables.js";
 
 const J = 'job=~"$job"';
 const p99 = (metric: string, by: string) => `histogram_quantile(0.99, sum by (${by}) (rate(${metric}_bucket{${J}}[$__rate_interval])))`;
@@ -11,6 +12,7 @@ const zeroIsGood: Steps = [[null, "green"], [1, "red"]];
 function overview(d: dashboard.DashboardBuilder): void {
   const total = (title: string, description: string, metric: string, steps: Steps, by = "job") =>
     number({ title, description, unit: "locale", decimals: 0, width: 4, calc: "last", steps, empty: "0", query: { expr: `round(sum(max by (${by}) (increase(${metric}{${J}}[$__range]))))` } });
+  const resets = `omegastream_exporter_state_resets_total{${J}}`;
   d.withRow(new dashboard.RowBuilder("Overview"))
     .withPanel(number({
       title: "Last sync", description: "Whether the last sync read every endpoint, for the instance that is best off.",
@@ -22,30 +24,35 @@ function overview(d: dashboard.DashboardBuilder): void {
       unit: "s", decimals: 0, width: 4, calc: "last", steps: [[null, "green"], [t.stale / 3, "orange"], [t.stale, "red"]], empty: "Never read",
       query: { expr: `time() - min(max by (job) (omegastream_exporter_last_successful_sync_timestamp_seconds{${J}}))` },
     }))
-    .withPanel(total("State resets", "States in the time range that could not be read: the counters began at 0.", "omegastream_exporter_state_resets_total", zeroIsGood))
+    .withPanel(number({
+      // Not an increase: a pod that comes back under a new instance begins with the reset counted.
+      title: "State resets", description: "States in the time range that could not be read: the counters began at 0.",
+      unit: "locale", decimals: 0, width: 4, calc: "last", steps: zeroIsGood, empty: "0",
+      query: { expr: `sum(max by (job) (${resets} and time() - omegastream_exporter_state_created_timestamp_seconds{${J}} < $__range_s)) or 0 * sum(max by (job) (${resets}))` },
+    }))
     .withPanel(total("List gaps", "Times in the time range that events may have been missed.", "omegastream_exporter_list_gaps_total", zeroIsGood, "job, endpoint_id"))
     .withPanel(total("Folded types", "Events in the time range that count as other: the account has too many types.", "omegastream_exporter_folded_event_types_total", [[null, "green"], [1, "orange"]]))
-    .withPanel(total("Deadlines exceeded", "Scrapes in the time range that were answered before their sync had ended.", "omegastream_exporter_scrape_deadline_exceeded_total", [[null, "green"], [1, "orange"]]));
+    .withPanel(total("Deadlines exceeded", "Scrapes in the time range that were answered before their sync had ended.", "omegastream_exporter_scrape_deadline_exceeded_total", [[null, "green"], [1, "orange"]], "job, instance"));
 }
 
 function syncs(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Syncs"))
     .withPanel(series({
       title: "Syncs by result", description: "Passes over all lists. Partial: some endpoints failed.",
-      unit: "short", decimals: 0, width: 8, kind: "bars", empty: "No syncs",
+      unit: "locale", decimals: 0, width: 8, height: 9, kind: "bars", empty: "No syncs",
       queries: [{ expr: `sum by (result) (${bar("job, instance, result", "omegastream_exporter_syncs_total", J)})`, legend: "{{result}}" }],
     }).overrideByName("success", [{ id: "color", value: { mode: "fixed", fixedColor: "green" } }])
       .overrideByName("partial", [{ id: "color", value: { mode: "fixed", fixedColor: "orange" } }])
       .overrideByName("error", [{ id: "color", value: { mode: "fixed", fixedColor: "red" } }]))
     .withPanel(series({
       title: "Sync duration, p99", description: "How long one pass over all lists took. It must stay well below the scrape time-out.",
-      unit: "s", width: 8, kind: "lines", empty: "No syncs",
+      unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [slow.sync, "red"]], empty: "No syncs",
       queries: [{ expr: p99("omegastream_exporter_sync_duration_seconds", "instance, le"), legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Endpoints' data age", description: "Time since each endpoint's list was read as far as it had to be.",
-      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [t.stale, "red"]], empty: "No endpoints",
-      queries: [{ expr: `time() - max by (endpoint_id) (omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds{${J}})`, legend: "{{endpoint_id}}" }],
+      unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.stale, "red"]], empty: "No endpoints",
+      queries: [{ expr: named(`time() - max by (endpoint_id) (omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds{${J}})`, J), legend: endpointLegend }],
     }));
 }
 
@@ -53,17 +60,17 @@ function api(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("API"))
     .withPanel(series({
       title: "Calls by operation", description: "Calls of all instances to the OmegaStream API.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], empty: "No calls",
+      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], empty: "No calls",
       queries: [{ expr: `sum by (operation) (${bar("job, instance, operation, code", "omegastream_api_requests_total", J)})`, legend: "{{operation}}" }],
     }))
     .withPanel(series({
       title: "Calls by status code", description: "How the API answered; none: no answer at all.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No calls",
+      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No calls",
       queries: [{ expr: `sum by (code) (${bar("job, instance, operation, code", "omegastream_api_requests_total", J)}) > 0`, legend: "{{code}}" }],
     }))
     .withPanel(series({
       title: "Duration of calls, p99", description: "From the request to its answer, for lists to the end of the header.",
-      unit: "s", width: 8, kind: "lines", empty: "No calls",
+      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.call, "red"]], empty: "No calls",
       queries: [{ expr: p99("omegastream_api_request_duration_seconds", "operation, le"), legend: "{{operation}}" }],
     }))
     .withPanel(series({
@@ -73,10 +80,10 @@ function api(d: dashboard.DashboardBuilder): void {
     }))
     .withPanel(series({
       title: "Retries and bad answers", description: "Calls that were repeated, and elements of answers that made no sense.",
-      unit: "short", decimals: 0, width: 8, kind: "bars", empty: "None",
+      unit: "locale", decimals: 0, width: 8, kind: "bars", empty: "None",
       queries: [
         { expr: `sum by (operation) (${bar("job, instance, operation", "omegastream_api_retries_total", J)}) > 0`, legend: "retried {{operation}}" },
-        { expr: `sum by (operation) (${bar("job, operation", "omegastream_exporter_invalid_payloads_total", J)}) > 0`, legend: "bad {{operation}}" },
+        { expr: `sum by (operation) (${bar("job, instance, operation", "omegastream_exporter_invalid_payloads_total", J)}) > 0`, legend: "bad {{operation}}" },
       ],
     }));
 }
@@ -85,18 +92,18 @@ function backlog(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Backlog"))
     .withPanel(series({
       title: "New events without their detail", description: "Their outcome is not counted yet. Above 0 for long: calls are too slow or too few.",
-      unit: "short", decimals: 0, width: 8, kind: "lines", empty: "No backlog",
-      queries: [{ expr: `max by (endpoint_id) (omegastream_exporter_event_detail_backlog{${J}})`, legend: "{{endpoint_id}}" }],
+      unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines", empty: "No backlog",
+      queries: [{ expr: named(`max by (endpoint_id) (omegastream_exporter_event_detail_backlog{${J}})`, J), legend: endpointLegend }],
     }))
     .withPanel(series({
       title: "Age of the oldest event without its detail", description: "How late failures may be noticed. Nothing is shown while there is no backlog.",
-      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [t.backlog, "red"]], empty: "No backlog",
-      queries: [{ expr: `time() - max by (endpoint_id) (omegastream_exporter_oldest_unfetched_event_timestamp_seconds{${J}})`, legend: "{{endpoint_id}}" }],
+      unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.backlog, "red"]], empty: "No backlog",
+      queries: [{ expr: named(`time() - max by (endpoint_id) (omegastream_exporter_oldest_unfetched_event_timestamp_seconds{${J}})`, J), legend: endpointLegend }],
     }))
     .withPanel(series({
       title: "History without its detail", description: "Events from before the first contact, fetched in spare time. They affect gauges only.",
-      unit: "short", decimals: 0, width: 8, kind: "lines", empty: "No backlog",
-      queries: [{ expr: `max by (endpoint_id) (omegastream_exporter_history_detail_backlog{${J}})`, legend: "{{endpoint_id}}" }],
+      unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines", empty: "No backlog",
+      queries: [{ expr: named(`max by (endpoint_id) (omegastream_exporter_history_detail_backlog{${J}})`, J), legend: endpointLegend }],
     }))
     .withPanel(series({
       title: "Events listed and tracked", description: "Events in the last complete list, and those that the state holds.",
@@ -108,8 +115,8 @@ function backlog(d: dashboard.DashboardBuilder): void {
     }))
     .withPanel(series({
       title: "List gaps", description: "Times that a list began after the newest known event.",
-      unit: "short", decimals: 0, width: 12, kind: "bars", empty: "No gaps",
-      queries: [{ expr: `sum by (endpoint_id) (${bar("endpoint_id", "omegastream_exporter_list_gaps_total", J)}) > 0`, legend: "{{endpoint_id}}" }],
+      unit: "locale", decimals: 0, width: 12, kind: "bars", empty: "No gaps",
+      queries: [{ expr: named(`sum by (endpoint_id) (${bar("endpoint_id", "omegastream_exporter_list_gaps_total", J)}) > 0`, J), legend: endpointLegend }],
     }));
 }
 
@@ -117,12 +124,12 @@ function state(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("State and process"))
     .withPanel(series({
       title: "Commit time, p99", description: "How long writing the state took. It stands between an event and its metric.",
-      unit: "s", width: 8, kind: "lines", empty: "No commits",
+      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.commit, "orange"]], empty: "No commits",
       queries: [{ expr: p99("omegastream_exporter_state_commit_duration_seconds", "instance, le"), legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Commit failures", description: "Attempts to write the state that failed. Nothing new is shown until one succeeds.",
-      unit: "short", decimals: 0, width: 8, kind: "bars", empty: "No failures",
+      unit: "locale", decimals: 0, width: 8, kind: "bars", empty: "No failures",
       queries: [{ expr: `sum by (instance) (${bar("job, instance", "omegastream_exporter_state_commit_failures_total", J)}) > 0`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
@@ -160,6 +167,7 @@ export function exporterDashboard(): dashboard.Dashboard {
     .withVariable(datasourceVariable())
     .withVariable(jobVariable())
     .withVariable(exporterVariable())
+    .withVariable(runbooksVariable())
     .link(link("Webhook deliveries", `/d/${dashboards.deliveries}`, "What the exporter is there for", true))
     .annotation(restarts())
     .annotation(firing());

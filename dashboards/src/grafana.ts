@@ -1,14 +1,45 @@
 // The same alerts for those who alert from Grafana: they need neither Prometheus' rules nor Alertmanager.
 import { deliveryAlerts, exporterAlerts, runbook, videoAlerts, type Alert, type Words } from "./alerts.js";
 import { inline } from "./queries.js";
+import { links } from "./settings.js";
 
 /** The uid that deploy/grafana/provisioning/datasources gives to Prometheus. */
 const prometheus = "prometheus";
 
+/** The data source itself. */
+const datasource = `# Generated from dashboards/src by \`make dashboards\`: Grafana's data source for the dashboards and alerts.
+# Not tried on a running Grafana.
+apiVersion: 1
+datasources:
+  - name: Prometheus
+    uid: ${prometheus} # the alerts ask for it by this uid
+    type: prometheus
+    access: proxy
+    url: http://prometheus:9090
+    jsonData:
+      httpMethod: POST
+      prometheusType: Prometheus
+      prometheusVersion: 3.0.0
+      # The scrape interval: bars and rates depend on it.
+      timeInterval: 15s
+      # An exemplar is the newest failed event of its series, and leads to the exporter's page about it. Needs
+      # Prometheus with --enable-feature=exemplar-storage. A dollar is written twice here.
+      exemplarTraceIdDestinations:
+        - name: event_id
+          url: ${links.exporter}/events/$$\{__value.raw}
+          urlDisplayLabel: The exporter's page of this event
+`;
+
+function endpoint(start: "endpoint" | "Endpoint"): string {
+  return `{{ if .Labels.url }}{{ .Labels.url }} (endpoint {{ .Labels.endpoint_id }}){{ else }}${start} {{ .Labels.endpoint_id }}{{ end }}`;
+}
+
 /** Without dollars: provisioning takes some of them for the environment's, and not in every version the same. */
 const words: Words = {
   label: (name) => `{{ .Labels.${name} }}`,
-  endpoint: "{{ .Labels.url }} (endpoint {{ .Labels.endpoint_id }})",
+  parameter: (variable, label) => `{{ with .Labels.${label} }}?var-${variable}={{ . | urlquery }}{{ end }}`,
+  endpoint: endpoint("endpoint"),
+  formerEndpoint: endpoint("Endpoint"),
   exporter: "omegastream_exporter{{ with .Labels.job }} (job {{ . }}){{ end }}",
   number: '{{ .Values.A.Value | printf "%.0f" }}',
   share: "{{ .Values.A.Value | humanizePercentage }}",
@@ -85,10 +116,11 @@ export function grafanaFiles(): Record<string, string> {
   const file = (groups: object[]) =>
     `# Generated from dashboards/src by \`make dashboards\`: the alerts of dashboards/rules for Grafana's own alerting.\n` +
     `# Not tried on a running Grafana.\napiVersion: 1\ngroups:${yaml(groups)}\n`;
-  const dir = "../deploy/grafana";
+  const dir = "deploy/grafana";
   return {
-    [`${dir}/provisioning/alerting/omegastream.yaml`]: file([group("omegastream-deliveries", deliveryAlerts(inline, words)), group("omegastream-exporter", exporterAlerts(words))]),
+    [`${dir}/provisioning/alerting/omegastream.yaml`]: file([group("omegastream-deliveries", deliveryAlerts(inline, words)), group("omegastream-exporter", exporterAlerts(inline, words))]),
     // An option: to be copied there.
     [`${dir}/optional/omegastream-videos.yaml`]: file([group("omegastream-videos", videoAlerts(words))]),
+    [`${dir}/provisioning/datasources/prometheus.yaml`]: datasource,
   };
 }

@@ -1,9 +1,10 @@
 // Writes every generated file. Run it in dashboards/.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { deliveriesDashboard } from "./deliveries.js";
 import { exporterDashboard } from "./exporter.js";
 import { grafanaFiles } from "./grafana.js";
+import { here, out } from "./options.js";
 import { ruleFiles } from "./rules.js";
 
 const files: Record<string, string> = { ...ruleFiles(), ...grafanaFiles() };
@@ -13,12 +14,13 @@ for (const [path, model] of [
   ["omegastream-exporter", exporterDashboard()],
 ] as const) {
   const json = JSON.stringify(model, null, 2);
-  files[`${path}.json`] = `${json}\n`;
+  files[`dashboards/${path}.json`] = `${json}\n`;
   // For `tsc -p schema`: the same, where Grafana's own types say what a dashboard may be.
-  files[`build/schema/${path}.ts`] = `import type { Model } from "../../schema/model.js";\n\nexport const model: Model = ${json};\n`;
+  if (here) files[`dashboards/build/schema/${path}.ts`] = `import type { Model } from "../../schema/model.js";\n\nexport const model: Model = ${json};\n`;
 }
 
 for (const [path, text] of Object.entries(files)) {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
+  const file = join(out, path);
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, text);
 }

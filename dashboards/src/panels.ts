@@ -20,6 +20,11 @@ export function bar(by: string, metric: string, selector: string): string {
   return `max by (${by}) (increase(${metric}{${selector}}[$__rate_interval])) * $__interval_ms / $__rate_interval_ms`;
 }
 
+/** The same over a longer range up to now: its bars added up, in which pods may come and go. The panel needs an interval. */
+export function bars(by: string, metric: string, selector: string, range: string): string {
+  return `sum_over_time((${bar(by, metric, selector)})[${range}:$__interval])`;
+}
+
 export interface Query {
   expr: string;
   legend?: string;
@@ -121,9 +126,9 @@ export function series(o: Series): timeseries.PanelBuilder {
       .spanNulls(false)
       .interval("1m");
   }
+  panel.thresholds(thresholds(o.steps ?? [[null, "green"]]));
   if (o.steps) {
     panel
-      .thresholds(thresholds(o.steps))
       .thresholdsStyle(new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed));
   }
   if (o.byClass) classColours(panel);
@@ -156,7 +161,8 @@ export function number(o: Stat): stat.PanelBuilder {
     .graphMode(o.calc === "sum" ? common.BigValueGraphMode.Area : common.BigValueGraphMode.None)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs([o.calc === "sum" ? "sum" : "lastNotNull"]).fields("").values(false));
   if (o.decimals !== undefined) panel.decimals(o.decimals);
-  if (o.calc === "sum") panel.interval(barWidth).withTarget(target(o.query, "A").range());
+  panel.interval(barWidth);
+  if (o.calc === "sum") panel.withTarget(target(o.query, "A").range());
   else panel.withTarget(target(o.query, "A").instant());
   if (o.beside) panel.textMode(common.BigValueTextMode.ValueAndName).withTarget(target(o.beside, "B").instant());
   return panel;
@@ -172,6 +178,7 @@ export function heat(o: Common & { query: Query }): heatmap.PanelBuilder {
     .height(o.height ?? 8)
     .noValue(o.empty ?? "No data in this time range")
     .interval(barWidth)
+    .thresholds(thresholds([[null, "green"]]))
     .calculate(false)
     .color(new heatmap.HeatmapColorOptionsBuilder().mode(heatmap.HeatmapColorMode.Scheme).scheme("Blues").steps(32).exponent(0.5).fill("dark-blue").reverse(false))
     .exemplarsColor("rgba(255,0,255,0.7)")
@@ -205,7 +212,7 @@ export function rows(o: Common & { columns: Column[]; sortBy: string; hide: stri
     .span(o.width)
     .height(o.height ?? 10)
     .noValue(o.empty ?? "-")
-    .filterable(true)
+    .interval(barWidth)
     .sortBy([new common.TableSortByFieldStateBuilder().displayName(o.sortBy).desc(true)])
     .thresholds(thresholds([[null, "text"]]))
     .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds));
@@ -224,6 +231,8 @@ export function rows(o: Common & { columns: Column[]; sortBy: string; hide: stri
     renameByName[field] = c.name;
     indexByName[field] = index;
     const properties: dashboard.DynamicConfigValue[] = [];
+    // What is filtered by needs an icon beside its name, which columns of numbers have no room for.
+    if (c.label !== undefined) properties.push({ id: "custom.filterable", value: true });
     if (c.unit !== undefined) properties.push({ id: "unit", value: c.unit });
     if (c.decimals !== undefined) properties.push({ id: "decimals", value: c.decimals });
     if (c.width !== undefined) properties.push({ id: "custom.width", value: c.width });
@@ -231,8 +240,8 @@ export function rows(o: Common & { columns: Column[]; sortBy: string; hide: stri
     if (c.mappings !== undefined) properties.push({ id: "mappings", value: c.mappings });
     if (c.steps !== undefined) {
       properties.push({ id: "thresholds", value: { mode: "absolute", steps: c.steps.map(([value, color]) => ({ value, color })) } });
-      properties.push({ id: "custom.cellOptions", value: { type: "color-text" } });
     }
+    if (c.steps !== undefined || c.mappings !== undefined) properties.push({ id: "custom.cellOptions", value: { type: "color-text" } });
     if (properties.length > 0) panel.overrideByName(c.name, properties);
   });
   return panel

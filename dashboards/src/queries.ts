@@ -4,6 +4,8 @@
 // adds up what belongs to that instance, and only then takes the maximum over instances. A sum would count every
 // replica again; an increase of the maximum would take a replica that leaves for a counter that was reset.
 
+import { thresholds } from "./settings.js";
+
 /** What identifies an account's exporter, whatever instances it has. Labels that a target does not have do no harm. */
 export const account = "cluster, namespace, job";
 
@@ -33,10 +35,46 @@ export function increaseOverDays(hour: string, range: string, offset = ""): stri
   return `sum_over_time(${hour.startsWith("endpoint:") ? hour : `(${hour})`}[${range}:1h]${offset && ` offset ${offset}`})`;
 }
 
+/** The largest value over the instances. */
+export function maximum(expr: string, by = "endpoint_id"): string {
+  return `max by (${by}) (${expr})`;
+}
+
+/**
+ * Seconds that an instance is behind the one that read an endpoint last, where they are many. Gauges do not only grow, so
+ * an instance that cannot read the API any more must not outvote those that can. Where all are equally old, none is behind.
+ */
+export function behind(selector = ""): string {
+  const synced = `omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds${braces(selector)}`;
+  return `${maximum(synced)} - on (endpoint_id) group_right () ${synced} > ${thresholds.stale}`;
+}
+
+/** A gauge of endpoints, taken over the instances that are not behind. */
+export function current(gauge: string, late = `(${behind()})`, aggregation: "max" | "min" = "max"): string {
+  return `${aggregation} by (endpoint_id) (${gauge} unless ${late})`;
+}
+
+/** The gauges of endpoints that alerts compare again and again. */
+const gauges = ["webhook_endpoint_active", "webhook_endpoint_consecutive_failures", "webhook_endpoint_last_status_code"] as const;
+type Gauge = (typeof gauges)[number];
+
+/** How a legend names an endpoint, given series from named(): many endpoints may have one host, or none that is shown. */
+export const endpointLegend = "{{url}} …{{id}}";
+
+/** Gives series of endpoints their host and the end of their id, from one series for each endpoint whatever instances say. */
+export function named(expr: string, selector: string): string {
+  const info = `topk by (endpoint_id) (1, max by (endpoint_id, url) (webhook_endpoint_info{${selector}}))`;
+  return `(${expr}) * on (endpoint_id) group_left (url, id) label_replace(${info}, "id", "$1", "endpoint_id", ".*?(.{1,6})")`;
+}
+
 /** How rules say the numbers of endpoints: by the names of recorded series, or by what they are made from. */
 export interface Numbers {
   increase(counter: Counter, window: Window, offset?: string): string;
   ratio(window: Window): string;
+  /** What current() says. */
+  gauge(name: Gauge): string;
+  /** What behind() says. */
+  behind: string;
 }
 
 /** The definition of an increase, given a way to say the increase of an hour. */
@@ -67,12 +105,16 @@ export function ratioRecordOf(window: Window): string {
 export const recorded: Numbers = {
   increase: (counter, window, offset = "") => recordOf(counter, window) + (offset && ` offset ${offset}`),
   ratio: ratioRecordOf,
+  gauge: (name) => `endpoint:${name}:max`,
+  behind: "endpoint_instance:omegastream_exporter_behind:seconds",
 };
 
 /** For those who evaluate alerts elsewhere: needs no recorded series. */
 export const inline: Numbers = {
   increase: (counter, window, offset) => define(counter, window, increaseOf(counter, "1h"), offset),
   ratio: (window) => divide(inline.increase("failures", window), inline.increase("deliveries", window)),
+  gauge: (name) => current(name),
+  behind: `(${behind()})`,
 };
 
 export interface RecordingRule {
@@ -82,7 +124,10 @@ export interface RecordingRule {
 
 /** All recording rules, those first that others need. */
 export function recordingRules(): RecordingRule[] {
-  const rules: RecordingRule[] = [];
+  const rules: RecordingRule[] = [{ record: recorded.behind, expr: behind() }];
+  for (const name of gauges) {
+    rules.push({ record: recorded.gauge(name), expr: current(name, recorded.behind) });
+  }
   for (const counter of ["deliveries", "failures", "events"] as const) {
     for (const window of windows) {
       rules.push({ record: recordOf(counter, window), expr: define(counter, window, recordOf(counter, "1h")) });

@@ -4,11 +4,18 @@ import { recorded, recordingRules } from "./queries.js";
 import { dashboards, links } from "./settings.js";
 
 /** Names an endpoint by the host that the exporter shows, without making it a part of the alert's identity. */
-const host = '{{ with printf "webhook_endpoint_info{endpoint_id=%q}" $labels.endpoint_id | query }}{{ . | first | label "url" }}{{ end }}';
+function endpoint(info: string, start: "endpoint" | "Endpoint"): string {
+  const id = "{{ $labels.endpoint_id }}";
+  return `{{ with printf \`${info}\` $labels.endpoint_id | query }}{{ . | first | label "url" }} (endpoint ${id}){{ else }}${start} ${id}{{ end }}`;
+}
+
+const shown = 'webhook_endpoint_info{endpoint_id=%q,url!=""}';
 
 const words: Words = {
   label: (name) => `{{ $labels.${name} }}`,
-  endpoint: `${host} (endpoint {{ $labels.endpoint_id }})`,
+  parameter: (variable, label) => `{{ with $labels.${label} }}?var-${variable}={{ . | urlquery }}{{ end }}`,
+  endpoint: endpoint(shown, "endpoint"),
+  formerEndpoint: endpoint(`last_over_time(${shown}[1d])`, "Endpoint"),
   exporter: 'omegastream_exporter{{ with $labels.job }} (job {{ . }}){{ end }}',
   number: '{{ $value | printf "%.0f" }}',
   share: "{{ $value | humanizePercentage }}",
@@ -50,7 +57,7 @@ const records = () => recordingRules().map((r) => `  - record: ${r.record}\n    
 const head = `# Generated from dashboards/src by \`make dashboards\`.
 #
 # The thresholds stand in dashboards/src/settings.ts with when to change each; the comment on an alert repeats it.
-# Without that toolchain, edit this file. Put your own addresses in with:
+# Where links lead is a flag of the generator: \`npm run generate -- --help\` in dashboards. Without Node:
 #   sed -i 's|${links.grafana}|https://your.grafana|; s|${links.runbooks}|https://your/runbooks.md|' FILE
 `;
 
@@ -58,7 +65,7 @@ function main(): string {
   return [
     group("omegastream-records", "What alerts need of each endpoint. No group has an interval of its own: that of the server holds.", records()),
     group("omegastream-deliveries", `Deliveries, one alert for each endpoint. Dashboard: /d/${dashboards.deliveries}.`, deliveryAlerts(recorded, words).map(alertYAML)),
-    group("omegastream-exporter", `The exporter itself. Dashboard: /d/${dashboards.exporter}.`, exporterAlerts(words).map(alertYAML)),
+    group("omegastream-exporter", `The exporter itself. Dashboard: /d/${dashboards.exporter}.`, exporterAlerts(recorded, words).map(alertYAML)),
   ].join("\n\n");
 }
 
@@ -79,12 +86,12 @@ ${indent(groups, 2)}
 `;
 }
 
-/** The files by path below dashboards/. */
+/** The files by path from the root of the repository. */
 export function ruleFiles(): Record<string, string> {
   return {
-    "rules/omegastream.rules.yaml": `${head}\ngroups:\n${main()}\n`,
-    "rules/omegastream-videos.rules.yaml": `${head}\ngroups:\n${videos()}\n`,
-    "rules/prometheusrule.yaml": operator("omegastream-exporter", main()),
-    "rules/prometheusrule-videos.yaml": operator("omegastream-exporter-videos", videos()),
+    "dashboards/rules/omegastream.rules.yaml": `${head}\ngroups:\n${main()}\n`,
+    "dashboards/rules/omegastream-videos.rules.yaml": `${head}\ngroups:\n${videos()}\n`,
+    "dashboards/rules/prometheusrule.yaml": operator("omegastream-exporter", main()),
+    "dashboards/rules/prometheusrule-videos.yaml": operator("omegastream-exporter-videos", videos()),
   };
 }

@@ -1,11 +1,14 @@
 // Everything that differs from one installation to the next, and when to change it. After a change: `make dashboards`.
+import { urlOption } from "./options.js";
 
-/** Where the links in alerts and dashboards lead. */
+/** Where links lead. Given by flags of `npm run generate`, so that nothing here has to be changed for them. */
 export const links = {
   /** Your Grafana, as people reach it. */
-  grafana: "https://grafana.example.com",
+  grafana: urlOption("grafana-url", "https://grafana.example.com"),
   /** docs/runbooks.md, where your people read it. */
-  runbooks: "https://git.example.com/omegastream_exporter/docs/runbooks.md",
+  runbooks: urlOption("runbook-url", "https://git.example.com/omegastream_exporter/docs/runbooks.md"),
+  /** The exporter's own pages, as browsers reach them. In a dashboard a variable holds it. */
+  exporter: urlOption("exporter-url", "http://localhost:9877"),
 };
 
 /** The service level objective: the share of deliveries that are answered with 2xx. Change it with those who receive the webhooks. */
@@ -56,6 +59,16 @@ export const thresholds = {
   /** Optional rule: share of videos whose processing failed within an hour, and how many videos that takes. */
   videosFailed: 0.1,
   videosMinimum: 10,
+};
+
+/** Lines in the panels of the exporter's own work, in seconds. */
+export const slow = {
+  /** A sync that takes longer than a scrape may: scrape_timeout. */
+  sync: 10,
+  /** A call that takes longer than --api.timeout. */
+  call: 10,
+  /** A commit that delays what is shown. A disk needs a few milliseconds, PostgreSQL far away some more. */
+  commit: 1,
 };
 
 export const dashboards = { deliveries: "omegastream-deliveries", exporter: "omegastream-exporter" };

@@ -30,7 +30,12 @@ export function exporterVariable(): dashboard.TextBoxVariableBuilder {
   return new dashboard.TextBoxVariableBuilder("exporter")
     .label("Exporter's page")
     .description("Where links to the exporter's own page lead")
-    .defaultValue("http://localhost:9877");
+    .defaultValue(links.exporter);
+}
+
+/** Hidden; it stands in the dashboard's settings, so that the link can be put right there. */
+export function runbooksVariable(): dashboard.ConstantVariableBuilder {
+  return new dashboard.ConstantVariableBuilder("runbooks").label("Runbooks").description("Where docs/runbooks.md can be read").value(links.runbooks);
 }
 
 export function link(title: string, url: string, tooltip: string, keep: boolean): dashboard.DashboardLinkBuilder {
@@ -46,7 +51,7 @@ export function link(title: string, url: string, tooltip: string, keep: boolean)
 
 export function outside(): dashboard.DashboardLinkBuilder[] {
   return [
-    link("Runbooks", links.runbooks, "What each alert means and what to do", false),
+    link("Runbooks", "${runbooks}", "What each alert means and what to do", false),
     link("Exporter's page", "${exporter}", "What the exporter knows, with the provider's messages", false),
   ];
 }

@@ -1,0 +1,234 @@
+package dashboards_test
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"omegastream_exporter/collector"
+)
+
+// pastJob is the job of what was not scraped but backfilled.
+const pastJob = "omegastream-past"
+
+const (
+	pastDays = 32
+	// recent is how far back all families go; before that there is what counts
+	// deliveries and events.
+	recent = 26 * time.Hour
+)
+
+// past makes what Prometheus would have scraped from an account's exporters in a
+// month: a pod that comes back under a new instance every day, with its state, and
+// for four days a second exporter with a state of its own.
+type past struct {
+	now time.Time
+	w   *bufio.Writer
+}
+
+// rate is what happens to an endpoint's deliveries of one label set: one each so
+// many minutes, within a span of minutes before now.
+type rate struct {
+	endpoint, eventType, code string
+	every, from, to           int
+}
+
+// rates are the truth that the panels are compared with.
+var rates = []rate{
+	{"past1", "video.process_succeeded", "200", 1, pastDays * 1440, 0},
+	{"past1", "video.process_failed", "200", 30, pastDays * 1440, 0},
+	{"past1", "video.process_succeeded", "503", 2, 12 * 1440, 12*1440 - 300}, // five hours, twelve days ago
+	{"past1", "video.process_succeeded", "503", 5, 300, 200},
+	{"past1", "video.process_failed", "none", 10, 600, 500},
+	{"past2", "video.process_succeeded", "200", 20, pastDays * 1440, 0},
+	{"past2", "video.process_succeeded", "404", 60, 4 * 1440, 2 * 1440},
+}
+
+// count is how often a rate happened up to some minutes before now.
+func (r rate) count(ago int) int {
+	return max(0, r.from-max(ago, r.to)) / r.every
+}
+
+// happened is the number of deliveries, and of those that failed, within the last
+// minutes, of one endpoint or of all.
+func happened(endpoint string, minutes int) (deliveries, failures float64) {
+	for _, r := range rates {
+		if endpoint != "" && r.endpoint != endpoint {
+			continue
+		}
+		n := float64(r.count(0) - r.count(minutes))
+		deliveries += n
+		if r.code[0] != '2' {
+			failures += n
+		}
+	}
+	return deliveries, failures
+}
+
+// series writes one series: a value for each so many minutes within a span.
+func (p past) series(name, instance, labels string, from, to, every int, value func(ago int) float64) {
+	for ago := from; ago >= to; ago -= every {
+		fmt.Fprintf(p.w, "%s{job=%q,instance=%q%s} %g %d\n", name, pastJob, instance, labels, value(ago), p.now.Add(-time.Duration(ago)*time.Minute).Unix())
+	}
+}
+
+// counters writes what counts events and deliveries, as an instance shows it that
+// was down for some minutes before: what its state has counted since it was born.
+func (p past) counters(instance string, born, from, to, every, down int) {
+	values := make(map[string][]rate)
+	for _, r := range rates {
+		event := fmt.Sprintf(",endpoint_id=%q,event_type=%q", r.endpoint, r.eventType)
+		delivery := event + fmt.Sprintf(",status_code=%q", r.code)
+		values["webhook_events_total"+"|"+event] = append(values["webhook_events_total"+"|"+event], r)
+		values["webhook_deliveries_total"+"|"+delivery] = append(values["webhook_deliveries_total"+"|"+delivery], r)
+		if r.code[0] != '2' {
+			values["webhook_delivery_failures_total"+"|"+delivery] = append(values["webhook_delivery_failures_total"+"|"+delivery], r)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		name, labels, _ := strings.Cut(key, "|")
+		p.series(name, instance, labels, from, to, every, func(ago int) float64 {
+			if ago == from {
+				ago += down // what was loaded; what came meanwhile is shown by the next scrape
+			}
+			n := 0
+			for _, r := range values[key] {
+				n += r.count(ago) - r.count(born)
+			}
+			return float64(n)
+		})
+	}
+}
+
+// values are what labels have besides those of the rates.
+var values = map[string][]string{
+	"endpoint_id": {"past1", "past2"}, "event_type": {"video.process_succeeded", "video.process_failed"}, "status_code": {"200", "503"},
+	"url": {"hooks.example.com"}, "description": {"Shop"}, "company_id": {"c"}, "reason": {"timeout", "dns"},
+	"operation": {"list_endpoints", "list_events", "get_event"}, "code": {"200", "500"}, "result": {"success", "error"}, "le": {"0.1", "1", "10", "+Inf"},
+}
+
+// family writes every other family: counters and histograms that grow, gauges that
+// stand, times that are half a minute old.
+func (p past) family(f collector.Family, instance string, from int) {
+	sets := []string{""}
+	labels := f.Labels
+	if f.Type == "histogram" {
+		labels = append(slices.Clone(labels), "le")
+	}
+	for _, label := range labels {
+		var more []string
+		for _, set := range sets {
+			for _, value := range values[label] {
+				more = append(more, fmt.Sprintf("%s,%s=%q", set, label, value))
+			}
+		}
+		sets = more
+	}
+	for i, set := range sets {
+		grows := func(ago int) float64 { return float64((from - ago) / (2 + i%4)) }
+		switch {
+		case f.Type == "histogram":
+			bucket := 1 + slices.IndexFunc(values["le"], func(le string) bool { return strings.Contains(set, fmt.Sprintf("le=%q", le)) })
+			p.series(f.Name+"_bucket", instance, set, from, 0, 2, func(ago int) float64 { return float64((from - ago) * bucket) })
+		case f.Name == "omegastream_exporter_state_created_timestamp_seconds", f.Name == "webhook_endpoint_updated_timestamp_seconds":
+			p.series(f.Name, instance, set, from, 0, 2, func(int) float64 { return float64(p.now.Add(-3 * time.Hour).Unix()) })
+		case strings.HasSuffix(f.Name, "_timestamp_seconds"):
+			p.series(f.Name, instance, set, from, 0, 2, func(ago int) float64 {
+				return float64(p.now.Add(-time.Duration(ago)*time.Minute).Unix() - 30)
+			})
+		case f.Type == "counter" && f.Name != "omegastream_exporter_state_resets_total":
+			p.series(f.Name, instance, set, from, 0, 2, grows)
+		default:
+			p.series(f.Name, instance, set, from, 0, 2, func(int) float64 { return 1 })
+		}
+	}
+}
+
+// backfill returns a folder with the blocks of a month, for a Prometheus to begin
+// with, and the time at which they end.
+func backfill(t *testing.T) (dir string, end time.Time) {
+	t.Helper()
+	promtool := tool(t, "promtool")
+	// Bars and windows of hours stand on whole minutes of the clock.
+	end = time.Now().Add(-time.Minute).Truncate(5 * time.Minute)
+	dir = t.TempDir()
+	file := filepath.Join(dir, "past.openmetrics")
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := past{now: end, w: bufio.NewWriter(out)}
+	const (
+		day  = 1440
+		hour = 700 // of the day, in minutes, at which the pod is replaced
+		down = 2
+	)
+	for d := pastDays - 2; d >= 0; d-- {
+		from, to, every := d*day+hour, max(0, (d-1)*day+hour+down), 5
+		if d <= 6 {
+			every = 1
+		}
+		p.counters(fmt.Sprintf("pod-%d:9877", d), pastDays*day, from, to, every, down)
+	}
+	p.counters("own-state:9877", 6*day, 6*day, 2*day, 1, 0)
+	for _, f := range collector.Families() {
+		if !slices.Contains([]string{"webhook_events_total", "webhook_deliveries_total", "webhook_delivery_failures_total"}, f.Name) {
+			p.family(f, "all:9877", int(recent.Minutes()))
+		}
+	}
+	for _, name := range []string{"process_start_time_seconds", "process_resident_memory_bytes", "go_goroutines"} {
+		p.family(collector.Family{Name: name, Type: "gauge"}, "all:9877", int(recent.Minutes()))
+	}
+	// One that cannot read the API any more keeps what it knew.
+	stuck := func(name string, value float64) {
+		p.series(name, "stuck:9877", `,endpoint_id="past1"`, day, 0, 2, func(int) float64 { return value })
+	}
+	stuck("webhook_endpoint_consecutive_failures", 99)
+	stuck("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds", float64(end.Add(-day*time.Minute).Unix()))
+	fmt.Fprintln(p.w, "# EOF")
+	if err := p.w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	// The file is read once for each block, so they are to be few.
+	run(t, promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=500h", file, data)
+	recordPast(t, promtool, data, end)
+	return data, end
+}
+
+// recordPast adds what the rules that others are made of would have recorded in the
+// last days.
+func recordPast(t *testing.T, promtool, data string, end time.Time) {
+	t.Helper()
+	records := regexp.MustCompile(`(?m)^ {2}- record: \S+:increase1h\n.*\n`).FindAllString(read(t, "rules/omegastream.rules.yaml"), -1)
+	if len(records) != 3 {
+		t.Fatalf("%d rules record an hour", len(records))
+	}
+	file := filepath.Join(t.TempDir(), "hours.yaml")
+	if err := os.WriteFile(file, []byte("groups:\n- name: hours\n  rules:\n"+strings.Join(records, "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	prom := startPrometheus(t, serverOptions{data: data, withoutRules: true})
+	run(t, promtool, "tsdb", "create-blocks-from", "rules", "--quiet", "--url="+prom.base, "--eval-interval=4m", "--output-dir="+data,
+		"--start="+end.Add(-73*time.Hour).Format(time.RFC3339), "--end="+end.Format(time.RFC3339), file)
+	prom.kill()
+}
+
+// run runs a command to its end.
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
+	}
+}

@@ -1,0 +1,92 @@
+package dashboards_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// TestPair runs two exporters, and a pair of Prometheus servers that both scrape them
+// and send to one Alertmanager: nothing is doubled, on either server or for people.
+// Then one exporter comes back under a new instance, with the state that it had.
+func TestPair(t *testing.T) {
+	t.Parallel()
+	a, api, first, second := account(t)
+	moved, stays := startExporter(t, api), startExporter(t, api)
+	elsewhere := freeAddress(t)
+	told := startReceiver(t)
+	alertmanager := startAlertmanager(t, told)
+	var pair []*prometheus
+	for _, replica := range []string{"one", "two"} {
+		pair = append(pair, startPrometheus(t, serverOptions{
+			alertmanager: alertmanager,
+			// As Prometheus documents it: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#alert_relabel_configs
+			global:   fmt.Sprintf("  external_labels: {cluster: test, replica: %s}\n", replica),
+			alerting: "  alert_relabel_configs: [{regex: replica, action: labeldrop}]\n",
+		}, moved.address, stays.address, elsewhere))
+	}
+	both := func(limit time.Duration, expr, value string) {
+		t.Helper()
+		for _, prom := range pair {
+			prom.wait(t, limit, expr, value)
+		}
+	}
+	counted := func() {
+		t.Helper()
+		// What rules and dashboards say, and the counters themselves.
+		want := fmt.Sprint(failures(a))
+		both(30*time.Second, `sum(max by (endpoint_id, event_type, status_code) (webhook_delivery_failures_total))`, want)
+		both(30*time.Second, `round(sum(endpoint:webhook_delivery_failures:increase30m))`, want)
+	}
+	tellsOnce := func(endpoint, code string) {
+		t.Helper()
+		labels := map[string]string{"alertname": "OmegaStreamDeliveryFailed", "endpoint_id": endpoint, "status_code": code}
+		eventually(t, 30*time.Second, code+" is told", func() error {
+			if len(told.received(labels)) == 0 {
+				return fmt.Errorf("told so far: %v", told.received(nil))
+			}
+			return nil
+		})
+		for _, prom := range pair {
+			prom.wait(t, 30*time.Second, fmt.Sprintf(`count(ALERTS{alertstate="firing", endpoint_id=%q, status_code=%q})`, endpoint, code), "1")
+		}
+	}
+
+	both(30*time.Second, "count(omegastream_up == 1)", "2")
+	a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
+	a.Emit(first, eventType, simulator.Responded(http.StatusOK))
+	tellsOnce(first, "503")
+	counted()
+
+	// It is killed with a failure meanwhile, and comes back elsewhere.
+	moved.kill()
+	a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
+	a.Emit(first, eventType, simulator.Responded(http.StatusOK))
+	moved.address = elsewhere
+	moved.start(t)
+	both(30*time.Second, fmt.Sprintf(`count(omegastream_up{instance=%q} == 1)`, elsewhere), "1")
+	counted()
+	a.Emit(second, eventType, simulator.Responded(http.StatusInternalServerError))
+	a.Emit(second, eventType, simulator.Responded(http.StatusOK))
+	tellsOnce(second, "500")
+	counted()
+
+	for _, alert := range told.received(nil) {
+		if alert["replica"] != "" || alert["cluster"] != "test" {
+			t.Errorf("the labels of the server: %v", alert)
+		}
+	}
+	if all := told.received(nil); len(all) != 2 {
+		t.Errorf("there were two alerts; people were told of %d:", len(all))
+		for _, alert := range all {
+			t.Errorf("%s %s %s: %s", alert["alertname"], alert["endpoint_id"], alert["status_code"], alert["description"])
+		}
+	}
+	for _, prom := range pair {
+		onlyFired(t, prom, "DeliveryFailed")
+		rules(t, prom)
+	}
+}
