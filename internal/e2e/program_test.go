@@ -57,6 +57,9 @@ func (s setup) with(args ...string) setup {
 // command returns the process that is to be.
 func (s setup) command(t *testing.T) *exec.Cmd {
 	t.Helper()
+	if err := lookAtSources(); err != nil {
+		t.Fatal(err)
+	}
 	if s.binary == "" {
 		s.binary = exporter()
 	}
