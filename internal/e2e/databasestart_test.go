@@ -137,7 +137,7 @@ func TestDatabaseIsRefused(t *testing.T) {
 		{"a wrong password", strings.Replace(dsn, server.Password(), "Wr0ngPassw0rd", 1), apiURL, []string{"password"}},
 		{"no such database", server.URL("absent"), apiURL, []string{"absent"}},
 		{"another account", used, otherURL, []string{"--api.url", "--state.schema"}},
-		{"no right to create", readOnly, apiURL, []string{"permission denied", "rights"}},
+		{"no right to create", readOnly, apiURL, []string{"permission denied", "CREATE"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			refusedByDatabase(t, sharing(t, tt.dsn, tt.apiURL), tt.dsn, tt.words...)
