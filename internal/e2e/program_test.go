@@ -30,6 +30,7 @@ type setup struct {
 	env    []string
 	attr   *syscall.SysProcAttr
 	shell  string // run by sh before the program takes its place, "" for none
+	brief  bool   // shows little of the log where the test fails
 }
 
 // watching returns the setup of a program that watches an account.
@@ -57,6 +58,9 @@ func (s setup) with(args ...string) setup {
 // command returns the process that is to be.
 func (s setup) command(t *testing.T) *exec.Cmd {
 	t.Helper()
+	if err := lookAtSources(); err != nil {
+		t.Fatal(err)
+	}
 	if s.binary == "" {
 		s.binary = exporter()
 	}
@@ -124,8 +128,12 @@ func (s setup) start(t *testing.T) *program {
 		p.kill()
 		transport.CloseIdleConnections()
 		checkLog(t, p.log.String())
+		most := 6 << 10
+		if s.brief {
+			most = 1 << 10
+		}
 		if t.Failed() {
-			t.Logf("the log of process %d:\n%s", p.cmd.Process.Pid, tail(p.log.String(), 6<<10))
+			t.Logf("the log of process %d:\n%s", p.cmd.Process.Pid, tail(p.log.String(), most))
 		}
 	})
 	return p

@@ -39,6 +39,7 @@ type traffic struct {
 	failed   map[string][]string // by endpoint, events whose delivery may be retried
 	failures map[string]int      // by endpoint
 	silent   map[[2]string]int   // by endpoint and type
+	final    map[string]bool     // events that need one ask: they are delivered at once
 	events   int
 	retries  int
 }
@@ -47,6 +48,7 @@ func newTraffic(account *simulator.Account, seed uint64) *traffic {
 	return &traffic{
 		account: account, rng: rand.New(rand.NewPCG(seed, 1)), into: account.EndpointIDs(),
 		failed: make(map[string][]string), failures: make(map[string]int), silent: make(map[[2]string]int),
+		final: make(map[string]bool),
 	}
 }
 
@@ -85,8 +87,11 @@ func (f *traffic) event(endpoint, eventType string) {
 		insert(simulator.Pending(), answer.After(time.Duration(f.rng.Int64N(int64(latest)))))
 		return
 	}
-	if id := insert(answer); fails {
+	id := insert(answer)
+	if fails {
 		f.failed[endpoint] = append(f.failed[endpoint], id)
+	} else {
+		f.final[id] = true
 	}
 }
 

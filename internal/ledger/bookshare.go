@@ -259,8 +259,8 @@ func (b *Book) follow() error {
 	if err := b.account.follow(theirs); err != nil {
 		return err
 	}
-	if len(theirs.Wanted) > 0 {
-		b.account.yield(theirs.Wanted, b.Now())
+	// What cannot be given back yet is asked for again with the next look, not at once.
+	if b.account.yield(theirs.Wanted, b.Now()) {
 		b.wakeUp()
 	}
 	b.view.Store(b.account.followedView(b.view.Load(), b.Now()))

@@ -77,12 +77,13 @@ var held struct {
 // test comes after a panic or a time limit.
 func (h home) keep() error {
 	const script = `
+trap '' INT TERM HUP QUIT
 cat >/dev/null
 if pid=$(head -n 1 data/postmaster.pid 2>/dev/null); then
 	kill -QUIT "$pid"
 	for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$pid" 2>/dev/null && sleep 0.2; done
 fi
-cd / && rm -rf "$0"`
+cd / && rm -rf "$0" || { sleep 1; rm -rf "$0"; } # a program of the test may be at work`
 	theirs, ours, err := os.Pipe()
 	if err != nil {
 		return err
@@ -111,7 +112,7 @@ func (h home) run(program string, args ...string) (string, error) {
 	cmd.Dir, cmd.SysProcAttr = h.dir, h.attr
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 	// A file, for a server that goes on in the background keeps it open.
-	out, err := os.CreateTemp("", "pgtest-out-")
+	out, err := os.CreateTemp(h.dir, "out-")
 	if err != nil {
 		return "", err
 	}

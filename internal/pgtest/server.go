@@ -108,9 +108,9 @@ func (s *Server) begin() error {
 	settings := map[string]string{
 		"listen_addresses": "127.0.0.1", "port": strconv.Itoa(s.port), "unix_socket_directories": s.dir,
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
-		"shared_buffers": "16MB", "max_connections": "60", "max_wal_senders": "4",
+		"shared_buffers": "16MB", "max_connections": "100", "max_wal_senders": "4",
 		"wal_level": "replica", "max_wal_size": "256MB", "jit": "off",
-		"log_line_prefix": "%m [%p] %u@%d ", "log_timezone": "UTC",
+		"log_checkpoints": "off", "log_line_prefix": "%m [%p] %u@%d ", "log_timezone": "UTC",
 	}
 	var options strings.Builder
 	for name, value := range settings {

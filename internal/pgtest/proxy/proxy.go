@@ -4,9 +4,11 @@ import (
 	"context"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Chances are the probabilities of a cut, each from 0 to 1.
@@ -53,6 +55,7 @@ type Proxy struct {
 	refuse  bool
 	flow    chan struct{} // closed while messages may pass
 	open    map[*connection]bool
+	moments []time.Time
 }
 
 // New starts a proxy in front of a server, for as long as the test runs. The seed
@@ -91,6 +94,7 @@ func (p *Proxy) Cut() int {
 	for c := range p.open {
 		c.cut()
 		p.cut.Add(1)
+		p.moments = append(p.moments, time.Now())
 	}
 	return len(p.open)
 }
@@ -127,6 +131,13 @@ func (p *Proxy) Counts() Counts {
 		Cut: p.cut.Load(), Refused: p.refused.Load(), Stalls: p.stalls.Load(),
 		Unreachable: p.unreachable.Load(), CancelRequest: p.cancels.Load(),
 	}
+}
+
+// Moments returns when each cut was.
+func (p *Proxy) Moments() []time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.moments)
 }
 
 // close ends it and everything that it has open.
@@ -180,6 +191,7 @@ func (p *Proxy) chance(of func(Chances) float64, count *atomic.Int64) bool {
 		return false
 	}
 	count.Add(1)
+	p.moments = append(p.moments, time.Now())
 	return true
 }
 

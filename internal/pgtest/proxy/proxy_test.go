@@ -149,7 +149,7 @@ func TestCut(t *testing.T) {
 	t.Parallel()
 	p, _, by := through(t)
 	one, two := connect(t, by), connect(t, by)
-	if n := p.Cut(); n != 2 || p.Counts().Cut != 2 {
+	if n := p.Cut(); n != 2 || p.Counts().Cut != 2 || len(p.Moments()) != 2 {
 		t.Errorf("%d connections were cut: %+v", n, p.Counts())
 	}
 	for _, c := range []*pgx.Conn{one, two} {

@@ -1,0 +1,127 @@
+package e2e
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// A replica that dies in the midst of its work is replaced within seconds, one
+// that is stopped at once, and nothing is counted twice or lost.
+func TestReplicaTakesOver(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		end    func(*program)
+		within time.Duration
+	}{
+		"killed":  {(*program).kill, lease + 10*time.Second},
+		"stopped": {(*program).stop, 4 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const events = 30
+			account, apiURL := serveAccount(t, simulator.Options{Seed: 24})
+			for range 2 {
+				account.AddEndpoint(simulator.Endpoint{Active: true})
+			}
+			programs := serveReplicas(t, 2, account, apiURL, "--collector.min-interval=100ms", "--collector.hold-new-series=0",
+				"--api.concurrency=4")
+			account.Mark()
+			hang := account.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Hang()})
+			defer hang()
+			for range events {
+				for _, id := range account.EndpointIDs() {
+					account.Emit(id, "video.process_succeeded", simulator.Responded(200))
+				}
+			}
+			asked := account.Calls().Requests[simulator.GetEvent]
+			eventually(t, 10*time.Second, func() error {
+				programs[0].mustScrape(200 * time.Millisecond)
+				if account.Calls().Requests[simulator.GetEvent] == asked {
+					return fmt.Errorf("it asks for nothing")
+				}
+				return nil
+			})
+			tt.end(programs[0])
+			ended := time.Now()
+			hang()
+			eventually(t, tt.within, func() error {
+				return expect(account.Truth(), nil).compare(programs[1].mustScrape(time.Second))
+			})
+			took := time.Since(ended)
+			// What hung when it ended is asked for again, nothing else is.
+			if twice := account.Calls().Requests[simulator.GetEvent] - asked - 2*events; twice > 4 {
+				t.Errorf("%d details were asked for twice, at most 4 were under way", twice)
+			}
+			for range 3 {
+				if err := expect(account.Truth(), nil).compare(programs[1].mustScrape(time.Second)); err != nil {
+					t.Errorf("it does not stay so: %v", err)
+				}
+			}
+			figures(t, "a replica that was %s is replaced after %v", name, took.Round(time.Second/100))
+		})
+	}
+}
+
+// A replica that stood still for longer than its lease finds that others have its
+// endpoints, and writes nothing over them.
+func TestReplicaStoodStill(t *testing.T) {
+	t.Parallel()
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 26})
+	id := account.AddEndpoint(simulator.Endpoint{Active: true})
+	programs := serveReplicas(t, 2, account, apiURL, "--collector.min-interval=100ms", "--collector.hold-new-series=0",
+		"--api.concurrency=4")
+	account.Mark()
+	emit := func() {
+		for i := range 20 {
+			account.Emit(id, "video.process_failed", simulator.Responded([]int{200, 503}[i%2]))
+		}
+	}
+	hang := account.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Hang()})
+	defer hang()
+	emit()
+	asked := account.Calls().Requests[simulator.GetEvent]
+	eventually(t, 10*time.Second, func() error {
+		programs[0].mustScrape(200 * time.Millisecond)
+		if account.Calls().Requests[simulator.GetEvent] == asked {
+			return fmt.Errorf("it asks for nothing")
+		}
+		return nil
+	})
+	signal := func(s syscall.Signal) {
+		t.Helper()
+		if err := programs[0].cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	signal(syscall.SIGSTOP)
+	hang()
+	eventually(t, lease+10*time.Second, func() error {
+		return expect(account.Truth(), nil).compare(programs[1].mustScrape(time.Second))
+	})
+	emit()
+	eventually(t, 10*time.Second, func() error {
+		return expect(account.Truth(), nil).compare(programs[1].mustScrape(time.Second))
+	})
+	signal(syscall.SIGCONT)
+	for i, p := range programs {
+		eventually(t, 10*time.Second, func() error {
+			if err := expect(account.Truth(), nil).compare(p.mustScrape(time.Second)); err != nil {
+				return fmt.Errorf("replica %d: %w", i, err)
+			}
+			return nil
+		})
+	}
+	emit()
+	for i, p := range programs {
+		eventually(t, 10*time.Second, func() error {
+			if err := expect(account.Truth(), nil).compare(p.mustScrape(time.Second)); err != nil {
+				return fmt.Errorf("later, replica %d: %w", i, err)
+			}
+			return nil
+		})
+	}
+}
