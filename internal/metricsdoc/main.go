@@ -40,7 +40,8 @@ Besides these there are ` + "`omegastream_exporter_build_info`, `go_*`, `process
   division. A delivery whose status code changes, because the provider tried again,
   is one more outcome.
 - **Every instance shows the whole account.** With replicas or sidecars, take the
-  maximum over instances: ` + "`max without (instance, pod) (...)`" + `; a sum multiplies.
+  maximum over instances: ` + "`max without (instance, pod) (...)`" + `; a sum multiplies. The
+  gauges of an instance that cannot read the API stay what they were: the shipped rules leave out those that are behind.
 - **Absent is not 0.** Before the first contact with an endpoint it has no counters,
   and a timestamp that never was is not shown.
 - Created timestamps come with the protobuf format (Prometheus:
