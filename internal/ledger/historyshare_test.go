@@ -120,10 +120,14 @@ func (w *world) catchUp(p *peer) {
 		err = w.a.follow(theirs)
 	}
 	if err == nil && p.lost {
+		held := 0
 		for _, e := range w.a.endpoints {
-			e.changeRow()
+			if e.ours() {
+				e.changeRow()
+				held++
+			}
 		}
-		if len(w.a.endpoints) == 0 {
+		if held == 0 { // it had no lease to lose
 			return
 		}
 		err = p.store.Commit(ctx, w.a.batch())
