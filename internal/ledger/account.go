@@ -39,6 +39,10 @@ type Account struct {
 	folded uint64               // the row's FoldedTypes at start
 
 	changedRow    bool
+	marked        []*Endpoint            // with changes since the last batch
+	waiting       map[*Endpoint]struct{} // with details to ask for again some time
+	leased        map[*Endpoint]struct{} // in a shared state
+	swept         int64                  // when Promote last looked at all endpoints, Unix seconds
 	dropped       []string
 	droppedLeases []Lease
 	byID          []*Endpoint // nil when it must be sorted anew
@@ -51,6 +55,8 @@ func newAccount(row AccountRow, policy Policy) *Account {
 		row:       row,
 		types:     newTypes(row.Types),
 		endpoints: make(map[string]*Endpoint),
+		waiting:   make(map[*Endpoint]struct{}),
+		leased:    make(map[*Endpoint]struct{}),
 		folded:    row.FoldedTypes,
 	}
 	a.gate.off = policy.Hold == 0

@@ -28,9 +28,13 @@ func (a *Account) batch() *Batch {
 		b.Account, b.Base, a.changedRow = &row, a.base, false
 		a.base = row
 	}
-	for _, e := range a.endpoints {
-		e.batch(b)
+	for _, e := range a.marked {
+		e.marked = false
+		if !e.dropped {
+			e.batch(b)
+		}
 	}
+	a.marked = nil
 	return b
 }
 

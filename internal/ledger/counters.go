@@ -72,9 +72,13 @@ func (e *Endpoint) bump(key SeriesKey, now time.Time) *series {
 func (e *Endpoint) changeSeries(key SeriesKey) {
 	e.changed.series[key] = struct{}{}
 	e.view = nil
+	e.mark()
 }
 
-func (e *Endpoint) changeLatency() { e.changed.latency, e.view = true, nil }
+func (e *Endpoint) changeLatency() {
+	e.changed.latency, e.view = true, nil
+	e.mark()
+}
 
 // release ends the hold of what was shown at 0 for long enough.
 func (e *Endpoint) release(now time.Time, hold time.Duration) {

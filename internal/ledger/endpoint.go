@@ -40,6 +40,7 @@ type Endpoint struct {
 	reading reading
 	kept    keptList // failures for people
 	changed changes
+	marked  bool // it is among the account's marked
 
 	view     *Counters     // what may be shown of the counters; nil when it must be made anew
 	keptView []*Failure    // the same of the kept failures
@@ -85,9 +86,24 @@ func (e *Endpoint) contacted() bool { return !e.row.Contact.IsZero() }
 // listing tells.
 func (e *Endpoint) listed() bool { return e.row.Missed.IsZero() && e.row.Gone.IsZero() }
 
-func (e *Endpoint) changeRow() { e.changed.row = true }
+func (e *Endpoint) changeRow() {
+	e.changed.row = true
+	e.mark()
+}
 
-func (e *Endpoint) changeEvent(i slot) { e.changed.events = append(e.changed.events, i) }
+func (e *Endpoint) changeEvent(i slot) {
+	e.changed.events = append(e.changed.events, i)
+	e.mark()
+}
+
+// mark puts the endpoint among those that the next batch looks at. Every change does:
+// a commit costs what has changed, however many endpoints there are.
+func (e *Endpoint) mark() {
+	if !e.marked {
+		e.marked = true
+		e.account.marked = append(e.account.marked, e)
+	}
+}
 
 // met takes an unknown event in. Before contact it is history.
 func (e *Endpoint) met(l listed, now time.Time, timely bool) {
@@ -175,6 +191,7 @@ func (e *Endpoint) tally(i slot, n int) {
 		e.work.retryKnown = false
 		if n > 0 {
 			e.failing.add(i)
+			e.account.waiting[e] = struct{}{}
 		} else {
 			e.failing.remove(i)
 		}

@@ -39,6 +39,8 @@ func (e *Endpoint) missedChanges(now time.Time) bool {
 func (a *Account) forget(e *Endpoint) {
 	e.dropped = true
 	delete(a.endpoints, e.row.ID)
+	delete(a.waiting, e)
+	delete(a.leased, e)
 	a.byID = nil
 	a.dropped = append(a.dropped, e.row.ID)
 	if e.lease.Fence != 0 {

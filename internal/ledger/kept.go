@@ -121,6 +121,7 @@ func (e *Endpoint) keep(at position, f Failure) {
 	for _, changed := range e.kept.put(at, &f) {
 		e.changed.failures[changed] = struct{}{}
 		e.keptView = nil
+		e.mark()
 	}
 }
 

@@ -34,6 +34,7 @@ func (a *Account) holds(id string) bool {
 func (a *Account) lease(l Lease, now time.Time) {
 	e := a.ensure(l.Name)
 	e.lease, e.freeing, e.yields = l, false, false
+	a.leased[e] = struct{}{}
 	e.takeUp(now)
 	e.release(now, a.policy.Hold)
 }
@@ -138,13 +139,14 @@ func (a *Account) Unuse(id string) {
 // free gives back the leases of endpoints for which nothing is left to do once the
 // batch is durable.
 func (a *Account) free(b *Batch, now time.Time) {
-	for _, e := range a.endpoints {
-		if e.lease.Fence == 0 || e.uses > 0 || len(e.work.busy) > 0 || !e.yields && e.fetchable() && e.anything(now) {
+	for e := range a.leased {
+		if e.uses > 0 || len(e.work.busy) > 0 || !e.yields && e.fetchable() && e.anything(now) {
 			continue
 		}
 		b.need(e.lease) // one that was lost has others' changes behind it, which are not known here
 		b.free(e.lease)
 		e.lease, e.freeing = Lease{}, true
+		delete(a.leased, e)
 	}
 }
 

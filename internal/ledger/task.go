@@ -55,20 +55,35 @@ func (a *Account) enqueue(class Class, e *Endpoint) {
 	}
 }
 
+// sweepEvery is how often Promote looks at every endpoint, whether it waits for
+// anything or not.
+const sweepEvery = 10 // seconds
+
 // Promote lines up what has waited long enough.
 func (a *Account) Promote(now time.Time) {
 	back := now.Unix() < a.clock-clockSlack
 	a.clock = now.Unix()
+	if back || now.Unix()-a.swept >= sweepEvery || now.Unix() < a.swept {
+		a.swept = now.Unix()
+		a.sweep(now, back)
+	}
+	for e := range a.waiting {
+		if e.fetchable() {
+			e.promote(now)
+		}
+	}
+}
+
+// sweep lines up what is ready, of every endpoint, and mends what a clock that was set
+// back has left in the future.
+func (a *Account) sweep(now time.Time, back bool) {
 	for _, e := range a.endpoints {
 		if back && e.ours() {
 			e.turnBack(now.Unix())
 		}
-		if e.fetchable() {
-			e.promote(now)
-			for class := range classes {
-				if e.work.ready[class].len() > 0 {
-					a.enqueue(class, e)
-				}
+		for class := range classes {
+			if e.work.ready[class].len() > 0 {
+				a.enqueue(class, e)
 			}
 		}
 	}
@@ -78,7 +93,11 @@ func (a *Account) Promote(now time.Time) {
 func (a *Account) NextDue() (time.Time, bool) {
 	var next int64
 	found := false
-	for _, e := range a.endpoints {
+	for e := range a.waiting {
+		if e.idle() {
+			delete(a.waiting, e)
+			continue
+		}
 		if !e.fetchable() {
 			continue
 		}
@@ -88,6 +107,9 @@ func (a *Account) NextDue() (time.Time, bool) {
 	}
 	return time.Unix(next, 0), found
 }
+
+// idle reports whether the endpoint has nothing to ask for again.
+func (e *Endpoint) idle() bool { return e.work.later.len() == 0 && len(e.failing.slots) == 0 }
 
 // Untried returns how many counted events were never asked for and can be: what a
 // scrape waits for.

@@ -92,8 +92,14 @@ func (e *Endpoint) schedule(i slot) {
 	case due == 0:
 		e.ready(i)
 	default:
-		e.work.later.push(due, i)
+		e.wait(due, i)
 	}
+}
+
+// wait keeps an event until it is due.
+func (e *Endpoint) wait(due int64, i slot) {
+	e.work.later.push(due, i)
+	e.account.waiting[e] = struct{}{}
 }
 
 // ready puts an event into its line.
@@ -139,7 +145,7 @@ func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
 		switch {
 		case !wanted || busy || ev.Time != next.at || ev.class() != class:
 		case due > now.Unix(): // the clock has gone back a little
-			e.work.later.push(due, next.slot)
+			e.wait(due, next.slot)
 		default:
 			return next.slot, true
 		}

@@ -1,0 +1,31 @@
+package ledger
+
+import (
+	"fmt"
+	"testing"
+)
+
+// BenchmarkOneAmongMany is what the ledger does around the read of one list among ten
+// thousand: the rows that changed, and when there is something to do next.
+func BenchmarkOneAmongMany(b *testing.B) {
+	var ids []string
+	for i := range 10_000 {
+		ids = append(ids, fmt.Sprintf("ep%d", i))
+	}
+	a := account(b, ids...)
+	for _, id := range ids {
+		a.End(a.Begin(id, epoch, epoch, epoch), true, epoch)
+	}
+	a.Promote(epoch)
+	a.batch()
+	b.ReportAllocs()
+	for b.Loop() {
+		r := a.Begin(ids[0], epoch, epoch, epoch)
+		a.End(r, true, epoch)
+		if rows := len(a.batch().Endpoints); rows != 1 {
+			b.Fatalf("%d rows", rows)
+		}
+		a.Promote(epoch)
+		a.NextDue()
+	}
+}
