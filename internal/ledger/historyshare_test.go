@@ -120,10 +120,14 @@ func (w *world) catchUp(p *peer) {
 		err = w.a.follow(theirs)
 	}
 	if err == nil && p.lost {
+		held := false
 		for _, e := range w.a.endpoints {
-			e.changeRow()
+			if e.lease.Fence != 0 {
+				held = true
+				e.changeRow()
+			}
 		}
-		if len(w.a.endpoints) == 0 {
+		if !held { // what it has had no lease on it has lost nothing of
 			return
 		}
 		err = p.store.Commit(ctx, w.a.batch())
