@@ -259,12 +259,32 @@ func (b *Book) follow() error {
 	if err := b.account.follow(theirs); err != nil {
 		return err
 	}
-	if len(theirs.Wanted) > 0 {
-		b.account.yield(theirs.Wanted, b.Now())
+	if b.handOn(theirs.Wanted) {
 		b.wakeUp()
 	}
 	b.view.Store(b.account.followedView(b.view.Load(), b.Now()))
 	return nil
+}
+
+// handOn gives leases back that others ask for, and reports whether there are any to
+// give: what is being read is not, which the next look finds ended. One that nobody
+// here knows of was granted in an answer that never came. The caller holds b.mu.
+func (b *Book) handOn(wanted map[string]uint64) bool {
+	some := false
+	for name, fence := range wanted {
+		known := name == Listing && b.share.listing.Fence != 0
+		if e, ok := b.account.endpoints[name]; ok {
+			known = e.lease.Fence != 0
+		}
+		switch {
+		case known:
+			some = b.account.yield(name, b.Now()) || some
+		case !b.claims(name):
+			b.share.orphans[name] = fence
+			some = true
+		}
+	}
+	return some
 }
 
 // reload loads the account anew. What was not durable is lost, and learned again. It

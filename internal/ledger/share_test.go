@@ -65,7 +65,7 @@ func answer(b *Book, n int, answer func() Answer) {
 func release(t *testing.T, b *Book, id string) {
 	t.Helper()
 	b.Finish(id, true)
-	b.Do(func(a *Account) { a.yield([]string{id}, b.Now().Add(time.Minute)) })
+	b.Do(func(a *Account) { a.yield(id, b.Now().Add(time.Minute)) })
 	if err := b.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
