@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -162,7 +161,7 @@ func (p *Postgres) Follow(ctx context.Context) (*Batch, error) {
 		return nil, checkNeeds(needs)
 	case nowEra != era:
 		return nil, fmt.Errorf("%w: the counters were reset", ErrOvertaken)
-	case commit < slices.Max(append(p.own, p.at)):
+	case commit < p.known():
 		return nil, fmt.Errorf("%w: its last commit is number %d, a later one was seen before", ErrOvertaken, commit)
 	}
 	b := &Batch{Wanted: make(map[string]uint64, len(wanted))}
