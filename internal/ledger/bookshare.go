@@ -324,7 +324,7 @@ func (b *Book) reload(cause error) error {
 		b.share.orphans[Listing] = l.Fence
 		b.share.listing = Lease{}
 	}
-	b.share.done = nil
+	b.share.done, b.share.listed = nil, ended{} // what they tell of may be lost
 	b.account = next
 	b.view.Store(next.view(b.Now()))
 	b.state.Lock()
