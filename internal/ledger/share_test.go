@@ -263,18 +263,23 @@ func eventually(t *testing.T, reached func() bool) {
 	}
 }
 
-// A detail that was asked for under a lease that was lost since then does not stop the
-// new lease's own asking for it: the event would be asked for a third time.
+// A failure that is asked for again, under a lease that was lost since then, does not
+// end the new lease's own asking for it: it would be asked for a third time.
 func TestAnswerUnderALostLease(t *testing.T) {
 	t.Parallel()
 	b := replica(t, pgtest.NewDatabase(t), testPolicy())
 	take := func() (task Task, ok bool) {
-		b.Look(func(a *Account) { task, ok = a.Take(b.Now(), func(Class) bool { return true }) })
+		b.Look(func(a *Account) {
+			later := b.Now().Add(retryFirst + time.Second)
+			a.Promote(later)
+			task, ok = a.Take(later, func(Class) bool { return true })
+		})
 		return task, ok
 	}
 	claim(t, b, "ep")
 	readOn(b, "ep", nil)
 	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
+	answer(b, 1, func() Answer { return Answer{Responded: true, StatusCode: 500} })
 	if err := b.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
