@@ -11,8 +11,10 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// claimEvery is how often a sync asks for what another replica is reading.
-const claimEvery = 100 * time.Millisecond
+const (
+	claimEvery  = 100 * time.Millisecond // how often a sync asks for what another replica is reading
+	claimAtOnce = 100                    // names in a claim: each is looked up in the database
+)
 
 // errElsewhere is returned for what another replica tried to read a moment ago, and
 // could not: its log tells why.
@@ -34,6 +36,9 @@ func (s *syncer) awaitListing(ctx context.Context, since time.Time) (granted boo
 		if ok, read := turns.Read[ledger.Listing]; read {
 			if !ok && !s.opts.Pinned {
 				return false, errElsewhere
+			}
+			if err := s.book.Refresh(ctx); err != nil { // what it found is read next
+				return false, s.stateError(err)
 			}
 			return false, nil
 		}
@@ -140,7 +145,8 @@ func (p *listPass) claim() {
 	if slots == 0 {
 		return
 	}
-	turns, err := p.book.Claim(p.ctx, ledger.Turn{Names: p.left, Most: slots, Since: p.since, Keep: true})
+	asked := p.left[:min(len(p.left), claimAtOnce)]
+	turns, err := p.book.Claim(p.ctx, ledger.Turn{Names: asked, Most: slots, Since: p.since, Keep: true})
 	for range slots - len(turns.Granted) {
 		<-p.lists
 	}
@@ -156,16 +162,26 @@ func (p *listPass) claim() {
 	if err != nil {
 		p.fail(p.stateError(err))
 	}
-	p.left = slices.DeleteFunc(p.left, func(id string) bool {
+	var elsewhere []string
+	for _, id := range asked {
 		ok, read := turns.Read[id]
-		if read {
+		switch {
+		case slices.Contains(turns.Granted, id):
+		case !read:
+			elsewhere = append(elsewhere, id)
+		default:
 			p.end(id)
+			if !ok {
+				p.failed++
+			}
 		}
-		if read && !ok {
-			p.failed++
-		}
-		return read || slices.Contains(turns.Granted, id)
-	})
+	}
+	others := p.left[len(asked):]
+	if len(turns.Granted) < slots { // the next question is about others
+		p.left = slices.Concat(others, elsewhere)
+	} else {
+		p.left = slices.Concat(elsewhere, others)
+	}
 }
 
 // note takes in how a read ended.
