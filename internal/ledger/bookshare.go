@@ -45,6 +45,7 @@ type share struct {
 	away     error  // why the last beat failed, nil while they succeed
 
 	suspect atomic.Bool // the state may have gone back: look
+	refused atomic.Bool // the state is not one to work on: others may have the leases
 }
 
 // ended is how a read ended, and when.
@@ -126,6 +127,9 @@ func (b *Book) beats() {
 		case <-b.ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if b.share.refused.Load() {
+			continue
 		}
 		ctx, cancel := context.WithTimeout(b.ctx, beatLimit)
 		err := b.share.beat(ctx)
@@ -292,9 +296,12 @@ func (b *Book) handOn(wanted map[string]uint64) bool {
 func (b *Book) reload(cause error) error {
 	if errors.Is(cause, ErrWentBack) || errors.Is(cause, ErrNewer) {
 		b.report(cause, 0)
+		b.share.refused.Store(true)
 		rest := time.NewTimer(wentBackRest)
 		defer rest.Stop()
-		if err := b.awaitEra(rest.C); err != nil {
+		err := b.awaitEra(rest.C)
+		b.share.refused.Store(false)
+		if err != nil {
 			return err
 		}
 	}
