@@ -179,7 +179,7 @@ func (a *Account) Synced(now time.Time) {
 
 // SyncedBetween reports whether the last sync that succeeded ended between two times.
 func (a *Account) SyncedBetween(since, now time.Time) bool {
-	return !a.row.LastSync.Before(since) && !a.row.LastSync.After(now)
+	return a.row.LastSync.After(since) && !a.row.LastSync.After(now)
 }
 
 // Shown notes that a complete scrape, begun at began, has shown the view.
