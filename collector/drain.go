@@ -130,10 +130,10 @@ func (d *drain) mayRetry(c ledger.Class, now time.Time) bool {
 // It reports whether it got one, and whether there were any.
 func (d *drain) claim(ctx context.Context, now time.Time) (granted, wanted bool) {
 	most := cap(d.slots) - len(d.slots)
+	spare := len(d.spare) < cap(d.spare) // or what is taken could not be worked on, here or elsewhere
+	allowed := func(c ledger.Class) bool { return c == ledger.NewEvents || spare && d.mayRetry(c, now) }
 	var ids []string
-	d.book.Look(func(a *ledger.Account) {
-		ids = a.Wanted(d.book.Now(), 4*most, func(c ledger.Class) bool { return d.mayRetry(c, now) })
-	})
+	d.book.Look(func(a *ledger.Account) { ids = a.Wanted(d.book.Now(), 4*most, allowed) })
 	if len(ids) == 0 || now.Sub(d.claimed) < claimNap {
 		return false, len(ids) > 0
 	}

@@ -16,7 +16,11 @@ import (
 func (s *syncer) sync(ctx context.Context, since time.Time) result {
 	listed, failed, err := s.readLists(ctx, since)
 	if err == nil && failed == 0 {
-		s.book.Do(func(a *ledger.Account) { a.Synced(s.book.Now()) })
+		s.book.Do(func(a *ledger.Account) {
+			if now := s.book.Now(); !a.SyncedBetween(since, now) { // by another replica
+				a.Synced(now)
+			}
+		})
 	}
 	if err == nil {
 		err = s.durable(ctx)
@@ -87,10 +91,10 @@ func (s *syncer) takeIn(ctx context.Context, found []ledger.Found, date time.Tim
 	s.book.Look(func(a *ledger.Account) { ids = a.Affected(found, s.book.Now()) })
 	if len(ids) > 0 {
 		turns, err := s.book.Claim(ctx, ledger.Turn{Names: ids, Most: len(ids), Keep: true})
+		defer s.book.Let(turns.Granted...) // with an error, too, some may be held
 		if err != nil {
 			return s.stateError(err)
 		}
-		defer s.book.Let(turns.Granted...)
 	}
 	s.book.Do(func(a *ledger.Account) { a.List(found, date, s.book.Now()) })
 	return nil

@@ -13,7 +13,7 @@ import (
 
 const (
 	claimEvery = 100 * time.Millisecond // how often a sync asks for what another replica is reading
-	claimNames = 256                    // in one claim, so that it costs the same among many thousands
+	claimNames = 100                    // in one claim: each is looked up in the database
 	claimTries = 4                      // claims in a row
 )
 
@@ -37,6 +37,9 @@ func (s *syncer) awaitListing(ctx context.Context, since time.Time) (granted boo
 		if ok, read := turns.Read[ledger.Listing]; read {
 			if !ok && !s.opts.Pinned {
 				return false, errElsewhere
+			}
+			if err := s.book.Refresh(ctx); err != nil { // what it found is read next
+				return false, s.stateError(err)
 			}
 			return false, nil
 		}

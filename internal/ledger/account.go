@@ -183,6 +183,11 @@ func (a *Account) Synced(now time.Time) {
 	a.changedRow = true
 }
 
+// SyncedBetween reports whether the last sync that succeeded ended between two times.
+func (a *Account) SyncedBetween(since, now time.Time) bool {
+	return a.row.LastSync.After(since) && !a.row.LastSync.After(now)
+}
+
 // Shown notes that a complete scrape, begun at began, has shown the view.
 func (a *Account) Shown(v *View, began time.Time) {
 	if !a.gate.open {

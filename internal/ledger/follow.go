@@ -2,9 +2,9 @@ package ledger
 
 import "fmt"
 
-// follow takes in what other processes have committed. What this process has a lease
-// on is left alone: nobody else can have changed it. An error means that the two do
-// not fit together, and that the account must be loaded anew.
+// follow takes in what other processes have committed. An error means that the two do
+// not fit together, and that the account must be loaded anew: as where others have
+// changed what this process takes to have a lease on.
 func (a *Account) follow(b *Batch) error {
 	if b.Account != nil {
 		if err := a.followRow(*b.Account); err != nil {
@@ -13,16 +13,17 @@ func (a *Account) follow(b *Batch) error {
 	}
 	touched := make(map[*Endpoint][]EventRow)
 	for i := range b.Endpoints {
-		a.followEndpoint(b.Endpoints[i], touched)
+		if err := a.followEndpoint(b.Endpoints[i], touched); err != nil {
+			return err
+		}
 	}
-	// theirs returns the endpoint of a row, nil where it is this process's own.
 	theirs := func(id string) (*Endpoint, error) {
 		e, ok := a.endpoints[id]
-		if !ok {
+		switch {
+		case !ok:
 			return nil, fmt.Errorf("%w: a row of an unknown endpoint %q", ErrOvertaken, id)
-		}
-		if e.ours() {
-			return nil, nil //nolint:nilnil // Neither is wrong.
+		case e.ours():
+			return nil, fmt.Errorf("%w: the lease on endpoint %q", ErrOvertaken, id)
 		}
 		if _, ok := touched[e]; !ok {
 			touched[e] = nil
@@ -31,10 +32,10 @@ func (a *Account) follow(b *Batch) error {
 	}
 	for _, r := range b.Series {
 		e, err := theirs(r.Endpoint)
-		if e != nil {
-			err = e.followSeries(r)
-		}
 		if err != nil {
+			return err
+		}
+		if err := e.followSeries(r); err != nil {
 			return err
 		}
 	}
@@ -43,16 +44,14 @@ func (a *Account) follow(b *Batch) error {
 		if err != nil {
 			return err
 		}
-		if e != nil {
-			e.followLatency(r)
-		}
+		e.followLatency(r)
 	}
 	for _, r := range b.Events {
 		e, err := theirs(r.Endpoint)
 		if err != nil {
 			return err
 		}
-		if e != nil && !e.same(r) {
+		if !e.same(r) {
 			touched[e] = append(touched[e], r)
 		}
 	}
@@ -61,9 +60,7 @@ func (a *Account) follow(b *Batch) error {
 		if err != nil {
 			return err
 		}
-		if e != nil {
-			e.kept.set(position{r.Time, r.Key}, r.Failure)
-		}
+		e.kept.set(position{r.Time, r.Key}, r.Failure)
 	}
 	for e, rows := range touched {
 		if err := e.followEvents(rows); err != nil {
@@ -86,7 +83,7 @@ func (a *Account) followRow(theirs AccountRow) error {
 	return nil
 }
 
-func (a *Account) followEndpoint(r EndpointRow, touched map[*Endpoint][]EventRow) {
+func (a *Account) followEndpoint(r EndpointRow, touched map[*Endpoint][]EventRow) error {
 	e, ok := a.endpoints[r.ID]
 	switch {
 	case !ok:
@@ -94,11 +91,12 @@ func (a *Account) followEndpoint(r EndpointRow, touched map[*Endpoint][]EventRow
 		a.endpoints[r.ID] = e
 		a.byID = nil
 	case e.ours():
-		return
+		return fmt.Errorf("%w: the lease on endpoint %q", ErrOvertaken, r.ID)
 	default:
 		e.row = r
 	}
 	touched[e] = nil
+	return nil
 }
 
 // followSeries takes a counter in. One that is new here and released there is held

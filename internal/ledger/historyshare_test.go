@@ -120,14 +120,14 @@ func (w *world) catchUp(p *peer) {
 		err = w.a.follow(theirs)
 	}
 	if err == nil && p.lost {
-		held := 0
+		held := false
 		for _, e := range w.a.endpoints {
-			if e.ours() {
+			if e.lease.Fence != 0 {
+				held = true
 				e.changeRow()
-				held++
 			}
 		}
-		if held == 0 { // it had no lease to lose
+		if !held { // what it has had no lease on it has lost nothing of
 			return
 		}
 		err = p.store.Commit(ctx, w.a.batch())

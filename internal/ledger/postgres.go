@@ -40,6 +40,7 @@ type Postgres struct {
 	own     []int64   // this process's own commits above at
 	pending *Batch    // that a commit was tried of
 	batch   int64     // its number
+	wrote   int64     // of the last batch with rows that was committed
 	pruned  time.Time // when this process last did
 
 	mu    sync.Mutex // guards what follows
@@ -47,8 +48,9 @@ type Postgres struct {
 	beat  int64
 	names map[string]struct{} // that have a row of lease
 
-	size  atomic.Int64
-	sized time.Time // belongs to the one who beats
+	sized time.Time // when the size was asked for
+
+	size atomic.Int64
 }
 
 // NewPostgres returns the store in a schema of the database that a URL names. Nothing
@@ -144,7 +146,7 @@ func (p *Postgres) register(ctx context.Context) error {
 	id := p.id
 	clear(p.names)
 	p.mu.Unlock()
-	p.batch, p.pending = 0, nil
+	p.batch, p.wrote, p.pending = 0, 0, nil
 	p.own = nil
 	b := &pgx.Batch{}
 	b.Queue(p.in(`DELETE FROM %[1]s.replica WHERE id = $1 OR alive_until < clock_timestamp() - interval '1 day'`), before)
@@ -175,33 +177,39 @@ func (p *Postgres) Beat(ctx context.Context) (time.Time, error) {
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return now, pgError(err)
 	}
-	if err := p.counted(id, counted); err != nil {
+	if err := p.counted(id, beat, counted); err != nil {
 		return now, err
 	}
 	p.measure(ctx)
 	return now, nil
 }
 
-// counted takes in how many beats of a process the state has counted.
-func (p *Postgres) counted(id string, beats int64) error {
+// counted takes in how many beats of a process the state has counted, of which so many
+// were known before.
+func (p *Postgres) counted(id string, known, beats int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.id != id: // registered anew in the meantime
-	case beats <= p.beat:
+	case beats <= known:
 		return fmt.Errorf("%w: it does not know this replica", ErrOvertaken)
 	default:
-		p.beat = beats
+		p.beat = max(p.beat, beats)
 	}
 	return nil
 }
 
 // measure asks now and then how much the state takes.
 func (p *Postgres) measure(ctx context.Context) {
-	if time.Since(p.sized) < pgSizeEvery {
+	p.mu.Lock()
+	due := time.Since(p.sized) >= pgSizeEvery
+	if due {
+		p.sized = time.Now()
+	}
+	p.mu.Unlock()
+	if !due {
 		return
 	}
-	p.sized = time.Now()
 	var size int64
 	err := p.pool.QueryRow(ctx, `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
 		JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind = 'r'`, p.schema).Scan(&size)

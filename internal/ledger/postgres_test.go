@@ -415,3 +415,105 @@ func TestPostgresErrorsHaveNoPassword(t *testing.T) {
 		}
 	}
 }
+
+// A database that fails over to an older state between two attempts refuses what was
+// made of the newer one: half of it would be counted without the other half.
+func TestCommitOntoAnOlderState(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	endpoints := &Batch{Endpoints: everyRow(1, 0).Endpoints}
+	for name, between := range map[string]func(t *testing.T, dsn string, p *Postgres){
+		"its own commit": func(t *testing.T, _ string, p *Postgres) {
+			commit(t, p, &Batch{Endpoints: everyRow(2, 0).Endpoints})
+		},
+		"another's commit": func(t *testing.T, dsn string, p *Postgres) {
+			commit(t, loaded(t, dsn), &Batch{Endpoints: everyRow(2, 0).Endpoints})
+			if _, err := p.Follow(ctx); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a beat": func(t *testing.T, _ string, p *Postgres) {
+			if _, err := p.Beat(ctx); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		for _, overtaken := range []bool{false, true} { // by others' commits since then
+			if overtaken && name == "another's commit" {
+				continue // which that other one notices
+			}
+			t.Run(fmt.Sprintf("%s, overtaken %t", name, overtaken), func(t *testing.T) {
+				t.Parallel()
+				dsn := pgtest.NewDatabase(t)
+				p := loaded(t, dsn)
+				commit(t, p, everyRow(1, 5))
+				restore := backup(t, dsn)
+				between(t, dsn, p)
+				restore()
+				if overtaken {
+					other := loaded(t, dsn)
+					for range 3 {
+						commit(t, other, &Batch{Endpoints: everyRow(3, 0).Endpoints})
+					}
+				}
+				if err := p.Commit(ctx, endpoints); !errors.Is(err, ErrOvertaken) {
+					t.Errorf("a commit onto an older state: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// A commit that takes long does not keep its own process from being heard of, which
+// would end all of its leases.
+func TestBeatDuringALongCommit(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	ctx := context.Background()
+	p, other := loaded(t, dsn), loaded(t, dsn)
+	tx, err := other.pool.Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if _, err := tx.Exec(ctx, other.in(`LOCK TABLE %[1]s.record IN SHARE MODE`)); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.Commit(ctx, everyRow(1, 5)) }()
+	eventually(t, func() bool {
+		var waits bool
+		if err := tx.QueryRow(ctx, `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = to_regclass('replicas.record')`).Scan(&waits); err != nil {
+			t.Fatal(err)
+		}
+		return waits
+	})
+	beat, cancel := context.WithTimeout(ctx, beatLimit)
+	defer cancel()
+	if _, err := p.Beat(beat); err != nil {
+		t.Errorf("a beat during a commit: %v", err)
+	}
+	if err := tx.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// Beats may overtake each other: that is no older state.
+func TestBeatsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := loaded(t, pgtest.NewDatabase(t))
+	var beats sync.WaitGroup
+	for range 8 {
+		beats.Go(func() {
+			for range 20 {
+				if _, err := p.Beat(context.Background()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	beats.Wait()
+}

@@ -38,8 +38,8 @@ func (p *Postgres) Commit(ctx context.Context, b *Batch) error {
 	if err != nil {
 		return pgError(err)
 	}
-	if number > p.at {
-		p.own = append(p.own, number)
+	if number > 0 {
+		p.own, p.wrote = append(p.own, number), p.batch
 	}
 	p.prune(ctx)
 	return nil
@@ -52,18 +52,25 @@ type pgHead struct {
 	account     []byte
 	batch       int64 // of this process, the last one that was committed
 	batchCommit int64 // and its number
+	beats       int64 // of this process
 	held        int   // of the leases that the batch needs
 	blocks      map[string][]byte
 }
 
 // commit writes a batch and returns the number of its commit.
 func (p *Postgres) commit(ctx context.Context, tx pgx.Tx, b *Batch) (number int64, err error) {
+	p.mu.Lock()
+	beats := p.beat
+	p.mu.Unlock()
 	h, err := p.head(ctx, tx, b)
 	if err != nil {
 		return 0, err
 	}
 	if h.batch == p.batch { // made before, by an attempt whose answer was lost
 		return h.batchCommit, nil
+	}
+	if h.batch < p.wrote || h.beats < beats || h.commit < p.known() {
+		return 0, fmt.Errorf("%w: the state is an older one", ErrOvertaken)
 	}
 	if err := p.check(h, b); err != nil {
 		return 0, err
@@ -80,11 +87,11 @@ func (p *Postgres) commit(ctx context.Context, tx pgx.Tx, b *Batch) (number int6
 	w.queue(out, b)
 	out.Queue(p.in(`UPDATE %[1]s.state SET commit = $1, account = $2, era = era + $3, pruned = CASE WHEN $4 THEN $1 ELSE pruned END`),
 		w.commit, account, boolInt(b.Reset), len(b.Dropped) > 0)
-	out.Queue(p.in(`UPDATE %[1]s.replica SET batch = $2, commit = $3 WHERE id = $1`), p.id, p.batch, w.commit)
 	if b.Reset { // nobody goes on from what it had
 		out.Queue(p.in(`UPDATE %[1]s.lease SET holder = NULL, fence = fence + 1`))
 	}
 	p.queueLeases(out, b)
+	out.Queue(p.in(`UPDATE %[1]s.replica SET batch = $2, commit = $3 WHERE id = $1`), p.id, p.batch, w.commit)
 	return w.commit, tx.SendBatch(ctx, out).Close()
 }
 
@@ -101,6 +108,15 @@ func (p *Postgres) check(h *pgHead, b *Batch) error {
 		return fmt.Errorf("%w: while the counters were being reset", ErrOvertaken)
 	}
 	return nil
+}
+
+// known returns the number of the newest commit that is known here.
+func (p *Postgres) known() int64 {
+	newest := p.at
+	for _, own := range p.own {
+		newest = max(newest, own)
+	}
+	return newest
 }
 
 func boolInt(b bool) int {
@@ -124,8 +140,9 @@ func (p *Postgres) head(ctx context.Context, tx pgx.Tx, b *Batch) (*pgHead, erro
 	ask.Queue(p.in(`SELECT commit, era, needs, account FROM %[1]s.state FOR UPDATE`)).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&h.commit, &h.era, &h.needs, &h.account)
 	})
-	ask.Queue(p.in(`SELECT batch, commit FROM %[1]s.replica WHERE id = $1 FOR UPDATE`), p.id).QueryRow(func(row pgx.Row) error {
-		err := row.Scan(&h.batch, &h.batchCommit)
+	// Not FOR UPDATE: the process beats while it commits.
+	ask.Queue(p.in(`SELECT batch, commit, beat FROM %[1]s.replica WHERE id = $1`), p.id).QueryRow(func(row pgx.Row) error {
+		err := row.Scan(&h.batch, &h.batchCommit, &h.beats)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("%w: the state does not know this replica", ErrOvertaken)
 		}
@@ -180,6 +197,9 @@ func (p *Postgres) prune(ctx context.Context) {
 		return
 	}
 	p.pruned = time.Now()
-	_, _ = p.pool.Exec(ctx, p.in(`WITH gone AS (DELETE FROM %[1]s.record WHERE value IS NULL AND at < now() - $1::interval RETURNING commit)
+	b := &pgx.Batch{} // one transaction, which takes the locks in the order of commits
+	b.Queue(p.in(`SELECT FROM %[1]s.state FOR UPDATE`))
+	b.Queue(p.in(`WITH gone AS (DELETE FROM %[1]s.record WHERE value IS NULL AND at < now() - $1::interval RETURNING commit)
 		UPDATE %[1]s.state SET pruned = greatest(pruned, (SELECT max(commit) FROM gone)) WHERE EXISTS (SELECT 1 FROM gone)`), pgKeepGone)
+	_ = p.pool.SendBatch(ctx, b).Close()
 }

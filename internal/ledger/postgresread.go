@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -148,10 +147,13 @@ func (p *Postgres) Follow(ctx context.Context) (*Batch, error) {
 	var commit, nowEra int64
 	var needs int
 	var wanted []string
+	var fences []int64
 	ask, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	err := p.pool.QueryRow(ask, p.in(`SELECT commit, era, needs, ARRAY(
-		SELECT name FROM %[1]s.lease WHERE holder = $1 AND wanted) FROM %[1]s.state`), id).Scan(&commit, &nowEra, &needs, &wanted)
+	err := p.pool.QueryRow(ask, p.in(`SELECT commit, era, needs,
+		ARRAY(SELECT name FROM %[1]s.lease WHERE holder = $1 AND wanted ORDER BY name),
+		ARRAY(SELECT fence FROM %[1]s.lease WHERE holder = $1 AND wanted ORDER BY name)
+		FROM %[1]s.state`), id).Scan(&commit, &nowEra, &needs, &wanted, &fences)
 	switch {
 	case err != nil:
 		return nil, pgError(err)
@@ -159,10 +161,13 @@ func (p *Postgres) Follow(ctx context.Context) (*Batch, error) {
 		return nil, checkNeeds(needs)
 	case nowEra != era:
 		return nil, fmt.Errorf("%w: the counters were reset", ErrOvertaken)
-	case commit < slices.Max(append(p.own, p.at)):
+	case commit < p.known():
 		return nil, fmt.Errorf("%w: its last commit is number %d, a later one was seen before", ErrOvertaken, commit)
 	}
-	b := &Batch{Wanted: wanted}
+	b := &Batch{Wanted: make(map[string]uint64, len(wanted))}
+	for i, name := range wanted {
+		b.Wanted[name] = uint64(fences[i])
+	}
 	switch {
 	case commit > p.at+int64(len(p.own)):
 		if err := p.readSince(ctx, b); err != nil {

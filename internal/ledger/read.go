@@ -145,6 +145,13 @@ func (r *Reading) noteTime(created int64) {
 // process.
 func (r *Reading) lost() bool { return r.endpoint.dropped || r.endpoint.lease.Fence != r.fence }
 
+// Lost reports whether another process has taken over an endpoint of which a list is
+// read; r is nil where the reading did not begin.
+func (a *Account) Lost(endpointID string, r *Reading) bool {
+	e, ok := a.endpoints[endpointID]
+	return ok && (!e.ours() || r != nil && r.lost())
+}
+
 // Enough reports whether the list need not be read further.
 func (r *Reading) Enough() bool { return r.enough }
 

@@ -133,7 +133,7 @@ type Batch struct {
 	Done   []Done            // lists that were read
 	Reset  bool              // the counters begin anew: no process may go on from older ones
 
-	Wanted []string // of a Follow: leases of this process that another one asks for
+	Wanted map[string]uint64 // of a Follow: leases of this process that another one asks for, with their fences
 }
 
 // need notes that the batch is valid only as long as a lease is held.

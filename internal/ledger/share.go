@@ -150,18 +150,17 @@ func (a *Account) free(b *Batch, now time.Time) {
 	}
 }
 
-// yield makes this process give leases back before its work is done: what another
-// one wants to read must not wait for a long backlog, which it can go on with. What is
-// being read, or was a moment ago, is what the other one waits for. It reports whether
-// there is a lease among them that was not given back already.
-func (a *Account) yield(names []string, now time.Time) (more bool) {
-	for _, name := range names {
-		e, ok := a.endpoints[name]
-		if ok && e.lease.Fence != 0 && !e.yields && e.uses == 0 && now.Sub(e.done.at) >= leaseSoon {
-			e.yields, more = true, true
-		}
+// yield makes this process give a lease back before its work is done, and reports
+// whether it does from now on: what another one wants to read must not wait for a long
+// backlog, which it can go on with. What is being read, or was a moment ago, is what
+// the other one waits for.
+func (a *Account) yield(name string, now time.Time) bool {
+	e, ok := a.endpoints[name]
+	if !ok || e.yields || e.lease.Fence == 0 || e.uses > 0 || now.Sub(e.done.at) < leaseSoon {
+		return false
 	}
-	return more
+	e.yields = true
+	return true
 }
 
 // freed ends what free began, once the batch is durable.

@@ -157,10 +157,10 @@ func (a *Account) Return(t Task) {
 // forgotten, or the endpoint lost to another process, in the meantime.
 func (a *Account) handBack(t Task) (*Endpoint, slot, bool) {
 	e, ok := a.endpoints[t.EndpointID]
-	if !ok {
+	if !ok || e.lease.Fence != t.fence { // what is done with the event under another lease is not this task's
 		return nil, 0, false
 	}
 	e.hold(t.key, false)
 	i, ok := e.slab.find(t.key)
-	return e, i, ok && e.lease.Fence == t.fence // what another process does with the event is its own
+	return e, i, ok
 }

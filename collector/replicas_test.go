@@ -1,0 +1,114 @@
+package collector
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/simulator"
+)
+
+// replicas starts exporters of one account that share a state.
+func replicas(t *testing.T, n int, a *simulator.Account, o Options) []*rig {
+	t.Helper()
+	dsn := pgtest.NewDatabase(t)
+	rigs := make([]*rig, n)
+	for i := range rigs {
+		store, err := ledger.NewPostgres(dsn, "replicas")
+		if err != nil {
+			t.Fatal(err)
+		}
+		rigs[i] = start(t, a, setup{store: store, options: o})
+	}
+	return rigs
+}
+
+// Replicas that are scraped at once make the calls of one, and show the same.
+func TestReplicasShareASync(t *testing.T) {
+	t.Parallel()
+	a := newAccount(simulator.Options{}, endpointA, endpointB, endpointC)
+	rigs := replicas(t, 3, a, Options{MinInterval: time.Minute})
+	var scrapers sync.WaitGroup
+	for _, r := range rigs {
+		scrapers.Go(func() {
+			r.scrape().want(t, map[string]string{
+				"omegastream_up":                 "1",
+				eventsOf(endpointA, failedType):  "0",
+				eventsOf(endpointB, failedType):  "0",
+				eventsOf(endpointC, succeedType): "0",
+				stateFailingFor("write_failed"):  "0",
+				stateFailingFor("unreachable"):   "0",
+				stateFailingFor("newer_version"): "0",
+			})
+		})
+	}
+	scrapers.Wait()
+	calls := a.Calls()
+	if calls.Requests[simulator.ListEndpoints] != 1 || calls.Requests[simulator.ListEvents] != 3 {
+		t.Errorf("%v", calls.Requests)
+	}
+}
+
+func stateFailingFor(reason string) string {
+	return `omegastream_exporter_state_failing{reason="` + reason + `"}`
+}
+
+// What another replica's listing found a moment ago belongs to this one's sync.
+func TestSyncKnowsWhatAnotherReplicaListed(t *testing.T) {
+	t.Parallel()
+	a := newAccount(simulator.Options{}, endpointA)
+	rigs := replicas(t, 2, a, Options{MinInterval: time.Minute})
+	s := rigs[1].exporter.syncer
+	if err := rigs[0].exporter.syncer.listEndpoints(t.Context(), rigs[0].book.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := rigs[0].book.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.listEndpoints(t.Context(), s.book.Now().Add(-time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	s.book.Look(func(acc *ledger.Account) { ids = acc.ToRead() })
+	if len(ids) != 1 {
+		t.Errorf("it reads %v", ids)
+	}
+	if n := a.Calls().Requests[simulator.ListEndpoints]; n != 1 {
+		t.Errorf("%d listings", n)
+	}
+}
+
+// A list whose lease was lost on the way is not one that was read.
+func TestListUnderALostLease(t *testing.T) {
+	t.Parallel()
+	a := newAccount(simulator.Options{}, endpointA)
+	r := replicas(t, 1, a, Options{MinInterval: time.Millisecond})[0]
+	r.scrape()
+	ctx, s := context.Background(), r.exporter.syncer
+	if err := s.readList(ctx, endpointA); err == nil {
+		t.Error("a list that there is no lease on counts as read")
+	}
+}
+
+// Very many endpoints are asked for in parts, and each is read once all the same.
+func TestReplicasShareManyLists(t *testing.T) {
+	t.Parallel()
+	ids := make([]string, 2*claimNames+20)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%024x", i)
+	}
+	a := newAccount(simulator.Options{}, ids...)
+	rigs := replicas(t, 2, a, Options{MinInterval: time.Minute})
+	var scrapers sync.WaitGroup
+	for _, r := range rigs {
+		scrapers.Go(func() { r.scrape(timeout("60")).want(t, map[string]string{"omegastream_up": "1"}) })
+	}
+	scrapers.Wait()
+	if n := a.Calls().Requests[simulator.ListEvents]; n != len(ids) {
+		t.Errorf("%d lists were read, want %d", n, len(ids))
+	}
+}

@@ -1,0 +1,56 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/pgtest"
+)
+
+// A version that older ones would damage the state of makes them stop: they write
+// nothing, show what they had, and leave their leases to those that can go on.
+func TestNewerVersionTakesOver(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	ctx := context.Background()
+	policy := testPolicy()
+	policy.Hold = 0
+	old := replica(t, dsn, policy)
+	claim(t, old, "ep")
+	readOn(old, "ep", nil)
+	readOn(old, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
+	if err := old.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	shown := shownCounters(old.View(old.Now()))
+	look := openPostgres(t, dsn, "replicas")
+	t.Cleanup(func() { look.Close() })
+	ask := func(query string, into any) {
+		t.Helper()
+		if err := look.pool.QueryRow(ctx, look.in(query)).Scan(into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	execSQL(t, dsn, `UPDATE %[1]s.state SET layout = 99, needs = 99`)
+	var before, after int64
+	ask(`SELECT commit FROM %[1]s.state`, &before)
+	readOn(old, "ep", []item{{hexID(2), "video.deleted", time.Now().Unix()}})
+	eventually(t, func() bool { return errors.Is(old.Failure(), ErrNewer) })
+	if got := shownCounters(old.View(old.Now())); fmt.Sprint(got) != fmt.Sprint(shown) {
+		t.Errorf("it shows %v, it has shown %v", got, shown)
+	}
+	eventually(t, func() bool {
+		var held int
+		ask(`SELECT count(*) FROM %[1]s.lease l JOIN %[1]s.replica r ON r.id = l.holder WHERE r.alive_until > clock_timestamp()`, &held)
+		return held == 0
+	})
+	if ask(`SELECT commit FROM %[1]s.state`, &after); after != before {
+		t.Errorf("%d commits after the state was changed", after-before)
+	}
+	if !errors.Is(old.Failure(), ErrNewer) {
+		t.Errorf("it has ended its leases over %v", old.Failure())
+	}
+}
