@@ -137,8 +137,8 @@ func (d *drain) claim(ctx context.Context, now time.Time) (granted, wanted bool)
 	if len(ids) == 0 || now.Sub(d.claimed) < claimNap {
 		return false, len(ids) > 0
 	}
-	turns, err := d.book.Claim(ctx, ledger.Turn{Names: ids, Most: most})
-	if err != nil || len(turns.Granted) == 0 {
+	grant, err := d.book.Claim(ctx, ledger.Request{Names: ids, Most: most})
+	if err != nil || len(grant.Granted) == 0 {
 		d.claimed = now // others work on them, or the state cannot be reached
 		return false, true
 	}

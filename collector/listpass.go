@@ -90,8 +90,8 @@ func (s *syncer) takeIn(ctx context.Context, found []ledger.Found, date time.Tim
 	var ids []string
 	s.book.Look(func(a *ledger.Account) { ids = a.Affected(found, s.book.Now()) })
 	if len(ids) > 0 {
-		turns, err := s.book.Claim(ctx, ledger.Turn{Names: ids, Most: len(ids), Keep: true})
-		defer s.book.Let(turns.Granted...) // with an error, too, some may be held
+		grant, err := s.book.Claim(ctx, ledger.Request{Names: ids, Most: len(ids), Keep: true})
+		defer s.book.Let(grant.Granted...) // with an error, too, some may be held
 		if err != nil {
 			return s.stateError(err)
 		}

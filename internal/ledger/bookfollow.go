@@ -24,7 +24,7 @@ func (b *Book) shares() {
 		case <-b.wake:
 		case <-tick.C:
 		}
-		err := b.turn()
+		err := b.round()
 		for needsLoad(err) {
 			err = b.reload(err)
 		}
@@ -45,8 +45,8 @@ func (b *Book) shares() {
 	}
 }
 
-// turn is one commit and one follow.
-func (b *Book) turn() error {
+// round is one commit and one follow.
+func (b *Book) round() error {
 	if b.share.suspect.Swap(false) {
 		return fmt.Errorf("%w: this replica is not known to the state any more", ErrOvertaken)
 	}

@@ -48,9 +48,9 @@ func TestWantedLeaseIsNoBusyWait(t *testing.T) {
 	claim(t, a, "ep") // and reads for a long time
 	since := b.Now()
 	eventually(t, func() bool {
-		turns, err := b.Claim(ctx, Turn{Names: []string{"ep"}, Most: 1, Since: since})
-		if err != nil || len(turns.Granted) > 0 {
-			t.Fatalf("granted %v, %v", turns.Granted, err)
+		grant, err := b.Claim(ctx, Request{Names: []string{"ep"}, Most: 1, Since: since})
+		if err != nil || len(grant.Granted) > 0 {
+			t.Fatalf("granted %v, %v", grant.Granted, err)
 		}
 		return len(store.times()) >= 4
 	})

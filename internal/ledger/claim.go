@@ -6,30 +6,30 @@ import (
 	"time"
 )
 
-// Turn asks for the right to work on endpoints, or on [Listing].
-type Turn struct {
+// Request asks for the right to work on endpoints, or on [Listing].
+type Request struct {
 	Names []string
 	Most  int       // of them
 	Since time.Time // where not zero, nothing that was read since then
 	Keep  bool      // until Finish, even where there is nothing to do
 }
 
-// Turns is the answer. What is in neither of its fields is being worked on by another
+// Grant is the answer. What is in neither of its fields is being worked on by another
 // process.
-type Turns struct {
+type Grant struct {
 	Granted []string
-	Read    map[string]bool // read since Turn.Since, by any process; whether with success
+	Read    map[string]bool // read since Request.Since, by any process; whether with success
 }
 
 // Claim answers at once. In a state of this process's own everything is granted.
-func (b *Book) Claim(ctx context.Context, t Turn) (Turns, error) {
+func (b *Book) Claim(ctx context.Context, r Request) (Grant, error) {
 	if b.share == nil {
-		return Turns{Granted: t.Names[:min(len(t.Names), t.Most)]}, nil
+		return Grant{Granted: r.Names[:min(len(r.Names), r.Most)]}, nil
 	}
-	turns := Turns{Read: make(map[string]bool)}
+	grant := Grant{Read: make(map[string]bool)}
 	b.mu.Lock()
-	others := b.own(t, &turns)
-	if len(turns.Granted) >= t.Most {
+	others := b.own(r, &grant)
+	if len(grant.Granted) >= r.Most {
 		others = nil
 	}
 	for _, name := range others {
@@ -37,7 +37,7 @@ func (b *Book) Claim(ctx context.Context, t Turn) (Turns, error) {
 	}
 	b.mu.Unlock()
 	if len(others) == 0 {
-		return turns, nil
+		return grant, nil
 	}
 	defer func() {
 		b.mu.Lock()
@@ -48,23 +48,23 @@ func (b *Book) Claim(ctx context.Context, t Turn) (Turns, error) {
 	}()
 	ask, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	got, err := b.share.store.Claim(ask, Claim{Names: others, Most: t.Most - len(turns.Granted), Since: t.Since})
+	got, err := b.share.store.Claim(ask, Claim{Names: others, Most: r.Most - len(grant.Granted), Since: r.Since})
 	if err != nil {
-		return turns, err
+		return grant, err
 	}
-	maps.Copy(turns.Read, got.Done)
+	maps.Copy(grant.Read, got.Done)
 	if len(got.Leases) == 0 {
-		return turns, nil
+		return grant, nil
 	}
 	// What the one before has committed must be known here first.
 	err = b.Refresh(ctx)
-	b.enter(t, got.Leases, &turns, err)
-	return turns, err
+	b.enter(r, got.Leases, &grant, err)
+	return grant, err
 }
 
 // enter makes leases known that the store has granted; with an error they are given
 // back.
-func (b *Book) enter(t Turn, leases []Lease, turns *Turns, err error) {
+func (b *Book) enter(r Request, leases []Lease, grant *Grant, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, l := range leases {
@@ -76,11 +76,11 @@ func (b *Book) enter(t Turn, leases []Lease, turns *Turns, err error) {
 			b.share.listing = l
 		default:
 			b.account.lease(l, b.Now())
-			if t.Keep {
+			if r.Keep {
 				b.account.Use(l.Name)
 			}
 		}
-		turns.Granted = append(turns.Granted, l.Name)
+		grant.Granted = append(grant.Granted, l.Name)
 	}
 	b.applied++
 	b.wakeUp()
@@ -88,8 +88,8 @@ func (b *Book) enter(t Turn, leases []Lease, turns *Turns, err error) {
 
 // own answers for the names that this process has leases on, and returns the others
 // as far as they are to be asked for. The caller holds b.mu.
-func (b *Book) own(t Turn, turns *Turns) (others []string) {
-	for _, name := range t.Names {
+func (b *Book) own(r Request, grant *Grant) (others []string) {
+	for _, name := range r.Names {
 		var e *Endpoint
 		last := b.share.listed
 		if name != Listing {
@@ -98,15 +98,15 @@ func (b *Book) own(t Turn, turns *Turns) (others []string) {
 			}
 		}
 		switch {
-		case !t.Since.IsZero() && (name == Listing || e != nil) && !last.at.Before(t.Since):
-			turns.Read[name] = last.ok
+		case !r.Since.IsZero() && (name == Listing || e != nil) && !last.at.Before(r.Since):
+			grant.Read[name] = last.ok
 		case name == Listing && b.share.listing.Fence != 0, e != nil && e.freeing:
 			// It ends with a batch that is under way: soon.
 		case b.claims(name):
 		case e != nil && e.lease.Fence != 0:
-			if len(turns.Granted) < t.Most {
-				turns.Granted = append(turns.Granted, name)
-				if t.Keep {
+			if len(grant.Granted) < r.Most {
+				grant.Granted = append(grant.Granted, name)
+				if r.Keep {
 					b.account.Use(name)
 				}
 			}

@@ -119,7 +119,7 @@ func TestOlderStateIsNoticed(t *testing.T) {
 	if !strings.Contains(b.Failure().Error(), "state reset-counters") {
 		t.Errorf("%v does not say what to do", b.Failure())
 	}
-	if _, err := b.Claim(ctx, Turn{Names: []string{"ep"}, Most: 1}); err == nil {
+	if _, err := b.Claim(ctx, Request{Names: []string{"ep"}, Most: 1}); err == nil {
 		t.Error("it takes leases in a state that it refuses")
 	}
 

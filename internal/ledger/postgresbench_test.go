@@ -107,11 +107,11 @@ func BenchmarkPostgresTurn(b *testing.B) {
 	defer book.Close(ctx)
 	for b.Loop() {
 		for {
-			turns, err := book.Claim(ctx, Turn{Names: []string{"ep"}, Most: 1, Keep: true})
+			grant, err := book.Claim(ctx, Request{Names: []string{"ep"}, Most: 1, Keep: true})
 			if err != nil {
 				b.Fatal(err)
 			}
-			if len(turns.Granted) == 1 {
+			if len(grant.Granted) == 1 {
 				break
 			}
 			if err := book.Refresh(ctx); err != nil { // the one before is being given back

@@ -29,9 +29,9 @@ func replica(t *testing.T, dsn string, policy Policy) *Book {
 // claim takes leases, and fails the test where one is not to be had.
 func claim(t *testing.T, b *Book, names ...string) {
 	t.Helper()
-	turns, err := b.Claim(context.Background(), Turn{Names: names, Most: len(names), Keep: true})
-	if err != nil || len(turns.Granted) != len(names) {
-		t.Fatalf("granted %v of %v: %v", turns.Granted, names, err)
+	grant, err := b.Claim(context.Background(), Request{Names: names, Most: len(names), Keep: true})
+	if err != nil || len(grant.Granted) != len(names) {
+		t.Fatalf("granted %v of %v: %v", grant.Granted, names, err)
 	}
 }
 
@@ -71,7 +71,7 @@ func release(t *testing.T, b *Book, id string) {
 	}
 }
 
-// inMemory returns an account as rows.
+// inMemory regrant an account as rows.
 func inMemory(a *Account) *Batch {
 	row := a.row.clone()
 	b := &Batch{Account: &row}
@@ -110,7 +110,7 @@ func derived(a *Account, now time.Time) *View {
 	return v
 }
 
-// Replicas that take turns at endpoints have all of it alike: the rows, and what is
+// Replicas that take grant at endpoints have all of it alike: the rows, and what is
 // derived from them, as a start would make it.
 func TestReplicasAgree(t *testing.T) {
 	t.Parallel()
@@ -210,7 +210,7 @@ func stolen(t *testing.T, dsn string, b *Book) {
 	}
 }
 
-// eventsCounted returns how many events of an endpoint are counted.
+// eventsCounted regrant how many events of an endpoint are counted.
 func eventsCounted(b *Book, id string) (n uint64) {
 	b.Look(func(a *Account) {
 		for key, s := range a.endpoints[id].counters {

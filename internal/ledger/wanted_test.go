@@ -73,11 +73,11 @@ func TestLeaseWhoseAnswerWasLost(t *testing.T) {
 	}
 	granted := make(map[string]bool)
 	eventually(t, func() bool {
-		turns, err := b.Claim(ctx, Turn{Names: names, Most: 2, Since: b.Now().Add(-time.Minute)})
+		grant, err := b.Claim(ctx, Request{Names: names, Most: 2, Since: b.Now().Add(-time.Minute)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range turns.Granted {
+		for _, name := range grant.Granted {
 			granted[name] = true
 		}
 		return len(granted) == 2

@@ -27,14 +27,14 @@ func (s *syncer) awaitListing(ctx context.Context, since time.Time) (granted boo
 	tick := time.NewTicker(claimEvery)
 	defer tick.Stop()
 	for {
-		turns, err := s.book.Claim(ctx, ledger.Turn{Names: []string{ledger.Listing}, Most: 1, Since: since})
+		grant, err := s.book.Claim(ctx, ledger.Request{Names: []string{ledger.Listing}, Most: 1, Since: since})
 		if err != nil {
 			return false, s.stateError(err)
 		}
-		if len(turns.Granted) > 0 {
+		if len(grant.Granted) > 0 {
 			return true, nil
 		}
-		if ok, read := turns.Read[ledger.Listing]; read {
+		if ok, read := grant.Read[ledger.Listing]; read {
 			if !ok && !s.opts.Pinned {
 				return false, errElsewhere
 			}
@@ -138,14 +138,14 @@ func (p *listPass) claim() {
 	for tries := 0; slots > 0 && len(p.left) > 0 && tries < claimTries && p.err == nil; tries++ {
 		names := p.left[:min(len(p.left), claimNames)]
 		p.left = p.left[len(names):]
-		turns, err := p.book.Claim(p.ctx, ledger.Turn{Names: names, Most: slots, Since: p.since, Keep: true})
+		grant, err := p.book.Claim(p.ctx, ledger.Request{Names: names, Most: slots, Since: p.since, Keep: true})
 		if err != nil {
 			p.fail(p.stateError(err))
 		}
 		for _, id := range names {
-			ok, read := turns.Read[id]
+			ok, read := grant.Read[id]
 			switch {
-			case slices.Contains(turns.Granted, id):
+			case slices.Contains(grant.Granted, id):
 				slots--
 				p.begun(id)
 			case !read:
