@@ -204,10 +204,11 @@ func TestReplicasSpread(t *testing.T) {
 	figures(t, "%d slow lists were read by %d replicas in %v", endpoints, readers, took.Round(time.Second/100))
 }
 
-// One replica is told to wait: all of them do.
+// One replica is told to wait: all of them do, also one that starts when those that
+// were told are gone.
 func TestReplicasObeyOnePause(t *testing.T) {
 	t.Parallel()
-	const pause = 3 * time.Second
+	const pause = 10 * time.Second // longer than a lease
 	var mu sync.Mutex
 	var log []simulator.Request
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 25, Observe: func(r simulator.Request) {
@@ -218,7 +219,9 @@ func TestReplicasObeyOnePause(t *testing.T) {
 	for range 3 {
 		account.AddEndpoint(simulator.Endpoint{Active: true})
 	}
-	programs := serveReplicas(t, 3, account, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0")
+	s := sharing(t, pgtest.NewDatabase(t), apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0")
+	programs := []*program{s.serve(t), s.serve(t)}
+	eventually(t, 20*time.Second, func() error { return upAndContacted(3)(programs[0].mustScrape(5 * time.Second)) })
 	account.AddFault(simulator.Fault{Times: 1, Do: simulator.TooManyRequests(pause)})
 	told := func() (at time.Time) {
 		mu.Lock()
@@ -230,9 +233,21 @@ func TestReplicasObeyOnePause(t *testing.T) {
 		}
 		return at
 	}
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, 20*time.Second, func() error {
 		scrapeAll(t, 500*time.Millisecond, programs...)
-		if at := told(); at.IsZero() || time.Since(at) < 2*pause {
+		if told().IsZero() {
+			return fmt.Errorf("nobody was told to wait")
+		}
+		return nil
+	})
+	scrapeAll(t, time.Second, programs...) // what it was told is not known to the others at once
+	for _, p := range programs {
+		p.kill()
+	}
+	last := s.serve(t)
+	eventually(t, 3*pause, func() error {
+		last.mustScrape(500 * time.Millisecond)
+		if since := time.Since(told()); since < pause+pause/2 {
 			return fmt.Errorf("the pause is not over")
 		}
 		return nil
