@@ -11,8 +11,12 @@ import (
 
 // fetch asks for one detail and enters what it says.
 func (d *drain) fetch(ctx context.Context, t ledger.Task) {
+	asked := d.book.Now()
 	ev, err := d.api.GetEvent(ctx, t.EndpointID, t.EventID)
 	now := d.book.Now()
+	if err == nil && ev.Response == nil {
+		now = asked // a process that stood still since then has waited for nothing
+	}
 	var enter func(*ledger.Account)
 	switch {
 	case err == nil:

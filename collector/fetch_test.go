@@ -1,7 +1,9 @@
 package collector
 
 import (
+	"context"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,5 +148,39 @@ func TestBadAmongGood(t *testing.T) {
 		if rest := r.exporter.drain.brake.resting(time.Now()); rest > 0 {
 			t.Errorf("rests for %v", rest)
 		}
+	})
+}
+
+// standstill is an API after whose answers the process stands still.
+type standstill struct {
+	API
+	took atomic.Int64 // nanoseconds
+}
+
+func (s *standstill) GetEvent(ctx context.Context, endpointID, eventID string) (client.Event, error) {
+	ev, err := s.API.GetEvent(ctx, endpointID, eventID)
+	time.Sleep(time.Duration(s.took.Load()))
+	return ev, err
+}
+
+// TestStandstill has a process that was stopped between an answer and taking it in:
+// what it waited meanwhile is no time without a response.
+func TestStandstill(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{policy: ledger.Policy{Hold: 0}})
+		still := &standstill{API: r.exporter.drain.api}
+		r.exporter.drain.api = still
+		r.scrape()
+		id := a.Emit(endpointA, failedType, simulator.Pending())
+		r.scrape()
+		still.took.Store(int64(20 * time.Minute))
+		time.Sleep(10 * time.Second) // the second answer is on its way
+		still.took.Store(0)
+		a.SetAnswer(endpointA, id, simulator.Responded(200))
+		r.scrapes(25, time.Minute).want(t, map[string]string{
+			failuresOf(endpointA, failedType, "none"): "0", deliveriesOf(endpointA, failedType, "200"): "1",
+		})
 	})
 }
