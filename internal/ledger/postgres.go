@@ -48,6 +48,8 @@ type Postgres struct {
 	beat  int64
 	names map[string]struct{} // that have a row of lease
 
+	server serverWatch
+
 	sized time.Time // when the size was asked for
 
 	size atomic.Int64
@@ -60,7 +62,9 @@ func NewPostgres(dsn, schema string) (*Postgres, error) {
 	if err != nil {
 		return nil, errors.New("is not a URL that PostgreSQL's clients understand")
 	}
-	config.MaxConns = max(config.MaxConns, pgConnections)
+	if !strings.Contains(dsn, "pool_max_conns") {
+		config.MaxConns = pgConnections
+	}
 	config.ConnConfig.ConnectTimeout = cmp.Or(config.ConnConfig.ConnectTimeout, pgConnectWait)
 	for name, value := range map[string]string{
 		"application_name": "omegastream_exporter",
@@ -71,14 +75,15 @@ func NewPostgres(dsn, schema string) (*Postgres, error) {
 			config.ConnConfig.RuntimeParams[name] = value
 		}
 	}
-	pool, err := pgxpool.NewWithConfig(context.Background(), config)
-	if err != nil {
+	p := &Postgres{
+		schema: schema, quoted: pgx.Identifier{schema}.Sanitize(), id: rand.Text(),
+		names: make(map[string]struct{}),
+	}
+	config.AfterConnect = p.connected
+	if p.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
 		return nil, errors.New("is not a URL that PostgreSQL's clients understand")
 	}
-	return &Postgres{
-		schema: schema, quoted: pgx.Identifier{schema}.Sanitize(), id: rand.Text(), pool: pool,
-		names: make(map[string]struct{}),
-	}, nil
+	return p, nil
 }
 
 // PostgresName names the server, database and schema of a URL, without user and
@@ -93,6 +98,7 @@ func PostgresName(dsn, schema string) string {
 
 // Load implements [Store].
 func (p *Postgres) Load(ctx context.Context, rows Rows) error {
+	p.server.changed.Store(false) // what is read from here on is what this one has
 	if err := p.join(ctx); err != nil {
 		return pgError(err)
 	}

@@ -140,6 +140,38 @@ func TestOlderStateIsNoticed(t *testing.T) {
 	}
 }
 
+// After a failover the state is compared with what was shown, whatever the numbers of
+// its commits say.
+func TestOtherServerIsNoticed(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.NewDatabase(t)
+	b := replica(t, dsn, testPolicy())
+	p := b.store.(*Postgres)
+	p.server.mu.Lock()
+	identity := p.server.last
+	p.server.mu.Unlock()
+	if len(strings.Fields(identity)) != 2 {
+		t.Fatalf("the server is known as %q", identity)
+	}
+	p.server.met(identity)
+	if p.server.changed.Load() {
+		t.Error("one more connection to the same server is taken for a failover")
+	}
+	claim(t, b, "ep")
+	readOn(b, "ep", nil)
+	release(t, b, "ep")
+	p.server.met("another 00000002")
+	eventually(t, func() bool { return b.countLoads() == 1 })
+	if err := b.Healthy(context.Background()); err != nil {
+		t.Error(err)
+	}
+	q := loaded(t, dsn)
+	q.server.met("another 00000002")
+	if err := q.Commit(context.Background(), everyRow(1, 0)); !errors.Is(err, errOtherServer) {
+		t.Errorf("a commit on another server: %v", err)
+	}
+}
+
 // Who was away for so long that deletions are not remembered any more loads anew.
 func TestFollowAfterPruning(t *testing.T) {
 	t.Parallel()

@@ -100,6 +100,8 @@ func (p *Postgres) check(h *pgHead, b *Batch) error {
 	switch {
 	case checkNeeds(h.needs) != nil:
 		return checkNeeds(h.needs)
+	case p.server.changed.Load():
+		return errOtherServer
 	case h.held < len(b.Leases):
 		return leasesLost(len(b.Leases) - h.held)
 	case h.era != p.currentEra():

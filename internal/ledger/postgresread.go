@@ -159,6 +159,8 @@ func (p *Postgres) Follow(ctx context.Context) (*Batch, error) {
 		return nil, pgError(err)
 	case checkNeeds(needs) != nil:
 		return nil, checkNeeds(needs)
+	case p.server.changed.Load():
+		return nil, errOtherServer
 	case nowEra != era:
 		return nil, fmt.Errorf("%w: the counters were reset", ErrOvertaken)
 	case commit < p.known():
