@@ -69,43 +69,43 @@ func stateName(c stateConfig) string {
 	return ledger.PostgresName(c.dsn.reveal(), c.schema)
 }
 
-// stateError says of a state that cannot be opened what to do about it.
-func stateError(c stateConfig, err error) error {
-	if c.kind == statePostgres {
-		return postgresError(c, err)
-	}
-	mend := "check the path, its permissions and the space on its disk"
-	switch {
-	case errors.Is(err, ledger.ErrInUse):
-		mend = "stop the other process or give each its own file"
-	case errors.Is(err, ledger.ErrUnreadable):
-		mend = "restore a backup, or move it away; a start would set it aside and begin at 0"
-	case errors.Is(err, ledger.ErrNewer):
-		mend = "run that version, or name another file"
-	case errors.Is(err, ledger.ErrOtherAccount):
-		mend = "name that --api.url, or give each account its own file"
-	case errors.Is(err, ledger.ErrNoCounters), errors.Is(err, ledger.ErrNotEmpty):
-		mend = "name another --state.url"
-	}
-	return fmt.Errorf("--state.url: %s: %w; %s", c.path, err, mend)
+// stateMends say what to do about a state that cannot be opened, by where it is kept.
+// The first row that fits counts; the last one fits all.
+var stateMends = []struct {
+	err            error
+	file, postgres string
+}{
+	{ledger.ErrInUse, "stop the other process or give each its own file", ""},
+	{ledger.ErrUnreachable, "", "check that the server runs and can be reached from here"},
+	{
+		ledger.ErrUnreadable, "restore a backup, or move it away; a start would set it aside and begin at 0",
+		"restore a backup, or name another --state.schema",
+	},
+	{ledger.ErrNewer, "run that version, or name another file", "run that version, or name another --state.schema"},
+	{
+		ledger.ErrOtherAccount, "name that --api.url, or give each account its own file",
+		"name that --api.url, or give each account its own --state.schema",
+	},
+	{ledger.ErrNoCounters, "name another --state.url", "name another --state.url or --state.schema"},
+	{ledger.ErrNotEmpty, "name another --state.url", "name another --state.url or --state.schema"},
+	{
+		nil, "check the path, its permissions and the space on its disk",
+		"check user, password and database, and that the user has CREATE on it or a schema of its own (docs/operating.md)",
+	},
 }
 
-// postgresError is stateError for a state in PostgreSQL.
-func postgresError(c stateConfig, err error) error {
-	mend := "check user, password and database, and that the user has CREATE on it or a schema of its own (docs/operating.md)"
-	switch {
-	case errors.Is(err, ledger.ErrUnreachable):
-		mend = "check that the server runs and can be reached from here"
-	case errors.Is(err, ledger.ErrUnreadable):
-		mend = "restore a backup, or name another --state.schema"
-	case errors.Is(err, ledger.ErrNewer):
-		mend = "run that version, or name another --state.schema"
-	case errors.Is(err, ledger.ErrOtherAccount):
-		mend = "name that --api.url, or give each account its own --state.schema"
-	case errors.Is(err, ledger.ErrNoCounters), errors.Is(err, ledger.ErrNotEmpty):
-		mend = "name another --state.url or --state.schema"
+// stateError says of a state that cannot be opened what to do about it.
+func stateError(c stateConfig, err error) error {
+	for _, m := range stateMends {
+		mend := m.file
+		if c.kind == statePostgres {
+			mend = m.postgres
+		}
+		if mend != "" && (m.err == nil || errors.Is(err, m.err)) {
+			return fmt.Errorf("--state.url: %s: %w; %s", shownState(c), err, mend)
+		}
 	}
-	return fmt.Errorf("--state.url: %s: %w; %s", stateName(c), err, mend)
+	return err
 }
 
 // readableState returns an error unless there is a state that can be read as it is.
