@@ -40,10 +40,12 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 		ch <- m
 	}
 	collectAccount(s.view, send)
-	for i, counters := range s.exporter.cache.of(s.view) {
+	for _, counters := range s.exporter.cache.of(s.view) {
 		for _, m := range counters {
 			send(m)
 		}
-		collectEndpoint(s.view.Endpoints[i], now, send)
+	}
+	for _, m := range s.exporter.gauges.of(s.view, now) {
+		send(m)
 	}
 }

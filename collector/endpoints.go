@@ -3,8 +3,6 @@ package collector
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"omegastream_exporter/internal/ledger"
 )
 
@@ -120,26 +118,27 @@ func endpointFamilies() []*Family {
 	return families
 }
 
-// collectEndpoint sends an endpoint's gauges.
-func collectEndpoint(e *ledger.EndpointView, now time.Time, send func(prometheus.Metric)) {
+// collectEndpoint hands over an endpoint's gauges: the value and up to three labels,
+// those that the family does not have being empty.
+func collectEndpoint(e *ledger.EndpointView, now time.Time, add func(f *Family, v float64, a, b, c string)) {
 	for _, g := range endpointGauges {
 		if v, ok := g.value(e, now); ok {
-			send(g.gaugeValue(v, e.ID))
+			add(g.Family, v, e.ID, "", "")
 		}
 	}
 	for _, w := range e.Window {
-		send(windowDeliveries.gaugeValue(float64(w.Count), e.ID, w.Type, codeLabel(w.Code)))
+		add(windowDeliveries, float64(w.Count), e.ID, w.Type, codeLabel(w.Code))
 	}
 	for _, p := range e.Pending {
-		send(pendingDeliveries.gaugeValue(float64(p.Count), e.ID, p.Type))
+		add(pendingDeliveries, float64(p.Count), e.ID, p.Type, "")
 	}
 	for _, l := range e.LastEvents {
-		send(lastEvent.gaugeValue(float64(l.Time), e.ID, l.Type))
+		add(lastEvent, float64(l.Time), e.ID, l.Type, "")
 	}
 	if e.Meta != nil {
-		send(endpointInfo.gaugeValue(1, e.ID, e.Meta.URL, e.Meta.Description))
+		add(endpointInfo, 1, e.ID, e.Meta.URL, e.Meta.Description)
 		for _, t := range e.Subscribed {
-			send(endpointSubscribed.gaugeValue(1, e.ID, t))
+			add(endpointSubscribed, 1, e.ID, t, "")
 		}
 	}
 }

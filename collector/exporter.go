@@ -73,6 +73,7 @@ type Exporter struct {
 	syncer *syncer
 	drain  *drain
 	cache  metricCache
+	gauges gaugeCache
 	many   atomic.Bool // the last scrape had very many series
 
 	stop    context.CancelFunc
