@@ -116,6 +116,7 @@ type container struct {
 
 type probe struct {
 	HTTPGet struct{ Path, Scheme string } `yaml:"httpGet"`
+	Exec    struct{ Command []string }
 }
 
 // parse returns the objects of a text.

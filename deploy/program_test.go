@@ -39,7 +39,7 @@ func TestPrograms(t *testing.T) {
 			t.Parallel()
 			objects := parse(t, manifest(t))
 			c := exporters(objects)[0]
-			address := startContainer(t, c)
+			address := startContainer(t, c, t.TempDir())
 			for what, p := range map[string]probe{"startupProbe": c.StartupProbe, "livenessProbe": c.LivenessProbe, "readinessProbe": c.ReadinessProbe} {
 				if p.HTTPGet.Path == "" {
 					if what == "readinessProbe" && strings.HasPrefix(name, "sidecar") {
@@ -67,8 +67,8 @@ func TestPrograms(t *testing.T) {
 }
 
 // startContainer runs the program with the arguments of a container, on a simulated
-// account.
-func startContainer(t *testing.T, c container) (address string) {
+// account, with the volumes in a folder.
+func startContainer(t *testing.T, c container, dir string) (address string) {
 	t.Helper()
 	account := simulator.New(simulator.Options{})
 	account.AddEndpoint(simulator.Endpoint{URL: "https://shop.example.com/hooks"})
@@ -79,11 +79,12 @@ func startContainer(t *testing.T, c container) (address string) {
 	t.Cleanup(stop)
 
 	// The volumes: key and state as the Secrets bring them, and a folder for a file.
-	dir := t.TempDir()
 	for path, content := range map[string]string{
 		"etc/omegastream/api-key/api-key": simulator.DefaultKey,
 		"etc/omegastream/state/url":       "memory:", // in the place of a PostgreSQL
 		"data/x":                          "",
+		// The password is test.
+		"etc/omegastream/web/web.yml": "basic_auth_users: {prometheus: $2b$12$hNf2lSsxfm0.i4a.1kVpSOVyBCfIB51VRjgBUyv6kdnyTlgWj81Ay}",
 	} {
 		path = filepath.Join(dir, path)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -93,11 +94,47 @@ func startContainer(t *testing.T, c container) (address string) {
 			t.Fatal(err)
 		}
 	}
-	args := []string{"--api.url=" + api}
-	for _, arg := range c.Args {
-		args = append(args, strings.NewReplacer("=/etc/", "="+dir+"/etc/", ":/data/", ":"+dir+"/data/").Replace(arg))
+	return startProgram(t, nil, append([]string{"--api.url=" + api}, inFolder(dir, c.Args)...))
+}
+
+// inFolder returns arguments with the volumes of a container in a folder.
+func inFolder(dir string, args []string) (moved []string) {
+	for _, arg := range args {
+		moved = append(moved, strings.NewReplacer("=/etc/", "="+dir+"/etc/", ":/data/", ":"+dir+"/data/").Replace(arg))
 	}
-	return startProgram(t, nil, args)
+	return moved
+}
+
+// TestExecProbes runs the probes of an exporter that asks for a password: the kubelet
+// has none.
+func TestExecProbes(t *testing.T) {
+	t.Parallel()
+	text, err := render(t, "--set=apiKey.existingSecret=key,flags.web.config.file=/etc/omegastream/web/web.yml,flags.web.route-prefix=/hooks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := exporters(parse(t, text))[0]
+	dir := t.TempDir()
+	address := startContainer(t, c, dir)
+	if _, err := get("http://" + address + "/hooks/metrics"); err == nil {
+		t.Error("it asks for no password")
+	}
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, p := range map[string]probe{"startupProbe": c.StartupProbe, "livenessProbe": c.LivenessProbe, "readinessProbe": c.ReadinessProbe} {
+		if len(p.Exec.Command) == 0 {
+			t.Errorf("the %s runs no command", what)
+			continue
+		}
+		for where, healthy := range map[string]bool{address: true, freeAddress(t): false} {
+			args := append(inFolder(dir, p.Exec.Command[1:]), "--web.listen-address="+where)
+			if out, err := exec.Command(program, args...).CombinedOutput(); (err == nil) != healthy {
+				t.Errorf("%s: %v: %v %s", what, args, err, out)
+			}
+		}
+	}
 }
 
 // startProgram runs the program until the end of the test, when it must stop as
