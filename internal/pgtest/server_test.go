@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/testneeds"
 )
 
 // ask runs a statement by way of a URL, as a program does that has nothing else.
 func ask(t *testing.T, url, statement string) (string, error) {
 	t.Helper()
-	out, err := exec.Command("psql", "--no-psqlrc", "--tuples-only", "--no-align", "--dbname="+url, "--command="+statement).CombinedOutput()
+	out, err := exec.Command(testneeds.Tool(t, "psql"), "--no-psqlrc", "--tuples-only", "--no-align", "--dbname="+url, "--command="+statement).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
 

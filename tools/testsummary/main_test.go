@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,4 +69,20 @@ var (
 // masked is a report without what differs between runs and Go versions: times, and the frames of a panic.
 func masked(report string) string {
 	return addresses.ReplaceAllString(seconds.ReplaceAllString(report, "0.0s"), "")
+}
+
+// What was skipped for one reason is told once.
+func TestGrouped(t *testing.T) {
+	t.Parallel()
+	got := grouped([]skip{
+		{"deploy TestA", "needs helm"}, {"web TestB", "needs helm"}, {"deploy TestC/x", "needs helm"},
+		{"deploy TestD", "needs promtool"}, {"the race detector", "needs cgo"},
+	})
+	want := []skip{
+		{"deploy TestA and 1 more", "needs helm"}, {"web TestB", "needs helm"}, {"deploy TestD", "needs promtool"},
+		{"the race detector", "needs cgo"},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }

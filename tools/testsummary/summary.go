@@ -255,7 +255,7 @@ func (s *summary) report() {
 	if len(s.skipped) > 0 {
 		fmt.Fprint(s.out, "\nSkipped:\n")
 	}
-	for _, t := range s.skipped {
+	for _, t := range grouped(s.skipped) {
 		fmt.Fprintf(s.out, "  %s: %s\n", t.what, t.reason)
 	}
 	if len(s.failures) > 0 {
@@ -273,4 +273,30 @@ func (s *summary) report() {
 		fmt.Fprintf(s.out, "\n--- FAIL with no cause of their own, look above:\n    %s\n", strings.Join(silent, "\n    "))
 	}
 	fmt.Fprintln(s.out)
+}
+
+// grouped returns what was skipped with those of one package and one reason together:
+// a tool that is missing is one thing to read, however many tests need it.
+func grouped(skipped []skip) (groups []skip) {
+	type of struct{ pkg, reason string }
+	tests := make(map[of][]string)
+	var order []of
+	for _, t := range skipped {
+		pkg, test, _ := strings.Cut(t.what, " ")
+		g := of{pkg, t.reason}
+		if tests[g] == nil {
+			order = append(order, g)
+		}
+		tests[g] = append(tests[g], test)
+	}
+	for _, g := range order {
+		what, n := g.pkg, len(tests[g])
+		if n > 1 {
+			what += fmt.Sprintf(" %s and %d more", tests[g][0], n-1)
+		} else if tests[g][0] != "" {
+			what += " " + tests[g][0]
+		}
+		groups = append(groups, skip{what, g.reason})
+	}
+	return groups
 }
