@@ -75,11 +75,16 @@ func masked(report string) string {
 func TestGrouped(t *testing.T) {
 	t.Parallel()
 	got := grouped([]skip{
-		{"deploy TestA", "needs helm"}, {"web TestB", "needs helm"}, {"deploy TestC/x", "needs helm"},
-		{"deploy TestD", "needs promtool"}, {"the race detector", "needs cgo"},
+		{"deploy TestA", "needs helm"},
+		{"web TestB", "needs helm"},
+		{"deploy TestC/x", "needs helm"},
+		{"deploy TestD", "needs promtool"},
+		{"the race detector", "needs cgo"},
 	})
 	want := []skip{
-		{"deploy TestA and 1 more", "needs helm"}, {"web TestB", "needs helm"}, {"deploy TestD", "needs promtool"},
+		{"deploy TestA and 1 more", "needs helm"},
+		{"web TestB", "needs helm"},
+		{"deploy TestD", "needs promtool"},
 		{"the race detector", "needs cgo"},
 	}
 	if !slices.Equal(got, want) {
