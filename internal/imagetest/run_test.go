@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -131,7 +132,7 @@ func confined(t *testing.T, e *engine, name string) {
 	if !slices.Equal(writable, []string{"/data"}) {
 		t.Errorf("the process can write in %q", writable)
 	}
-	ledger, err := os.Stat(process + "/root/data/ledger.db")
+	ledger, err := os.Stat(filepath.Join(process, "root", "data", "ledger.db"))
 	if err != nil || ledger.Mode() != 0o600 {
 		t.Errorf("the state: %v, %v", ledger, err)
 	}

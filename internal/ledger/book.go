@@ -80,20 +80,20 @@ func Open(ctx context.Context, s Store, apiURL string, policy Policy, w Watcher)
 	if err := s.Commit(ctx, batch); err != nil {
 		return nil, how, errors.Join(fmt.Errorf("write state: %w", err), s.Close())
 	}
-	b := newBook(ctx, s, a, w)
+	b := newBook(ctx, s, a, w, time.Now())
 	go b.commits()
 	return b, how, nil
 }
 
 // newBook returns the book of an account that is in the store as it is. Its
 // committer does not run yet.
-func newBook(ctx context.Context, s Store, a *Account, w Watcher) *Book {
+func newBook(ctx context.Context, s Store, a *Account, w Watcher, now time.Time) *Book {
 	b := &Book{
 		store: s, watcher: w, account: a,
 		wake: make(chan struct{}, 1), done: make(chan struct{}), moved: make(chan struct{}),
 	}
 	b.ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
-	b.view.Store(a.view(time.Now()))
+	b.view.Store(a.view(now))
 	return b
 }
 

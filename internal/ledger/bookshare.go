@@ -63,9 +63,8 @@ func openShared(ctx context.Context, s Shared, apiURL string, policy Policy, w W
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	b := newBook(ctx, s, a, w)
+	b := newBook(ctx, s, a, w, sh.now())
 	b.share = sh
-	b.view.Store(a.view(sh.now()))
 	go b.shares()
 	sh.beats.Go(b.beats)
 	return b, nil
