@@ -28,7 +28,7 @@ const LeaseFor = 5 * time.Second
 type share struct {
 	store  Shared
 	apiURL string
-	ahead  atomic.Int64 // the common clock's lead over this machine's, in nanoseconds
+	clock  commonClock
 	beats  sync.WaitGroup
 
 	// Guarded by Book.mu.
@@ -53,7 +53,7 @@ type ended struct {
 	ok bool
 }
 
-func (s *share) now() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }
+func (s *share) now() time.Time { return s.clock.at(time.Now()) }
 
 // openShared opens a state that others may have open. It waits for the server for a
 // while, and sets nothing aside.
@@ -111,8 +111,7 @@ func (s *share) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	middle := began.Add(time.Since(began) / 2)
-	s.ahead.Store(int64(now.Sub(middle)))
+	s.clock.told(now, began, time.Now())
 	return nil
 }
 
