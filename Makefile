@@ -74,7 +74,7 @@ fuzz: ## Run every fuzz test for a while (FUZZTIME=30s)
 .PHONY: bench
 bench: ## Measure, and print a table; 10 minutes at most (BENCH=Name)
 	@mkdir -p $(dir $(OUT))
-	go run ./tools/benchtable -o $(OUT) -- -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./internal/bench
+	go run ./tools/benchtable -o $(OUT) -- -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./internal/test/bench
 
 .PHONY: bench-compare
 bench-compare: ## Measure and compare with the last release; half an hour
@@ -85,11 +85,11 @@ bench-compare: ## Measure and compare with the last release; half an hour
 
 .PHONY: day
 day: ## Simulate days on a fake clock; 15 minutes at most (DAY=1,100,10000)
-	go test -count=1 -timeout 60m -run '^TestSimulatedDay$$' -v ./internal/bench -day $(DAY)
+	go test -count=1 -timeout 60m -run '^TestSimulatedDay$$' -v ./internal/test/bench -day $(DAY)
 
 .PHONY: soak
 soak: ## Run one process for a while, with faults, and look for leaks (SOAK=2m)
-	go test -count=1 -tags soak $(RACE) -timeout 0 -run '^TestSoak$$' -v ./internal/e2e -soak $(SOAK)
+	go test -count=1 -tags soak $(RACE) -timeout 0 -run '^TestSoak$$' -v ./internal/test/e2e -soak $(SOAK)
 
 .PHONY: lint
 lint: ## Check style, imports, formatting and go.mod

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"omegastream_exporter/internal/testneeds"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // printed is what the program prints for a flag like --version.
@@ -49,7 +49,7 @@ func TestCompletions(t *testing.T) {
 	} {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
-			path := testneeds.Tool(t, shell)
+			path := needs.Tool(t, shell)
 			dir := t.TempDir()
 			script := printed(t, "--completion-script-"+shell)
 			if err := os.WriteFile(filepath.Join(dir, "script"), []byte(script), 0o600); err != nil {

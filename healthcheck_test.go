@@ -20,7 +20,7 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/testneeds"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // healthcheck runs the command as a person does, with the exit status and both
@@ -217,7 +217,7 @@ func needIPv6(t *testing.T) {
 	t.Helper()
 	l, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
-		testneeds.Missing(t, "IPv6 on loopback: "+err.Error())
+		needs.Missing(t, "IPv6 on loopback: "+err.Error())
 	}
 	l.Close()
 }

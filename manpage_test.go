@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"omegastream_exporter/internal/testneeds"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // The manual page is one that a formatter has nothing to say about, and has every
 // flag, variable and command.
 func TestManPage(t *testing.T) {
 	t.Parallel()
-	mandoc := testneeds.Tool(t, "mandoc")
+	mandoc := needs.Tool(t, "mandoc")
 	page := printed(t, "--man-page")
 	lint := exec.CommandContext(t.Context(), mandoc, "-T", "lint", "-W", "warning")
 	lint.Stdin = strings.NewReader(page)

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
-	"omegastream_exporter/internal/testneeds"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // snippet is a shell script of a page for people.
@@ -48,7 +48,7 @@ func snippets(t *testing.T, page string) (all []snippet) {
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{
-		"A container": "internal/imagetest runs it with podman, which takes the same arguments",
+		"A container": "internal/test/image runs it with podman, which takes the same arguments",
 		"Compose":     "no engine is to be had for a test; deploy holds the file and all that it mounts",
 		"Kubernetes":  "no cluster is to be had for a test; deploy renders and validates both",
 	}
@@ -118,9 +118,9 @@ func tryProgram(t *testing.T, script string) {
 func checkout(t *testing.T) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "checkout")
-	out, err := exec.CommandContext(t.Context(), testneeds.Tool(t, "git"), "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	out, err := exec.CommandContext(t.Context(), needs.Tool(t, "git"), "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
 	if err != nil {
-		testneeds.Missing(t, "a checkout by git: "+err.Error())
+		needs.Missing(t, "a checkout by git: "+err.Error())
 	}
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		content, err := os.ReadFile(name)
@@ -139,7 +139,7 @@ func checkout(t *testing.T) (dir string) {
 // terminal does with Ctrl-C, and waits.
 func shell(t *testing.T, dir, script string, output *logBuffer, env ...string) (end func(syscall.Signal)) {
 	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), testneeds.Tool(t, "bash"), "-e", "-c", script)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), needs.Tool(t, "bash"), "-e", "-c", script)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, output, output
 	cmd.Env = append(os.Environ(), append(env, "MAKEFLAGS=", "MAKELEVEL=")...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -8,14 +8,14 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ledger"
-	"omegastream_exporter/internal/pgtest"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // replicas starts exporters of one account that share a state.
 func replicas(t *testing.T, n int, a *simulator.Account, o Options) []*rig {
 	t.Helper()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	rigs := make([]*rig, n)
 	for i := range rigs {
 		store, err := ledger.NewPostgres(dsn, "replicas")

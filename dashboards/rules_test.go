@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"omegastream_exporter/internal/testneeds"
-	"omegastream_exporter/internal/tools"
+	"omegastream_exporter/internal/test/needs"
+	"omegastream_exporter/internal/test/tools"
 )
 
 // tool returns the path of a tool, or ends the test.
@@ -17,7 +17,7 @@ func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := tools.Path("..", name)
 	if err != nil {
-		testneeds.Missing(t, err.Error())
+		needs.Missing(t, err.Error())
 	}
 	return path
 }

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"omegastream_exporter/internal/tools"
+	"omegastream_exporter/internal/test/tools"
 )
 
 // kubernetesVersions are those that all must be valid for: the oldest that the

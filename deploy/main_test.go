@@ -15,8 +15,8 @@ import (
 
 	"go.yaml.in/yaml/v2"
 
-	"omegastream_exporter/internal/testneeds"
-	"omegastream_exporter/internal/tools"
+	"omegastream_exporter/internal/test/needs"
+	"omegastream_exporter/internal/test/tools"
 )
 
 func TestMain(m *testing.M) {
@@ -35,7 +35,7 @@ func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := tools.Path("..", name)
 	if err != nil {
-		testneeds.Missing(t, err.Error())
+		needs.Missing(t, err.Error())
 	}
 	return path
 }

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
-	"omegastream_exporter/internal/testneeds"
+	"omegastream_exporter/internal/test/needs"
 )
 
 const (
@@ -54,7 +54,7 @@ func install(t *testing.T, program string, names ...string) (dir string) {
 
 func TestAnalyze(t *testing.T) {
 	t.Parallel()
-	analyze := testneeds.Tool(t, "systemd-analyze")
+	analyze := needs.Tool(t, "systemd-analyze")
 	for name, row := range map[string]struct {
 		units []string
 		args  []string
@@ -156,7 +156,7 @@ func TestServiceStarts(t *testing.T) {
 // systemd passes the socket as the drop-in tells the program.
 func TestSocketActivation(t *testing.T) {
 	t.Parallel()
-	activate := testneeds.Tool(t, "systemd-socket-activate")
+	activate := needs.Tool(t, "systemd-socket-activate")
 	if ports := settings(t, socket, "ListenStream"); len(ports) != 1 || ports[0] != "9877" {
 		t.Errorf("the socket listens on %q", ports)
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // lookout is a store that remembers when it was told that others want a lease.
@@ -36,7 +36,7 @@ func (s *lookout) times() []time.Time {
 // database without a pause.
 func TestWantedLeaseIsNoBusyWait(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	store := &lookout{Shared: openPostgres(t, dsn, "replicas")}
 	a, _, err := Open(ctx, store, testURL, testPolicy(), quiet{})

@@ -10,14 +10,14 @@ import (
 
 	"pgregory.net/rapid"
 
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // The promises over random histories of replicas that share a state: they hand the
 // account to each other, or take it over from one that is not heard of any more.
 func TestHistoriesOfReplicas(t *testing.T) {
 	t.Parallel()
-	dsn, n := pgtest.NewDatabase(t), 0
+	dsn, n := postgres.NewDatabase(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		schema := fmt.Sprintf("r%d", n)

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/pgtest"
-	"omegastream_exporter/internal/pgtest/proxy"
+	"omegastream_exporter/internal/test/postgres"
+	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
 // execSQL runs a statement on the state of a database, %[1]s being its schema.
@@ -46,7 +46,7 @@ func TestCommitWhoseAnswerIsLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			direct := pgtest.NewDatabase(t)
+			direct := postgres.NewDatabase(t)
 			u, err := url.Parse(direct)
 			if err != nil {
 				t.Fatal(err)
@@ -97,7 +97,7 @@ func backup(t *testing.T, dsn string) (restore func()) {
 
 func TestOlderStateIsNoticed(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	policy := testPolicy()
 	policy.Hold = 0
@@ -144,7 +144,7 @@ func TestOlderStateIsNoticed(t *testing.T) {
 // its commits say.
 func TestOtherServerIsNoticed(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	b := replica(t, dsn, testPolicy())
 	p := b.store.(*Postgres)
 	p.server.mu.Lock()
@@ -175,7 +175,7 @@ func TestOtherServerIsNoticed(t *testing.T) {
 // Who was away for so long that deletions are not remembered any more loads anew.
 func TestFollowAfterPruning(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	a, b := loaded(t, dsn), loaded(t, dsn)
 	commit(t, a, everyRow(1, 5))
 	if _, err := b.Follow(context.Background()); err != nil {
@@ -197,7 +197,7 @@ func TestFollowAfterPruning(t *testing.T) {
 
 func TestStartsAtOnce(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	var starts sync.WaitGroup
 	for range 6 {
 		starts.Go(func() {
@@ -228,7 +228,7 @@ func TestPostgresIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dsn := pgtest.NewDatabase(t)
+			dsn := postgres.NewDatabase(t)
 			p := loaded(t, dsn)
 			commit(t, p, everyRow(1, 5))
 			execSQL(t, dsn, row.change)
@@ -244,7 +244,7 @@ func TestPostgresIsRefused(t *testing.T) {
 			}
 		})
 	}
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	commit(t, loaded(t, dsn), everyRow(1, 5))
 	_, _, err := Open(context.Background(), openPostgres(t, dsn, "replicas"), "https://other.example", testPolicy(), quiet{})
 	if !errors.Is(err, ErrOtherAccount) {
@@ -255,7 +255,7 @@ func TestPostgresIsRefused(t *testing.T) {
 // A look makes nothing, neither in the database nor among the replicas.
 func TestInspectPostgresMakesNothing(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	look := func() (*View, error) {
 		return Inspect(context.Background(), openPostgres(t, dsn, "replicas"), testURL, testPolicy())
 	}
@@ -276,7 +276,7 @@ func TestInspectPostgresMakesNothing(t *testing.T) {
 
 func TestLeases(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	a, b := loaded(t, dsn), loaded(t, dsn)
 	commit(t, a, everyRow(3, 0))
@@ -339,7 +339,7 @@ func TestLeases(t *testing.T) {
 func TestCopy(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	dir, dsn := t.TempDir(), pgtest.NewDatabase(t)
+	dir, dsn := t.TempDir(), postgres.NewDatabase(t)
 	file := func(name string) Store { return NewFile(filepath.Join(dir, name)) }
 	shared := func() Store { return openPostgres(t, dsn, "replicas") }
 	if _, err := Copy(ctx, file("none"), shared(), testURL); !errors.As(err, new(*SourceError)) || !errors.Is(err, ErrNoCounters) {
@@ -373,7 +373,7 @@ func TestCopy(t *testing.T) {
 // new counters, or its own scrapers would see it appear above 0.
 func TestHoldOfWhatOthersReleased(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
 	scrape := func(r *Book, at time.Time) uint64 {
@@ -425,7 +425,7 @@ func TestHoldOfWhatOthersReleased(t *testing.T) {
 func TestPostgresErrorsHaveNoPassword(t *testing.T) {
 	t.Parallel()
 	const password = "hunter2hunter2"
-	u, err := url.Parse(pgtest.NewDatabase(t))
+	u, err := url.Parse(postgres.NewDatabase(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -476,7 +476,7 @@ func TestCommitOntoAnOlderState(t *testing.T) {
 			}
 			t.Run(fmt.Sprintf("%s, overtaken %t", name, overtaken), func(t *testing.T) {
 				t.Parallel()
-				dsn := pgtest.NewDatabase(t)
+				dsn := postgres.NewDatabase(t)
 				p := loaded(t, dsn)
 				commit(t, p, everyRow(1, 5))
 				restore := backup(t, dsn)
@@ -500,7 +500,7 @@ func TestCommitOntoAnOlderState(t *testing.T) {
 // would end all of its leases.
 func TestBeatDuringALongCommit(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	p, other := loaded(t, dsn), loaded(t, dsn)
 	tx, err := other.pool.Begin(ctx)
@@ -536,7 +536,7 @@ func TestBeatDuringALongCommit(t *testing.T) {
 // Beats may overtake each other: that is no older state.
 func TestBeatsAtOnce(t *testing.T) {
 	t.Parallel()
-	p := loaded(t, pgtest.NewDatabase(t))
+	p := loaded(t, postgres.NewDatabase(t))
 	var beats sync.WaitGroup
 	for range 8 {
 		beats.Go(func() {

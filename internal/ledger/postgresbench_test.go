@@ -7,13 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // BenchmarkPostgresStart is the start over a million tracked events, and how much the
 // state takes.
 func BenchmarkPostgresStart(b *testing.B) {
-	dsn := pgtest.NewDatabase(b)
+	dsn := postgres.NewDatabase(b)
 	full := openPostgres(b, dsn, "bench")
 	all := everyRow(1, 0)
 	for i := range 1_000_000 {
@@ -57,7 +57,7 @@ func BenchmarkPostgresFollow(b *testing.B) {
 }
 
 func commits(b *testing.B, n int, follow bool) {
-	dsn := pgtest.NewDatabase(b)
+	dsn := postgres.NewDatabase(b)
 	ctx := context.Background()
 	writer, reader := openPostgres(b, dsn, "bench"), openPostgres(b, dsn, "bench")
 	defer writer.Close()
@@ -98,7 +98,7 @@ func commits(b *testing.B, n int, follow bool) {
 // BenchmarkPostgresTurn is what a sync of one endpoint costs beside its list: a lease,
 // the commit that ends it, and the look at what others did.
 func BenchmarkPostgresTurn(b *testing.B) {
-	dsn := pgtest.NewDatabase(b)
+	dsn := postgres.NewDatabase(b)
 	ctx := context.Background()
 	book, _, err := Open(ctx, openPostgres(b, dsn, "bench"), testURL, testPolicy(), quiet{})
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/pgtest"
-	"omegastream_exporter/internal/pgtest/proxy"
+	"omegastream_exporter/internal/test/postgres"
+	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
 // proxied returns a proxy in front of the server of a database, and the URL that
@@ -27,7 +27,7 @@ func proxied(t *testing.T, dsn string) (p *proxy.Proxy, by string) {
 // nothing of it.
 func TestFollowThatBreaks(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	cuts, by := proxied(t, dsn)
 	a, b := replica(t, by, testPolicy()), replica(t, dsn, testPolicy())
 	claim(t, b, "ep")

@@ -7,19 +7,19 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // Once the tables are there, a role that may read and write them is enough for all
 // that is done with a state, the pruning of it included.
 func TestLeastRights(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	if err := loaded(t, dsn).Close(); err != nil {
 		t.Fatal(err)
 	}
-	pgtest.LeastRights(t, dsn, "replicas")
+	postgres.LeastRights(t, dsn, "replicas")
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
 	claim(t, a, "ep")
 	readOn(a, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
@@ -47,9 +47,9 @@ func TestLeastRights(t *testing.T) {
 // Who may not make the tables is told so at once, not after the wait for a server.
 func TestStartWithoutRights(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	execSQL(t, dsn, `CREATE SCHEMA %[1]s`)
-	pgtest.LeastRights(t, dsn, "replicas")
+	postgres.LeastRights(t, dsn, "replicas")
 	_, _, err := Open(context.Background(), openPostgres(t, dsn, "replicas"), testURL, testPolicy(), quiet{})
 	if err == nil || errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "permission denied for schema replicas") {
 		t.Error(err)

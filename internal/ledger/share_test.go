@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // replica opens a shared state once more.
@@ -114,7 +114,7 @@ func derived(a *Account, now time.Time) *View {
 // derived from them, as a start would make it.
 func TestReplicasAgree(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	policy := testPolicy()
 	policy.Window = time.Hour
@@ -169,7 +169,7 @@ func TestReplicasAgree(t *testing.T) {
 // under it is lost, and learned again.
 func TestFencing(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
 	claim(t, a, "ep")
@@ -226,7 +226,7 @@ func eventsCounted(b *Book, id string) (n uint64) {
 // as if it knew what its successor has done.
 func TestLostLeaseWithNothingToCommit(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
 	claim(t, a, "ep")
@@ -267,7 +267,7 @@ func eventually(t *testing.T, reached func() bool) {
 // end the new lease's own asking for it: it would be asked for a third time.
 func TestAnswerUnderALostLease(t *testing.T) {
 	t.Parallel()
-	b := replica(t, pgtest.NewDatabase(t), testPolicy())
+	b := replica(t, postgres.NewDatabase(t), testPolicy())
 	take := func() (task Task, ok bool) {
 		b.Look(func(a *Account) {
 			later := b.Now().Add(retryFirst + time.Second)

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // storeKind is one of the stores, for the tests that all of them pass.
@@ -35,7 +35,7 @@ func storeKinds() []storeKind {
 			return func() Store { return NewFile(path) }
 		}},
 		{"postgres", true, func(t *testing.T) func() Store {
-			dsn := pgtest.NewDatabase(t)
+			dsn := postgres.NewDatabase(t)
 			return func() Store { return openPostgres(t, dsn, "omegastream_exporter") }
 		}},
 	}
@@ -161,7 +161,7 @@ func TestStoresChangeAndForget(t *testing.T) {
 // opens anew.
 func TestHistoriesOverPostgres(t *testing.T) {
 	t.Parallel()
-	dsn, n := pgtest.NewDatabase(t), 0
+	dsn, n := postgres.NewDatabase(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		schema := fmt.Sprintf("s%d", n)

@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // A version that older ones would damage the state of makes them stop: they write
 // nothing, show what they had, and leave their leases to those that can go on.
 func TestNewerVersionTakesOver(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	policy := testPolicy()
 	policy.Hold = 0

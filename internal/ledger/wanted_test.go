@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // besieged is a shared store in which others ask for a lease all the time.
@@ -63,7 +63,7 @@ func TestWantedLeasesCostNothing(t *testing.T) {
 // replica asks for it.
 func TestLeaseWhoseAnswerWasLost(t *testing.T) {
 	t.Parallel()
-	dsn := pgtest.NewDatabase(t)
+	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
 	names := []string{"ep", Listing}

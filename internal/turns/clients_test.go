@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/internal/pgtest/proxy"
+	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
 // api answers every call in its time and notes when it was asked.

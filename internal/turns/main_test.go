@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // TestMain is also the program of the replica that a test stops.
@@ -25,7 +25,7 @@ const schema = "state"
 // fresh returns the URL of a database that has the schema.
 func fresh(t testing.TB) string {
 	t.Helper()
-	url := pgtest.NewDatabase(t)
+	url := postgres.NewDatabase(t)
 	do(t, url, "CREATE SCHEMA "+schema)
 	return url
 }

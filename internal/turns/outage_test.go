@@ -10,14 +10,14 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/internal/pgtest"
-	"omegastream_exporter/internal/pgtest/proxy"
+	"omegastream_exporter/internal/test/postgres"
+	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
 // own returns a server of the test's own and the URL of a database in it.
-func own(t *testing.T) (server *pgtest.Server, at string) {
+func own(t *testing.T) (server *postgres.Server, at string) {
 	t.Helper()
-	server = pgtest.Start(t)
+	server = postgres.Start(t)
 	at = server.NewDatabase(t)
 	do(t, at, "CREATE SCHEMA "+schema)
 	return server, at
@@ -182,7 +182,7 @@ func TestErrorsNeverContainThePassword(t *testing.T) {
 
 func TestMissingSchema(t *testing.T) {
 	t.Parallel()
-	l := limiters(t, pgtest.NewDatabase(t), 1)[0]
+	l := limiters(t, postgres.NewDatabase(t), 1)[0]
 	if _, err := l.Refused(t.Context(), client.Refusal{}); err == nil || !strings.Contains(err.Error(), schema) {
 		t.Errorf("error %v", err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/internal/pgtest"
+	"omegastream_exporter/internal/test/postgres"
 )
 
 // Once the table is there, a role that may read and write it is enough.
@@ -17,7 +17,7 @@ func TestLeastRights(t *testing.T) {
 	if _, err := two[0].Reserve(t.Context(), 1, 100); err != nil {
 		t.Fatal(err)
 	}
-	pgtest.LeastRights(t, at, schema)
+	postgres.LeastRights(t, at, schema)
 	if g, err := two[1].Reserve(t.Context(), 1, 100); err != nil || g.Turns != 1 {
 		t.Errorf("%+v, %v", g, err)
 	}
@@ -34,7 +34,7 @@ func TestLeastRights(t *testing.T) {
 func TestTableThatMayNotBeMade(t *testing.T) {
 	t.Parallel()
 	at := fresh(t)
-	pgtest.LeastRights(t, at, schema)
+	postgres.LeastRights(t, at, schema)
 	_, err := limiters(t, at, 1)[0].Reserve(t.Context(), 1, 100)
 	if err == nil || !strings.Contains(err.Error(), "permission denied for schema "+schema) {
 		t.Error(err)

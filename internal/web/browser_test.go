@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"omegastream_exporter/internal/simulator"
-	"omegastream_exporter/internal/testneeds"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // Keep pictures of the pages with: go test ./internal/web -run TestBrowser -pictures /tmp/pictures
@@ -25,7 +25,7 @@ var pictures = flag.String("pictures", "", "folder to keep pictures of the pages
 // TestBrowser reads the pages as a person does, in a real browser.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	path := testneeds.Tool(t, "chromium")
+	path := needs.Tool(t, "chromium")
 	ctx, stop := chromedp.NewExecAllocator(context.Background(),
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("headless", true),
 		chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),

@@ -12,7 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"omegastream_exporter/internal/testneeds"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // everyPage are pages with everything on them, by name.
@@ -71,7 +71,7 @@ func layoutHolds(t *testing.T, b *tab) {
 func accessible(t *testing.T, b *tab) {
 	axe, err := os.ReadFile("../../tools/axe/node_modules/axe-core/axe.min.js")
 	if err != nil {
-		testneeds.Missing(t, "axe-core: run npm ci --prefix tools/axe")
+		needs.Missing(t, "axe-core: run npm ci --prefix tools/axe")
 	}
 	checked := 0
 	eachLook(b, func(look string) {

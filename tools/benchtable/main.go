@@ -1,4 +1,4 @@
-// Command benchtable runs the benchmarks of internal/bench and prints one table in Markdown: what the exporter takes,
+// Command benchtable runs the benchmarks of internal/test/bench and prints one table in Markdown: what the exporter takes,
 // what its limit takes in the same run, their ratio, and the goal. What a goal misses is marked; it is never an error,
 // for the machine has a say in it.
 //

@@ -20,7 +20,7 @@ BenchmarkSteadyScrape/events=10k/every=2s-2 	 3	 1000000 ns/op	 500000 limit-ns/
 BenchmarkSteadyScrape/events=1M/every=2s-2 	 3	 2100000 ns/op	 500000 limit-ns/op
 BenchmarkOther-2 	 3	 12 ns/op
 --- FAIL: BenchmarkBroken
-ok  	omegastream_exporter/internal/bench	35.346s
+ok  	omegastream_exporter/internal/test/bench	35.346s
 `
 
 const want = `goos: linux, cpu: A CPU

@@ -1,0 +1,180 @@
+package e2e
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/postgres"
+)
+
+// chaosFor is how long TestReplicas makes trouble, in three waves. The variable
+// CHAOS_DURATION makes it longer: CHAOS_DURATION=30m go test -timeout=1h -run='TestReplicas$' ./internal/test/e2e
+func chaosFor(t *testing.T) time.Duration {
+	t.Helper()
+	text, given := os.LookupEnv("CHAOS_DURATION")
+	if !given {
+		return 30 * time.Second
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatalf("CHAOS_DURATION: %v", err)
+	}
+	return d
+}
+
+// Three replicas on one database, and everything that can happen to them: they are
+// killed, stand still for longer than their lease, lose their connections at the
+// worst moments, and their database is restarted and crashes. Each shows what is
+// true in the end, none ever goes back, and the API hardly notices.
+func TestReplicas(t *testing.T) {
+	t.Parallel()
+	const (
+		waves       = 3
+		seed        = 20261125
+		hold        = time.Second
+		perSecond   = 100
+		concurrency = 4
+	)
+	var calls callRecord
+	account, apiURL := serveAccount(t, simulator.Options{Seed: seed, Observe: calls.observe})
+	for range 4 {
+		account.Bulk(account.AddEndpoint(simulator.Endpoint{Active: true}), 20, time.Minute)
+	}
+	for _, f := range []simulator.Fault{
+		{Operation: simulator.GetEvent, Probability: 0.3, Do: simulator.Delay(15 * time.Millisecond)},
+		{Operation: simulator.ListEvents, Probability: 0.1, Do: simulator.Delay(20 * time.Millisecond)},
+	} {
+		account.AddFault(f)
+	}
+	server := postgres.Start(t)
+	dsn := server.NewDatabase(t)
+	w := newWitness(t, hold)
+	var replicas []*replica
+	for i := range 3 {
+		p, through := proxied(t, dsn, seed+uint64(i))
+		s := sharing(t, through, apiURL, "--collector.hold-new-series="+hold.String(), "--collector.min-interval=500ms",
+			"--collector.no-response-after="+noResponse.String(), fmt.Sprintf("--api.rate-limit=%d", perSecond),
+			fmt.Sprintf("--api.concurrency=%d", concurrency))
+		s.binary, s.brief = impatient(t), true
+		replicas = append(replicas, newReplica(t, fmt.Sprintf("replica %d", i), s, p, w, seed+uint64(i)))
+	}
+	everyone := func(within time.Duration, ok func(*scrape) error) {
+		t.Helper()
+		for _, r := range replicas {
+			r.await(within, ok)
+		}
+	}
+	everyone(30*time.Second, upAndContacted(4))
+	account.Mark()
+	calls.reset()
+	account.ResetCalls()
+	began := time.Now()
+
+	traffic := newTraffic(account, seed)
+	trouble := newTrouble(t, seed, server, replicas)
+	for wave := range waves {
+		// A quiet time first: it shows that nothing is explained away below.
+		end := traffic.flow(t, 50*time.Millisecond, 1)
+		quiet := w.quiet()
+		<-time.After(3 * time.Second)
+		quiet()
+
+		trouble.wave(chaosFor(t)/waves, func() { traffic.emit(150) }, func() {
+			if wave < waves-1 {
+				traffic.addEndpoint(simulator.Endpoint{Active: true})
+			}
+		})
+		end()
+		everyone(time.Minute, traffic.check)
+		if wave < waves-1 {
+			traffic.retry()
+		}
+	}
+	quiet := w.quiet()
+	for _, r := range replicas { // it stays so
+		r.more(5)
+		r.await(5*time.Second, traffic.check)
+	}
+	quiet()
+	for _, r := range replicas { // and after a last restart
+		r.running.Load().stop()
+		r.start()
+	}
+	everyone(20*time.Second, traffic.check)
+	for _, r := range replicas {
+		r.end()
+	}
+
+	twice := calls.twice(traffic.final)
+	if unexplained := trouble.explain(twice, 2*concurrency); len(unexplained) > 0 {
+		t.Errorf("%d of %d details were asked for twice without a fault that explains it:\n%s",
+			len(unexplained), len(twice), strings.Join(unexplained[:min(10, len(unexplained))], "\n"))
+	}
+	total := account.Calls()
+	if most := perSecond * 5 / 4; total.MaxPerSecond > most { // the machine presses some together, as in TestRateLimit
+		t.Errorf("%d requests in a second, %d allowed", total.MaxPerSecond, perSecond)
+	}
+	if took := time.Since(began); float64(total.Total()) > perSecond*took.Seconds()+perSecond {
+		t.Errorf("%d requests in %v, %d a second allowed", total.Total(), took, perSecond)
+	}
+	trouble.enough(waves)
+	figures(t, "%d events, %d changed answers; %s; %d scrapes; %d API calls (%d lists, %d details, %d of them twice), at most %d a second of %d; %v",
+		traffic.events, traffic.retries, trouble, w.scrapes, total.Total(), total.Requests[simulator.ListEvents],
+		total.Requests[simulator.GetEvent], len(twice), total.MaxPerSecond, perSecond, time.Since(began).Round(time.Second/10))
+}
+
+// callRecord remembers when each detail was asked for.
+type callRecord struct {
+	mu    sync.Mutex
+	asked map[string][]time.Time
+}
+
+func (c *callRecord) observe(r simulator.Request) {
+	if r.Operation != simulator.GetEvent {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asked == nil {
+		c.asked = make(map[string][]time.Time)
+	}
+	c.asked[r.EventID] = append(c.asked[r.EventID], r.Start)
+}
+
+func (c *callRecord) reset() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked = nil
+}
+
+// double is a detail that was asked for again.
+type double struct {
+	id          string
+	first, next time.Time
+}
+
+// twice returns the asks for events that need only one, each with the one before
+// it, in the order of those.
+func (c *callRecord) twice(once map[string]bool) []double {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var found []double
+	for id, times := range c.asked {
+		if !once[id] {
+			continue
+		}
+		slices.SortFunc(times, time.Time.Compare)
+		for i := 1; i < len(times); i++ {
+			found = append(found, double{id, times[i-1], times[i]})
+		}
+	}
+	slices.SortFunc(found, func(a, b double) int { return cmp.Or(a.first.Compare(b.first), a.next.Compare(b.next)) })
+	return found
+}

@@ -1,0 +1,176 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/test/postgres/proxy"
+)
+
+// replica is one of several programs on one state, over its restarts. It is
+// scraped at random moments all the time.
+type replica struct {
+	setup
+	t       *testing.T
+	name    string
+	proxy   *proxy.Proxy
+	witness *witness
+	rng     *rand.Rand // of the scrapes
+
+	running  atomic.Pointer[process]
+	last     atomic.Pointer[scrape]
+	count    atomic.Int64
+	scraping sync.WaitGroup
+	stop     chan struct{}
+}
+
+// process is a program with what it has shown.
+type process struct {
+	*program
+	shown *recorder
+	floor map[string]float64 // what was shown before it was started
+	first time.Time          // when its first scrape began
+}
+
+// note takes in a scrape. What the first one has, the process was started with; what
+// is new later is held at 0 for the scraper of this process, whatever the others show.
+func (p *process) note(s *scrape, hold time.Duration) {
+	p.shown.note(s)
+	if p.shown.scrapes > 1 {
+		return
+	}
+	p.shown.hold, p.first = hold, s.began
+	for _, known := range p.shown.series {
+		known.at = time.Time{}
+	}
+}
+
+// holds reports whether a series may still be held at 0 in a scrape.
+func (p *process) holds(series string, s *scrape) bool {
+	known, ok := p.shown.series[series]
+	if !ok || known.value != 0 {
+		return false
+	}
+	since := known.at
+	if since.IsZero() {
+		since = p.first
+	}
+	return s.began.Sub(since) < p.shown.hold+2*time.Second
+}
+
+// newReplica starts a replica and its scrapes.
+func newReplica(t *testing.T, name string, s setup, p *proxy.Proxy, w *witness, seed uint64) *replica {
+	t.Helper()
+	r := &replica{
+		setup: s, t: t, name: name, proxy: p, witness: w, rng: rand.New(rand.NewPCG(seed, 4)), stop: make(chan struct{}),
+	}
+	r.start()
+	r.scraping.Go(r.scrape)
+	t.Cleanup(r.end)
+	return r
+}
+
+// start starts its program.
+func (r *replica) start() {
+	r.t.Helper()
+	floor := r.witness.floor()
+	record := newRecorder(r.t, 0)
+	record.skew = time.Second // births are by the database's clock, as far as it is known under such a load
+	r.running.Store(&process{program: r.setup.start(r.t), shown: record, floor: floor})
+}
+
+// scrape scrapes whichever program runs.
+func (r *replica) scrape() {
+	for {
+		pause := time.NewTimer(10*time.Millisecond + time.Duration(r.rng.Int64N(int64(300*time.Millisecond))))
+		select {
+		case <-pause.C:
+		case <-r.stop:
+			return
+		}
+		p := r.running.Load()
+		if p.url() == "" {
+			continue
+		}
+		floor, quiet := r.witness.floor(), r.witness.calm.Load()
+		got, err := p.scrape(time.Second)
+		if status := (*statusError)(nil); errors.As(err, &status) {
+			r.t.Errorf("%s: a scrape failed: %v", r.name, err)
+		}
+		if err != nil {
+			continue // it was stopped meanwhile
+		}
+		p.note(got, r.witness.hold)
+		r.witness.note(fmt.Sprintf("%s (process %d)", r.name, p.cmd.Process.Pid), got)
+		if p.shown.scrapes == 1 {
+			r.notBelow(p, p.floor, got, "was shown before it was started")
+		}
+		if quiet != 0 && quiet == r.witness.calm.Load() {
+			maps.DeleteFunc(floor, func(k string, _ float64) bool { return p.holds(k, got) })
+			r.notBelow(p, floor, got, "another had shown")
+		}
+		r.last.Store(got)
+		r.count.Add(1)
+	}
+}
+
+// notBelow fails the test where a scrape shows less than it must.
+func (r *replica) notBelow(p *process, floor map[string]float64, got *scrape, why string) {
+	wrong := 0
+	for k, least := range floor {
+		if v, ok := got.values[k]; !ok || v < least {
+			if wrong++; wrong <= 3 {
+				r.t.Errorf("%v %s (process %d) shows %s as %v (%v) where %v %s",
+					got.began.Format(time.StampMilli), r.name, p.cmd.Process.Pid, k, v, ok, least, why)
+			}
+		}
+	}
+	if wrong > 3 {
+		r.t.Errorf("%s: and %d more", r.name, wrong-3)
+	}
+}
+
+// end stops the scrapes.
+func (r *replica) end() {
+	select {
+	case <-r.stop:
+	default:
+		close(r.stop)
+	}
+	r.running.Load().kill()
+	r.scraping.Wait()
+}
+
+// await waits until a scrape that begins from now on is as wanted.
+func (r *replica) await(within time.Duration, ok func(*scrape) error) {
+	r.t.Helper()
+	from := time.Now()
+	eventually(r.t, within, func() error {
+		got := r.last.Load()
+		if got == nil || got.began.Before(from) {
+			return fmt.Errorf("%s: no scrape", r.name)
+		}
+		if err := ok(got); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		return nil
+	})
+}
+
+// more waits for n further scrapes.
+func (r *replica) more(n int64) {
+	r.t.Helper()
+	want := r.count.Load() + n
+	eventually(r.t, 20*time.Second, func() error {
+		if have := r.count.Load(); have < want {
+			return fmt.Errorf("%s: %d scrapes, want %d", r.name, have, want)
+		}
+		return nil
+	})
+}

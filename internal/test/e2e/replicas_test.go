@@ -1,0 +1,270 @@
+package e2e
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/postgres"
+	"omegastream_exporter/internal/test/postgres/proxy"
+)
+
+// lease is how long a replica that is gone keeps an endpoint from the others.
+const lease = 5 * time.Second
+
+// sharing returns the setup of a replica whose state is in a database. The URL has
+// a password, so that it goes by the environment.
+func sharing(t *testing.T, dsn, apiURL string, args ...string) setup {
+	t.Helper()
+	s := watching(t, apiURL, args...)
+	s.args = slices.DeleteFunc(s.args, func(arg string) bool { return strings.HasPrefix(arg, "--state.url=") })
+	s.env = append(s.env, "OMEGASTREAM_EXPORTER_STATE_URL="+dsn)
+	return s
+}
+
+// by returns a URL of a database that goes by way of another address.
+func by(t *testing.T, dsn, address string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = address
+	return u.String()
+}
+
+// host returns the address in a URL.
+func host(t *testing.T, dsn string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+// proxied returns a URL of a database that goes by way of a new proxy.
+func proxied(t *testing.T, dsn string, seed uint64) (*proxy.Proxy, string) {
+	t.Helper()
+	p := proxy.New(t, host(t, dsn), seed)
+	return p, by(t, dsn, p.Address())
+}
+
+// scrapeAll scrapes several programs at once.
+func scrapeAll(t *testing.T, timeout time.Duration, programs ...*program) []*scrape {
+	t.Helper()
+	got := make([]*scrape, len(programs))
+	var all sync.WaitGroup
+	for i, p := range programs {
+		all.Go(func() {
+			var err error
+			if got[i], err = p.scrape(timeout); err != nil {
+				t.Error(err)
+				got[i] = &scrape{}
+			}
+		})
+	}
+	all.Wait()
+	return got
+}
+
+// serveReplicas starts n replicas on a fresh database of the shared server and
+// waits until one has contacted all the endpoints.
+func serveReplicas(t *testing.T, n int, account *simulator.Account, apiURL string, args ...string) []*program {
+	t.Helper()
+	s := sharing(t, postgres.NewDatabase(t), apiURL, append([]string{"--api.rate-limit=200"}, args...)...)
+	var replicas []*program
+	for range n {
+		replicas = append(replicas, s.serve(t))
+	}
+	eventually(t, 20*time.Second, func() error {
+		return upAndContacted(len(account.EndpointIDs()))(replicas[0].mustScrape(5 * time.Second))
+	})
+	return replicas
+}
+
+// Replicas that are scraped at once read each list once between them, and all
+// answer with what was read.
+func TestReplicasShareOneSync(t *testing.T) {
+	t.Parallel()
+	const (
+		replicas = 3
+		rounds   = 4
+		events   = 20
+	)
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 21})
+	for range 2 {
+		account.AddEndpoint(simulator.Endpoint{Active: true})
+	}
+	programs := serveReplicas(t, replicas, account, apiURL, "--collector.min-interval=1s", "--collector.hold-new-series=0")
+	account.Mark()
+	scrapeAll(t, 5*time.Second, programs...)
+	account.AddFault(simulator.Fault{Operation: simulator.ListEvents, Do: simulator.Delay(300 * time.Millisecond)})
+
+	passes := 0
+	for range rounds {
+		// The interval of the last pass is over: what comes now is a new one.
+		<-time.After(1500 * time.Millisecond)
+		account.ResetCalls()
+		for range events {
+			for _, id := range account.EndpointIDs() {
+				account.Emit(id, "video.process_succeeded", simulator.Responded(200))
+			}
+		}
+		for i, got := range scrapeAll(t, 10*time.Second, programs...) {
+			if err := expect(account.Truth(), nil).compare(got); err != nil {
+				t.Errorf("replica %d: %v", i, err)
+			}
+		}
+		calls := account.Calls()
+		passes += calls.Requests[simulator.ListEndpoints]
+		for id, n := range calls.Lists {
+			if n != 1 {
+				t.Errorf("%d replicas scraped at once read the list of %s %d times", replicas, id, n)
+			}
+		}
+		if n := calls.Requests[simulator.GetEvent]; n != 2*events {
+			t.Errorf("%d details for %d events", n, 2*events)
+		}
+	}
+	if passes != rounds {
+		t.Errorf("%d rounds made %d passes", rounds, passes)
+	}
+}
+
+// However often replicas are scraped, the API sees the passes of one.
+func TestReplicasKeepOneInterval(t *testing.T) {
+	t.Parallel()
+	const interval = time.Second
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 22})
+	account.AddEndpoint(simulator.Endpoint{Active: true})
+	programs := serveReplicas(t, 3, account, apiURL, "--collector.min-interval="+interval.String())
+	account.ResetCalls()
+	began := time.Now()
+	for account.Calls().Requests[simulator.ListEndpoints] < 6 {
+		scrapeAll(t, 5*time.Second, programs...)
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("%v in %v", account.Calls().Requests, time.Since(began))
+		}
+	}
+	took := time.Since(began)
+	if most := int(took/interval) + 1; account.Calls().Requests[simulator.ListEndpoints] > most {
+		t.Errorf("%d passes in %v, one replica would make %d", account.Calls().Requests[simulator.ListEndpoints], took, most)
+	}
+}
+
+// Where lists are slow, more than one replica reads them, each list still once.
+func TestReplicasSpread(t *testing.T) {
+	t.Parallel()
+	const endpoints = 16
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 23})
+	for range endpoints {
+		account.AddEndpoint(simulator.Endpoint{Active: true})
+	}
+	programs := serveReplicas(t, 3, account, apiURL, "--collector.min-interval=1s", "--collector.hold-new-series=0",
+		"--api.concurrency=2")
+	account.Mark()
+	account.AddFault(simulator.Fault{Operation: simulator.ListEvents, Do: simulator.Delay(400 * time.Millisecond)})
+	lists := func(s *scrape) float64 {
+		return s.sum("omegastream_api_requests_total", "operation", "list_events", "code", "200")
+	}
+	var before []float64
+	for _, s := range scrapeAll(t, 20*time.Second, programs...) {
+		before = append(before, lists(s))
+	}
+	<-time.After(1500 * time.Millisecond) // the interval is over
+	for _, id := range account.EndpointIDs() {
+		account.Emit(id, "video.process_failed", simulator.Responded(503))
+	}
+	account.ResetCalls()
+	began := time.Now()
+	readers := 0
+	for i, s := range scrapeAll(t, 20*time.Second, programs...) {
+		if lists(s) > before[i] {
+			readers++
+		}
+		if err := expect(account.Truth(), nil).compare(s); err != nil {
+			t.Errorf("replica %d: %v", i, err)
+		}
+	}
+	took := time.Since(began)
+	if readers < 2 {
+		t.Errorf("%d of 3 replicas read lists", readers)
+	}
+	for id, n := range account.Calls().Lists {
+		if n != 1 {
+			t.Errorf("the list of %s was read %d times", id, n)
+		}
+	}
+	figures(t, "%d slow lists were read by %d replicas in %v", endpoints, readers, took.Round(time.Second/100))
+}
+
+// One replica is told to wait: all of them do, also one that starts when those that
+// were told are gone.
+func TestReplicasObeyOnePause(t *testing.T) {
+	t.Parallel()
+	const pause = 10 * time.Second // longer than a lease
+	var mu sync.Mutex
+	var log []simulator.Request
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 25, Observe: func(r simulator.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		log = append(log, r)
+	}})
+	for range 3 {
+		account.AddEndpoint(simulator.Endpoint{Active: true})
+	}
+	s := sharing(t, postgres.NewDatabase(t), apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0")
+	programs := []*program{s.serve(t), s.serve(t)}
+	eventually(t, 20*time.Second, func() error { return upAndContacted(3)(programs[0].mustScrape(5 * time.Second)) })
+	account.AddFault(simulator.Fault{Times: 1, Do: simulator.TooManyRequests(pause)})
+	told := func() (at time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, r := range log {
+			if r.Code == 429 {
+				at = r.Start
+			}
+		}
+		return at
+	}
+	eventually(t, 20*time.Second, func() error {
+		scrapeAll(t, 500*time.Millisecond, programs...)
+		if told().IsZero() {
+			return fmt.Errorf("nobody was told to wait")
+		}
+		return nil
+	})
+	scrapeAll(t, time.Second, programs...) // what it was told is not known to the others at once
+	for _, p := range programs {
+		p.kill()
+	}
+	last := s.serve(t)
+	eventually(t, 3*pause, func() error {
+		last.mustScrape(500 * time.Millisecond)
+		if since := time.Since(told()); since < pause+pause/2 {
+			return fmt.Errorf("the pause is not over")
+		}
+		return nil
+	})
+	at := told()
+	mu.Lock()
+	defer mu.Unlock()
+	early, after := 0, 0
+	for _, r := range log {
+		switch since := r.Start.Sub(at); {
+		case since > 500*time.Millisecond && since < pause: // what was under way had its time to get there
+			early++
+		case since >= pause:
+			after++
+		}
+	}
+	if early > 0 || after == 0 {
+		t.Errorf("%d requests in a pause of %v, and %d after it", early, pause, after)
+	}
+}

@@ -1,0 +1,393 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.etcd.io/bbolt"
+
+	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
+)
+
+// counted is a program's folder with a state in which something was counted, and
+// the account that it belongs to.
+type counted struct {
+	setup
+	account *simulator.Account
+	id      string
+	values  map[string]float64
+}
+
+// stateFile is the path of the state.
+func (c counted) stateFile() string { return filepath.Join(c.dir, "ledger.db") }
+
+// count runs a program until it has counted some events, and stops it.
+func count(t *testing.T) counted {
+	t.Helper()
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 11})
+	c := counted{account: account, id: account.AddEndpoint(simulator.Endpoint{Active: true})}
+	c.setup = watching(t, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0", "--api.rate-limit=0")
+	p := c.serve(t)
+	p.mustScrape(5 * time.Second)
+	for i := range 60 {
+		account.Emit(c.id, types[i%len(types)], simulator.Responded([]int{200, 503}[i%2]))
+	}
+	got := p.mustScrape(20 * time.Second)
+	if err := expect(account.Truth(), nil).compare(got); err != nil {
+		t.Fatal(err)
+	}
+	c.values = got.counters()
+	p.stop()
+	return c
+}
+
+// refused checks that a program does not start, says why in one line, and is
+// quick about it.
+func refused(t *testing.T, s setup, words ...string) {
+	t.Helper()
+	began := time.Now()
+	status, stdout, stderr := s.with("--web.listen-address=127.0.0.1:0").run(t)
+	if took := time.Since(began); status != 1 || took > 5*time.Second {
+		t.Errorf("exit status %d after %v, want 1", status, took)
+	}
+	if strings.Count(stderr, "\n") != 1 || stdout != "" {
+		t.Errorf("want one line on stderr, have %q and on stdout %q", stderr, stdout)
+	}
+	for _, word := range append(words, "--state.url") {
+		if !strings.Contains(stderr, word) {
+			t.Errorf("%q does not say %q", stderr, word)
+		}
+	}
+}
+
+// files returns the names in a folder.
+func files(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A state that cannot be used ends the start, and nothing is moved or written.
+func TestStateIsRefused(t *testing.T) {
+	t.Parallel()
+	c := count(t)
+
+	t.Run("in use", func(t *testing.T) {
+		p := c.serve(t)
+		refused(t, c.setup, "in use")
+		p.mustScrape(5 * time.Second)
+		p.stop()
+	})
+	intact := read(t, c.stateFile())
+	untouched := func(t *testing.T) {
+		t.Helper()
+		if names := files(t, c.dir); names != "ledger.db" || !bytes.Equal(read(t, c.stateFile()), intact) {
+			t.Errorf("the state was touched: %s", names)
+		}
+	}
+	t.Run("other API", func(t *testing.T) {
+		refused(t, c.with("--api.url=http://127.0.0.1:9/other"), "--api.url")
+		untouched(t)
+	})
+	t.Run("newer version", func(t *testing.T) {
+		newer := c.setup
+		newer.dir = t.TempDir()
+		path := filepath.Join(newer.dir, "ledger.db")
+		write(t, path, intact)
+		setSchema(t, path, 99)
+		before := read(t, path)
+		refused(t, newer, "newer version")
+		if names := files(t, newer.dir); names != "ledger.db" || !bytes.Equal(read(t, path), before) {
+			t.Errorf("the state was touched: %s", names)
+		}
+	})
+	t.Run("no permission", func(t *testing.T) {
+		other := c.setup
+		other.dir = "/"
+		if os.Geteuid() == 0 {
+			other.attr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+			if err := os.Chmod(c.dir, 0o755); err != nil { // the file is what is not allowed
+				t.Fatal(err)
+			}
+			for dir := c.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+				if err := os.Chmod(dir, 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+		} else if err := os.Chmod(c.stateFile(), 0); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, other.with("--state.url=file:"+c.stateFile()), "permission denied")
+		if err := os.Chmod(c.stateFile(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		untouched(t)
+	})
+	t.Run("a folder", func(t *testing.T) {
+		refused(t, c.with("--state.url=file:"+t.TempDir()), "folder")
+	})
+
+	// After all of that the values are there.
+	p := c.serve(t)
+	if diff := cmp.Diff(c.values, p.mustScrape(5*time.Second).counters()); diff != "" {
+		t.Errorf("the state has changed (-before +now):\n%s", diff)
+	}
+	info, err := os.Stat(c.stateFile())
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the state has the mode %v, error %v", info.Mode(), err)
+	}
+}
+
+// setSchema changes the version of a state's layout, checksum and all.
+func setSchema(t *testing.T, path string, version uint32) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.Update(func(tx *bbolt.Tx) error {
+		record := binary.BigEndian.AppendUint32(nil, version)
+		sum := crc32.Checksum(append([]byte("metaschema"), record...), crc32.MakeTable(crc32.Castagnoli))
+		return tx.Bucket([]byte("meta")).Put([]byte("schema"), binary.BigEndian.AppendUint32(record, sum))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Content that is wrong is set aside whole and begun anew, or it was not wrong
+// where it matters and all of it is there. Nothing in between.
+func TestStateIsSetAside(t *testing.T) {
+	t.Parallel()
+	c := count(t)
+	intact := read(t, c.stateFile())
+	random := rand.New(rand.NewPCG(12, 0))
+	type row struct {
+		name    string
+		content []byte
+		mayHeal bool // where the change may be in a part that is not in use
+	}
+	rows := []row{
+		{name: "empty", content: nil},
+		{name: "another file", content: []byte("#!/bin/sh\necho hello\n")},
+		{name: "cut in half", content: intact[:len(intact)/2]},
+		{name: "cut in its first page", content: intact[:100]},
+		{name: "zeros", content: make([]byte, len(intact))},
+	}
+	flip := func(at int) []byte {
+		content := append([]byte(nil), intact...)
+		content[at] ^= 1 << random.IntN(8)
+		return content
+	}
+	for at := 0; ; { // whatever holds the endpoint's id is in use, or was
+		next := strings.Index(string(intact[at:]), c.id)
+		if next < 0 || len(rows) > 7 {
+			break
+		}
+		at += next
+		rows = append(rows, row{fmt.Sprintf("a bit in the record at byte %d", at), flip(at + 40), true})
+		at += 8192
+	}
+	rows = append(rows, row{name: "a bit in the first page", content: flip(16 + 20)})
+	for range 4 {
+		at := random.IntN(len(intact))
+		rows = append(rows, row{fmt.Sprintf("a bit at byte %d", at), flip(at), true})
+	}
+	reset := 0
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			broken := c.setup
+			broken.dir = t.TempDir()
+			path := filepath.Join(broken.dir, "ledger.db")
+			write(t, path, r.content)
+			p := broken.serve(t)
+			defer p.stop()
+			first := p.mustScrape(10 * time.Second)
+			resets := p.mustScrape(10 * time.Second).sum("omegastream_exporter_state_resets_total")
+			if resets == 0 && r.mayHeal {
+				if diff := cmp.Diff(c.values, first.counters()); diff != "" {
+					t.Errorf("neither set aside nor intact (-before +now):\n%s", diff)
+				}
+				return
+			}
+			reset++
+			if resets != 1 {
+				t.Errorf("%v resets are shown, want 1", resets)
+			}
+			// What was counted is history to the new state, and not counted again.
+			for k, v := range first.counters() {
+				if v != 0 && k != "omegastream_exporter_state_resets_total{}" {
+					t.Errorf("%s begins at %v", k, v)
+				}
+			}
+			aside, err := filepath.Glob(path + ".unreadable-*")
+			if err != nil || len(aside) != 1 || !bytes.Equal(read(t, aside[0]), r.content) {
+				t.Errorf("it was not set aside as it was: %s", files(t, broken.dir))
+			}
+			if log := p.log.String(); !strings.Contains(log, "level=error") || !strings.Contains(log, "unreadable-") {
+				t.Error("the log does not tell")
+			}
+			c.account.Emit(c.id, "video.deleted", simulator.Responded(200))
+			if n := p.mustScrape(10 * time.Second).sum("webhook_events_total"); n != 1 {
+				t.Errorf("%v events after the reset, want 1", n)
+			}
+			c.account.ForgetEvents(c.id, c.account.EventIDs(c.id)[0]) // for the next one
+		})
+	}
+	if reset < 7 {
+		t.Errorf("only %d of %d damages were noticed", reset, len(rows))
+	}
+}
+
+// `state reset-counters` starts the counters anew and forgets nothing of what was
+// seen.
+func TestResetCounters(t *testing.T) {
+	t.Parallel()
+	c := count(t)
+	p := c.serve(t)
+	refused(t, c.with("state", "reset-counters"), "in use")
+	before := p.mustScrape(5 * time.Second)
+	p.stop()
+	for range 5 { // not yet seen
+		c.account.Emit(c.id, "video.deleted", simulator.Responded(200))
+	}
+	reset := c.with("state", "reset-counters")
+	reset.env = nil // it needs no key
+	if status, stdout, stderr := reset.run(t); status != 0 || !strings.Contains(stdout, "ledger.db") {
+		t.Fatalf("exit status %d, %q, %q", status, stdout, stderr)
+	}
+	p = c.serve(t)
+	after := p.mustScrape(5 * time.Second)
+	for k, v := range after.counters() {
+		want := 0.0
+		if strings.HasPrefix(k, "webhook_events_total{") && strings.Contains(k, "video.deleted") ||
+			strings.HasPrefix(k, "webhook_deliveries_total{") && strings.Contains(k, "video.deleted") && strings.Contains(k, `"200"`) ||
+			strings.HasPrefix(k, "webhook_delivery_latency_seconds") {
+			continue // what happened meanwhile
+		}
+		if v != want {
+			t.Errorf("%s is %v after the reset", k, v)
+		}
+		if !after.created[k].After(before.created[k]) && strings.HasPrefix(k, "webhook_") {
+			t.Errorf("%s has still its old birth", k)
+		}
+	}
+	if n := after.sum("webhook_events_total"); n != 5 {
+		t.Errorf("%v events, want the 5 that came after the reset", n)
+	}
+}
+
+// A full disk stops the counting, not the answers, and nothing is lost or counted
+// twice once there is space again.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 13})
+	id := account.AddEndpoint(simulator.Endpoint{Active: true})
+	s := watching(t, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=10ms", "--api.rate-limit=0",
+		"--state.url=file:disk/ledger.db")
+	// A disk of its own, in a namespace of its own: no rights are needed for that
+	// on most systems, and it goes with the process.
+	s.shell = "mkdir disk && mount -t tmpfs -o size=1m,mode=0777 tmpfs disk"
+	s.attr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+	}
+	probe := setup{binary: "true", shell: s.shell, attr: s.attr}
+	cmd := probe.command(t)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		needs.Missing(t, fmt.Sprintf("a small disk: mount in a user namespace: %v %s", err, out))
+	}
+	p := s.serve(t)
+	p.mustScrape(5 * time.Second)
+	emit := func(n int) {
+		for range n {
+			account.Emit(id, "video.process_failed", simulator.Responded(503))
+		}
+	}
+	emit(10)
+	eventually(t, 10*time.Second, func() error {
+		return expect(account.Truth(), nil).compare(p.mustScrape(5 * time.Second))
+	})
+
+	disk := fmt.Sprintf("/proc/%d/root%s/disk/", p.cmd.Process.Pid, s.dir)
+	filler := disk + "filler"
+	if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	emit(3000) // more than fits into the pages that the state has
+	var full *scrape
+	eventually(t, 20*time.Second, func() error {
+		full = p.mustScrape(time.Second)
+		if full.sum("omegastream_exporter_state_commit_failures_total") == 0 {
+			return fmt.Errorf("no commit failed")
+		}
+		return nil
+	})
+	account.ResetCalls()
+	for range 5 {
+		later := p.mustScrape(time.Second)
+		if diff := cmp.Diff(full.counters(), later.counters()); diff != "" {
+			t.Errorf("values changed on a full disk (-before +now):\n%s", diff)
+		}
+	}
+	eventually(t, 15*time.Second, func() error {
+		if up := p.mustScrape(time.Second).sum("omegastream_up"); up != 0 {
+			return fmt.Errorf("up %v on a full disk", up)
+		}
+		return nil
+	})
+	if n := account.Calls().Requests[simulator.GetEvent]; n > 32 {
+		t.Errorf("%d details were asked for that cannot be kept", n)
+	}
+	// What is shown is what another process finds on that disk.
+	copied := watching(t, apiURL)
+	write(t, filepath.Join(copied.dir, "ledger.db"), read(t, disk+"ledger.db"))
+	loaded := copied.serve(t).mustScrape(10 * time.Second)
+	if diff := cmp.Diff(full.counters(), loaded.counters()); diff != "" {
+		t.Errorf("what was shown is not what was written (-shown +written):\n%s", diff)
+	}
+
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 30*time.Second, func() error {
+		return expect(account.Truth(), nil).compare(p.mustScrape(2 * time.Second))
+	})
+	p.stop()
+}

@@ -1,0 +1,28 @@
+// Package needs is for tests that need something a machine may not have. On a person's machine such a test is
+// skipped with a reason that starts with "needs", which `make test` lists; with CI=true it fails.
+package needs
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Tool returns the path of the executable name.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		Missing(t, name+": not found in PATH")
+	}
+	return path
+}
+
+// Missing ends a test that cannot run here. what names the thing and how it was looked for.
+func Missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatal("needs " + what)
+	}
+	t.Skip("needs " + what)
+}

@@ -1,0 +1,258 @@
+package proxy_test
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"go.uber.org/goleak"
+
+	"omegastream_exporter/internal/test/postgres"
+	"omegastream_exporter/internal/test/postgres/proxy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// through returns a proxy in front of the shared server, and how to connect to a
+// fresh database by way of it. The table x is there.
+func through(t *testing.T) (p *proxy.Proxy, direct, by string) {
+	t.Helper()
+	direct = postgres.NewDatabase(t)
+	u, err := url.Parse(direct)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = proxy.New(t, u.Host, 1)
+	u.Host = p.Address()
+	mustExec(t, connect(t, direct), "CREATE TABLE x (i int)")
+	return p, direct, u.String()
+}
+
+func connect(t *testing.T, dsn string) *pgx.Conn {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(context.Background()) })
+	return c
+}
+
+func mustExec(t *testing.T, c *pgx.Conn, statement string) {
+	t.Helper()
+	if _, err := c.Exec(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rows counts those of x without the proxy.
+func rows(t *testing.T, direct string) int {
+	t.Helper()
+	var n int
+	if err := connect(t, direct).QueryRow(t.Context(), "SELECT count(*) FROM x").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// The ways in which a client commits.
+var ways = map[string]func(context.Context, *pgx.Conn) error{
+	"transaction": func(ctx context.Context, c *pgx.Conn) error {
+		return pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "INSERT INTO x VALUES ($1)", 1)
+			return err
+		})
+	},
+	"batch": func(ctx context.Context, c *pgx.Conn) error {
+		var b pgx.Batch
+		b.Queue("BEGIN")
+		b.Queue("INSERT INTO x VALUES ($1)", 1)
+		b.Queue("COMMIT")
+		return c.SendBatch(ctx, &b).Close()
+	},
+	"one text": func(ctx context.Context, c *pgx.Conn) error {
+		_, err := c.Exec(ctx, "begin; INSERT INTO x VALUES (1);\n commit ;")
+		return err
+	},
+}
+
+// The worst moments: an error is all that the client sees of either.
+func TestCommit(t *testing.T) {
+	t.Parallel()
+	for name, commit := range ways {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, direct, by := through(t)
+			if err := commit(t.Context(), connect(t, by)); err != nil {
+				t.Fatal(err)
+			}
+			c := connect(t, by)
+			p.Set(proxy.Chances{BeforeCommit: 1})
+			if err := commit(t.Context(), c); err == nil || !c.IsClosed() {
+				t.Errorf("a commit that did not arrive: %v", err)
+			}
+			c = connect(t, by)
+			if n := rows(t, direct); n != 1 {
+				t.Errorf("%d rows, want the 1 of before", n)
+			}
+			p.Set(proxy.Chances{AfterCommit: 1})
+			if err := commit(t.Context(), c); err == nil || !c.IsClosed() {
+				t.Errorf("a commit whose answer was lost: %v", err)
+			}
+			if n := rows(t, direct); n != 2 {
+				t.Errorf("%d rows, want 2: it was carried out", n)
+			}
+			got := p.Counts()
+			got.CancelRequest = 0 // of a connection that broke, a courtesy of the client
+			if want := (proxy.Counts{Connections: 3, Commits: 2, BeforeCommit: 1, AfterCommit: 1}); got != want || got.Cuts() != 2 {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// A rollback, and text that only mentions it, are no commits.
+func TestNoCommit(t *testing.T) {
+	t.Parallel()
+	p, _, by := through(t)
+	c := connect(t, by)
+	p.Set(proxy.Chances{BeforeCommit: 1, AfterCommit: 1})
+	for _, statement := range []string{"SELECT 'commit'", "begin; insert into x values (1); rollback"} {
+		mustExec(t, c, statement)
+	}
+	var text string
+	if err := c.QueryRow(t.Context(), "SELECT $1 AS commit", "COMMIT").Scan(&text); err != nil || text != "COMMIT" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+func TestMessage(t *testing.T) {
+	t.Parallel()
+	p, _, by := through(t)
+	c := connect(t, by)
+	p.Set(proxy.Chances{Message: 0.1})
+	n := 0
+	for ; n < 1000 && !c.IsClosed(); n++ {
+		var one int
+		_ = c.QueryRow(t.Context(), "SELECT 1").Scan(&one)
+	}
+	if !c.IsClosed() || p.Counts().Message != 1 {
+		t.Errorf("after %d queries: %+v", n, p.Counts())
+	}
+}
+
+func TestCut(t *testing.T) {
+	t.Parallel()
+	p, _, by := through(t)
+	one, two := connect(t, by), connect(t, by)
+	if n := p.Cut(); n != 2 || p.Counts().Cut != 2 || len(p.Moments()) != 2 {
+		t.Errorf("%d connections were cut: %+v", n, p.Counts())
+	}
+	for _, c := range []*pgx.Conn{one, two} {
+		if err := c.Ping(t.Context()); err == nil {
+			t.Error("a connection that was cut works")
+		}
+	}
+	mustExec(t, connect(t, by), "SELECT 1")
+}
+
+func TestStall(t *testing.T) {
+	t.Parallel()
+	p, direct, by := through(t)
+	c := connect(t, by)
+	resume := p.Stall()
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Exec(t.Context(), "INSERT INTO x VALUES (1)")
+		done <- err
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := pgx.Connect(ctx, by); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a new connection does not hang: %v", err)
+	}
+	select {
+	case err := <-done:
+		t.Errorf("a query does not hang: %v", err)
+	default:
+	}
+	resume()
+	resume() // does no harm
+	if err := <-done; err != nil {
+		t.Errorf("what hung does not go on: %v", err)
+	}
+	if n := rows(t, direct); n != 1 {
+		t.Errorf("%d rows, want 1", n)
+	}
+}
+
+func TestRefuse(t *testing.T) {
+	t.Parallel()
+	p, _, by := through(t)
+	c := connect(t, by)
+	accept := p.Refuse()
+	if err := c.Ping(t.Context()); err == nil {
+		t.Error("an open connection works")
+	}
+	if _, err := pgx.Connect(t.Context(), by); err == nil {
+		t.Error("a new connection works")
+	}
+	accept()
+	mustExec(t, connect(t, by), "SELECT 1")
+	if got := p.Counts(); got.Refused == 0 || got.Cut != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A server that is not there is not there behind the proxy either.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	s := postgres.Start(t)
+	name := "postgres"
+	p := proxy.New(t, s.Address(), 1)
+	mustExec(t, connect(t, s.URLAt(p.Address(), name)), "SELECT 1")
+	s.Stop(t)
+	if _, err := pgx.Connect(t.Context(), s.URLAt(p.Address(), name)); err == nil {
+		t.Error("it connects to nothing")
+	}
+	s.StartAgain(t)
+	mustExec(t, connect(t, s.URLAt(p.Address(), name)), "SELECT 1")
+	if p.Counts().Unreachable == 0 {
+		t.Errorf("%+v", p.Counts())
+	}
+}
+
+// What a client asks for besides a session.
+func TestFirstMessages(t *testing.T) {
+	t.Parallel()
+	p, _, by := through(t)
+	u, err := url.Parse(by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.RawQuery = "sslmode=prefer"
+	c := connect(t, u.String())
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Exec(t.Context(), "SELECT pg_sleep(60)")
+		done <- err
+	}()
+	for running := 0; running == 0; {
+		if err := connect(t, by).QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)' AND state = 'active'").Scan(&running); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.PgConn().CancelRequest(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if canceled := (*pgconn.PgError)(nil); !errors.As(<-done, &canceled) || canceled.Code != "57014" {
+		t.Errorf("the query ended with %v", canceled)
+	}
+	if p.Counts().CancelRequest != 1 {
+		t.Errorf("%+v", p.Counts())
+	}
+}

@@ -1,0 +1,31 @@
+package postgres
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// LeastRights takes all rights in a schema from the role in a database's URL but to
+// read and write the tables that are there: the role is then as one that does not own
+// them.
+func LeastRights(t testing.TB, url, schema string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	for _, statement := range []string{
+		"REVOKE CREATE ON DATABASE " + conn.Config().Database + " FROM CURRENT_USER, PUBLIC",
+		"REVOKE ALL ON SCHEMA $schema FROM CURRENT_USER, PUBLIC",
+		"GRANT USAGE ON SCHEMA $schema TO CURRENT_USER",
+		"REVOKE ALL ON ALL TABLES IN SCHEMA $schema FROM CURRENT_USER, PUBLIC",
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA $schema TO CURRENT_USER",
+	} {
+		if _, err := conn.Exec(t.Context(), strings.ReplaceAll(statement, "$schema", pgx.Identifier{schema}.Sanitize())); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

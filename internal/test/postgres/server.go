@@ -1,0 +1,333 @@
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// role is the role that tests connect as. It owns the databases and nothing else.
+const role = "exporter"
+
+// Server is a PostgreSQL server. Its methods may be called from several goroutines;
+// those that take a test fail it where something goes wrong.
+type Server struct {
+	home
+	port     int
+	password string
+	names    atomic.Int64 // of databases
+
+	mu sync.Mutex // one thing at a time is done to the server
+}
+
+// Start starts a server of the test's own, which ends with it. Where the test
+// fails, the end of the server's log is shown.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s, err := start(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the log of PostgreSQL at port %d:\n%s", s.port, s.logged(""))
+		}
+		if err := s.remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func start(t testing.TB) (*Server, error) {
+	t.Helper()
+	from, err := template(t)
+	if err != nil {
+		return nil, err
+	}
+	h, err := newHome(from.bin)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{home: h, password: rand.Text()}
+	if _, err := s.run("cp", "-R", "-p", filepath.Join(from.dir, "template"), "data"); err != nil {
+		return nil, err
+	}
+	for range 5 { // somebody may be quicker at the port
+		if s.port, err = freePort(); err != nil {
+			return nil, err
+		}
+		if err = s.begin(); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, s.logged(""))
+	}
+	if _, err := s.psql("postgres", "CREATE ROLE "+role+" LOGIN PASSWORD '"+s.password+"'"); err != nil {
+		return nil, errors.Join(err, s.remove())
+	}
+	return s, nil
+}
+
+// freePort returns a port below those that the system gives to outgoing
+// connections: it stays free while the server is down.
+func freePort() (int, error) {
+	for range 100 {
+		n, err := rand.Int(rand.Reader, big.NewInt(12000))
+		if err != nil {
+			return 0, err
+		}
+		port := 20000 + int(n.Int64())
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		return port, l.Close()
+	}
+	return 0, errors.New("no free port from 20000 to 32000")
+}
+
+// begin starts the server on the data that is there and waits until it accepts
+// connections.
+func (s *Server) begin() error {
+	settings := map[string]string{
+		"listen_addresses": "127.0.0.1", "port": strconv.Itoa(s.port), "unix_socket_directories": s.dir,
+		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
+		"shared_buffers": "16MB", "max_connections": "100", "max_wal_senders": "4",
+		"wal_level": "replica", "max_wal_size": "256MB", "jit": "off",
+		"log_checkpoints": "off", "log_line_prefix": "%m [%p] %u@%d ", "log_timezone": "UTC",
+	}
+	var options strings.Builder
+	for name, value := range settings {
+		fmt.Fprintf(&options, " -c %s='%s'", name, value)
+	}
+	_, err := s.run("pg_ctl", "start", "--wait", "--silent", "--timeout=50", "--pgdata=data", "--log=log", "--options="+options.String())
+	return err
+}
+
+// end stops the server. It is no error where none runs.
+func (s *Server) end(mode string) error {
+	if !isFile(filepath.Join(s.dir, "data", "postmaster.pid")) {
+		return nil
+	}
+	_, err := s.run("pg_ctl", "stop", "--wait", "--silent", "--timeout=50", "--pgdata=data", "--mode="+mode)
+	return err
+}
+
+// remove stops the server and takes away its data.
+func (s *Server) remove() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.end("immediate"), os.RemoveAll(s.dir))
+}
+
+// Address is where the server listens.
+func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+
+// Password is the one that every URL has.
+func (s *Server) Password() string { return s.password }
+
+// URL returns how to connect to a database over TCP.
+func (s *Server) URL(database string) string { return s.URLAt(s.Address(), database) }
+
+// URLAt is URL by way of another address, as that of a proxy.
+func (s *Server) URLAt(address, database string) string {
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(role, s.password), Host: address, Path: database,
+		RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+// NewDatabase makes an empty database and returns its URL.
+func (s *Server) NewDatabase(t testing.TB) string {
+	t.Helper()
+	name, err := s.newDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.URL(name)
+}
+
+func (s *Server) newDatabase() (string, error) {
+	name := fmt.Sprintf("test_%d", s.names.Add(1))
+	_, err := s.psql("postgres", "CREATE DATABASE "+name+" OWNER "+role)
+	return name, err
+}
+
+// SQL runs statements as a superuser and returns what they answer: a line for each
+// row, its columns separated by |.
+func (s *Server) SQL(t testing.TB, database, statements string) string {
+	t.Helper()
+	said, err := s.psql(database, statements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return said
+}
+
+// psql goes by the socket, which nobody but the server's user can open: there no
+// password is asked for.
+func (s *Server) psql(database, statements string) (string, error) {
+	return s.run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1",
+		"--host="+s.dir, "--port="+strconv.Itoa(s.port), "--username=postgres", "--dbname="+database, "--command="+statements)
+}
+
+// Restart stops the server and starts it again, as an upgrade of its package does:
+// connections are ended with a word of it.
+func (s *Server) Restart(t testing.TB) {
+	t.Helper()
+	s.restart(t, "fast")
+}
+
+// Crash is Restart without a word and without a checkpoint: the server comes back
+// by its write-ahead log, as after a loss of power.
+func (s *Server) Crash(t testing.TB) {
+	t.Helper()
+	s.restart(t, "immediate")
+}
+
+func (s *Server) restart(t testing.TB, mode string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := errors.Join(s.end(mode), s.begin()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Stop stops the server until StartAgain.
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.end("fast"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Kill ends the server with SIGKILL until StartAgain. Its file of its process
+// remains, as after any such end.
+func (s *Server) Kill(t testing.TB) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pid, err := s.pid()
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for { // it goes when the system gets to it
+		c, err := new(net.Dialer).DialContext(context.Background(), "tcp", s.Address())
+		if err != nil {
+			return
+		}
+		c.Close()
+	}
+}
+
+// pid returns the number of the server's first process.
+func (s *Server) pid() (int, error) {
+	content, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(content), "\n")
+	return strconv.Atoi(line)
+}
+
+// StartAgain starts a server that was stopped or killed. What is left of a killed
+// one goes by itself, and in a moment; until then the data is in use.
+func (s *Server) StartAgain(t testing.TB) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	deadline := time.Now().Add(20 * time.Second)
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := s.begin()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		<-tick.C
+	}
+}
+
+// Backup is a copy of all the data of a server at one moment.
+type Backup struct{ dir string }
+
+// Backup takes a copy while the server runs, as pg_basebackup does it.
+func (s *Server) Backup(t testing.TB) Backup {
+	t.Helper()
+	dir := fmt.Sprintf("backup-%d", s.names.Add(1))
+	if _, err := s.run("pg_basebackup", "--pgdata="+dir, "--checkpoint=fast", "--no-sync", "--wal-method=stream",
+		"--host="+s.dir, "--port="+strconv.Itoa(s.port), "--username=postgres"); err != nil {
+		t.Fatal(err)
+	}
+	return Backup{dir}
+}
+
+// Restore stops the server, puts the copy in the place of its data and starts it.
+// The copy can be used again.
+func (s *Server) Restore(t testing.TB, b Backup) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.end("immediate")
+	if err == nil {
+		err = os.RemoveAll(filepath.Join(s.dir, "data"))
+	}
+	if err == nil {
+		_, err = s.run("cp", "-R", "-p", b.dir, "data")
+	}
+	if err == nil {
+		err = s.begin()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// logged returns the end of the server's log, of one database only where one is
+// named.
+func (s *Server) logged(database string) string {
+	const most = 8 << 10
+	f, err := os.Open(filepath.Join(s.dir, "log"))
+	if err != nil {
+		return err.Error()
+	}
+	defer f.Close()
+	content, err := io.ReadAll(f)
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for line := range strings.Lines(string(content)) {
+		if database == "" || strings.Contains(line, "@"+database+" ") {
+			lines = append(lines, line)
+		}
+	}
+	text := strings.Join(lines, "")
+	return text[max(0, len(text)-most):]
+}

@@ -1,0 +1,34 @@
+package postgres
+
+import (
+	"sync"
+	"testing"
+)
+
+// NewDatabase makes an empty database at the server that the tests of this binary
+// share, and returns its URL. Where the test fails, what the server's log says of
+// the database is shown.
+func NewDatabase(t testing.TB) string {
+	t.Helper()
+	programs(t) // ends the test before Once remembers anything
+	shared.Do(func() { shared.server, shared.err = start(t) })
+	if shared.err != nil {
+		t.Fatal(shared.err)
+	}
+	name, err := shared.server.newDatabase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("what PostgreSQL logged of %s:\n%s", name, shared.server.logged(name))
+		}
+	})
+	return shared.server.URL(name)
+}
+
+var shared struct {
+	sync.Once
+	server *Server
+	err    error
+}
