@@ -15,8 +15,7 @@ const (
 	shortestNap    = 100 * time.Millisecond
 	overdueNap     = time.Second // while the rate limit keeps failures waiting
 	longestNap     = 10 * time.Second
-	claimNap       = 250 * time.Millisecond // while another replica works on what there is to do
-	unlimitedRetry = 2                      // failures asked for again per second where the API is not limited
+	unlimitedRetry = 2 // failures asked for again per second where the API is not limited
 )
 
 // drain fetches details: new events first, then pending ones, then failures that
@@ -33,7 +32,6 @@ type drain struct {
 	retries  *rate.Limiter
 	brake    *brake
 	promoted time.Time // belongs to run
-	claimed  time.Time // the same: when a claim last gave nothing
 	wake     chan struct{}
 	moved    signal // for caughtUp: a call has ended, or a sync
 }
@@ -77,9 +75,7 @@ func (d *drain) run(ctx context.Context) {
 		task, ok := d.take(now)
 		if !ok {
 			<-d.slots
-			if granted, wanted := d.claim(ctx, now); !granted {
-				d.nap(ctx, wanted)
-			}
+			d.nap(ctx)
 			d.promoted = time.Time{}
 			continue
 		}
@@ -126,33 +122,10 @@ func (d *drain) mayRetry(c ledger.Class, now time.Time) bool {
 	return c != ledger.FailedEvents || d.retries.TokensAt(now) >= 1
 }
 
-// claim asks for endpoints that have something to fetch and that no replica works on.
-// It reports whether it got one, and whether there were any.
-func (d *drain) claim(ctx context.Context, now time.Time) (granted, wanted bool) {
-	most := cap(d.slots) - len(d.slots)
-	spare := len(d.spare) < cap(d.spare) // or what is taken could not be worked on, here or elsewhere
-	allowed := func(c ledger.Class) bool { return c == ledger.NewEvents || spare && d.mayRetry(c, now) }
-	var ids []string
-	d.book.Look(func(a *ledger.Account) { ids = a.Wanted(d.book.Now(), 4*most, allowed) })
-	if len(ids) == 0 || now.Sub(d.claimed) < claimNap {
-		return false, len(ids) > 0
-	}
-	grant, err := d.book.Claim(ctx, ledger.Request{Names: ids, Most: most})
-	if err != nil || len(grant.Granted) == 0 {
-		d.claimed = now // others work on them, or the state cannot be reached
-		return false, true
-	}
-	return true, true
-}
-
-// nap waits until something is due or wakes the drain. Where something is wanted that
-// another replica works on, it is asked for again soon.
-func (d *drain) nap(ctx context.Context, wanted bool) {
+// nap waits until something is due or wakes the drain.
+func (d *drain) nap(ctx context.Context) {
 	now := time.Now()
 	wait := longestNap
-	if wanted {
-		wait = claimNap
-	}
 	d.book.Look(func(a *ledger.Account) {
 		if at, ok := a.NextDue(); ok {
 			wait = min(at.Sub(d.book.Now()), wait)
@@ -194,7 +167,7 @@ func (d *drain) resume() {
 // nothing to wait for: the backlog tells what is missing.
 func (d *drain) caughtUp(ctx context.Context) bool {
 	for {
-		moved, followed := d.moved.next(), d.book.Followed()
+		moved := d.moved.next()
 		untried := 0
 		d.book.Look(func(a *ledger.Account) { untried = a.Untried() })
 		if untried == 0 || d.brake.resting(time.Now()) > 0 {
@@ -202,7 +175,6 @@ func (d *drain) caughtUp(ctx context.Context) bool {
 		}
 		select {
 		case <-moved:
-		case <-followed:
 		case <-ctx.Done():
 			return false
 		}

@@ -229,7 +229,7 @@ func TestNap(t *testing.T) {
 		nap := func() (longest time.Duration) {
 			for range 3 { // a call that has just ended cuts one short
 				began := time.Now()
-				r.exporter.drain.nap(t.Context(), false)
+				r.exporter.drain.nap(t.Context())
 				longest = max(longest, time.Since(began))
 			}
 			return longest

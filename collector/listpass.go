@@ -13,14 +13,10 @@ import (
 
 // sync is one pass over the account's lists. An error ends it: the listing of the
 // account failed, the API refuses the key, or the state cannot be written.
-func (s *syncer) sync(ctx context.Context, since time.Time) result {
-	listed, failed, err := s.readLists(ctx, since)
+func (s *syncer) sync(ctx context.Context) result {
+	listed, failed, err := s.readLists(ctx)
 	if err == nil && failed == 0 {
-		s.book.Do(func(a *ledger.Account) {
-			if now := s.book.Now(); !a.SyncedBetween(since, now) { // by another replica
-				a.Synced(now)
-			}
-		})
+		s.book.Do(func(a *ledger.Account) { a.Synced(s.book.Now()) })
 	}
 	if err == nil {
 		err = s.durable(ctx)
@@ -36,36 +32,23 @@ func (s *syncer) sync(ctx context.Context, since time.Time) result {
 
 // readLists reads the account's list of endpoints, then the list of each. It
 // returns how many there are and how many could not be read.
-// What another replica has read since then is not read again.
-func (s *syncer) readLists(ctx context.Context, since time.Time) (listed, failed int, err error) {
-	if err := s.listEndpoints(ctx, since); err != nil {
+func (s *syncer) readLists(ctx context.Context) (listed, failed int, err error) {
+	if err := s.listEndpoints(ctx); err != nil {
 		return 0, 0, err
 	}
 	s.drain.resume()
 	var ids []string
 	s.book.Look(func(a *ledger.Account) { ids = a.ToRead() })
-	failed, err = s.readAll(ctx, ids, since)
+	failed, err = s.readAll(ctx, ids)
 	return len(ids), failed, err
 }
 
-// listEndpoints brings the account's endpoints up to date, unless another replica
-// has, or does.
-func (s *syncer) listEndpoints(ctx context.Context, since time.Time) error {
+// listEndpoints brings the account's endpoints up to date. Where the flags name them
+// nothing depends on it: a key may be allowed to read no more than those.
+func (s *syncer) listEndpoints(ctx context.Context) error {
 	if err := s.writable(ctx); err != nil {
 		return err
 	}
-	granted, err := s.awaitListing(ctx, since)
-	if err != nil || !granted {
-		return err
-	}
-	err = s.askEndpoints(ctx)
-	s.book.Finish(ledger.Listing, err == nil)
-	return err
-}
-
-// askEndpoints asks for the account's endpoints. Where the flags name them nothing
-// depends on it: a key may be allowed to read no more than those.
-func (s *syncer) askEndpoints(ctx context.Context) error {
 	list, err := s.api.ListEndpoints(ctx)
 	if err != nil {
 		s.log.report(subject{operation: client.OpListEndpoints}, err)
@@ -81,23 +64,80 @@ func (s *syncer) askEndpoints(ctx context.Context) error {
 	for i, e := range list.Endpoints {
 		found[i] = foundEndpoint(e, s.opts.URLDetail)
 	}
-	return s.takeIn(ctx, found, list.Date)
+	s.book.Do(func(a *ledger.Account) { a.List(found, list.Date, s.book.Now()) })
+	return nil
 }
 
-// takeIn enters a listing of the account. What it changes needs a lease each; what
-// another replica works on is taken in by the next listing.
-func (s *syncer) takeIn(ctx context.Context, found []ledger.Found, date time.Time) error {
-	var ids []string
-	s.book.Look(func(a *ledger.Account) { ids = a.Affected(found, s.book.Now()) })
-	if len(ids) > 0 {
-		grant, err := s.book.Claim(ctx, ledger.Request{Names: ids, Most: len(ids), Keep: true})
-		defer s.book.Let(grant.Granted...) // with an error, too, some may be held
-		if err != nil {
-			return s.stateError(err)
+// readAll reads the lists of events, as many at a time as there are slots, and returns
+// how many could not be read. An error ends all reads at once. A list that takes very
+// long counts as one that could not be read, and is read on behind the sync: the
+// others do not wait for it.
+func (s *syncer) readAll(ctx context.Context, ids []string) (failed int, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	patience := time.NewTimer(slowList)
+	defer patience.Stop()
+	var reads sync.WaitGroup
+	ended := make(chan error, len(ids))
+	there, waiting := make(map[string]struct{}, len(ids)), 0
+	for _, id := range ids {
+		there[id] = struct{}{}
+	}
+	s.log.keep(there)
+	note := func(one error) {
+		waiting--
+		switch {
+		case one == nil:
+		case refused(one) || errors.Is(one, errState):
+			if err == nil {
+				err = one
+			}
+			cancel()
+		default:
+			failed++
 		}
 	}
-	s.book.Do(func(a *ledger.Account) { a.List(found, date, s.book.Now()) })
-	return nil
+	for len(ids) > 0 && ctx.Err() == nil {
+		if !s.begin(ids[0]) { // since an earlier sync
+			ids = ids[1:]
+			failed++
+			continue
+		}
+		id := ids[0]
+		select {
+		case s.lists <- struct{}{}:
+			ids = ids[1:]
+			waiting++
+			reads.Add(1)
+			s.running.Go(func() {
+				defer reads.Done()
+				defer s.end(id)
+				s.readOne(ctx, id, ended)
+			})
+			continue
+		case one := <-ended:
+			note(one)
+		case <-patience.C: // slow lists have all the slots
+			failed += len(ids)
+			ids = nil
+		case <-ctx.Done():
+		}
+		s.end(id)
+	}
+	s.running.Go(func() { reads.Wait(); cancel() })
+	for waiting > 0 {
+		note(<-ended)
+	}
+	all := subject{operation: client.OpListEvents}
+	switch {
+	case s.ctx.Err() != nil:
+		err = s.ctx.Err()
+	case err == nil:
+		s.log.healed(all)
+	case refused(err):
+		s.log.report(all, err)
+		s.refuse(err)
+	}
+	return failed, err
 }
 
 // readOne reads one list, in a slot that it gives back, and tells once how that
@@ -113,11 +153,6 @@ func (s *syncer) readOne(ctx context.Context, id string, ended chan<- error) {
 	})
 	defer slow.Stop()
 	err := s.readList(ctx, id)
-	if ctx.Err() != nil {
-		s.book.Let(id)
-	} else {
-		s.book.Finish(id, err == nil)
-	}
 	switch {
 	case err == nil:
 		s.log.healed(of)

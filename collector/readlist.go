@@ -32,33 +32,16 @@ func (s *syncer) readList(ctx context.Context, id string) error {
 	}
 	defer list.Close()
 	var r *ledger.Reading
-	lost := false
-	s.book.Look(func(a *ledger.Account) {
-		r = a.Begin(id, began, list.Date(), s.book.Now())
-		lost = a.Lost(id, r)
-	})
-	switch {
-	case lost:
-		return errLost
-	case r == nil:
+	s.book.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), s.book.Now()) })
+	if r == nil {
 		return nil
 	}
 	err = s.readEvents(ctx, list, r)
 	s.telemetry.invalid(client.OpListEvents, list.Invalid())
-	s.book.Do(func(a *ledger.Account) {
-		lost = a.Lost(id, r)
-		a.End(r, list.Complete(), s.book.Now())
-	})
+	s.book.Do(func(a *ledger.Account) { a.End(r, list.Complete(), s.book.Now()) })
 	s.drain.wakeUp()
-	if lost {
-		err = errors.Join(err, errLost)
-	}
 	return errors.Join(err, list.Err())
 }
-
-// errLost is returned for a list that another replica has taken over on the way: it
-// was not heard that this one is alive.
-var errLost = errors.New("another replica has taken over the list")
 
 // readEvents notes the elements of a list. They are committed as the list goes
 // on, so that a long one is durable, and its memory is bounded, on the way.

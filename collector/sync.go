@@ -57,10 +57,6 @@ func (s *syncer) wait(ctx context.Context) bool {
 			return false
 		}
 	}
-	// What other replicas have read is waited for like what this one has.
-	if s.book.Refresh(ctx) != nil {
-		return false
-	}
 	return s.drain.caughtUp(ctx)
 }
 
@@ -96,10 +92,7 @@ func (s *syncer) interval() time.Duration {
 // run is one sync from its first call to its last commit.
 func (s *syncer) run(p *pass) {
 	began := time.Now()
-	s.mu.Lock()
-	since := s.book.Now().Add(-s.interval())
-	s.mu.Unlock()
-	res := s.sync(s.ctx, since)
+	res := s.sync(s.ctx)
 	s.mu.Lock()
 	s.pass, s.ended = nil, time.Now()
 	s.took, s.result = time.Since(began), res
