@@ -37,7 +37,7 @@ var (
 		"Failed deliveries whose response.status_code became 2xx later.",
 		labelEndpoint, labelType)
 	unresolvedTotal = counter("webhook_events_unresolved_total",
-		"Events whose outcome cannot be learned: the API does not have the event any more, or never told within the window.",
+		"Events whose outcome cannot be learned: the API does not have the event any more, or told nothing when asked after the window.",
 		labelEndpoint, labelType)
 	latencySeconds = histogram("webhook_delivery_latency_seconds",
 		"Seconds from an event's created to the first sight of its HTTP response: an upper bound of the delivery's latency.",

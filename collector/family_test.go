@@ -101,7 +101,7 @@ func TestFamiliesAreEmitted(t *testing.T) {
 	sample := regexp.MustCompile(`(?m)^([a-z_]+)(?:\{(.*)\})? \S+$`)
 	label := regexp.MustCompile(`([a-z_]+)="(?:[^"\\]|\\.)*"`)
 	seen := map[string]bool{}
-	for _, file := range []string{"good", "hostile_events", "deadline", "details_not_found"} {
+	for _, file := range []string{"good", "hostile_events", "deadline", "details_gone"} {
 		content, err := os.ReadFile("testdata/" + file + ".metrics")
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"omegastream_exporter/client"
@@ -27,11 +28,14 @@ func (d *drain) fetch(ctx context.Context, t ledger.Task) {
 	case errors.Is(err, client.ErrNotFound):
 		d.succeeded()
 		enter = func(a *ledger.Account) { a.Missing(t, now) }
+		if e := (*client.Error)(nil); errors.As(err, &e) && e.StatusCode == http.StatusGone {
+			enter = func(a *ledger.Account) { a.Gone(t, now) }
+		}
 	case invalid(err):
 		d.succeeded()
 		d.telemetry.invalid(client.OpGetEvent, 1)
 		d.log.log.Debug("Unusable event", "endpoint_id", t.EndpointID, "event_id", t.EventID, "err", err)
-		enter = func(a *ledger.Account) { a.Unanswered(t, now) }
+		enter = func(a *ledger.Account) { a.Unusable(t, now) }
 	default:
 		enter = d.failed(ctx, t, err, now)
 	}

@@ -130,6 +130,29 @@ func TestUnusableDetail(t *testing.T) {
 	})
 }
 
+// TestLateDetails has details that come a second after the list shows their events, as
+// of a database that is read from a replica: every outcome is counted.
+func TestLateDetails(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{})
+		r.scrape()
+		for range 10 {
+			a.Emit(endpointA, failedType, simulator.Responded(500))
+		}
+		come := a.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Status(404, "no such event")})
+		r.scrape()
+		time.Sleep(time.Second)
+		come()
+		time.Sleep(10 * time.Second)
+		r.scrape().want(t, map[string]string{
+			failuresOf(endpointA, failedType, "500"):                   "10",
+			of("omegastream_exporter_event_detail_backlog", endpointA): "0",
+		})
+	})
+}
+
 // TestBadAmongGood has every other detail fail: no reason to slow down.
 func TestBadAmongGood(t *testing.T) {
 	t.Parallel()

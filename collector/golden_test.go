@@ -77,6 +77,9 @@ func TestExposition(t *testing.T) {
 		{"details_not_found", withFault(simulator.Fault{
 			Operation: simulator.GetEvent, EndpointID: endpointB, Do: simulator.Status(404, "no"),
 		})},
+		{"details_gone", withFault(simulator.Fault{
+			Operation: simulator.GetEvent, EndpointID: endpointB, Do: simulator.Status(410, "no"),
+		})},
 		{"rate_limited", withFault(simulator.Fault{Do: simulator.TooManyRequests(time.Minute)})},
 		{"server_error", withFault(simulator.Fault{
 			Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.Status(500, "oops"),

@@ -36,6 +36,7 @@ type Account struct {
 
 	lines  [classes][]*Endpoint // endpoints that have something to fetch, by class
 	clock  int64                // of the last Promote, Unix seconds
+	heard  int64                // when the API last answered for any event, Unix seconds
 	folded uint64               // the row's FoldedTypes at start
 
 	changedRow    bool

@@ -168,6 +168,9 @@ func (e *Endpoint) set(i slot, next Event) {
 	if next.State != was {
 		e.age(i)
 	}
+	if !next.Waiting() {
+		delete(e.work.absent, next.Key)
+	}
 	e.schedule(i)
 	e.changeEvent(i)
 }
@@ -237,23 +240,6 @@ func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
 	if out.FirstResponse && next.Has(Timely) {
 		e.latency.counts.observe(max(0, now.Sub(time.Unix(next.Time, 0)).Seconds()))
 		e.changeLatency()
-	}
-}
-
-// missing applies that an event's detail is gone.
-func (e *Endpoint) missing(i slot, now time.Time) {
-	was := *e.slab.at(i)
-	next := was.Missing(now)
-	e.settleUnresolved(i, next, now)
-	e.tell(was, next, Reply{At: now.Unix(), Last: now.Unix(), Times: 1, State: Unresolved})
-}
-
-// settleUnresolved sets an event that may just have become unresolved.
-func (e *Endpoint) settleUnresolved(i slot, next Event, now time.Time) {
-	entered := e.slab.at(i).State != Unresolved && next.State == Unresolved
-	e.set(i, next)
-	if entered && !next.Has(History) {
-		e.bump(SeriesKey{Kind: CountUnresolved, Type: next.Type}, now)
 	}
 }
 

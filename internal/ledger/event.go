@@ -15,7 +15,7 @@ const (
 	Pending          // the detail had no response; it will be asked again
 	Delivered        // a response in 100-599; 2xx is final
 	NoResponse       // no HTTP response came back
-	Unresolved       // the detail is gone, or never told within a window; final
+	Unresolved       // the detail is gone, or was asked for in vain; final
 	states
 )
 
@@ -133,24 +133,15 @@ func (e Event) resolve(a Answer) (Event, Outcome) {
 	}
 }
 
-// Unanswered returns the event after asking for its detail failed.
+// Unanswered returns the event after its detail was asked for in vain.
 func (e Event) Unanswered(now time.Time) Event { return e.asked(now.Unix()) }
 
-// Missing returns the event after its detail answered 404 or 410: without an
-// outcome it is unresolved for good, with one it stays what it is.
-func (e Event) Missing(now time.Time) Event {
-	e = e.asked(now.Unix())
-	if !e.Resolved() {
-		e.State = Unresolved
-	}
-	return e
-}
+// Waiting reports whether the event has no outcome yet and may still get one.
+func (e Event) Waiting() bool { return e.State == Listed || e.State == Pending }
 
-// Overdue reports whether the event was asked for in vain for a whole window.
-func (e Event) Overdue(now time.Time, window time.Duration) bool {
-	waiting := e.State == Listed || e.State == Pending
-	return waiting && e.LastAsk != 0 && now.Sub(time.Unix(e.FirstSeen, 0)) >= window
-}
+// aged reports whether a window had passed since the event's first sight at a time,
+// in Unix seconds.
+func (e Event) aged(at int64, window time.Duration) bool { return at-e.FirstSeen >= seconds(window) }
 
 func (e Event) asked(at int64) Event {
 	e.LastAsk = at

@@ -76,34 +76,6 @@ func one(b bool) int {
 	return 0
 }
 
-func TestUnresolved(t *testing.T) {
-	t.Parallel()
-	for _, row := range []struct {
-		name string
-		is   State
-		want State
-	}{{"listed", Listed, Unresolved}, {"pending", Pending, Unresolved}, {"delivered", Delivered, Delivered}, {"none", NoResponse, NoResponse}} {
-		if got := (Event{State: row.is, Code: 500}).Missing(epoch).State; got != row.want {
-			t.Errorf("%s: a 404 leads to %d, want %d", row.name, got, row.want)
-		}
-	}
-	for _, row := range []struct {
-		name    string
-		event   Event
-		overdue bool
-	}{
-		{"asked, a window ago", Event{State: Listed, LastAsk: 1, FirstSeen: epoch.Unix()}, true},
-		{"pending", Event{State: Pending, LastAsk: 1, FirstSeen: epoch.Unix()}, true},
-		{"never asked", Event{State: Listed, FirstSeen: epoch.Unix()}, false},
-		{"younger", Event{State: Listed, LastAsk: 1, FirstSeen: epoch.Unix() + 1}, false},
-		{"has an outcome", Event{State: NoResponse, LastAsk: 1, FirstSeen: epoch.Unix()}, false},
-	} {
-		if got := row.event.Overdue(epoch.Add(24*time.Hour), 24*time.Hour); got != row.overdue {
-			t.Errorf("%s: overdue %v", row.name, got)
-		}
-	}
-}
-
 // Waits double: pending ones from seconds to 5 minutes, failures from 5 minutes to
 // 6 hours.
 func TestWaits(t *testing.T) {

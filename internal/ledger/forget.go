@@ -5,17 +5,6 @@ import (
 	"time"
 )
 
-// giveUp makes unresolved what was asked for in vain for a whole window.
-func (e *Endpoint) giveUp(now time.Time) {
-	for i, ev := range e.slab.all() {
-		if ev.Overdue(now, e.account.policy.Window) {
-			next := *ev
-			next.State = Unresolved
-			e.settleUnresolved(i, next, now)
-		}
-	}
-}
-
 // forget folds and drops the events up to edge, which the cutoff has passed, and
 // untrusted ones that were not listed for a window. A counted event without an
 // outcome stays. Right after contact the cutoff is far above the edge: history
@@ -32,7 +21,7 @@ func (e *Endpoint) forget(edge int64, now time.Time) {
 		switch {
 		case !untrusted && ev.Time > edge, untrusted && last > listedSince:
 			return false
-		case !ev.Has(History) && (ev.State == Listed || ev.State == Pending):
+		case !ev.Has(History) && ev.Waiting():
 			return false
 		}
 		e.drop(i)
@@ -49,6 +38,7 @@ func (e *Endpoint) drop(i slot) {
 	e.tally(i, -1)
 	delete(e.ids, ev.Key)
 	delete(e.relists, i)
+	delete(e.work.absent, ev.Key)
 	e.slab.remove(i)
 	e.changeEvent(i)
 }

@@ -84,6 +84,7 @@ type world struct {
 	p     Policy
 	a     *Account
 	m     *model
+	mem   *modelMemory
 	now   int64
 
 	// What a crash leaves: the model as of the last commit, and the view of it. A
@@ -115,8 +116,9 @@ type apiEndpoint struct {
 
 type apiEvent struct {
 	item
-	missing, broken bool
-	answer          Answer
+	vain   bool // answer says nothing, as kind says
+	kind   vainKind
+	answer Answer
 }
 
 func (w *world) time() time.Time { return time.Unix(w.now, 0) }
@@ -158,6 +160,7 @@ func (w *world) jump() {
 	w.passed += max(0, -by)
 	if by < -60 {
 		w.m.turnBack(w.now)
+		w.mem.heard = min(w.mem.heard, w.now)
 	}
 	w.a.Promote(w.time())
 }
@@ -198,13 +201,11 @@ func (w *world) respond() {
 }
 
 func (w *world) respondTo(ev *apiEvent) {
-	ev.missing, ev.broken, ev.answer = false, false, Answer{}
-	switch w.pick(12, "response") {
-	case 0:
-		ev.missing = true
-	case 1:
-		ev.broken = true
-	case 2, 3, 4:
+	ev.vain, ev.answer = false, Answer{}
+	switch n := w.pick(14, "response"); n {
+	case 0, 1, 2, 3:
+		ev.vain, ev.kind = true, vainKind(n)
+	case 4, 5, 6:
 	default:
 		code := rapid.SampledFrom([]int{200, 200, 204, 500, 500, 503, 404, 0, 99, 600, -1}).Draw(w.T, "code")
 		ev.answer = Answer{Responded: true, StatusCode: code, Reason: Reason(w.pick(int(reasons), "reason"))}
@@ -366,14 +367,20 @@ func (w *world) handBack(t Task) {
 	switch {
 	case w.chance(5, "given up"):
 		w.a.Return(t)
-	case at < 0 || events[at].missing:
-		w.a.Missing(t, w.time())
-		w.m.missing(e, t.EventID, w.now)
-	case events[at].broken:
-		w.a.Unanswered(t, w.time())
-		w.m.unanswered(e, t.EventID, w.now)
+	case at < 0:
+		w.askedInVain(t, e, vainMissing)
+	case events[at].vain:
+		w.askedInVain(t, e, events[at].kind)
 	default:
 		w.a.Answered(t, events[at].answer, w.time())
-		w.m.answer(e, t.EventID, events[at].answer, w.now, w.p)
+		w.m.answer(e, t.EventID, events[at].answer, w.mem, w.now, w.p)
 	}
+}
+
+func (w *world) askedInVain(t Task, e *modelEndpoint, kind vainKind) {
+	tell := map[vainKind]func(Task, time.Time){
+		vainCall: w.a.Unanswered, vainUnusable: w.a.Unusable, vainMissing: w.a.Missing, vainGone: w.a.Gone,
+	}[kind]
+	tell(t, w.time())
+	w.m.vain(e, t.EventID, kind, w.mem, w.now, w.p)
 }

@@ -25,7 +25,7 @@ func (w *world) start() {
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.a, w.m = a, w.durable.clone()
+	w.a, w.m, w.mem = a, w.durable.clone(), newModelMemory()
 	w.claimAll()
 	w.m.turnBack(w.now)
 	w.flying, w.waiting, w.off = make(map[string]Task), nil, w.off || w.p.Hold == 0
@@ -296,7 +296,7 @@ func (w *world) settle() {
 			}
 			w.taken(task)
 			w.a.Answered(task, Answer{Responded: true, StatusCode: 200}, w.time())
-			w.m.answer(w.m.endpoints[task.EndpointID], task.EventID, Answer{Responded: true, StatusCode: 200}, w.now, w.p)
+			w.m.answer(w.m.endpoints[task.EndpointID], task.EventID, Answer{Responded: true, StatusCode: 200}, w.mem, w.now, w.p)
 		}
 	}
 	w.check("settle")

@@ -32,6 +32,7 @@ type peer struct {
 	view  *View
 	zero  map[string]int64
 	most  map[string]uint64
+	mem   *modelMemory
 	lost  bool // the account was taken over from it, and it does not know
 }
 
@@ -87,7 +88,7 @@ func (w *world) handOver() {
 		}
 		w.view, w.durable = w.a.view(w.time()), w.m.clone()
 	}
-	w.peers = append(w.peers, &peer{w.shared(), w.a, w.view, w.zero, w.most, taken})
+	w.peers = append(w.peers, &peer{w.shared(), w.a, w.view, w.zero, w.most, w.mem, taken})
 	w.workOn()
 }
 
@@ -99,12 +100,12 @@ func (w *world) workOn() {
 		if err != nil {
 			w.Fatal(err)
 		}
-		w.a, w.zero, w.most = a, maps.Clone(w.zero), make(map[string]uint64)
+		w.a, w.zero, w.most, w.mem = a, maps.Clone(w.zero), make(map[string]uint64), newModelMemory()
 	} else {
 		n := w.pick(len(w.peers), "replica")
 		next := w.peers[n]
 		w.peers = slices.Delete(w.peers, n, n+1)
-		w.store, w.a, w.view, w.zero, w.most = next.store, next.a, next.view, next.zero, next.most
+		w.store, w.a, w.view, w.zero, w.most, w.mem = next.store, next.a, next.view, next.zero, next.most, next.mem
 		w.catchUp(next)
 	}
 	w.claimAll()
@@ -146,7 +147,7 @@ func (w *world) catchUp(p *peer) {
 		w.Fatal(err)
 	}
 	a.adopt(w.a)
-	w.a = a
+	w.a, w.mem = a, newModelMemory()
 }
 
 // alone ends the other replicas, as before a start with other flags.

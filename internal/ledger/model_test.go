@@ -18,6 +18,14 @@ type model struct {
 	endpoints   map[string]*modelEndpoint
 }
 
+// modelMemory is what a process knows of its asks, and forgets when it ends.
+type modelMemory struct {
+	heard  int64               // when the API last answered for any event
+	absent map[string][2]int64 // the first and the last of a row of 404s, by endpoint and event
+}
+
+func newModelMemory() *modelMemory { return &modelMemory{absent: make(map[string][2]int64)} }
+
 type modelEndpoint struct {
 	known      bool // the account's listing has shown it
 	contacted  bool
@@ -231,11 +239,6 @@ func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, now i
 	if e.stop != 0 {
 		e.cutoff = max(e.cutoff, e.stop-seconds(p.Window))
 	}
-	for id, ev := range e.events {
-		if ev.waiting() && ev.lastAsk != 0 && now-ev.firstSeen >= seconds(p.Window) {
-			m.unresolve(e, id)
-		}
-	}
 	for _, ev := range e.inOrder() {
 		old := e.stop != 0 && !ev.untrusted && ev.time <= e.stop-seconds(p.Window)
 		lost := ev.untrusted && ev.relisted <= now-seconds(p.Window)-1800
@@ -268,7 +271,8 @@ func (m *model) unresolve(e *modelEndpoint, id string) {
 }
 
 // answer takes in a detail.
-func (m *model) answer(e *modelEndpoint, id string, a Answer, now int64, p Policy) {
+func (m *model) answer(e *modelEndpoint, id string, a Answer, mem *modelMemory, now int64, p Policy) {
+	mem.heard = now
 	ev, ok := e.events[id]
 	if !ok {
 		return
@@ -328,24 +332,49 @@ func (m *model) outcome(e *modelEndpoint, ev *modelEvent, recovered bool, now in
 	}
 }
 
-func (m *model) missing(e *modelEndpoint, id string, now int64) {
+// vain takes in an ask that told nothing of the delivery. What is asked in vain a
+// window after its first sight is given up.
+func (m *model) vain(e *modelEndpoint, id string, kind vainKind, mem *modelMemory, now int64, p Policy) {
+	if kind != vainCall {
+		mem.heard = now
+	}
 	ev, ok := e.events[id]
 	if !ok {
 		return
 	}
+	before := ev.lastAsk
 	ev.lastAsk = now
 	e.events[id] = ev
-	if ev.waiting() {
+	aged := func(at int64) bool { return at-ev.firstSeen >= seconds(p.Window) }
+	giveUp := kind == vainGone
+	switch kind {
+	case vainCall:
+		giveUp = before != 0 && aged(before) && mem.heard > before
+	case vainUnusable:
+		giveUp = aged(now)
+	case vainMissing:
+		row, ok := mem.absent[id]
+		if !ok || row[1] != before || row[0] > now {
+			row[0] = now
+		}
+		mem.absent[id] = [2]int64{row[0], now}
+		giveUp = aged(now) || now-row[0] >= seconds(p.NoResponseAfter)
+	case vainGone:
+	}
+	if giveUp && ev.waiting() {
 		m.unresolve(e, id)
 	}
 }
 
-func (m *model) unanswered(e *modelEndpoint, id string, now int64) {
-	if ev, ok := e.events[id]; ok {
-		ev.lastAsk = now
-		e.events[id] = ev
-	}
-}
+// vainKind is how an ask was in vain.
+type vainKind int
+
+const (
+	vainCall     vainKind = iota // the call failed
+	vainUnusable                 // 403, or nonsense
+	vainMissing                  // 404
+	vainGone                     // 410
+)
 
 // turnBack mends times of a future that is over a minute away.
 func (m *model) turnBack(now int64) {

@@ -248,7 +248,6 @@ func (e *Endpoint) completed(r *Reading, now time.Time) {
 		edge = e.row.StopMark - seconds(policy.Window)
 	}
 	e.row.Cutoff = max(e.row.Cutoff, edge)
-	e.giveUp(now)
 	e.forget(edge, now)
 }
 

@@ -3,7 +3,7 @@ package ledger
 import "time"
 
 // Task is one detail to fetch. Whoever takes one hands it back with exactly one
-// of Answered, Unanswered, Missing and Return.
+// of Answered, Missing, Gone, Unusable, Unanswered and Return.
 type Task struct {
 	EndpointID string
 	EventID    string
@@ -63,6 +63,9 @@ const sweepEvery = 10 // seconds
 func (a *Account) Promote(now time.Time) {
 	back := now.Unix() < a.clock-clockSlack
 	a.clock = now.Unix()
+	if back {
+		a.heard = min(a.heard, a.clock)
+	}
 	if back || now.Unix()-a.swept >= sweepEvery || now.Unix() < a.swept {
 		a.swept = now.Unix()
 		a.sweep(now, back)
@@ -125,24 +128,44 @@ func (a *Account) Untried() int {
 
 // Answered takes in what the detail said.
 func (a *Account) Answered(t Task, answer Answer, now time.Time) {
+	a.heard = now.Unix()
 	if e, i, ok := a.handBack(t); ok {
 		e.answered(i, answer, now)
 	}
 }
 
-// Missing takes in that the detail answered 404 or 410.
+// Missing takes in that the detail answered 404. The event is asked for again, and is
+// unresolved where each ask says so for Policy.NoResponseAfter.
 func (a *Account) Missing(t Task, now time.Time) {
+	a.heard = now.Unix()
 	if e, i, ok := a.handBack(t); ok {
 		e.missing(i, now)
 	}
 }
 
-// Unanswered takes in that the call failed or its answer made no sense: the
-// event is asked for again later.
+// Gone takes in that the detail answered 410: an event without an outcome is
+// unresolved.
+func (a *Account) Gone(t Task, now time.Time) {
+	a.heard = now.Unix()
+	if e, i, ok := a.handBack(t); ok {
+		e.gone(i, now)
+	}
+}
+
+// Unusable takes in an answer that concerns this event alone and says nothing of its
+// delivery: 403, or one that makes no sense. The event is asked for again later, and is
+// unresolved where that is so a window after first sight.
+func (a *Account) Unusable(t Task, now time.Time) {
+	a.heard = now.Unix()
+	if e, i, ok := a.handBack(t); ok {
+		e.unusable(i, now)
+	}
+}
+
+// Unanswered takes in that the call failed: the event is asked for again later.
 func (a *Account) Unanswered(t Task, now time.Time) {
 	if e, i, ok := a.handBack(t); ok {
-		e.set(i, e.slab.at(i).Unanswered(now))
-		e.askedInVain(*e.slab.at(i))
+		e.unanswered(i, now)
 	}
 }
 

@@ -10,8 +10,8 @@ type Class int
 
 // The classes of work.
 const (
-	NewEvents     Class = iota // counted, never fetched; oldest first
-	PendingEvents              // had no response when last asked
+	NewEvents     Class = iota // counted, never asked for; oldest first
+	PendingEvents              // counted, had no response when last asked
 	FailedEvents               // may have been retried by the provider
 	HistoryEvents              // listed before contact, newest first; fills gauges only
 	classes
@@ -34,6 +34,7 @@ type work struct {
 	ready  [classes]queue // FailedEvents is not used: failures are looked through
 	later  queue          // waits, by when they end
 	busy   map[Key]struct{}
+	absent map[Key]absence
 	queued [classes]bool // the endpoint stands in the account's line of that class
 
 	// The earliest time to ask a failure again, while it is known.
@@ -42,7 +43,7 @@ type work struct {
 }
 
 func newWork() work {
-	w := work{busy: make(map[Key]struct{})}
+	w := work{busy: make(map[Key]struct{}), absent: make(map[Key]absence)}
 	w.ready[HistoryEvents].latestFirst = true
 	return w
 }
@@ -75,10 +76,10 @@ func (e Event) class() Class {
 	switch {
 	case e.Has(History) && !e.Resolved():
 		return HistoryEvents
-	case e.State == Pending:
-		return PendingEvents
-	case e.State == Listed:
+	case e.State == Listed && e.LastAsk == 0:
 		return NewEvents
+	case e.Waiting():
+		return PendingEvents
 	}
 	return FailedEvents
 }

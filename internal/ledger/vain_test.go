@@ -1,0 +1,182 @@
+package ledger
+
+import (
+	"context"
+	"testing"
+	"time"
+)
+
+// What waits while nothing can be asked for longer than the window is asked once more
+// before it is given up: over an outage, a stop or a jump of the clock, whether the
+// lists or the details come first.
+func TestWaitingEventsAreAskedOnceMore(t *testing.T) {
+	t.Parallel()
+	const waiting = 50
+	for _, row := range []struct {
+		name    string
+		asked   func(*Account, Task, time.Time) // before; nil for not at all
+		stopped bool
+		listed  bool // before the details are asked for
+		late    Answer
+		want    Code
+	}{
+		{"the key was refused", (*Account).empty, false, true, response(500), 500},
+		{"the key was refused, details first", (*Account).empty, false, false, response(500), 500},
+		{"calls failed", (*Account).Unanswered, false, true, response(200), 200},
+		{"the answers made no sense", (*Account).Unusable, false, true, response(200), 200},
+		{"the details were not there yet", (*Account).Missing, false, true, response(200), 200},
+		{"stopped while pending", (*Account).empty, true, true, response(500), 500},
+		{"stopped before they were asked for", nil, true, true, response(500), 500},
+		{"still without a response", (*Account).empty, true, false, Answer{}, CodeNone},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			store := newRowStore()
+			a := account(t, "a")
+			var items []item
+			for n := range waiting {
+				items = append(items, at(waiting-n, 0))
+			}
+			read(t, a, "a", epoch, true)
+			read(t, a, "a", epoch, true, items...)
+			for row.asked != nil {
+				task, ok := a.Take(epoch, all)
+				if !ok {
+					break
+				}
+				row.asked(a, task, epoch)
+			}
+			now := epoch.Add(25 * time.Hour)
+			if row.stopped {
+				if err := store.Commit(context.Background(), a.batch()); err != nil {
+					t.Fatal(err)
+				}
+				var err error
+				if a, err = load(context.Background(), store, testURL, testPolicy(), now); err != nil {
+					t.Fatal(err)
+				}
+			}
+			newest := at(1000, 25*time.Hour)
+			if row.listed {
+				read(t, a, "a", now, true, append([]item{newest}, items...)...)
+			}
+			a.Promote(now)
+			drained(a, now, row.late)
+			read(t, a, "a", now, true, newest)
+			outcomes, _ := counter(a.unheld(now), "a", CountDeliveries, failed, row.want)
+			unresolved, _ := counter(a.unheld(now), "a", CountUnresolved, failed, 0)
+			if row.listed && row.late.Responded {
+				outcomes-- // the newest
+			}
+			if outcomes != waiting || unresolved != 0 {
+				t.Errorf("%d outcomes and %d unresolved of %d events", outcomes, unresolved, waiting)
+			}
+		})
+	}
+}
+
+// empty is an answer without a response.
+func (a *Account) empty(t Task, now time.Time) { a.Answered(t, Answer{}, now) }
+
+// unheld is a view that shows every counter's value.
+func (a *Account) unheld(now time.Time) *View {
+	a.gate.off = true
+	for _, e := range a.endpoints {
+		e.view, e.last = nil, nil
+	}
+	return a.view(now)
+}
+
+// An event is unresolved when its asks were in vain for long enough, as the kind of the
+// answer tells, and never by the clock alone.
+func TestUnresolved(t *testing.T) {
+	t.Parallel()
+	type ask struct {
+		after time.Duration
+		how   func(*Account, Task, time.Time)
+	}
+	const day = 24 * time.Hour
+	missing, gone, unusable, failedCall := (*Account).Missing, (*Account).Gone, (*Account).Unusable, (*Account).Unanswered
+	empty, well := (*Account).empty, func(a *Account, t Task, now time.Time) { a.Answered(t, response(200), now) }
+	for _, row := range []struct {
+		name   string
+		asks   []ask
+		others bool // the API answers for other events in between
+		want   State
+	}{
+		{"410", []ask{{0, gone}}, false, Unresolved},
+		{"410 of a pending one", []ask{{0, empty}, {time.Minute, gone}}, false, Unresolved},
+		{"404 once", []ask{{0, missing}}, false, Listed},
+		{"404, then the detail", []ask{{0, missing}, {5 * time.Second, well}}, false, Delivered},
+		{"404 in every ask for less than no-response-after", []ask{{0, missing}, {9 * time.Minute, missing}}, false, Listed},
+		{"404 in every ask for no-response-after", []ask{{0, missing}, {5 * time.Minute, missing}, {10 * time.Minute, missing}}, false, Unresolved},
+		{"404 again after an answer", []ask{{0, missing}, {time.Minute, empty}, {11 * time.Minute, missing}}, false, Pending},
+		{"404 again after a call that failed", []ask{{0, missing}, {time.Minute, failedCall}, {11 * time.Minute, missing}}, false, Listed},
+		{"404 a window after first sight", []ask{{day, missing}}, false, Unresolved},
+		{"403 for less than a window", []ask{{0, unusable}, {day - time.Second, unusable}}, false, Listed},
+		{"403 a window after first sight", []ask{{0, unusable}, {day, unusable}}, false, Unresolved},
+		{"failed calls while the API is down", []ask{{0, failedCall}, {day, failedCall}, {2 * day, failedCall}}, false, Listed},
+		{"the first failed call after a window", []ask{{0, failedCall}, {day, failedCall}}, true, Listed},
+		{"failed calls for this event alone", []ask{{0, failedCall}, {day, failedCall}, {day + time.Hour, failedCall}}, true, Unresolved},
+		{"the detail is gone once it was delivered", []ask{{0, func(a *Account, t Task, now time.Time) { a.Answered(t, response(500), now) }}, {time.Hour, gone}}, false, Delivered},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			a := account(t, "a", "other")
+			for _, id := range []string{"a", "other"} {
+				read(t, a, id, epoch, true)
+			}
+			read(t, a, "a", epoch, true, at(1, 0))
+			e := a.endpoints["a"]
+			for n, ask := range row.asks {
+				now := epoch.Add(ask.after)
+				if row.others {
+					before := now.Add(-time.Minute)
+					read(t, a, "other", before, true, item{hexID(100 + n), failed, before.Unix()})
+					task, ok := a.Take(before, func(c Class) bool { return c == NewEvents })
+					for ok && task.EndpointID != "other" {
+						a.Return(task)
+						task, ok = a.Take(before, func(c Class) bool { return c == NewEvents })
+					}
+					a.Answered(task, response(200), before)
+				}
+				a.Promote(now)
+				task, ok := a.Take(now, all)
+				if !ok || task.EndpointID != "a" {
+					t.Fatalf("%+v, %v to ask for after %v", task, ok, ask.after)
+				}
+				ask.how(a, task, now)
+			}
+			i, _ := e.slab.find(KeyOf([]byte(hexID(1))))
+			if got := e.slab.at(i).State; got != row.want {
+				t.Errorf("state %d, want %d", got, row.want)
+			}
+			want := uint64(one(row.want == Unresolved))
+			if n, _ := counter(a.unheld(epoch), "a", CountUnresolved, failed, 0); n != want {
+				t.Errorf("%d unresolved, want %d", n, want)
+			}
+			if len(e.work.absent) > 0 && e.slab.at(i).Waiting() == false {
+				t.Error("a row of 404s is kept of an event that does not wait")
+			}
+		})
+	}
+}
+
+// What was asked for and is asked for again does not stand before what is new.
+func TestAskedBeforeComesAfterNew(t *testing.T) {
+	t.Parallel()
+	a := account(t, "a")
+	read(t, a, "a", epoch, true)
+	read(t, a, "a", epoch, true, at(1, 0))
+	task, _ := a.Take(epoch, all)
+	a.Unusable(task, epoch)
+	now := epoch.Add(time.Minute)
+	read(t, a, "a", now, true, at(2, time.Minute), at(1, 0))
+	a.Promote(now)
+	if task, _ := a.Take(now, all); task.EventID != hexID(2) || task.Class != NewEvents {
+		t.Errorf("%+v", task)
+	}
+	if task, _ := a.Take(now, all); task.EventID != hexID(1) || task.Class != PendingEvents {
+		t.Errorf("%+v", task)
+	}
+}
