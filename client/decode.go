@@ -135,6 +135,26 @@ func (d *decoder) name() (name []byte, more bool, err error) {
 	return d.unquote(raw), true, nil
 }
 
+// members calls read with the name of each member of an object, to read its value.
+// What is no object is skipped.
+func (d *decoder) members(read func(name []byte) error) error {
+	if d.json.PeekKind() != jsontext.KindBeginObject {
+		return d.skip()
+	}
+	if _, err := d.json.ReadToken(); err != nil {
+		return err
+	}
+	for {
+		name, more, err := d.name()
+		if err != nil || !more {
+			return err
+		}
+		if err := read(name); err != nil {
+			return err
+		}
+	}
+}
+
 // unquote returns what a JSON string says, valid until the next read. It may be
 // invalid UTF-8 where the string is.
 func (d *decoder) unquote(raw jsontext.Value) []byte {

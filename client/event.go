@@ -12,18 +12,27 @@ const (
 	maxEventBody = 4 << 20
 	maxType      = 1 << 10
 	maxReply     = 1 << 10 // of Response.Body
+	maxVideo     = 128     // of each member of Video
 )
 
 // Event is one event with the answer that its delivery got. All strings are valid
-// UTF-8; data is not kept.
+// UTF-8; of data only the video's names are kept.
 type Event struct {
 	ID         string    // the one that was asked for
 	EndpointID string    // as sent, the path decides; empty if missing
 	CompanyID  string    // coid or ocid
 	Type       string    // as sent, at most 1 KiB; empty if missing or null
 	Created    int64     // Unix seconds as sent; 0 if missing or null
+	Video      Video     // data.video
 	Response   *Response // nil as long as the API has recorded none
 	Date       time.Time // the answer's own, zero if it has none
+}
+
+// Video names the video that an event is about. A member is empty where it is
+// missing or no string.
+type Video struct {
+	ID   string // at most 128 bytes, as UUID
+	UUID string
 }
 
 // Response is what the receiver of an event answered, or what the API says instead.
@@ -86,6 +95,8 @@ func readEvent(d *decoder, key secret) (e Event, err error) {
 			e.Type, ok, err = d.plain(key, maxType)
 		case "created":
 			e.Created, _, ok, err = d.integer()
+		case "data":
+			e.Video, err = readData(d, key)
 		case "response":
 			e.Response, ok, err = readResponse(d, key)
 		case "endpoint_id":
@@ -102,6 +113,27 @@ func readEvent(d *decoder, key secret) (e Event, err error) {
 			return e, fmt.Errorf("%w: its id, type, created or response is of a wrong type", ErrBadPayload)
 		}
 	}
+}
+
+// readData returns the video of an event's data, empty where there is none.
+func readData(d *decoder, key secret) (v Video, err error) {
+	err = d.members(func(name []byte) error {
+		if string(name) != "video" {
+			return d.skip()
+		}
+		return d.members(func(name []byte) (err error) {
+			switch string(name) {
+			case "id":
+				v.ID, _, err = d.plain(key, maxVideo)
+			case "uuid":
+				v.UUID, _, err = d.plain(key, maxVideo)
+			default:
+				err = d.skip()
+			}
+			return err
+		})
+	})
+	return v, err
 }
 
 // readResponse returns nil where nothing is recorded. ok is false where it is of a

@@ -25,6 +25,7 @@ func TestGetEvent(t *testing.T) {
 	want := Event{
 		ID: eventID, EndpointID: "6307b4d6570090479813a762", CompanyID: "omega-cop-OyJrgi5-fx",
 		Type: "video.process_succeeded", Created: 1661971592,
+		Video: Video{ID: "6322f996601b871c57d875a5", UUID: "a0dc8dbf-3126-4805-89a1-662a33331f93"},
 		Response: &Response{
 			StatusCode: 200, Status: "200 OK", Body: "webhook received\n",
 			Message: "webhook event with type video.process_succeeded succeeded",
@@ -64,6 +65,37 @@ func TestGetEventResponse(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, got.Response); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestGetEventVideo(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, data string
+		want       Video
+	}{
+		{"null", `null`, Video{}},
+		{"no video", `{"image":{"id":"x"}}`, Video{}},
+		{"video null", `{"video":null}`, Video{}},
+		{"no object", `[{"video":{"id":"x"}}]`, Video{}},
+		{"video no object", `{"video":["id","x"]}`, Video{}},
+		{"only an id", `{"video":{"id":"v1","meta":{"id":"deeper","uuid":"deeper"}}}`, Video{ID: "v1"}},
+		{"members of another type", `{"video":{"id":7,"uuid":{"uuid":"x"}}}`, Video{}},
+		{"the key", `{"video":{"id":"` + testKey + `","uuid":"u"}}`, Video{ID: "[redacted]", UUID: "u"}},
+		{"too long", `{"video":{"uuid":"` + strings.Repeat("x", 200) + `"}}`, Video{UUID: strings.Repeat("x", maxVideo)}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, mux := setup(t, Options{})
+			mux.HandleFunc("/", reply(`{"data":`+tt.data+`,"id":"`+eventID+`"}`))
+			got, err := c.GetEvent(t.Context(), endpointID, eventID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Video != tt.want {
+				t.Errorf("%+v, want %+v", got.Video, tt.want)
 			}
 		})
 	}
