@@ -9,7 +9,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 
-COPY *.go LICENSE ./
+COPY main.go LICENSE ./
 COPY client client
 COPY collector collector
 COPY internal internal

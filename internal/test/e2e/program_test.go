@@ -174,18 +174,30 @@ func (p *program) kill() {
 // or not content.
 func (p *program) stop() {
 	p.t.Helper()
-	began := time.Now()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	p.end(syscall.SIGTERM)
+}
+
+// signal sends a signal to a program that may be gone already.
+func (p *program) signal(s syscall.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		p.t.Fatal(err)
 	}
+}
+
+// end is stop by any signal.
+func (p *program) end(signal syscall.Signal) {
+	p.t.Helper()
+	began := time.Now()
+	p.signal(signal)
 	select {
 	case <-p.exited:
 	case <-time.After(stopLimit):
-		p.t.Fatalf("it still runs %v after SIGTERM", stopLimit)
+		p.t.Fatalf("it still runs %v after %v", stopLimit, signal)
 	}
 	p.http.CloseIdleConnections()
 	if status := p.cmd.ProcessState; status.ExitCode() != 0 {
-		p.t.Errorf("SIGTERM ended it with %v after %v", status, time.Since(began))
+		p.t.Errorf("%v ended it with %v after %v", signal, status, time.Since(began))
 	}
 }
 

@@ -1,0 +1,128 @@
+package docs_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v2"
+)
+
+// workflow is what a test can hold of a GitHub workflow without GitHub.
+type workflow struct {
+	Permissions map[string]string
+	Jobs        map[string]struct {
+		Uses           string
+		Permissions    map[string]string
+		TimeoutMinutes int `yaml:"timeout-minutes"`
+		Steps          []struct {
+			Uses, Run string
+			With      map[string]string
+		}
+	}
+}
+
+// mayWrite is every right to write that a job has, which whoever gets to run code in
+// it has as well.
+var mayWrite = map[string]bool{
+	"release.yml archives contents": true, "release.yml archives id-token": true, "release.yml archives attestations": true,
+	"release.yml image packages": true,
+}
+
+var (
+	pinned = regexp.MustCompile(`^[a-z0-9-]+/[a-z0-9-]+@[0-9a-f]{40}$`)
+	// What GitHub puts into a script before the shell reads it can be a command.
+	expression = regexp.MustCompile(`\$\{\{`)
+)
+
+// The workflows run others' code by the digest of a commit only, with no right that
+// they do not need, and what they call exists.
+func TestWorkflows(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
+	if err != nil || len(files) != 2 {
+		t.Fatalf("workflows %q: %v", files, err)
+	}
+	seen := 0
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w workflow
+		if err := yaml.Unmarshal(content, &w); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		if w.Permissions == nil || len(w.Jobs) == 0 {
+			t.Errorf("%s: no permissions for all jobs, or no jobs", file)
+		}
+		for name, job := range w.Jobs {
+			place := filepath.Base(file) + " " + name
+			for right, access := range job.Permissions {
+				if access == "write" && !mayWrite[place+" "+right] {
+					t.Errorf("%s may write %s", place, right)
+				}
+			}
+			if called, ok := strings.CutPrefix(job.Uses, "./"); ok {
+				if _, err := os.Stat(filepath.Join(root, called)); err != nil {
+					t.Errorf("%s: %v", place, err)
+				}
+			} else if job.TimeoutMinutes == 0 {
+				t.Errorf("%s has no time limit", place)
+			}
+			for _, step := range job.Steps {
+				if step.Uses != "" {
+					seen++
+					if !pinned.MatchString(step.Uses) {
+						t.Errorf("%s uses %s, which is not pinned by a commit's digest", place, step.Uses)
+					}
+				}
+				if strings.HasPrefix(step.Uses, "actions/checkout@") && step.With["persist-credentials"] != "false" {
+					t.Errorf("%s leaves the token where every step can read it", place)
+				}
+				if expression.MatchString(step.Run) {
+					t.Errorf("%s puts an expression into a script: %s", place, step.Run)
+				}
+			}
+		}
+		for right, access := range w.Permissions {
+			if access != "read" {
+				t.Errorf("%s: every job may %s %s", file, access, right)
+			}
+		}
+		// A digest says nothing to people.
+		for line := range strings.Lines(string(content)) {
+			if _, action, ok := strings.Cut(line, "uses: actions/"); ok && !regexp.MustCompile(` # v\d+\.\d+\.\d+\n$`).MatchString(action) {
+				t.Errorf("%s: which version is %s", file, action)
+			}
+		}
+	}
+	if seen < 5 {
+		t.Errorf("found only %d actions", seen)
+	}
+}
+
+// The release workflow hands the files that make release makes to GitHub, and calls
+// targets that the Makefile has.
+func TestWorkflowsCallTargets(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(filepath.Join(root, ".github/workflows/release.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets := regexp.MustCompile(`(?m)\bmake ([a-z-]+)`).FindAllStringSubmatch(string(content), -1)
+	if len(targets) != 2 {
+		t.Errorf("calls %q", targets)
+	}
+	for _, target := range targets {
+		if !strings.Contains(string(makefile), "\n"+target[1]+":") {
+			t.Errorf("the Makefile has no target %s", target[1])
+		}
+	}
+}

@@ -1,0 +1,38 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"omegastream_exporter/internal/config"
+	"omegastream_exporter/internal/simulator"
+)
+
+const (
+	demoInterval = 5 * time.Second  // between the syncs that the demo makes by itself
+	demoHold     = 10 * time.Second // at most: a visitor who looks twice should see something count
+)
+
+// StartDemo serves a simulated account on loopback and points the configuration
+// at it.
+func StartDemo(cfg *config.Config) (stop func(), err error) {
+	account := simulator.Demo(simulator.Options{Seed: uint64(time.Now().UnixNano())})
+	url, stopServing, err := simulator.Serve(account)
+	if err != nil {
+		return nil, fmt.Errorf("--demo: %w", err)
+	}
+	cfg.API.URL, err = cfg.API.URL.Parse(url)
+	if err != nil {
+		stopServing()
+		return nil, fmt.Errorf("--demo: %w", err)
+	}
+	cfg.API.Key = config.NewSecret(simulator.DefaultKey)
+	cfg.Collector.HoldNewSeries = min(cfg.Collector.HoldNewSeries, demoHold)
+	traffic, stopTraffic := context.WithCancel(context.Background())
+	go account.Run(traffic)
+	return func() {
+		stopTraffic()
+		stopServing()
+	}, nil
+}

@@ -1,0 +1,153 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/collector"
+	"omegastream_exporter/internal/app"
+	"omegastream_exporter/internal/config"
+)
+
+// ErrCheckFailed is returned when something that was checked does not work. The report
+// says what.
+var ErrCheckFailed = errors.New("the set-up does not work yet")
+
+const (
+	maxEndpoints    = 50  // that are looked at
+	headEvents      = 100 // of a list, among which the newest event is looked for
+	concurrentLooks = 8
+)
+
+// Check verifies the set-up as a person would: does the key work, does the API answer,
+// what does each endpoint say, can the state be used. It changes nothing.
+func Check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+	if cfg.Demo {
+		stop, err := app.StartDemo(&cfg)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	api, err := app.NewClient(cfg)
+	if err != nil {
+		return err
+	}
+	defer api.CloseIdleConnections()
+	return check(ctx, cfg, api, stdout)
+}
+
+// check writes the report.
+func check(ctx context.Context, cfg config.Config, api *client.Client, stdout io.Writer) error {
+	r := report{w: stdout}
+	r.line("Key", true, "found "+keyFrom(cfg))
+	began := time.Now()
+	list, err := api.ListEndpoints(ctx)
+	switch {
+	case err != nil && len(cfg.Webhook.EndpointIDs) > 0 && !errors.Is(err, client.ErrUnauthorized):
+		// A key may be allowed to read no more than the endpoints that were named.
+		r.line("API", true, fmt.Sprintf("%s does not list the account: %s", cfg.API.URL, cause(err)))
+		err = nil
+	case err != nil:
+		r.line("API", false, fmt.Sprintf("%s: %v", cfg.API.URL, err))
+	default:
+		r.line("API", true, fmt.Sprintf("%s answered in %s", cfg.API.URL, time.Since(began).Round(time.Millisecond)))
+	}
+	if state, err := inspectState(ctx, cfg); err != nil {
+		r.line("State", false, err.Error())
+	} else {
+		r.line("State", true, cfg.State.String()+", "+state)
+	}
+	if err == nil {
+		r.endpoints(ctx, cfg, api, list)
+	}
+	if r.failed {
+		return errors.Join(r.err, ErrCheckFailed)
+	}
+	return r.err
+}
+
+// keyFrom says where the API key comes from.
+func keyFrom(cfg config.Config) string {
+	switch {
+	case cfg.Demo:
+		return "in the simulated account"
+	case cfg.API.KeyFile != "":
+		return "in the file " + cfg.API.KeyFile
+	}
+	return "in the environment variable " + config.EnvKey
+}
+
+// endpoints writes a table of the endpoints, each with its newest event.
+func (r *report) endpoints(ctx context.Context, cfg config.Config, api *client.Client, list client.EndpointList) {
+	chosen := choose(list.Endpoints, cfg.Webhook.EndpointIDs)
+	if len(chosen) == 0 {
+		r.printf("\nThe account has no webhook endpoints: there is nothing to watch yet.\n")
+		return
+	}
+	shown := chosen[:min(len(chosen), maxEndpoints)]
+	rows := make([]row, len(shown))
+	var group errgroup.Group
+	group.SetLimit(concurrentLooks)
+	for i, e := range shown {
+		group.Go(func() error {
+			rows[i] = look(ctx, api, e, list.Date)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	showURL := collector.URLDetail(cfg.Webhook.URLDetail).Reduce
+	r.printf("\n")
+	table := tabwriter.NewWriter(r.w, 0, 0, 2, ' ', 0)
+	write := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
+	write("ENDPOINT", "HOST", "ACTIVE", "NEWEST EVENT", "ANSWER")
+	for i, e := range shown {
+		write(e.ID, cut(showURL(e.URL), 20), active(e), rows[i].newest, rows[i].answer)
+	}
+	if err := table.Flush(); err != nil && r.err == nil {
+		r.err = err
+	}
+	if more := len(chosen) - len(shown); more > 0 {
+		r.printf("... and %d more\n", more)
+	}
+	for i, e := range shown {
+		if err := rows[i].err; err != nil {
+			r.line("Endpoint", false, e.ID+": "+cause(err))
+		}
+	}
+}
+
+// cause returns why a call failed, without the endpoint that stands before it.
+func cause(err error) string {
+	if failed, ok := errors.AsType[*client.Error](err); ok {
+		return failed.Err.Error()
+	}
+	return err.Error()
+}
+
+// choose returns the endpoints to look at. One that was named is looked at even if
+// the account does not list it.
+func choose(all []client.Endpoint, only []string) []client.Endpoint {
+	if len(only) == 0 {
+		return all
+	}
+	byID := make(map[string]client.Endpoint, len(all))
+	for _, e := range all {
+		byID[e.ID] = e
+	}
+	var chosen []client.Endpoint
+	for _, id := range only {
+		e := byID[id]
+		e.ID = id
+		chosen = append(chosen, e)
+	}
+	return chosen
+}

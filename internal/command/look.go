@@ -1,0 +1,99 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"omegastream_exporter/client"
+)
+
+// row is what is said of an endpoint's newest event.
+type row struct {
+	newest string // age
+	answer string // what its receiver answered
+	err    error
+}
+
+// look finds the newest event at the head of an endpoint's list, and what became
+// of it. date is the API's clock, zero if it did not tell.
+func look(ctx context.Context, api *client.Client, e client.Endpoint, date time.Time) row {
+	if date.IsZero() {
+		date = time.Now()
+	}
+	list, err := api.ListEvents(ctx, e.ID)
+	if err != nil {
+		return row{newest: "?", answer: "?", err: err}
+	}
+	defer list.Close()
+	id, created, seen := "", int64(0), 0
+	for ev := range list.Events() {
+		if seen++; seen == 1 || ev.Created > created && ev.Created <= date.Add(5*time.Minute).Unix() {
+			id, created = string(ev.ID), ev.Created
+		}
+		if seen == headEvents {
+			break
+		}
+	}
+	if err := list.Err(); err != nil {
+		return row{newest: "?", answer: "?", err: err}
+	}
+	if seen == 0 {
+		return row{newest: "none yet", answer: "-"}
+	}
+	r := row{newest: age(created, date)}
+	ev, err := api.GetEvent(ctx, e.ID, id)
+	switch {
+	case errors.Is(err, client.ErrNotFound):
+		r.answer = "gone"
+	case err != nil:
+		r.answer, r.err = "?", err
+	case ev.Response == nil:
+		r.answer = "pending"
+	case ev.Response.StatusCode < 100 || ev.Response.StatusCode > 599:
+		r.answer = "none"
+	default:
+		r.answer = strconv.Itoa(ev.Response.StatusCode)
+	}
+	return r
+}
+
+// age returns how long ago something was, as people say it.
+func age(created int64, now time.Time) string {
+	d := now.Sub(time.Unix(created, 0))
+	switch {
+	case created <= 0 || d < -5*time.Minute:
+		return "no time"
+	case d < 2*time.Second:
+		return "just now"
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+// active says whether an endpoint is switched on, as far as the account tells.
+func active(e client.Endpoint) string {
+	switch {
+	case e.Active:
+		return "yes"
+	case e.URL == "" && e.CreatedAt.IsZero():
+		return "?"
+	}
+	return "no"
+}
+
+// cut shortens text to so many runes.
+func cut(text string, limit int) string {
+	runes := []rune(text)
+	if len(runes) <= limit {
+		return text
+	}
+	return string(runes[:limit-1]) + "…"
+}

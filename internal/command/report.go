@@ -1,0 +1,56 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+const lineWidth = 80
+
+// report writes the lines of a report.
+type report struct {
+	w      io.Writer
+	failed bool
+	err    error // of writing
+}
+
+func (r *report) printf(format string, args ...any) {
+	if _, err := fmt.Fprintf(r.w, format, args...); err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+// line writes the result of one step, wrapped.
+func (r *report) line(what string, ok bool, text string) {
+	status := "ok"
+	if !ok {
+		status = "FAILED"
+		r.failed = true
+	}
+	const indent = 19
+	for i, part := range wrap(text, lineWidth-indent) {
+		if i == 0 {
+			r.printf("%-10s%-9s%s\n", what, status, part)
+		} else {
+			r.printf("%*s%s\n", indent, "", part)
+		}
+	}
+}
+
+// wrap breaks a text between words.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		switch {
+		case line == "":
+			line = word
+		case len([]rune(line))+1+len([]rune(word)) <= width:
+			line += " " + word
+		default:
+			lines, line = append(lines, line), word
+		}
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,86 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"omegastream_exporter/internal/app"
+	"omegastream_exporter/internal/config"
+	"omegastream_exporter/internal/ledger"
+)
+
+// readableState returns an error unless there is a state that can be read as it is.
+func readableState(ctx context.Context, cfg config.Config) error {
+	store, err := cfg.State.Store()
+	if err != nil {
+		return err
+	}
+	view, err := ledger.Inspect(ctx, store, cfg.API.URL.String(), app.Policy(cfg))
+	if err == nil && view == nil {
+		err = ledger.ErrNoCounters
+	}
+	if err != nil {
+		return app.StateError(cfg.State, err)
+	}
+	return nil
+}
+
+// ResetCounters starts the counters of the state at 0.
+func ResetCounters(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+	if err := missing(cfg.State); err != nil {
+		return fmt.Errorf("--state.url: %w; there are no counters to reset", err)
+	}
+	// What cannot be read has no counters to reset: it is left for people to look at.
+	if err := readableState(ctx, cfg); err != nil {
+		return err
+	}
+	store, err := cfg.State.Store()
+	if err != nil {
+		return err
+	}
+	if err := ledger.ResetCounters(ctx, store, cfg.API.URL.String(), app.Policy(cfg), time.Now()); err != nil {
+		return app.StateError(cfg.State, err)
+	}
+	_, err = fmt.Fprintf(stdout, "The counters in %s begin at 0 again. What was seen stays seen.\n", cfg.State.Where())
+	return err
+}
+
+// CopyState copies a state into another one, which is empty: counters go on in it
+// where they stand.
+func CopyState(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+	if err := missing(cfg.From); err != nil {
+		return fmt.Errorf("--from: %w; name the state to copy", err)
+	}
+	from, err := cfg.From.Store()
+	if err != nil {
+		return err
+	}
+	to, err := cfg.State.Store()
+	if err != nil {
+		return errors.Join(err, from.Close())
+	}
+	copied, err := ledger.Copy(ctx, from, to, cfg.API.URL.String())
+	if source := (*ledger.SourceError)(nil); errors.As(err, &source) {
+		return fmt.Errorf("--from: %s: %w; stop the exporter that has it open, or name another one", cfg.From.Where(), source.Err)
+	}
+	if err != nil {
+		return app.StateError(cfg.State, err)
+	}
+	_, err = fmt.Fprintf(stdout, "Copied %d endpoints and %d events from %s to %s. Start exporters on the copy only.\n",
+		copied.Endpoints, copied.Events, cfg.From.Where(), cfg.State.Where())
+	return err
+}
+
+// missing returns an error where the state is a file that is not there.
+func missing(s config.State) error {
+	path, ok := s.File()
+	if !ok {
+		return nil
+	}
+	_, err := os.Stat(path)
+	return err
+}

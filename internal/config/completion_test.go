@@ -1,0 +1,106 @@
+package config
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"omegastream_exporter/internal/test/needs"
+)
+
+// printed is what the program prints for a flag like --version.
+func printed(t *testing.T, flag string) string {
+	t.Helper()
+	// Not Parse: kingpin writes its scripts to the standard output of the process.
+	cmd := exec.CommandContext(t.Context(), Program, flag)
+	cmd.Stderr = new(bytes.Buffer)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", flag, err, cmd.Stderr)
+	}
+	return string(out)
+}
+
+// Each shell completes commands, flags and the values of those that have few, by
+// its own doing and with the script that a release carries.
+func TestCompletions(t *testing.T) {
+	t.Parallel()
+	for shell, ask := range map[string]string{
+		// The last word is the one to complete.
+		"bash": `source ./script
+			COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+			_omegastream_exporter_bash_autocomplete
+			printf '%s\n' "${COMPREPLY[@]}"`,
+		// Without a terminal zsh has no completion system: these are its two
+		// commands that the script calls.
+		"zsh": `compdef() { }
+			compadd() { print -l -- ${(M)matches:#$words[CURRENT]*} }
+			typeset -A compstate=(nmatches 1)
+			source ./script
+			words=("$@"); CURRENT=$#
+			_omegastream_exporter`,
+		"fish": `source ./script
+			complete -C "$argv" | string replace -r '\t.*' ''`,
+	} {
+		t.Run(shell, func(t *testing.T) {
+			t.Parallel()
+			path := needs.Tool(t, shell)
+			dir := t.TempDir()
+			script := printed(t, "--completion-script-"+shell)
+			if err := os.WriteFile(filepath.Join(dir, "script"), []byte(script), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			complete := func(words ...string) []string {
+				args := append([]string{"-c", ask}, append([]string{Program}, words...)...)
+				if shell != "fish" {
+					args = slices.Insert(args, 2, shell) // $0
+				}
+				cmd := exec.CommandContext(t.Context(), path, args...)
+				cmd.Dir = dir
+				cmd.Env = append(os.Environ(), "HOME="+dir)
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				return strings.Fields(string(out))
+			}
+			for _, row := range []struct {
+				words []string
+				want  []string
+			}{
+				{[]string{"che"}, []string{"check"}},
+				{[]string{"state", "res"}, []string{"reset-counters"}},
+				{[]string{"state", "copy", "--fr"}, []string{"--from"}},
+				{[]string{"--api.k"}, []string{"--api.key-file"}},
+				{[]string{"check", "--log.f"}, []string{"--log.format"}},
+				{[]string{"--log.level", "de"}, []string{"debug"}},
+				{[]string{"--webhook.url-detail", "n"}, []string{"none"}},
+			} {
+				got := complete(row.words...)
+				for i := range got { // fish repeats what a flag needs
+					got[i] = strings.TrimSuffix(got[i], "=")
+				}
+				if !slices.Equal(got, row.want) {
+					t.Errorf("%q completes to %q, want %q", row.words, got, row.want)
+				}
+			}
+			var flags []string
+			for _, f := range newFlags(new(Config), io.Discard, io.Discard).app.Model().Flags {
+				if !f.Hidden {
+					flags = append(flags, "--"+f.Name)
+				}
+			}
+			got := complete("--")
+			slices.Sort(flags)
+			slices.Sort(got)
+			if !slices.Equal(got, flags) {
+				t.Errorf("-- completes to\n%q, want\n%q", got, flags)
+			}
+		})
+	}
+}

@@ -1,0 +1,102 @@
+// Package config turns the command line and the environment into one checked
+// value, and describes them: help, manual page, completion. Bad input ends here,
+// with one line for each problem.
+package config
+
+import (
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
+)
+
+// Program is the name in usage, errors, logs and pages.
+const Program = "omegastream_exporter"
+
+// Config is the checked configuration. Its fields follow the flags' names, and
+// Parse is the only one to make it: its users need not check it again.
+type Config struct {
+	API       API
+	Webhook   Webhook
+	Collector Collector
+	State     State
+	From      State // of CopyState: what to copy
+	Web       Web
+	Log       Log
+	Demo      bool // the API and the key are the simulator's; State is in memory
+}
+
+// API is the flags --api.*.
+type API struct {
+	URL           *url.URL      // http or https, lower-case host, no slash at the end; never with a user
+	Key           Secret        // from OMEGASTREAM_API_KEY; empty with KeyFile and with Demo
+	KeyFile       string        // empty: Key is used
+	Timeout       time.Duration // > 0
+	MaxListEvents int           // > 0
+	Concurrency   int           // 1 to 1024
+	RateLimit     float64       // requests a second, 0 = none
+	AllowInsecure bool
+}
+
+// Webhook is the flags --webhook.*.
+type Webhook struct {
+	EndpointIDs []string // empty: all of the account
+	URLDetail   string   // host, path or none
+}
+
+// Collector is the flags --collector.*.
+type Collector struct {
+	Window          time.Duration // 1h to 31d
+	Overlap         time.Duration // > 0, at most Window/2
+	NoResponseAfter time.Duration // > 0
+	HoldNewSeries   time.Duration // 0 = off
+	MinInterval     time.Duration // 0 = never share
+	Timeout         time.Duration // > 0, at most 2m
+	TimeoutOffset   time.Duration // >= 0, under Timeout
+}
+
+// Web is the flags --web.*.
+type Web struct {
+	Toolkit       *web.FlagConfig
+	ExternalURL   *url.URL // nil where it was not given
+	RoutePrefix   string   // before every route: empty, or /path without a slash at its end
+	TelemetryPath string
+	EnablePprof   bool
+	ShowBody      bool // what receivers answered, on the pages
+}
+
+// LinkPath is the path before every link: that of --web.external-url, else the
+// route prefix, without a slash at its end.
+func (c Web) LinkPath() string {
+	if c.ExternalURL == nil {
+		return c.RoutePrefix
+	}
+	return strings.TrimRight(c.ExternalURL.EscapedPath(), "/")
+}
+
+// vsockPrefix marks the addresses of virtual machine sockets.
+const vsockPrefix = "vsock://"
+
+// ToolkitListens says whether exporter-toolkit has to open the listeners: it alone
+// knows systemd's sockets and those of virtual machines.
+func (c Web) ToolkitListens() bool {
+	return *c.Toolkit.WebSystemdSocket || len(c.TCPAddresses()) < len(*c.Toolkit.WebListenAddresses)
+}
+
+// TCPAddresses leaves out the addresses of virtual machine sockets, which are for
+// other machines: a machine cannot always reach itself on them.
+func (c Web) TCPAddresses() (tcp []string) {
+	for _, address := range *c.Toolkit.WebListenAddresses {
+		if !strings.HasPrefix(address, vsockPrefix) {
+			tcp = append(tcp, address)
+		}
+	}
+	return tcp
+}
+
+// Log is the flags --log.*.
+type Log struct {
+	Level  string // debug, info, warn or error
+	Format string // logfmt or json
+}

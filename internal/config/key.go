@@ -1,0 +1,57 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"omegastream_exporter/client"
+)
+
+// EnvKey is the variable with the API key. It is no flag's variable, so that
+// nothing prints it with the flags.
+const EnvKey = "OMEGASTREAM_API_KEY"
+
+// validateKey finds out where the key comes from. A key file is read here to find
+// mistakes early; whoever uses it reads it again.
+func (f *flags) validateKey() {
+	c := &f.cfg.API
+	fromEnv := os.Getenv(EnvKey)
+	switch {
+	case f.cfg.Demo:
+	case c.KeyFile != "" && fromEnv != "":
+		f.reject("api.key-file", "is given, and so is the environment variable %s; keep one of the two", EnvKey)
+	case c.KeyFile != "":
+		if _, err := client.KeyFile(c.KeyFile); err != nil {
+			f.reject("api.key-file", "%w", err)
+		}
+	case fromEnv == "":
+		f.reject("api.key-file", "no API key; set the environment variable %s or name a file with --api.key-file, or try --demo", EnvKey)
+	default:
+		key, err := client.StaticKey(fromEnv).Key()
+		if err != nil {
+			f.reject("api.key-file", "environment variable %s: %w", EnvKey, err)
+		}
+		c.Key = NewSecret(key)
+	}
+}
+
+// maxSmallFile is far above any key or URL, and far below what would hurt when
+// the wrong file is named.
+const maxSmallFile = 64 << 10
+
+func readSmallFile(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxSmallFile+1))
+	if err != nil {
+		return "", err
+	}
+	if len(content) > maxSmallFile {
+		return "", fmt.Errorf("%s: is larger than %d bytes, is it the right file?", name, maxSmallFile)
+	}
+	return string(content), nil
+}

@@ -1,0 +1,73 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The program of these tests ends once it has parsed: that is where it prints help,
+// manual page and completions.
+func TestMain(m *testing.M) {
+	commands := map[string]func(){Program: parseOnly}
+	if commands[filepath.Base(os.Args[0])] == nil {
+		clearEnvironment()
+	}
+	testscript.Main(m, commands)
+}
+
+func parseOnly() {
+	_, _, err := Parse(os.Args[1:], os.Stdout, os.Stderr)
+	if exit := Exit(0); errors.As(err, &exit) {
+		os.Exit(int(exit))
+	}
+	Report(os.Stderr, err)
+	os.Exit(1)
+}
+
+// clearEnvironment keeps what the developer exported out of the tests.
+func clearEnvironment() {
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if strings.HasPrefix(name, "OMEGASTREAM_") || name == "COLUMNS" {
+			os.Unsetenv(name)
+		}
+	}
+}
+
+// Refresh the golden file with: go test ./internal/config -run TestHelp -update
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	const golden = "testdata/help.txt"
+	var stdout, stderr bytes.Buffer
+	_, _, err := Parse([]string{"--help"}, &stdout, &stderr)
+	if exit := Exit(0); !errors.As(err, &exit) || exit != 0 || stderr.Len() > 0 {
+		t.Fatalf("%v, stderr %q", err, stderr.String())
+	}
+	if *update {
+		if err := os.WriteFile(golden, stdout.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), stdout.String()); diff != "" {
+		t.Errorf("--help differs from %s (-want +got):\n%s", golden, diff)
+	}
+	for line := range strings.Lines(stdout.String()) {
+		if len(strings.TrimSuffix(line, "\n")) > 80 {
+			t.Errorf("wider than 80 columns: %s", line)
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
+)
+
+// Command is what the program was asked to do.
+type Command string
+
+// The commands, as kingpin names the chosen one.
+const (
+	Serve         Command = "serve"
+	Check         Command = "check"
+	Healthcheck   Command = "healthcheck"
+	ResetCounters Command = "state reset-counters"
+	CopyState     Command = "state copy"
+)
+
+// flagFrom is the flag of CopyState alone.
+const flagFrom = "from"
+
+const description = `Prometheus exporter for the webhooks of an OmegaStream account.
+
+The API key is never a flag: set the environment variable ` + EnvKey + `, or name a file with --api.key-file.
+
+Every flag has an environment variable, OMEGASTREAM_EXPORTER_ and its name in capitals with _ for every other character, such as OMEGASTREAM_EXPORTER_API_URL. A flag on the command line wins. Repeatable flags take several values there, one a line or separated by commas.`
+
+// Exit is returned by Parse when kingpin has answered by itself, as it does
+// for --help and --version. It is the exit status.
+type Exit int
+
+func (e Exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// Parse reads the command line and the environment and checks all of it. An
+// error is an Exit, or joins every problem there is.
+func Parse(args []string, stdout, stderr io.Writer) (command Command, cfg Config, err error) {
+	// kingpin's parser goes on as if nothing had happened when its terminate
+	// function returns, so it must not return.
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case Exit:
+			command, cfg, err = "", Config{}, r
+		default:
+			panic(r)
+		}
+	}()
+
+	f := newFlags(&cfg, stdout, stderr)
+	name, err := f.app.Parse(f.withCommand(args))
+	command = Command(name)
+	if err != nil {
+		if strings.Contains(err.Error(), "'--api.key'") {
+			return "", Config{}, fmt.Errorf("the API key is never a flag: set %s or give a file with --api.key-file", EnvKey)
+		}
+		return "", Config{}, fmt.Errorf("%w; try --help", err)
+	}
+	f.validate(command)
+	if err := f.err(); err != nil {
+		return "", Config{}, err
+	}
+	return command, cfg, nil
+}
+
+// flags is the command line with what was found wrong in it so far.
+type flags struct {
+	app      *kingpin.Application
+	cfg      *Config
+	raw      rawValues
+	typed    map[string]*bool  // by flag: whether it is on the command line
+	problems map[string]string // by flag: the first thing wrong with it
+}
+
+// rawValues are the flags that mean something only once they are checked.
+type rawValues struct {
+	apiURL       string
+	stateURL     string
+	stateURLFile string
+	from         string
+	externalURL  string
+	routePrefix  string
+}
+
+func newFlags(cfg *Config, stdout, stderr io.Writer) *flags {
+	f := &flags{
+		app:      kingpin.New(Program, description),
+		cfg:      cfg,
+		typed:    make(map[string]*bool),
+		problems: make(map[string]string),
+	}
+	// The anonymous struct hides that stdout may be a terminal: the help is made
+	// for 80 columns.
+	f.app.UsageWriter(struct{ io.Writer }{stdout}).ErrorWriter(stderr)
+	f.app.Terminate(func(status int) { panic(Exit(status)) })
+	f.app.UsageTemplate(usageTemplate).UsageFuncs(usageFuncs)
+	f.app.Version(version.Print(Program))
+	f.app.HelpFlag.Short('h').Help("Show this help.")
+	f.app.DefaultEnvars()
+	f.prints("man-page", manTemplate)
+	f.prints("completion-script-fish", fishTemplate)
+	// What kingpin brings along, and the like, is about one call, not about a set-up.
+	for _, own := range f.app.Model().Flags {
+		f.app.GetFlag(own.Name).NoEnvar()
+	}
+	f.register()
+
+	f.app.Command(string(Serve), "Serve the metrics. This is what runs without a command.")
+	f.app.Command(string(Check), "Check key, API, endpoints and state, and show what was found.")
+	f.app.Command(string(Healthcheck), "Ask the exporter that runs here, with the same flags, whether it is healthy.")
+	state := f.app.Command("state", "Work on the stored state.")
+	state.Command("reset-counters", "Start the counters at 0 again, as needed after restoring a backup. What was already counted stays known.")
+	state.Command("copy", "Copy a state into --state.url, which must be empty; the counters go on there where they stand.").
+		Flag(flagFrom, "The state to copy: file:PATH, or postgres://... without a password.").PlaceHolder("URL").Required().NoEnvar().StringVar(&f.raw.from)
+	return f
+}
+
+// withCommand adds the command that is meant when there is none. kingpin could do
+// so, but with a default command it takes a flag that lacks its value for none.
+func (f *flags) withCommand(args []string) []string {
+	context, err := f.app.ParseContext(args)
+	if err != nil || context.SelectedCommand != nil {
+		return args
+	}
+	for _, element := range context.Elements {
+		if flag, ok := element.Clause.(*kingpin.FlagClause); ok && f.typed[flag.Model().Name] == nil {
+			return args // kingpin's own, like --help, which is about no command
+		}
+	}
+	return append([]string{string(Serve)}, args...)
+}
+
+// prints registers a flag that is like --help, for who packages the program: it
+// writes a template and ends.
+func (f *flags) prints(name, template string) {
+	f.app.Flag(name, "Print it and end.").Hidden().PreAction(func(c *kingpin.ParseContext) error {
+		if err := f.app.UsageForContextWithTemplate(c, 2, template); err != nil {
+			return err
+		}
+		panic(Exit(0))
+	}).Bool()
+}
+
+// add registers a flag. An empty fallback is none.
+func (f *flags) add(name, fallback, help string, v *value) *kingpin.FlagClause {
+	flag := f.app.Flag(name, help)
+	if fallback != "" {
+		flag.Default(fallback)
+	}
+	return f.adopt(name, help, v)
+}
+
+// adopt gives a registered flag its value and help.
+func (f *flags) adopt(name, help string, v *value) *kingpin.FlagClause {
+	typed := new(bool)
+	f.typed[name] = typed
+	v.fail = func(err error) { f.reject(name, "%w", err) }
+	flag := f.app.GetFlag(name).Help(help).IsSetByUser(typed)
+	flag.SetValue(v)
+	if len(v.options) > 0 {
+		flag.HintOptions(v.options...)
+	}
+	return flag
+}
+
+// given says whether a flag was set, on the command line or by its variable.
+func (f *flags) given(name string) bool {
+	return *f.typed[name] || f.app.GetFlag(name).HasEnvarValue()
+}
+
+// reject notes a problem of a flag. Only the first one counts: what follows from
+// a value that could not be read is no news.
+func (f *flags) reject(name, format string, args ...any) {
+	if f.ok(name) {
+		f.problems[name] = fmt.Errorf(format, args...).Error()
+	}
+}
+
+// ok says whether none of the flags has a problem.
+func (f *flags) ok(names ...string) bool {
+	for _, name := range names {
+		if _, bad := f.problems[name]; bad {
+			return false
+		}
+	}
+	return true
+}
+
+// err joins the problems in the order of the help.
+func (f *flags) err() error {
+	var errs []error
+	for _, flag := range f.app.Model().Flags {
+		problem, bad := f.problems[flag.Name]
+		if !bad {
+			continue
+		}
+		from := ""
+		if typed := f.typed[flag.Name]; !*typed && os.Getenv(flag.Envar) != "" {
+			from = " (from " + flag.Envar + ")"
+		}
+		errs = append(errs, fmt.Errorf("--%s%s: %s", flag.Name, from, problem))
+	}
+	if problem, bad := f.problems[flagFrom]; bad {
+		errs = append(errs, fmt.Errorf("--%s: %s", flagFrom, problem))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,57 @@
+package server
+
+import (
+	"io"
+	"net/http"
+	"net/http/pprof"
+
+	"omegastream_exporter/internal/config"
+	"omegastream_exporter/internal/web"
+)
+
+// Healthy is what /-/healthy answers, and how the command healthcheck knows the
+// exporter.
+const Healthy = config.Program + " is healthy."
+
+// routes puts the application behind one handler, below --web.route-prefix. The
+// patterns begin with GET, which takes HEAD as well, so that http.ServeMux answers
+// other methods with 405 by itself.
+func routes(app *Application, c config.Web) http.Handler {
+	mux := http.NewServeMux()
+	get := func(path string, h http.HandlerFunc) { mux.Handle("GET "+c.RoutePrefix+path, h) }
+	get(c.TelemetryPath, app.Metrics.ServeHTTP)
+	get("/-/healthy", func(w http.ResponseWriter, _ *http.Request) {
+		plainText(w, http.StatusOK, Healthy+"\n")
+	})
+	// The state was loaded before the first request.
+	get("/-/ready", func(w http.ResponseWriter, _ *http.Request) {
+		plainText(w, http.StatusOK, config.Program+" is ready.\n")
+	})
+	if c.EnablePprof {
+		get("/debug/pprof/", http.StripPrefix(c.RoutePrefix, http.HandlerFunc(pprof.Index)).ServeHTTP)
+		get("/debug/pprof/cmdline", pprof.Cmdline)
+		get("/debug/pprof/profile", pprof.Profile)
+		get("/debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("POST "+c.RoutePrefix+"/debug/pprof/symbol", pprof.Symbol) // go tool pprof asks so
+		get("/debug/pprof/trace", pprof.Trace)
+	}
+	if c.RoutePrefix != "" {
+		mux.Handle("GET /{$}", http.RedirectHandler(c.LinkPath()+"/", http.StatusFound))
+	}
+	mux.Handle("GET /", app.Pages)
+	return secure(mux)
+}
+
+func plainText(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // the client has left, nobody to tell
+}
+
+// secure lets a browser do with every answer what it may do with a page.
+func secure(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		web.Secure(w.Header())
+		next.ServeHTTP(w, r)
+	})
+}

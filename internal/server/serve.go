@@ -1,0 +1,133 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/exporter-toolkit/web"
+
+	"omegastream_exporter/internal/config"
+)
+
+// The steps of a drain, one after the other. Together they stay under the 10 s
+// after which a supervisor such as docker kills.
+const (
+	scrapeGrace = 4 * time.Second // running scrapes end by themselves
+	answerGrace = time.Second     // they are told to answer with what they have
+	closeGrace  = 4 * time.Second // the application flushes and closes its state
+)
+
+// serve answers requests until ctx ends or a listener fails, and drains.
+func serve(ctx context.Context, listeners []net.Listener, app *Application, c config.Web, log *slog.Logger) error {
+	handler := routes(app, c)
+	// The requests outlive ctx: the drain decides when they end.
+	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer endRequests()
+
+	g := &serverGroup{failed: make(chan error, 1)}
+	if len(listeners) == 0 {
+		g.start(newServer(requests, handler, log), func(s *http.Server) error {
+			return toolkitError(c, web.ListenAndServe(s, c.Toolkit, log))
+		})
+	}
+	for _, l := range listeners {
+		// A server for each listener: web.Serve wraps the handler of its server,
+		// and would wrap a shared one once for each listener.
+		g.start(newServer(requests, handler, log), func(s *http.Server) error {
+			return web.Serve(l, s, c.Toolkit, log)
+		})
+	}
+
+	var err error
+	select {
+	case err = <-g.failed:
+	case <-ctx.Done():
+		log.Info("Stopping", "reason", context.Cause(ctx))
+	}
+
+	if !g.shutdown(scrapeGrace) {
+		log.Warn("Requests are still running, ending them with what they have")
+		endRequests()
+		if !g.shutdown(answerGrace) {
+			log.Warn("Requests are still running, cutting them off")
+			g.cutOff()
+		}
+	}
+	g.running.Wait()
+	return err
+}
+
+func newServer(requests context.Context, handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:     handler,
+		BaseContext: func(net.Listener) context.Context { return requests },
+		// No ReadTimeout: net/http goes on reading while a handler runs, and
+		// would end the context of a scrape that takes longer.
+		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      5 * time.Minute, // over the longest scrape, and a profile
+		// Longer than Prometheus keeps an idle connection (5m): closing first,
+		// we could close under a scrape that is on its way.
+		IdleTimeout:    6 * time.Minute,
+		MaxHeaderBytes: 64 << 10,
+		ErrorLog:       slog.NewLogLogger(quietServer{log.Handler()}, slog.LevelWarn),
+	}
+}
+
+// quietServer keeps what any client can provoke in http.Server (broken TLS
+// handshakes, above all) at debug. Panics stay warnings.
+type quietServer struct{ slog.Handler }
+
+func (h quietServer) Handle(ctx context.Context, r slog.Record) error {
+	if !strings.HasPrefix(r.Message, "http: panic") {
+		r.Level = slog.LevelDebug
+	}
+	if !h.Enabled(ctx, r.Level) {
+		return nil
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// serverGroup is servers that run and stop together.
+type serverGroup struct {
+	servers []*http.Server
+	running sync.WaitGroup
+	failed  chan error // the first failure
+}
+
+func (g *serverGroup) start(s *http.Server, serve func(*http.Server) error) {
+	g.servers = append(g.servers, s)
+	g.running.Go(func() {
+		if err := serve(s); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			select {
+			case g.failed <- err:
+			default:
+			}
+		}
+	})
+}
+
+// shutdown stops accepting and waits for the running requests. It returns false
+// when some are left after the grace.
+func (g *serverGroup) shutdown(grace time.Duration) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	var stopping sync.WaitGroup
+	for _, s := range g.servers {
+		stopping.Go(func() { _ = s.Shutdown(ctx) })
+	}
+	stopping.Wait()
+	return ctx.Err() == nil
+}
+
+// cutOff closes the connections of the requests that are left.
+func (g *serverGroup) cutOff() {
+	for _, s := range g.servers {
+		_ = s.Close()
+	}
+}

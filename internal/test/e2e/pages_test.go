@@ -1,0 +1,116 @@
+package e2e
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+var href = regexp.MustCompile(`(?:href|src|action)="([^"#]*)`)
+
+// Every page of the demo is reached through a proxy that takes a path off, links
+// to nothing else and shows no secret.
+func TestPagesOfTheDemo(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name, links, routes, metrics string
+		args                         []string
+	}{
+		{"plain", "", "", "/metrics", nil},
+		{"external", "/proxy/omega", "/proxy/omega", "/metrics", []string{"--web.external-url=https://monitoring.example.com/proxy/omega/"}},
+		{"taken off", "/proxy/omega", "", "/metrics", []string{"--web.external-url=https://monitoring.example.com/proxy/omega", "--web.route-prefix=/"}},
+		{"prefix alone", "/inner", "/inner", "/m", []string{"--web.route-prefix=/inner/", "--web.telemetry-path=/m"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			p := setup{args: append(row.args, "--demo", "--api.rate-limit=0", "--web.show-response-body")}.serve(t)
+			base := p.url()
+			do(t, base+row.routes+row.metrics) // the first sync
+			visited := map[string]bool{}
+			for deadline := time.Now().Add(20 * time.Second); countWith(visited, "/events/") < 5; {
+				if time.Now().After(deadline) {
+					t.Fatalf("no page of an event: %v", visited)
+				}
+				clear(visited)
+				crawl(t, base, row.links, row.routes, row.links+"/", visited)
+			}
+			if countWith(visited, "/endpoints/") < 7 || countWith(visited, "/assets/") < 3 {
+				t.Errorf("visited only %v", visited)
+			}
+			if row.routes == "" {
+				return
+			}
+			response, _ := do(t, base+"/")
+			if response.StatusCode != http.StatusFound || response.Header.Get("Location") != row.links+"/" {
+				t.Errorf("/ leads to %d %q", response.StatusCode, response.Header.Get("Location"))
+			}
+			if response, _ := do(t, base+"/metrics"); response.StatusCode != http.StatusNotFound {
+				t.Errorf("the metrics are outside of the prefix: %d", response.StatusCode)
+			}
+		})
+	}
+}
+
+func countWith(visited map[string]bool, part string) (n int) {
+	for path := range visited {
+		if strings.Contains(path, part) {
+			n++
+		}
+	}
+	return n
+}
+
+// crawl follows the links of a page.
+func crawl(t *testing.T, base, links, routes, path string, visited map[string]bool) {
+	t.Helper()
+	own, ok := strings.CutPrefix(path, links+"/")
+	if !ok {
+		t.Fatalf("a link to %s", path)
+	}
+	if visited[path] || len(visited) > 400 {
+		return
+	}
+	visited[path] = true
+	response, body := do(t, base+routes+"/"+own)
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("%s: %d", path, response.StatusCode)
+	}
+	for _, secret := range []string{simulator.SecretMark, simulator.DefaultKey} {
+		if i := strings.Index(body, secret); i >= 0 {
+			t.Errorf("%s shows a secret: %s", path, body[max(0, i-100):i+len(secret)])
+		}
+	}
+	if !strings.Contains(response.Header.Get("Content-Type"), "html") {
+		return
+	}
+	for _, match := range href.FindAllStringSubmatch(body, -1) {
+		if match[1] != "" { // an anchor
+			crawl(t, base, links, routes, strings.ReplaceAll(match[1], "&amp;", "&"), visited)
+		}
+	}
+}
+
+// do asks for a page on a connection of its own, and follows no redirect.
+func do(t *testing.T, url string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Close = true
+	response, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
