@@ -60,8 +60,12 @@ demo: ## Run the exporter on a simulated account; needs no key
 	@go run -ldflags "$(LDFLAGS)" . --demo
 
 .PHONY: test
-test: ## Run all tests; says what was skipped (TESTFLAGS=...)
+test: ## Run the tests that take less than minutes; says what was skipped (TESTFLAGS=...)
 	@go run ./tools/testsummary $(RACE) $(TESTFLAGS) ./...
+
+.PHONY: test-all
+test-all: ## Run all tests, those that take minutes too, as CI does
+	@LONG=1 $(MAKE) --no-print-directory test
 
 .PHONY: build
 build: ## Build a static ./omegastream_exporter

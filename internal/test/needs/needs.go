@@ -26,3 +26,12 @@ func Missing(t testing.TB, what string) {
 	}
 	t.Skip("needs " + what)
 }
+
+// Minutes ends a test that takes long, or repeats on a real server what a faster
+// test shows: it runs in CI and with `make test-all`, which sets LONG=1.
+func Minutes(t testing.TB) {
+	t.Helper()
+	if os.Getenv("CI") != "true" && os.Getenv("LONG") == "" {
+		t.Skip("needs minutes: `make test-all` runs it")
+	}
+}

@@ -37,6 +37,29 @@ func TestTool(t *testing.T) {
 	}
 }
 
+func TestMinutes(t *testing.T) {
+	for _, tt := range []struct{ name, ci, long, want string }{
+		{"a quick run", "", "", "skip: needs minutes: `make test-all` runs it"},
+		{"CI", "true", "", ""},
+		{"asked for", "", "1", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Setenv("CI", tt.ci)
+			t.Setenv("LONG", tt.long)
+			end := &ending{TB: t}
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				needs.Minutes(end)
+			}()
+			<-ended
+			if end.how != tt.want {
+				t.Errorf("the test ended with %q, want %q", end.how, tt.want)
+			}
+		})
+	}
+}
+
 // ending is a test that tells how it was ended.
 type ending struct {
 	testing.TB
