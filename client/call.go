@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"omegastream_exporter/internal/ratelimit"
 )
 
 // call is one question to the API, however many requests it takes.
@@ -29,6 +31,14 @@ func eventCall(endpointID, eventID string) *call {
 		op: OpGetEvent, endpointID: endpointID, eventID: eventID,
 		path: "/client/webhooks/" + url.PathEscape(endpointID) + "/events/" + url.PathEscape(eventID),
 	}
+}
+
+// class returns the queue of the limiter that the call belongs to.
+func (q *call) class() ratelimit.Class {
+	if q.op == OpGetEvent {
+		return ratelimit.Details
+	}
+	return ratelimit.Lists
 }
 
 // fail returns the error of the call for err.
@@ -91,7 +101,7 @@ func (c *Client) try(ctx context.Context, q *call, key secret, read func(*exchan
 		if again, _ := shouldRetry(attempt, err); !again {
 			return err
 		}
-		// Where the API said how long to wait, or is taken to have said it, the gate
+		// Where the API said how long to wait, or is taken to have said it, the limiter
 		// holds this call back like all others.
 		if failed, ok := errors.AsType[*Error](err); ok && failed.RetryAfter == 0 {
 			if ended := sleep(ctx, delays.NextBackOff()); ended != nil {
@@ -103,23 +113,20 @@ func (c *Client) try(ctx context.Context, q *call, key secret, read func(*exchan
 	}
 }
 
-// attempt makes one request, as soon as the gate lets it. Its error is an *Error.
+// attempt makes one request, as soon as the limiter lets it. Its error is an *Error.
 func (c *Client) attempt(ctx context.Context, q *call, key secret, read func(*exchange) error) error {
-	limited, err := c.gate.acquire(ctx, q.op != OpGetEvent)
+	slot, limited, err := c.limiter.Acquire(ctx, q.class())
 	if limited > 0 {
 		c.observer.RateLimitWait(q.op, limited)
 	}
 	if err != nil {
 		failed := q.fail(err)
-		if paused, ok := errors.AsType[*pausedError](err); ok {
-			failed.Err, failed.RetryAfter = ErrRateLimited, paused.left
-		}
-		if down, ok := errors.AsType[*limiterError](err); ok {
-			failed.Err = fmt.Errorf("%w: %w", ErrLimiter, key.scrubError(down.err))
+		if paused, ok := errors.AsType[*ratelimit.PausedError](err); ok {
+			failed.Err, failed.RetryAfter = ErrRateLimited, paused.Left
 		}
 		return failed
 	}
-	x, err := c.begin(ctx, q, key)
+	x, err := c.begin(ctx, q, key, slot)
 	if err != nil {
 		return err
 	}
@@ -128,6 +135,6 @@ func (c *Client) attempt(ctx context.Context, q *call, key secret, read func(*ex
 		defer x.observe()
 		return x.refusal()
 	}
-	c.gate.succeeded(x.sent)
+	c.limiter.Succeeded(x.sent)
 	return read(x)
 }

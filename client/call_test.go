@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"omegastream_exporter/internal/ratelimit"
 )
 
 type steps = []func() (*http.Response, error)
@@ -67,8 +69,8 @@ func TestRetries(t *testing.T) {
 					(!ok || failed.Op != OpGetEvent || failed.EndpointID != endpointID || failed.EventID != eventID || failed.StatusCode != tt.codes[len(tt.codes)-1]) {
 					t.Errorf("error %+v", failed)
 				}
-				if c.gate.busy != 0 {
-					t.Errorf("%d slots still taken", c.gate.busy)
+				if c.limiter.Busy() != 0 {
+					t.Errorf("%d slots still taken", c.limiter.Busy())
 				}
 			})
 		})
@@ -124,7 +126,7 @@ func TestRetryAfterHoldsForAll(t *testing.T) {
 				}
 			})
 		}
-		if l := c.Limits(); l.Configured != 10 || l.Current != 5 || l.PausedUntil.Sub(begin) < 8*time.Second {
+		if l := c.limiter.Limits(); l.Configured != 10 || l.Current != 5 || l.PausedUntil.Sub(begin) < 8*time.Second {
 			t.Errorf("limits %+v", l)
 		}
 		all.Wait()
@@ -158,9 +160,9 @@ func TestLongPauseIsAnsweredWithoutARequest(t *testing.T) {
 			second.Op != OpListEvents || second.EndpointID != endpointID || second.StatusCode != 0 || s.requests() != 1 {
 			t.Errorf("error %+v after %d requests", second, s.requests())
 		}
-		time.Sleep(second.RetryAfter - patience)
+		time.Sleep(second.RetryAfter - ratelimit.Patience)
 		begin := time.Now()
-		if _, err := c.ListEndpoints(t.Context()); err != nil || time.Since(begin) != patience {
+		if _, err := c.ListEndpoints(t.Context()); err != nil || time.Since(begin) != ratelimit.Patience {
 			t.Errorf("error %v after %v", err, time.Since(begin))
 		}
 	})
@@ -260,8 +262,8 @@ func TestCallerGivesUp(t *testing.T) {
 				if errors.Is(err, ErrConnection) {
 					t.Errorf("the end of the caller passes for %v", err)
 				}
-				if s.requests() != min(1, len(tt.steps)) || c.gate.busy != 0 {
-					t.Errorf("%d requests, %d slots still taken", s.requests(), c.gate.busy)
+				if s.requests() != min(1, len(tt.steps)) || c.limiter.Busy() != 0 {
+					t.Errorf("%d requests, %d slots still taken", s.requests(), c.limiter.Busy())
 				}
 			})
 		})

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"omegastream_exporter/internal/ratelimit"
 )
 
 // The values that Options take where they are zero.
@@ -37,18 +39,14 @@ type Options struct {
 	// in ErrTooLarge. Zero means DefaultMaxListEvents.
 	MaxListEvents int
 
-	// Concurrency is the number of requests at a time, and of the idle
-	// connections that are kept. Zero means DefaultConcurrency.
+	// Concurrency is the number of requests at a time. A list of events that takes
+	// more than 2 s to read is no longer among them: as many again are read on
+	// beside the others. Zero means DefaultConcurrency.
 	Concurrency int
 
 	// RateLimit is the number of requests a second, all operations together; it
 	// may be below 1. Zero means no limit.
 	RateLimit float64
-
-	// Turns share the rate limit with other processes: together they stay within
-	// it, and what the API asks of one holds for all. Nil means that the client
-	// has the account for itself.
-	Turns Turns
 
 	// Observer is told about every request. Nil means nobody.
 	Observer Observer
@@ -65,7 +63,7 @@ type Client struct {
 	keys     KeySource
 	opts     Options
 	http     *http.Client
-	gate     *gate
+	limiter  *ratelimit.Limiter
 	observer Observer
 }
 
@@ -83,10 +81,13 @@ func New(baseURL string, key KeySource, o Options) (*Client, error) {
 		keys:     key,
 		opts:     o,
 		http:     &http.Client{Transport: o.Transport, CheckRedirect: lastResponse},
-		gate:     newGate(o.Concurrency, o.RateLimit, o.Turns),
+		limiter:  ratelimit.New(o.Concurrency, o.RateLimit),
 		observer: o.Observer,
 	}, nil
 }
+
+// Limiter returns the queue that all calls go through.
+func (c *Client) Limiter() *ratelimit.Limiter { return c.limiter }
 
 // CloseIdleConnections closes the connections that no request uses.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
@@ -152,7 +153,7 @@ func (o Options) withDefaults() Options {
 		o.Observer = noObserver{}
 	}
 	if o.Transport == nil {
-		o.Transport = newTransport(o.Concurrency)
+		o.Transport = newTransport(2 * o.Concurrency)
 	}
 	return o
 }

@@ -67,7 +67,7 @@ func TestNewDefaults(t *testing.T) {
 	if o.Timeout != 10*time.Second || o.ListSilence != 30*time.Second || o.MaxListEvents != 10_000_000 || o.Concurrency != 16 {
 		t.Errorf("defaults: %+v", o)
 	}
-	if got := o.Transport.(*http.Transport); got.MaxIdleConnsPerHost != 16 || got.MaxConnsPerHost != 16 || got.Proxy == nil || !got.ForceAttemptHTTP2 {
+	if got := o.Transport.(*http.Transport); got.MaxIdleConnsPerHost != 32 || got.MaxConnsPerHost != 32 || got.Proxy == nil || !got.ForceAttemptHTTP2 {
 		t.Errorf("transport: %+v", got)
 	}
 	if _, err := New("http://localhost", nil, Options{}); err == nil {

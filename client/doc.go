@@ -3,8 +3,8 @@
 // log and keeps nothing but its connections and the pace it may ask at.
 //
 // Every call goes the same way: its method ([Client.ListEndpoints],
-// [Client.ListEvents], [Client.GetEvent]), the attempts of do, the
-// gate that keeps pace and concurrency, one http.Client.Do.
+// [Client.ListEvents], [Client.GetEvent]), the attempts of do, the limiter, one
+// http.Client.Do.
 //
 // The API is undocumented in much, so the client trusts little: an element of a
 // wrong type is skipped and counted, only broken syntax breaks a read, every

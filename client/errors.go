@@ -53,10 +53,6 @@ var (
 	// it is the context's own error.
 	ErrTimeout = errors.New("too slow")
 
-	// ErrLimiter is returned, without a request, when Options.Turns have failed for
-	// some seconds: what is not accounted for is not asked.
-	ErrLimiter = errors.New("the shared rate limit cannot be reached")
-
 	// ErrInvalidID is returned, without a request, when an id cannot be asked for.
 	ErrInvalidID = errors.New("invalid id")
 )

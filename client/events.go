@@ -9,9 +9,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// EventList is a list of events that is still on its way. It holds a slot of
-// Options.Concurrency and a connection until it is closed, which the end of Events
-// does too. It is not safe for concurrent use.
+// slotTime is how long a list of events keeps the slot that it was asked for in,
+// from its header on. After that it is read on beside the other calls.
+const slotTime = 2 * time.Second
+
+// EventList is a list of events that is still on its way. It holds a connection
+// until it is closed, which the end of Events does too. It is not safe for
+// concurrent use.
 type EventList struct {
 	x        *exchange
 	reader   *eventReader
@@ -33,6 +37,7 @@ func (c *Client) ListEvents(ctx context.Context, endpointID string) (*EventList,
 	err := c.do(ctx, eventsCall(endpointID), func(x *exchange) error {
 		x.timer.Stop() // from here on the silence counts, see exchange.Read
 		x.observe()
+		x.slow = time.AfterFunc(slotTime, x.slot.StepAside)
 		list = &EventList{
 			x:      x,
 			reader: &eventReader{decoder: newDecoder(x), key: x.key, types: map[string]string{}},

@@ -167,8 +167,8 @@ func TestListEventsStoppedByTheCaller(t *testing.T) {
 				t.Errorf("%d events, error %v, complete %v", n, l.Err(), l.Complete())
 			}
 			l.Close()
-			if c.gate.busy != 0 {
-				t.Errorf("%d slots still taken", c.gate.busy)
+			if c.limiter.Busy() != 0 {
+				t.Errorf("%d slots still taken", c.limiter.Busy())
 			}
 		})
 	}

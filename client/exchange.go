@@ -8,6 +8,8 @@ import (
 	"mime"
 	"net/http"
 	"time"
+
+	"omegastream_exporter/internal/ratelimit"
 )
 
 const (
@@ -21,6 +23,7 @@ const (
 type exchange struct {
 	*call
 	client *Client
+	slot   *ratelimit.Slot
 	key    secret
 	sent   time.Time
 	resp   *http.Response // nil before the header is there
@@ -32,12 +35,13 @@ type exchange struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // cancels ctx with ErrTimeout
+	slow   *time.Timer // of a list of events, gives its slot to others
 }
 
-// begin sends the request and waits for the header. It needs a slot of the gate,
-// which close gives back; where err is not nil the exchange is closed.
-func (c *Client) begin(ctx context.Context, q *call, key secret) (*exchange, error) {
-	x := &exchange{call: q, client: c, key: key, sent: time.Now(), caller: ctx}
+// begin sends the request and waits for the header. close gives the slot
+// back; where err is not nil the exchange is closed.
+func (c *Client) begin(ctx context.Context, q *call, key secret, slot *ratelimit.Slot) (*exchange, error) {
+	x := &exchange{call: q, client: c, slot: slot, key: key, sent: time.Now(), caller: ctx}
 	x.ctx, x.cancel = context.WithCancelCause(ctx)
 	x.timer = time.AfterFunc(c.opts.Timeout, func() { x.cancel(ErrTimeout) })
 	req, err := http.NewRequestWithContext(x.ctx, http.MethodGet, c.base+q.path, nil)
@@ -90,8 +94,11 @@ func (x *exchange) close() {
 		_ = x.resp.Body.Close()
 	}
 	x.timer.Stop()
+	if x.slow != nil {
+		x.slow.Stop()
+	}
 	x.cancel(nil)
-	x.client.gate.release()
+	x.slot.Release()
 }
 
 // failure makes err, of any step of the exchange, the error of the call.

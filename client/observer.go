@@ -18,7 +18,7 @@ type Observer interface {
 	// Request is called once per HTTP round trip, repeated ones included. code
 	// is the status code of the answer, 0 if none came. d lasts from the sending
 	// of the request to the end of the header for OpListEvents, to the last byte
-	// that was read for the others; waiting for the gate is no part of it.
+	// that was read for the others; waiting for the limiter is no part of it.
 	Request(op Operation, code int, d time.Duration)
 
 	// RateLimitWait is called where a request had to wait for the rate limit or

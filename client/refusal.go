@@ -6,10 +6,12 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"omegastream_exporter/internal/ratelimit"
 )
 
 // refusal returns the error of an answer whose status is not 200. Where the API
-// asks for patience the gate learns of it, before the exchange gives its slot to
+// asks for patience the limiter learns of it, before the exchange gives its slot to
 // another call.
 func (x *exchange) refusal() *Error {
 	code := x.resp.StatusCode
@@ -22,7 +24,9 @@ func (x *exchange) refusal() *Error {
 	}
 	pause := retryAfter(x.resp.Header, time.Now())
 	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable && pause > 0 {
-		e.RetryAfter = x.client.gate.refused(x.sent, pause, code == http.StatusTooManyRequests)
+		e.RetryAfter = x.client.limiter.BackOff(ratelimit.Backoff{
+			Sent: x.sent, Wait: pause, SlowDown: code == http.StatusTooManyRequests,
+		})
 	}
 	body, _ := io.ReadAll(io.LimitReader(x, maxErrorBody))
 	e.Err = fmt.Errorf("%w (status %d)%s", kind, code, x.key.hint(body))

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+
+	"omegastream_exporter/internal/ratelimit"
 )
 
 // maxAttempts is the number of requests that one call makes at most, not counting
@@ -28,11 +30,9 @@ func shouldRetry(attempt int, err error) (again bool, reason string) {
 			return false, "the certificate will not change"
 		}
 		return true, "the connection failed"
-	case errors.Is(err, ErrLimiter):
-		return false, "it was waited for already"
 	case !errors.As(err, &failed):
 		return false, "it is no answer of the API"
-	case failed.RetryAfter > patience:
+	case failed.RetryAfter > ratelimit.Patience:
 		return false, "the API wants to be left alone for longer than a call waits"
 	}
 	switch failed.StatusCode {

@@ -9,21 +9,20 @@ import (
 // maxHeaderBytes bounds the header of an answer.
 const maxHeaderBytes = 256 << 10
 
-// newTransport returns a transport that has at most as many connections as there
-// are requests at a time, and keeps them all: with fewer idle ones nearly every
-// request would dial, and without the bound a request that has to wait dials one
-// more and then takes the first that is free.
+// newTransport returns a transport that has at most that many connections, and
+// keeps them all: with fewer idle ones than requests at a time nearly every request
+// would dial.
 // It honours HTTPS_PROXY and NO_PROXY, and SSL_CERT_FILE by way of the system's
 // certificate pool.
-func newTransport(concurrency int) *http.Transport {
+func newTransport(connections int) *http.Transport {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           concurrency,
-		MaxIdleConnsPerHost:    concurrency,
-		MaxConnsPerHost:        concurrency,
+		MaxIdleConns:           connections,
+		MaxIdleConnsPerHost:    connections,
+		MaxConnsPerHost:        connections,
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: maxHeaderBytes,

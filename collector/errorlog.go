@@ -95,7 +95,7 @@ func kindOf(err error) string {
 	if !errors.As(err, &e) {
 		return err.Error()
 	}
-	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrBadPayload, client.ErrTooLarge, client.ErrRateLimited, client.ErrLimiter} {
+	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrBadPayload, client.ErrTooLarge, client.ErrRateLimited} {
 		if errors.Is(err, kind) {
 			return kind.Error()
 		}

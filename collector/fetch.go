@@ -66,7 +66,7 @@ func (d *drain) failed(ctx context.Context, t ledger.Task, err error, now time.T
 		return notTried
 	}
 	d.brake.failed(t.EventID, err, time.Now())
-	if errors.Is(err, client.ErrRateLimited) || errors.Is(err, client.ErrLimiter) {
+	if errors.Is(err, client.ErrRateLimited) {
 		return notTried
 	}
 	return func(a *ledger.Account) { a.Unanswered(t, now) }

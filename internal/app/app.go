@@ -12,7 +12,6 @@ import (
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/server"
-	"omegastream_exporter/internal/turns"
 )
 
 // Build makes what the server serves. When ctx ends it gives up, and with an error it
@@ -32,7 +31,6 @@ func Build(ctx context.Context, cfg config.Config, log *slog.Logger) (*server.Ap
 // application is the running parts, in the order of their making.
 type application struct {
 	stopDemo func() // nil without --demo
-	rate     *turns.Limiter
 	api      *client.Client
 	book     *ledger.Book
 	exporter *collector.Exporter
@@ -46,10 +44,7 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 		}
 	}
 	telemetry := collector.NewTelemetry()
-	if a.rate, err = sharedRate(cfg.State); err != nil {
-		return err
-	}
-	if a.api, err = newClient(cfg, telemetry, a.rate); err != nil {
+	if a.api, err = newClient(cfg, telemetry); err != nil {
 		return err
 	}
 	if a.book, err = openBook(ctx, cfg, telemetry, log); err != nil {
@@ -85,9 +80,6 @@ func (a *application) close(ctx context.Context) error {
 	}
 	if a.book != nil {
 		errs = append(errs, a.book.Close(ctx))
-	}
-	if a.rate != nil {
-		a.rate.Close()
 	}
 	if a.stopDemo != nil {
 		a.stopDemo()

@@ -10,6 +10,7 @@ import (
 	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/ratelimit"
 	"omegastream_exporter/internal/web"
 )
 
@@ -22,13 +23,13 @@ func newPages(cfg config.Config, api *client.Client, book *ledger.Book, exporter
 		Window:      cfg.Collector.Window,
 		ShowBody:    cfg.Web.ShowBody,
 		Version:     version.Version,
-		Status:      func() web.Status { return pageStatus(exporter.Status(), api.Limits()) },
+		Status:      func() web.Status { return pageStatus(exporter.Status(), api.Limiter().Limits()) },
 		Logger:      log,
 	})
 }
 
 // pageStatus says in the words of the pages how the exporter gets on.
-func pageStatus(s collector.Status, limits client.Limits) web.Status {
+func pageStatus(s collector.Status, limits ratelimit.Limits) web.Status {
 	status := web.Status{
 		Syncing: s.Syncing, Ended: s.Ended, Took: s.Took, Result: s.Result,
 		Requests: s.Requests, Failed: s.Failed, Limits: limits,

@@ -9,13 +9,14 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/collector"
+	"omegastream_exporter/internal/ratelimit"
 	"omegastream_exporter/internal/web"
 )
 
 func TestPageStatus(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1, 0)
-	limits := client.Limits{Configured: 20, Current: 5}
+	limits := ratelimit.Limits{Configured: 20, Current: 5}
 	in := collector.Status{
 		Syncing: true, Ended: at, Took: time.Second, Result: "partial", Requests: 9, Failed: 2,
 		Troubles: []collector.Trouble{

@@ -50,7 +50,7 @@ func newLively(t testing.TB) *lively {
 	o.Now, o.ShowBody, o.Refresh = nil, true, 500*time.Millisecond
 	o.Status = func() Status {
 		s := exporter.Status()
-		return Status{Syncing: s.Syncing, Ended: s.Ended, Took: s.Took, Result: s.Result, Requests: s.Requests, Failed: s.Failed, Limits: c.Limits()}
+		return Status{Syncing: s.Syncing, Ended: s.Ended, Took: s.Took, Result: s.Result, Requests: s.Requests, Failed: s.Failed, Limits: c.Limiter().Limits()}
 	}
 	pages, down := New(book, o), new(atomic.Bool)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

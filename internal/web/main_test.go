@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/ratelimit"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -155,7 +155,7 @@ func account(t testing.TB, book *ledger.Book) {
 func status() Status {
 	return Status{
 		Ended: epoch.Add(-3 * time.Second), Took: 1234 * time.Millisecond, Result: "partial", Requests: 12345, Failed: 7,
-		Limits: client.Limits{Configured: 20, Current: 10, PausedUntil: epoch.Add(30 * time.Second)},
+		Limits: ratelimit.Limits{Configured: 20, Current: 10, PausedUntil: epoch.Add(30 * time.Second)},
 		Troubles: []Trouble{
 			{What: "Reading the list of events", EndpointID: "ep-good", Error: "status 500 " + breakout, Since: epoch.Add(-time.Hour)},
 		},

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
-	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/ratelimit"
 )
 
 // Ledger is what the pages read. A *ledger.Book is one.
@@ -30,7 +30,7 @@ type Status struct {
 	Troubles []Trouble     // what is failing, in a stable order
 	Requests uint64        // to the API since the start
 	Failed   uint64        // of them, those without a 2xx
-	Limits   client.Limits
+	Limits   ratelimit.Limits
 }
 
 // Trouble is something that does not work at the moment.

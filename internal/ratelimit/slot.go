@@ -1,0 +1,87 @@
+package ratelimit
+
+import (
+	"container/list"
+	"time"
+)
+
+// Slot is the right to have one request under way.
+type Slot struct {
+	limiter *Limiter
+	class   Class
+
+	// Under the lock of the limiter.
+	aside bool
+	stuck *list.Element // in the limiter's list of those that wait for a place aside
+	ended bool
+}
+
+// Release gives the slot back. It can be called more than once.
+func (s *Slot) Release() {
+	l := s.limiter
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.ended {
+		return
+	}
+	s.ended = true
+	now := time.Now()
+	l.end(s.class, now)
+	switch {
+	case s.aside:
+		l.aside--
+		l.moveAside(now)
+	case s.stuck != nil:
+		l.stuck.Remove(s.stuck)
+		fallthrough
+	default:
+		l.free(now)
+	}
+	l.dispatch(now)
+}
+
+// StepAside gives the slot of a list that takes long to others while the list is
+// read on. There are as many places aside as there are slots; where all are taken
+// the list keeps its slot until one is free. It does nothing for a detail.
+func (s *Slot) StepAside() {
+	l := s.limiter
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.class != Lists || s.ended || s.aside || s.stuck != nil {
+		return
+	}
+	now := time.Now()
+	s.stuck = l.stuck.PushBack(s)
+	l.moveAside(now)
+	l.dispatch(now)
+}
+
+// moveAside fills the places aside.
+func (l *Limiter) moveAside(now time.Time) {
+	for first := l.stuck.Front(); first != nil && l.aside < l.maxAside(); first = l.stuck.Front() {
+		s := first.Value.(*Slot)
+		l.stuck.Remove(first)
+		s.stuck, s.aside = nil, true
+		l.aside++
+		l.free(now)
+	}
+}
+
+// end notes that a request is over, wherever it was.
+func (l *Limiter) end(class Class, now time.Time) {
+	if class != Lists {
+		return
+	}
+	if l.lists == l.maxLists() {
+		l.listsFreeSince = now
+	}
+	l.lists--
+}
+
+// free gives a slot back.
+func (l *Limiter) free(now time.Time) {
+	if l.busy == l.slots {
+		l.freeSince = now
+	}
+	l.busy--
+}

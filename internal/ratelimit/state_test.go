@@ -1,0 +1,143 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Processes that lead by turns are together as close to the rate as one, whenever
+// they hand over and whatever of it is known.
+func TestRestoreKeepsTheRate(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		synctest.Test(t, func(*testing.T) {
+			perSecond := rapid.Float64Range(0.2, 200).Draw(rt, "rate")
+			slots := rapid.IntRange(1, 64).Draw(rt, "slots")
+			processes := []*Limiter{New(slots, perSecond), New(slots, perSecond), New(slots, perSecond)}
+			var taken []time.Time
+			leader := processes[0]
+			for range rapid.IntRange(2, 12).Draw(rt, "terms") {
+				// The leader asks as fast as it may, or idles and saves turns up.
+				n := rapid.IntRange(0, int(2*perSecond)+2).Draw(rt, "requests")
+				for range n {
+					slot, _, err := leader.Acquire(context.Background(), Details)
+					if err != nil {
+						rt.Fatal(err)
+					}
+					taken = append(taken, time.Now())
+					slot.Release()
+				}
+				state, written := leader.State(), time.Now()
+				time.Sleep(time.Duration(rapid.IntRange(0, 3000).Draw(rt, "gap")) * time.Millisecond)
+				next := rapid.SampledFrom(processes).Draw(rt, "leader")
+				if rapid.Bool().Draw(rt, "killed") {
+					state.SinceRequest = 0 // nobody knows when its last request went
+				} else {
+					state.SinceRequest += time.Since(written)
+				}
+				next.Restore(state)
+				leader = next
+			}
+			expectRate(rt, taken, perSecond)
+		})
+	})
+}
+
+func TestRestoreObeysThePause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		before, after := New(1, 0), New(1, 0)
+		before.BackOff(Backoff{Sent: time.Now(), Wait: 8 * time.Second, SlowDown: true})
+		time.Sleep(time.Second)
+		state := before.State()
+		if state.Pause < 7*time.Second || state.Pause > 8*time.Second || state.Share != 0.5 || state.SinceShare != time.Second {
+			t.Errorf("state %+v", state)
+		}
+		after.Restore(state)
+		begin := time.Now()
+		acquire(t, after, Lists).Release()
+		if waited := time.Since(begin); waited != state.Pause {
+			t.Errorf("waited for %v of %v", waited, state.Pause)
+		}
+	})
+}
+
+// A longer pause than a call waits for ends those that wait already.
+func TestRestoreRefusesThoseThatWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := New(1, 1)
+		acquire(t, l, Lists).Release()
+		refused := make(chan error)
+		go func() {
+			_, _, err := l.Acquire(t.Context(), Details)
+			refused <- err
+		}()
+		synctest.Wait()
+		l.Restore(State{Pause: time.Minute, Share: 1})
+		if paused, ok := errors.AsType[*PausedError](<-refused); !ok || paused.Left != time.Minute {
+			t.Errorf("%v", paused)
+		}
+	})
+}
+
+// What the API has asked of this process alone is not forgotten.
+func TestRestoreKeepsALongerPause(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := New(1, 0)
+		left := l.BackOff(Backoff{Sent: time.Now(), Wait: time.Minute})
+		l.Restore(State{Pause: time.Second, Share: 1})
+		if got := l.State().Pause; got != left {
+			t.Errorf("%v left of %v", got, left)
+		}
+	})
+}
+
+// However often the lead changes, the rate recovers after a 429 as it does in one
+// process, and guessed pauses grow as they do there.
+func TestRestoreGoesOnRecovering(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, b := New(1, 16), New(1, 16)
+		for range 3 {
+			time.Sleep(time.Second)
+			a.BackOff(Backoff{Sent: time.Now(), SlowDown: true})
+			b.Restore(a.State())
+			a, b = b, a
+			time.Sleep(a.State().Pause)
+		}
+		if got := a.State(); got.Share != 0.125 || got.Guesses != 3 {
+			t.Errorf("state %+v", got)
+		}
+		for range 25 { // every 4 s, while a step needs 10 s
+			time.Sleep(4 * time.Second)
+			a.Succeeded(time.Now())
+			b.Restore(a.State())
+			a, b = b, a
+		}
+		if got := a.State(); got.Share < 0.9 || got.Guesses != 0 {
+			t.Errorf("state %+v after 100 s", got)
+		}
+	})
+}
+
+// The state of a limiter that was never asked is that of one that was not for long.
+func TestStateOfANewLimiter(t *testing.T) {
+	t.Parallel()
+	got := New(1, 1).State()
+	if want := (State{Share: 1, SinceShare: never, SinceRequest: never}); got != want {
+		t.Errorf("state %+v, want %+v", got, want)
+	}
+	l := New(1, 1)
+	l.Restore(State{SinceShare: never, SinceRequest: never})
+	acquire(t, l, Lists).Release()
+	if l.Limits().Current != 1 {
+		t.Errorf("limits %+v", l.Limits())
+	}
+}
