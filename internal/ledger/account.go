@@ -104,7 +104,7 @@ func (a *Account) List(found []Found, date, now time.Time) {
 	if len(a.Affected(found, now)) > 0 {
 		return // what another process holds is taken in by a later listing
 	}
-	a.row.LastListing = date
+	a.row.LastListing = present(date, now)
 	a.changedRow = true
 }
 

@@ -12,8 +12,8 @@
 //   - History is what an endpoint had already listed when it was first met. It
 //     fills gauges and never enters a counter.
 //   - Contact is the moment from which an endpoint's unknown events are new.
-//   - The stop mark is the newest trusted creation time seen; an ordinary read
-//     of a list may end a little before it.
+//   - The stop mark is the newest trusted creation time of the last read, no later
+//     than the read itself; an ordinary read of a list may end a little before it.
 //   - The cutoff divides unknown events into new ones and forgotten ones.
 //   - An outcome is a delivery's result: an HTTP status code, or none.
 //   - A counter is held while it is shown as 0 although it may be higher, so

@@ -181,7 +181,7 @@ func (w *world) happen() {
 		case 3:
 			ev.created -= int64(rapid.SampledFrom([]int{100, 800, 1000, 5000, 50000}).Draw(w.T, "late"))
 		case 4:
-			ev.created += int64(w.pick(500, "ahead"))
+			ev.created += rapid.SampledFrom([]int64{100, 299, 301, 500, 3 * 3600, 200000}).Draw(w.T, "ahead")
 		}
 		w.respondTo(ev)
 		e.events = append(e.events, ev)
@@ -227,7 +227,7 @@ func (w *world) toggle() {
 func (w *world) sync() {
 	date := w.now
 	if w.chance(20, "skewed") {
-		date += int64(w.pick(120, "skew") - 60)
+		date += rapid.SampledFrom([]int64{-60, -20, 20, 60, -7000, 3 * 3600, -200000, 200000}).Draw(w.T, "skew")
 	}
 	var found []Found
 	for _, id := range slices.Sorted(maps.Keys(w.api)) {

@@ -150,12 +150,21 @@ func (m *model) list(found []Found, date, now int64) {
 			delete(m.endpoints, id)
 		}
 	}
-	m.lastListing = date
+	m.lastListing = modelPresent(date, now)
+}
+
+// modelPresent is the earlier of the API's clock and ours, which is not asked where it
+// is over a day behind.
+func modelPresent(date, now int64) int64 {
+	if date-now > 86400 {
+		return date
+	}
+	return min(date, now)
 }
 
 // modelRead is one pass over a list.
 type modelRead struct {
-	began, date    int64
+	began, present int64
 	clock          int64 // the later of the answer's and ours: a created above it is no time
 	timely         bool
 	met            bool // an event that was known before
@@ -166,7 +175,7 @@ type modelRead struct {
 
 func (m *model) begin(e *modelEndpoint, now, date int64, p Policy) *modelRead {
 	since := now - e.sufficient
-	return &modelRead{began: now, date: date, clock: max(date, now), timely: e.sufficient != 0 && since >= 0 && since <= seconds(p.Overlap)}
+	return &modelRead{began: now, present: modelPresent(date, now), clock: max(date, now), timely: e.sufficient != 0 && since >= 0 && since <= seconds(p.Overlap)}
 }
 
 // chunk takes in elements of a list.
@@ -194,7 +203,7 @@ func (m *model) chunk(e *modelEndpoint, r *modelRead, items []item, now int64, p
 		if trusted && e.contacted && it.created <= e.cutoff {
 			continue // forgotten, or history
 		}
-		if trusted && !e.contacted && r.trusted && it.created <= r.newest-seconds(p.Window) {
+		if trusted && !e.contacted && r.trusted && it.created <= min(r.newest, r.present)-seconds(p.Window) {
 			continue // too old for any gauge
 		}
 		ev := modelEvent{id: it.id, label: m.label(it.typ), time: it.created, firstSeen: now, history: !e.contacted, timely: r.timely && trusted}
@@ -222,7 +231,7 @@ func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, now i
 		e.counters["gaps"]++
 	}
 	if r.trusted {
-		e.stop = max(e.stop, r.newest)
+		e.stop = min(r.newest, r.present)
 	}
 	e.sufficient = now
 	if !complete {
@@ -230,11 +239,11 @@ func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, now i
 	}
 	e.listed = r.count
 	if !e.contacted {
-		newest := r.date
-		if e.stop != 0 {
-			newest = min(e.stop, r.date)
+		mark := r.present
+		if r.trusted {
+			mark = min(r.newest, r.present)
 		}
-		e.contacted, e.cutoff = true, newest-seconds(p.Overlap)
+		e.contacted, e.cutoff = true, mark-seconds(p.Overlap)
 	}
 	if e.stop != 0 {
 		e.cutoff = max(e.cutoff, e.stop-seconds(p.Window))

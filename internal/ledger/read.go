@@ -22,11 +22,11 @@ type Reading struct {
 	endpoint *Endpoint
 	fence    uint64 // of the lease that the reading was begun under
 	began    time.Time
-	clock    time.Time // the answer's Date, else our clock
-	trust    int64     // a created above it is no time
-	full     bool      // reads to the end whatever it meets
-	mark     int64     // an ordinary read ends only after it has met an event as new as this,
-	stop     int64     // below this creation time
+	trust    int64 // a created above it is no time
+	present  int64 // the time of the answer: no mark is later
+	full     bool  // reads to the end whatever it meets
+	mark     int64 // an ordinary read ends only after it has met an event as new as this,
+	stop     int64 // below this creation time
 	timely   bool
 
 	chunk   []listed
@@ -72,7 +72,7 @@ func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading 
 		date = now
 	}
 	r := &Reading{
-		endpoint: e, fence: e.lease.Fence, began: began, clock: date, full: e.fullDue(now),
+		endpoint: e, fence: e.lease.Fence, began: began, present: present(date, now).Unix(), full: e.fullDue(now),
 		ordered: true, lowest: math.MaxInt64, newest: math.MinInt64,
 		chunk: make([]listed, 0, readChunk),
 	}
@@ -80,21 +80,24 @@ func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading 
 	// An answer of a cache, or of a clock that is behind, makes no event one of the
 	// future.
 	r.trust = max(date.Unix(), now.Unix()) + seconds(trustAhead)
-	r.mark = e.newest(date)
+	r.mark = min(e.row.StopMark, r.present)
 	r.stop = r.mark - seconds(overlap)
 	last := e.row.LastSufficient
 	r.timely = !last.IsZero() && !last.After(now) && now.Sub(last) <= overlap
 	return r
 }
 
-// newest returns the stop mark, or the clock where there is none or where the mark
-// is ahead of it: an event that came with a time of the future must not hide those
-// that come after it.
-func (e *Endpoint) newest(clock time.Time) int64 {
-	if e.row.StopMark == 0 {
-		return clock.Unix()
+// clockFault is by how much our clock may be behind the API's before it has no say.
+const clockFault = 24 * time.Hour
+
+// present returns the time of an answer: the earlier of its Date and our clock. Either
+// may be ahead, and what came with a time of the future must not make those that come
+// after it history.
+func present(date, now time.Time) time.Time {
+	if now.Before(date) && date.Sub(now) <= clockFault {
+		return now
 	}
-	return min(e.row.StopMark, clock.Unix())
+	return date
 }
 
 // fullDue reports whether the next read must go to the end of the list.
@@ -139,6 +142,15 @@ func (r *Reading) noteTime(created int64) {
 	r.newest = max(r.newest, created)
 	// A list that does not begin with the newest may have its new events at its end.
 	r.enough = !r.full && r.ordered && r.newest >= r.mark && created < r.stop
+}
+
+// reached is the mark of the reading: the newest trusted creation time, or the time
+// of the answer where that is earlier or the list has none.
+func (r *Reading) reached() int64 {
+	if !r.trusted {
+		return r.present
+	}
+	return min(r.newest, r.present)
 }
 
 // lost reports whether the endpoint is not known any more, or held by another
@@ -192,7 +204,7 @@ func (e *Endpoint) horizon(r *Reading) int64 {
 	if !r.trusted {
 		return math.MinInt64
 	}
-	return r.newest - seconds(e.account.policy.Window)
+	return r.reached() - seconds(e.account.policy.Window)
 }
 
 // relisted keeps the time at which an untrusted event was last listed.
@@ -222,7 +234,7 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 	}
 	gap := complete && e.gap(r, now)
 	if r.trusted {
-		e.row.StopMark = max(e.row.StopMark, r.newest)
+		e.row.StopMark = r.reached() // which may be earlier than it was
 	}
 	e.row.LastSufficient = now
 	e.changeRow()
@@ -241,7 +253,7 @@ func (e *Endpoint) completed(r *Reading, now time.Time) {
 	e.row.LastFull, e.row.Listed = now, r.count
 	policy := e.account.policy
 	if !e.contacted() {
-		e.contact(e.newest(r.clock)-seconds(policy.Overlap), now)
+		e.contact(r.reached()-seconds(policy.Overlap), now)
 	}
 	edge := int64(math.MinInt64)
 	if e.row.StopMark != 0 {

@@ -52,7 +52,9 @@ func TestCutoffAtContact(t *testing.T) {
 		want   time.Duration
 	}{
 		{"the newest created less overlap", []item{at(1, -time.Hour), at(2, -2*time.Hour)}, 0, -75 * time.Minute},
-		{"empty list: the Date less overlap", nil, time.Minute, -14 * time.Minute},
+		{"empty list: the Date less overlap", nil, -time.Minute, -16 * time.Minute},
+		{"empty list, the API's clock is ahead: ours less overlap", nil, 3 * time.Hour, -15 * time.Minute},
+		{"empty list, ours is over a day behind: the Date less overlap", nil, 25 * time.Hour, 25*time.Hour - 15*time.Minute},
 		{"a created ahead of the Date does not count", []item{at(1, 4*time.Minute)}, 0, -15 * time.Minute},
 		{"a bogus created does not count", []item{at(1, -time.Hour), {hexID(2), failed, 4070908800}, {hexID(3), failed, 0}}, 0, -75 * time.Minute},
 	} {
@@ -69,7 +71,11 @@ func TestCutoffAtContact(t *testing.T) {
 				t.Errorf("cutoff at %v, want %v", got, row.want)
 			}
 			later := epoch.Add(time.Minute)
-			read(t, a, "ep", later, true, at(98, row.want+time.Second), at(99, row.want))
+			r = a.Begin("ep", later, later.Add(row.date), later)
+			for _, it := range []item{at(98, row.want+time.Second), at(99, row.want)} {
+				r.Note([]byte(it.id), it.typ, it.created)
+			}
+			a.Apply(r, later)
 			if n := counted(a, "ep"); n != 1 {
 				t.Errorf("%d counted around the cutoff, want the newer one", n)
 			}
@@ -159,9 +165,9 @@ func TestTrustedTimes(t *testing.T) {
 			}
 			a.End(r, true, our)
 			e := a.endpoints["ep"]
-			want := row.created
-			if !row.trusted {
-				want = 0
+			want := int64(0)
+			if row.trusted {
+				want = min(row.created, our.Unix()) // the earlier of them bounds the mark
 			}
 			if e.row.StopMark != want {
 				t.Errorf("stop mark %d, want %d", e.row.StopMark, want)
@@ -364,5 +370,62 @@ func TestLatencyNeedsATimelyRead(t *testing.T) {
 		if bucketSum(l.Counts) != row.want || row.want == 1 && (l.Counts.Buckets[4] != 1 || l.Counts.Sum != 45) {
 			t.Errorf("after %v: %+v", row.after, l.Counts)
 		}
+	}
+}
+
+// A clock of the API's that was ahead for one event, or ours that was, makes none of
+// those that come after it history: each is counted by the read that lists it, and the
+// one from the future at contact or later.
+func TestClockAheadForOneEvent(t *testing.T) {
+	t.Parallel()
+	const ahead = 3 * time.Hour
+	for _, row := range []struct {
+		name       string
+		date, ours time.Duration // of the read that lists the event from the future
+		contacted  bool
+	}{
+		{"the API's, at contact", ahead, 0, false},
+		{"the API's, later", ahead, 0, true},
+		{"ours, at contact", 0, ahead, false},
+		{"ours, later", 0, ahead, true},
+		{"the API's, while ours is behind", ahead, -time.Hour, true},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			p := testPolicy()
+			p.Window, p.Hold = time.Hour, 0
+			a := newAccount(AccountRow{}, p)
+			a.List([]Found{{ID: "a", Meta: Meta{CreatedAt: epoch.Add(-time.Hour)}}}, epoch, epoch)
+			list := func(date, now time.Time, items ...item) {
+				t.Helper()
+				r := a.Begin("a", now, date, now)
+				for _, it := range items {
+					r.Note([]byte(it.id), it.typ, it.created)
+					if r.Enough() {
+						break
+					}
+				}
+				a.Apply(r, now)
+				a.End(r, !r.Enough(), now)
+			}
+			want := uint64(0)
+			if row.contacted {
+				list(epoch, epoch)
+				want++
+			}
+			items := []item{at(0, ahead)}
+			list(epoch.Add(row.date), epoch.Add(row.ours), items...)
+			now := epoch
+			for n := range 20 {
+				now = now.Add(15 * time.Second)
+				a.Promote(now)
+				items = append([]item{at(n+1, now.Sub(epoch))}, items...)
+				list(now, now, items...)
+				want++
+				if got := counted(a, "a"); got != want {
+					t.Fatalf("%d events are counted after %v, want %d", got, now.Sub(epoch), want)
+				}
+			}
+		})
 	}
 }
