@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,7 +33,10 @@ func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector: it brings the ledger up to date and
 // sends what is durable.
 func (s *scrape) Collect(ch chan<- prometheus.Metric) {
-	s.exporter.bring(s.ctx, s.grace)
+	if !s.exporter.syncer.Wait(s.ctx) && errors.Is(s.ctx.Err(), context.DeadlineExceeded) {
+		s.exporter.telemetry.deadlineExceeded.Inc()
+	}
+	s.release()
 	now := s.exporter.book.Now()
 	s.view = s.exporter.book.View(now)
 	send := func(m prometheus.Metric) {
@@ -48,4 +52,23 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	for _, m := range s.exporter.gauges.of(s.view, now) {
 		send(m)
 	}
+}
+
+// release ends the holds that are over. Writing that may take the grace longer than
+// the scrape's own context.
+func (s *scrape) release() {
+	book, held := s.exporter.book, false
+	book.Look(func(a *ledger.Account) { held = a.Held() })
+	if !held {
+		return
+	}
+	book.Do(func(a *ledger.Account) { a.Release(book.Now()) })
+	// A release that is not durable in time is shown by the next scrape.
+	deadline, ok := s.ctx.Deadline()
+	if now := time.Now(); !ok || deadline.Before(now) {
+		deadline = now
+	}
+	flush, cancel := context.WithDeadline(context.WithoutCancel(s.ctx), deadline.Add(s.grace))
+	defer cancel()
+	_ = book.Flush(flush)
 }

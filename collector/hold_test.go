@@ -95,7 +95,7 @@ func TestOnlyCompleteScrapesCount(t *testing.T) {
 				r := start(t, a, held())
 				r.scrape()
 				a.Emit(endpointA, failedType, simulator.Responded(500))
-				r.exporter.bring(t.Context(), longestGrace) // counted, shown to nobody
+				r.syncer.Wait(t.Context()) // counted, shown to nobody
 				failure := failuresOf(endpointA, failedType, "500")
 				tt.scrape(r)
 				want := "0"

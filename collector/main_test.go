@@ -17,6 +17,7 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/syncer"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -41,7 +42,9 @@ var testTypes = []string{failedType, succeedType}
 // off, and so is the rate limit.
 type setup struct {
 	policy  ledger.Policy
-	options Options
+	options syncer.Options
+	scrape  Options
+	wrap    func(syncer.API) syncer.API // nil for the client as it is
 	client  client.Options
 	store   ledger.Store
 	key     string
@@ -51,10 +54,10 @@ type setup struct {
 type rig struct {
 	testing.TB
 	*simulator.Account
-	exporter *Exporter
-	book     *ledger.Book
-	handler  http.Handler
-	log      *logBuffer
+	syncer  *syncer.Syncer
+	book    *ledger.Book
+	handler http.Handler
+	log     *logBuffer
 }
 
 // newAccount returns an account with endpoints that subscribe testTypes.
@@ -104,9 +107,13 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.options.Logger = newTextLogger(r.log)
-	r.exporter = New(api, r.book, telemetry, s.options)
-	r.handler = r.exporter.Handler()
+	asked := syncer.API(api)
+	if s.wrap != nil {
+		asked = s.wrap(api)
+	}
+	s.options.Observer, s.options.Logger, s.scrape.Logger = telemetry, newTextLogger(r.log), newTextLogger(r.log)
+	r.syncer = syncer.New(asked, r.book, s.options)
+	r.handler = New(r.syncer, r.book, telemetry, s.scrape).Handler()
 	t.Cleanup(r.stop)
 	return r
 }
@@ -114,16 +121,16 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 // stop ends the exporter; a test that stops one itself may start the next on the
 // same store.
 func (r *rig) stop() {
-	if r.exporter == nil {
+	if r.syncer == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := r.exporter.Close(ctx); err != nil {
-		r.Errorf("close the exporter: %v", err)
+	if err := r.syncer.Close(ctx); err != nil {
+		r.Errorf("close the syncer: %v", err)
 	}
 	_ = r.book.Close(ctx)
-	r.exporter = nil
+	r.syncer = nil
 }
 
 // answer scrapes and returns the whole answer.

@@ -8,11 +8,12 @@ import (
 
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/syncer"
 	"omegastream_exporter/internal/test/postgres"
 )
 
 // replicas starts exporters of one account that share a state.
-func replicas(t *testing.T, n int, a *simulator.Account, o Options) []*rig {
+func replicas(t *testing.T, n int, a *simulator.Account, o syncer.Options) []*rig {
 	t.Helper()
 	dsn := postgres.NewDatabase(t)
 	rigs := make([]*rig, n)
@@ -30,7 +31,7 @@ func replicas(t *testing.T, n int, a *simulator.Account, o Options) []*rig {
 func TestReplicasShareASync(t *testing.T) {
 	t.Parallel()
 	a := newAccount(simulator.Options{}, endpointA, endpointB, endpointC)
-	rigs := replicas(t, 3, a, Options{MinInterval: time.Minute})
+	rigs := replicas(t, 3, a, syncer.Options{MinInterval: time.Minute})
 	var scrapers sync.WaitGroup
 	for _, r := range rigs {
 		scrapers.Go(func() {
@@ -64,7 +65,7 @@ func TestReplicasShareManyLists(t *testing.T) {
 		ids[i] = fmt.Sprintf("%024x", i)
 	}
 	a := newAccount(simulator.Options{}, ids...)
-	rigs := replicas(t, 2, a, Options{MinInterval: time.Minute})
+	rigs := replicas(t, 2, a, syncer.Options{MinInterval: time.Minute})
 	var scrapers sync.WaitGroup
 	for _, r := range rigs {
 		scrapers.Go(func() { r.scrape(timeout("60")).want(t, map[string]string{"omegastream_up": "1"}) })

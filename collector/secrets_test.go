@@ -10,6 +10,7 @@ import (
 
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/syncer"
 )
 
 // TestNoSecrets looks for the key, for passwords and for the paths of hooks in all
@@ -18,14 +19,14 @@ func TestNoSecrets(t *testing.T) {
 	t.Parallel()
 	const key, password = "sk-live-0123456789", "hunter2"
 	for _, tt := range []struct {
-		detail   URLDetail
+		detail   syncer.URLDetail
 		url      string // that is shown
 		withPath bool
 	}{
 		{"", "hooks.example.com:8443", false},
-		{URLHost, "hooks.example.com:8443", false},
-		{URLPath, "hooks.example.com:8443/in/" + simulator.SecretMark, true},
-		{URLNone, "", false},
+		{syncer.URLHost, "hooks.example.com:8443", false},
+		{syncer.URLPath, "hooks.example.com:8443/in/" + simulator.SecretMark, true},
+		{syncer.URLNone, "", false},
 	} {
 		t.Run(string(tt.detail), func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +37,7 @@ func TestNoSecrets(t *testing.T) {
 					Description: new("posts to https://hooks.example.com:8443/in/" + simulator.SecretMark + "?token=" + password),
 					URL:         "https://me:" + password + "@hooks.example.com:8443/in/" + simulator.SecretMark + "?token=" + password,
 				})
-				r := start(t, a, setup{key: key, options: Options{URLDetail: tt.detail}})
+				r := start(t, a, setup{key: key, options: syncer.Options{URLDetail: tt.detail}})
 				var shown strings.Builder
 				scrape := func(times int) {
 					for range times {
@@ -89,19 +90,19 @@ func TestNoSecrets(t *testing.T) {
 func TestLessDetailLater(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		later URLDetail
+		later syncer.URLDetail
 		url   string
-	}{{URLHost, "a.example.com"}, {URLNone, ""}} {
+	}{{syncer.URLHost, "a.example.com"}, {syncer.URLNone, ""}} {
 		t.Run(string(tt.later), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(simulator.Options{}, endpointA)
 				path := filepath.Join(t.TempDir(), "ledger.db")
-				r := start(t, a, setup{store: ledger.NewFile(path), options: Options{URLDetail: URLPath}})
+				r := start(t, a, setup{store: ledger.NewFile(path), options: syncer.Options{URLDetail: syncer.URLPath}})
 				r.scrape().want(t, map[string]string{of("webhook_events_listed", endpointA): "0"})
 				r.stop()
 				a.AddFault(simulator.Fault{Do: simulator.Status(http.StatusNotFound, "")})
-				r = start(t, a, setup{store: ledger.NewFile(path), options: Options{URLDetail: tt.later}})
+				r = start(t, a, setup{store: ledger.NewFile(path), options: syncer.Options{URLDetail: tt.later}})
 				shown := r.answer().Body.String()
 				if !strings.Contains(shown, `url="`+tt.url+`"`) || strings.Contains(shown, simulator.SecretMark) {
 					t.Errorf("not url=%q in\n%s", tt.url, shown)

@@ -2,11 +2,11 @@ package collector
 
 import (
 	"errors"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/syncer"
 )
 
 var (
@@ -38,7 +38,7 @@ const stateWriteFailed = "write_failed"
 // is shown can be believed.
 type stateCollector struct {
 	book   *ledger.Book
-	synced *atomic.Bool
+	syncer *syncer.Syncer
 }
 
 // Describe implements prometheus.Collector.
@@ -53,7 +53,7 @@ func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
 	ch <- stateSize.gaugeValue(float64(c.book.Size()))
 	failing := ""
 	err := c.book.Failure()
-	ch <- up.gaugeValue(boolean(err == nil && c.synced.Load()))
+	ch <- up.gaugeValue(boolean(err == nil && c.syncer.Up()))
 	if err != nil {
 		failing = stateWriteFailed
 	}

@@ -105,9 +105,9 @@ func TestClosedBook(t *testing.T) {
 		r.scrape(timeout("5")).want(t, map[string]string{"omegastream_up": "0"})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := r.exporter.Close(ctx); err != nil {
+		if err := r.syncer.Close(ctx); err != nil {
 			t.Error(err)
 		}
-		r.exporter = nil
+		r.syncer = nil
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/syncer"
 )
 
 // TestScrapesJoinOneSync has several scrapers while one sync runs: it is the only
@@ -46,7 +47,7 @@ func TestDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(simulator.Options{}, endpointA)
-		r := start(t, a, setup{options: Options{MinInterval: 5 * time.Second, TimeoutOffset: 500 * time.Millisecond}})
+		r := start(t, a, setup{options: syncer.Options{MinInterval: 5 * time.Second}, scrape: Options{TimeoutOffset: 500 * time.Millisecond}})
 		r.scrape()
 		time.Sleep(5 * time.Second)
 		a.ResetCalls()
@@ -111,7 +112,7 @@ func TestMinInterval(t *testing.T) {
 				if tt.fails {
 					a.AddFault(simulator.Fault{Operation: simulator.ListEndpoints, Do: simulator.Status(404, "")})
 				}
-				r := start(t, a, setup{options: Options{MinInterval: tt.interval}})
+				r := start(t, a, setup{options: syncer.Options{MinInterval: tt.interval}})
 				for i, gap := range tt.gaps {
 					time.Sleep(gap)
 					r.scrape()
@@ -131,7 +132,7 @@ func TestMinIntervalAfterSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(simulator.Options{}, endpointA, endpointB)
 		heal := a.AddFault(simulator.Fault{Operation: simulator.ListEndpoints, Do: simulator.Status(404, "")})
-		r := start(t, a, setup{options: Options{MinInterval: 5 * time.Second}})
+		r := start(t, a, setup{options: syncer.Options{MinInterval: 5 * time.Second}})
 		r.scrapes(10, time.Minute)
 		heal()
 		r.scrapes(1, time.Minute)
@@ -150,10 +151,10 @@ func TestSyncEvery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(simulator.Options{}, endpointA)
 		a.AddFault(simulator.Fault{Operation: simulator.ListEvents, Do: simulator.Delay(100 * time.Millisecond)})
-		r := start(t, a, setup{options: Options{MinInterval: 5 * time.Second}})
+		r := start(t, a, setup{options: syncer.Options{MinInterval: 5 * time.Second}})
 		ctx, cancel := context.WithTimeout(t.Context(), 59*time.Second)
 		defer cancel()
-		r.exporter.SyncEvery(ctx, 5*time.Second)
+		r.syncer.Every(ctx, 5*time.Second)
 		if n := a.Calls().Requests[simulator.ListEndpoints]; n != 12 {
 			t.Errorf("%d syncs within a minute", n)
 		}

@@ -11,6 +11,7 @@ import (
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 
 	"omegastream_exporter/client"
+	"omegastream_exporter/internal/syncer"
 )
 
 var (
@@ -41,15 +42,14 @@ var telemetryFamilies = []*Family{
 	invalidPayloads, commitFailures, commitDuration,
 }
 
-// Telemetry measures the exporter's own work. It observes the client and watches
-// the book, so it is made before both. It is safe for concurrent use.
+// Telemetry measures the exporter's own work. It observes the client and the syncer and
+// watches the book, so it is made before them. It is safe for concurrent use.
 type Telemetry struct {
 	registry *prometheus.Registry
 
 	requests, failed atomic.Uint64 // to the API, for people
 	log              atomic.Pointer[slog.Logger]
 
-	up               atomic.Bool // the last sync succeeded for every endpoint
 	apiRequests      *prometheus.CounterVec
 	apiDuration      *prometheus.HistogramVec
 	apiWait          *prometheus.CounterVec
@@ -105,7 +105,7 @@ func (t *Telemetry) zero() {
 		t.apiRetries.WithLabelValues(string(op))
 		t.invalidPayloads.WithLabelValues(string(op))
 	}
-	for _, r := range []result{syncSuccess, syncPartial, syncError} {
+	for _, r := range syncer.Results() {
 		t.syncs.WithLabelValues(string(r))
 	}
 }
@@ -148,16 +148,17 @@ func (t *Telemetry) LoadedAnew(cause error) {
 	}
 }
 
-// synced notes the end of a sync.
-func (t *Telemetry) synced(r result, took time.Duration) {
+// Synced implements syncer.Observer.
+func (t *Telemetry) Synced(r syncer.Result, took time.Duration) {
 	t.syncs.WithLabelValues(string(r)).Inc()
 	t.syncDuration.Observe(took.Seconds())
-	t.up.Store(r == syncSuccess)
 }
 
-// invalid counts elements of answers that made no sense.
-func (t *Telemetry) invalid(op client.Operation, n int) {
-	if n > 0 {
-		t.invalidPayloads.WithLabelValues(string(op)).Add(float64(n))
-	}
+// Invalid implements syncer.Observer.
+func (t *Telemetry) Invalid(op client.Operation, n int) {
+	t.invalidPayloads.WithLabelValues(string(op)).Add(float64(n))
 }
+
+// Requests returns how many requests to the API there were since the start, and how many
+// of them had no answer with a 2xx.
+func (t *Telemetry) Requests() (all, failed uint64) { return t.requests.Load(), t.failed.Load() }

@@ -12,6 +12,7 @@ import (
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/server"
+	"omegastream_exporter/internal/syncer"
 )
 
 // Build makes what the server serves. When ctx ends it gives up, and with an error it
@@ -23,18 +24,20 @@ func Build(ctx context.Context, cfg config.Config, log *slog.Logger) (*server.Ap
 	}
 	return &server.Application{
 		Metrics: a.exporter.Handler(),
-		Pages:   newPages(cfg, a.api, a.book, a.exporter, log),
+		Pages:   newPages(cfg, a.api, a.book, a.syncer, a.telemetry, log),
 		Close:   a.close,
 	}, nil
 }
 
 // application is the running parts, in the order of their making.
 type application struct {
-	stopDemo func() // nil without --demo
-	api      *client.Client
-	book     *ledger.Book
-	exporter *collector.Exporter
-	stopSync func() // nil without --demo
+	stopDemo  func() // nil without --demo
+	telemetry *collector.Telemetry
+	api       *client.Client
+	book      *ledger.Book
+	syncer    *syncer.Syncer
+	exporter  *collector.Exporter
+	stopSync  func() // nil without --demo
 }
 
 func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
@@ -43,28 +46,32 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 			return err
 		}
 	}
-	telemetry := collector.NewTelemetry()
-	if a.api, err = newClient(cfg, telemetry); err != nil {
+	a.telemetry = collector.NewTelemetry()
+	if a.api, err = newClient(cfg, a.telemetry); err != nil {
 		return err
 	}
-	if a.book, err = openBook(ctx, cfg, telemetry, log); err != nil {
+	if a.book, err = openBook(ctx, cfg, a.telemetry, log); err != nil {
 		return err
 	}
-	a.exporter = collector.New(a.api, a.book, telemetry, collector.Options{
-		URLDetail:     collector.URLDetail(cfg.Webhook.URLDetail),
-		Pinned:        len(cfg.Webhook.EndpointIDs) > 0,
-		MinInterval:   cfg.Collector.MinInterval,
+	a.syncer = syncer.New(a.api, a.book, syncer.Options{
+		URLDetail:   syncer.URLDetail(cfg.Webhook.URLDetail),
+		Pinned:      len(cfg.Webhook.EndpointIDs) > 0,
+		MinInterval: cfg.Collector.MinInterval,
+		Concurrency: cfg.API.Concurrency,
+		RateLimit:   cfg.API.RateLimit,
+		KeepBodies:  cfg.Web.ShowBody,
+		Observer:    a.telemetry,
+		Logger:      log,
+	})
+	a.exporter = collector.New(a.syncer, a.book, a.telemetry, collector.Options{
 		Timeout:       cfg.Collector.Timeout,
 		TimeoutOffset: cfg.Collector.TimeoutOffset,
-		Concurrency:   cfg.API.Concurrency,
-		RateLimit:     cfg.API.RateLimit,
-		KeepBodies:    cfg.Web.ShowBody,
 		Logger:        log,
 	})
 	if cfg.Demo {
 		var demo context.Context
 		demo, a.stopSync = context.WithCancel(context.WithoutCancel(ctx))
-		go a.exporter.SyncEvery(demo, demoInterval)
+		go a.syncer.Every(demo, demoInterval)
 	}
 	return nil
 }
@@ -75,8 +82,8 @@ func (a *application) close(ctx context.Context) error {
 	if a.stopSync != nil {
 		a.stopSync()
 	}
-	if a.exporter != nil {
-		errs = append(errs, a.exporter.Close(ctx))
+	if a.syncer != nil {
+		errs = append(errs, a.syncer.Close(ctx))
 	}
 	if a.book != nil {
 		errs = append(errs, a.book.Close(ctx))

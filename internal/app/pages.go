@@ -10,12 +10,12 @@ import (
 	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/ledger"
-	"omegastream_exporter/internal/ratelimit"
+	"omegastream_exporter/internal/syncer"
 	"omegastream_exporter/internal/web"
 )
 
 // newPages returns the pages of a ledger.
-func newPages(cfg config.Config, api *client.Client, book *ledger.Book, exporter *collector.Exporter, log *slog.Logger) http.Handler {
+func newPages(cfg config.Config, api *client.Client, book *ledger.Book, syncs *syncer.Syncer, telemetry *collector.Telemetry, log *slog.Logger) http.Handler {
 	return web.New(book, web.Options{
 		Base:        cfg.Web.LinkPath(),
 		Prefix:      cfg.Web.RoutePrefix,
@@ -23,34 +23,10 @@ func newPages(cfg config.Config, api *client.Client, book *ledger.Book, exporter
 		Window:      cfg.Collector.Window,
 		ShowBody:    cfg.Web.ShowBody,
 		Version:     version.Version,
-		Status:      func() web.Status { return pageStatus(exporter.Status(), api.Limiter().Limits()) },
-		Logger:      log,
+		Status: func() web.Status {
+			requests, failed := telemetry.Requests()
+			return web.Status{Status: syncs.Status(), Requests: requests, Failed: failed, Limits: api.Limiter().Limits()}
+		},
+		Logger: log,
 	})
-}
-
-// pageStatus says in the words of the pages how the exporter gets on.
-func pageStatus(s collector.Status, limits ratelimit.Limits) web.Status {
-	status := web.Status{
-		Syncing: s.Syncing, Ended: s.Ended, Took: s.Took, Result: s.Result,
-		Requests: s.Requests, Failed: s.Failed, Limits: limits,
-	}
-	for _, t := range s.Troubles {
-		status.Troubles = append(status.Troubles, web.Trouble{
-			What: troubleWords(t.Operation), EndpointID: t.EndpointID, Error: t.Err.Error(), Since: t.Since,
-		})
-	}
-	return status
-}
-
-func troubleWords(op client.Operation) string {
-	switch op {
-	case client.OpListEndpoints:
-		return "Listing the account's endpoints"
-	case client.OpListEvents:
-		return "Reading the list of events"
-	case client.OpGetEvent:
-		return "Fetching the details of events"
-	default:
-		return "Writing the state"
-	}
 }

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/app"
 	"omegastream_exporter/internal/config"
+	"omegastream_exporter/internal/syncer"
 )
 
 // ErrCheckFailed is returned when something that was checked does not work. The report
@@ -104,7 +104,7 @@ func (r *report) endpoints(ctx context.Context, cfg config.Config, api *client.C
 		})
 	}
 	_ = group.Wait()
-	showURL := collector.URLDetail(cfg.Webhook.URLDetail).Reduce
+	showURL := syncer.URLDetail(cfg.Webhook.URLDetail).Reduce
 	r.printf("\n")
 	table := tabwriter.NewWriter(r.w, 0, 0, 2, ' ', 0)
 	write := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }

@@ -30,7 +30,7 @@ type endpointPage struct {
 	All       string // link to all of them, "" where all are listed
 	Awaited   []pendingRow
 	MoreAwait int // pending events that are not shown
-	Troubles  []troubleRow
+	Problems  []problemRow
 	JSON      string // link
 }
 
@@ -86,9 +86,9 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 	}
 	page.list(e.Failures(), waiting)
 	page.JSON = link + "?" + page.Filter.query("format", "json")
-	for _, t := range p.syncCard(v, now).Troubles {
+	for _, t := range p.syncCard(v, now).Problems {
 		if t.EndpointID == id || t.EndpointID == "" {
-			page.Troubles = append(page.Troubles, t)
+			page.Problems = append(page.Problems, t)
 		}
 	}
 	data := p.endpointJSON(v, e, page, hours)

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/syncer"
 )
 
 // lively is an exporter with its pages on a simulated account, syncing by itself.
@@ -28,29 +28,27 @@ func newLively(t testing.TB) *lively {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	telemetry := collector.NewTelemetry()
-	c, err := client.New(api, client.StaticKey(simulator.DefaultKey), client.Options{Observer: telemetry})
+	c, err := client.New(api, client.StaticKey(simulator.DefaultKey), client.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	book := openBook(t, policy())
-	exporter := collector.New(c, book, telemetry, collector.Options{KeepBodies: true})
+	syncs := syncer.New(c, book, syncer.Options{KeepBodies: true})
 	ctx, end := context.WithCancel(context.Background())
 	syncing := make(chan struct{})
 	go func() {
 		defer close(syncing)
-		exporter.SyncEvery(ctx, 200*time.Millisecond)
+		syncs.Every(ctx, 200*time.Millisecond)
 	}()
 	t.Cleanup(func() {
 		end()
 		<-syncing
-		_ = exporter.Close(context.Background())
+		_ = syncs.Close(context.Background())
 	})
 	o := options()
 	o.Now, o.ShowBody, o.Refresh = nil, true, 500*time.Millisecond
 	o.Status = func() Status {
-		s := exporter.Status()
-		return Status{Syncing: s.Syncing, Ended: s.Ended, Took: s.Took, Result: s.Result, Requests: s.Requests, Failed: s.Failed, Limits: c.Limiter().Limits()}
+		return Status{Status: syncs.Status(), Limits: c.Limiter().Limits()}
 	}
 	pages, down := New(book, o), new(atomic.Bool)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

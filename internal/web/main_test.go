@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/ratelimit"
+	"omegastream_exporter/internal/syncer"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -154,11 +156,14 @@ func account(t testing.TB, book *ledger.Book) {
 // status is that of an exporter which does not get on well.
 func status() Status {
 	return Status{
-		Ended: epoch.Add(-3 * time.Second), Took: 1234 * time.Millisecond, Result: "partial", Requests: 12345, Failed: 7,
-		Limits: ratelimit.Limits{Configured: 20, Current: 10, PausedUntil: epoch.Add(30 * time.Second)},
-		Troubles: []Trouble{
-			{What: "Reading the list of events", EndpointID: "ep-good", Error: "status 500 " + breakout, Since: epoch.Add(-time.Hour)},
+		Status: syncer.Status{
+			Ended: epoch.Add(-3 * time.Second), Took: 1234 * time.Millisecond, Result: syncer.Partial,
+			Problems: []syncer.Problem{
+				{Operation: client.OpListEvents, EndpointID: "ep-good", Err: errors.New("status 500 " + breakout), Since: epoch.Add(-time.Hour)},
+			},
 		},
+		Requests: 12345, Failed: 7,
+		Limits: ratelimit.Limits{Configured: 20, Current: 10, PausedUntil: epoch.Add(30 * time.Second)},
 	}
 }
 

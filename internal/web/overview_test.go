@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/syncer"
 )
 
 func TestCatchingUp(t *testing.T) {
@@ -57,7 +58,7 @@ func TestWorseFirst(t *testing.T) {
 
 func TestSyncState(t *testing.T) {
 	t.Parallel()
-	for want, s := range map[state]Status{
+	for want, s := range map[state]syncer.Status{
 		{"waiting for a scrape", "muted"}: {},
 		{"first sync running", "muted"}:   {Syncing: true},
 		{"up to date", "good"}:            {Ended: epoch, Result: "success", Syncing: true},

@@ -7,6 +7,7 @@ import (
 
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/ratelimit"
+	"omegastream_exporter/internal/syncer"
 )
 
 // Ledger is what the pages read. A *ledger.Book is one.
@@ -23,22 +24,11 @@ type Ledger interface {
 
 // Status is how the exporter gets on with the API.
 type Status struct {
-	Syncing  bool
-	Ended    time.Time     // of the last sync; zero if there was none since the start
-	Took     time.Duration // the last sync
-	Result   string        // of the last sync: success, partial or error
-	Troubles []Trouble     // what is failing, in a stable order
-	Requests uint64        // to the API since the start
-	Failed   uint64        // of them, those without a 2xx
-	Limits   ratelimit.Limits
-}
+	syncer.Status
 
-// Trouble is something that does not work at the moment.
-type Trouble struct {
-	What       string // the operation, in plain words
-	EndpointID string // "" where it is about the whole account
-	Error      string
-	Since      time.Time
+	Requests uint64 // to the API since the start
+	Failed   uint64 // of them, those without a 2xx
+	Limits   ratelimit.Limits
 }
 
 // Options are the settings of the pages.

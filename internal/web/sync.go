@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/syncer"
 )
 
 // syncCard is how the exporter itself gets on.
@@ -18,19 +19,19 @@ type syncCard struct {
 	Rate     string
 	Paused   time.Time // no request before then; zero if there is no pause
 	Slowed   bool
-	Troubles []troubleRow
+	Problems []problemRow
 	Unsaved  string // why the state cannot be written
 }
 
-type troubleRow struct {
-	Trouble
+type problemRow struct {
+	syncer.Problem
 	Endpoint string // name
 }
 
 func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	s := p.opts.Status()
 	c := syncCard{
-		State: syncState(s), Ended: s.Ended, Took: span(s.Took), LastGood: v.LastSync,
+		State: syncState(s.Status), Ended: s.Ended, Took: span(s.Took), LastGood: v.LastSync,
 		Requests: s.Requests, Failed: s.Failed, Rate: "no limit",
 		Slowed: s.Limits.Current < s.Limits.Configured,
 	}
@@ -44,8 +45,8 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	for _, e := range v.Endpoints {
 		names[e.ID] = headOf(e).Name
 	}
-	for _, t := range s.Troubles {
-		c.Troubles = append(c.Troubles, troubleRow{t, names[t.EndpointID]})
+	for _, t := range s.Problems {
+		c.Problems = append(c.Problems, problemRow{t, names[t.EndpointID]})
 	}
 	if err := p.ledger.Failure(); err != nil {
 		c.Unsaved = ledger.Prose(err.Error(), 512)
@@ -53,15 +54,15 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	return c
 }
 
-func syncState(s Status) state {
+func syncState(s syncer.Status) state {
 	switch {
 	case s.Ended.IsZero() && s.Syncing:
 		return state{"first sync running", "muted"}
 	case s.Ended.IsZero():
 		return state{"waiting for a scrape", "muted"}
-	case s.Result == "success":
+	case s.Result == syncer.Success:
 		return state{"up to date", "good"}
-	case s.Result == "partial":
+	case s.Result == syncer.Partial:
 		return state{"incomplete", "warn"}
 	}
 	return state{"failing", "bad"}

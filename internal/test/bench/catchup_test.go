@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/syncer"
 )
 
 // BenchmarkCatchUp counts 100,000 events that happened at once, details and state
@@ -20,7 +20,7 @@ func BenchmarkCatchUp(b *testing.B) {
 		stopServers() // each time with a new account
 		srv := serve(b, scenario{Endpoints: 1})
 		store := ledger.NewFile(filepath.Join(b.TempDir(), "ledger.db"))
-		r := newRig(b, srv.URL, store, nil, collector.Options{Concurrency: client.DefaultConcurrency})
+		r := newRig(b, srv.URL, store, nil, syncer.Options{Concurrency: client.DefaultConcurrency})
 		r.scrape()
 		srv.emit(b, srv.Endpoints[0], n)
 		began := cpu()

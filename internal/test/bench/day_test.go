@@ -11,8 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/syncer"
 )
 
 var dayRates = flag.String("day", "", "simulate a whole day at so many events a minute, as in 1,100,10000, and print it by the hour")
@@ -63,7 +63,7 @@ func simulateDay(t *testing.T, dir string, perMinute, hours int) {
 	api := &endless{start: time.Now().Add(-time.Second / 2), every: time.Minute / time.Duration(perMinute), retention: 3 * time.Hour}
 	p := policy()
 	p.Window, p.Overlap = dayWindow, dayOverlap
-	r := newRigWith(t, "http://api.example.com", ledger.NewFile(filepath.Join(dir, "ledger.db")), api, p, collector.Options{})
+	r := newRigWith(t, "http://api.example.com", ledger.NewFile(filepath.Join(dir, "ledger.db")), api, p, syncer.Options{})
 	r.scrape()
 	history := api.happened(time.Now())
 	var all []hour

@@ -11,6 +11,7 @@ import (
 	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/syncer"
 )
 
 func policy() ledger.Policy {
@@ -20,20 +21,20 @@ func policy() ledger.Policy {
 // rig is the exporter as main wires it, without its server.
 type rig struct {
 	testing.TB
-	api      *client.Client
-	book     *ledger.Book
-	exporter *collector.Exporter
-	handler  http.Handler
+	api     *client.Client
+	book    *ledger.Book
+	syncer  *syncer.Syncer
+	handler http.Handler
 }
 
 // newRig starts an exporter that has no rate limit and shares no sync. Nil is the
 // client's own transport.
-func newRig(tb testing.TB, url string, store ledger.Store, transport http.RoundTripper, o collector.Options) *rig {
+func newRig(tb testing.TB, url string, store ledger.Store, transport http.RoundTripper, o syncer.Options) *rig {
 	tb.Helper()
 	return newRigWith(tb, url, store, transport, policy(), o)
 }
 
-func newRigWith(tb testing.TB, url string, store ledger.Store, transport http.RoundTripper, p ledger.Policy, o collector.Options) *rig {
+func newRigWith(tb testing.TB, url string, store ledger.Store, transport http.RoundTripper, p ledger.Policy, o syncer.Options) *rig {
 	tb.Helper()
 	telemetry := collector.NewTelemetry()
 	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), client.Options{
@@ -46,12 +47,13 @@ func newRigWith(tb testing.TB, url string, store ledger.Store, transport http.Ro
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r := &rig{TB: tb, api: api, book: book, exporter: collector.New(api, book, telemetry, o)}
-	r.handler = r.exporter.Handler()
+	o.Observer = telemetry
+	r := &rig{TB: tb, api: api, book: book, syncer: syncer.New(api, book, o)}
+	r.handler = collector.New(r.syncer, book, telemetry, collector.Options{}).Handler()
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
-		if err := r.exporter.Close(ctx); err != nil {
+		if err := r.syncer.Close(ctx); err != nil {
 			tb.Error(err)
 		}
 		if err := book.Close(ctx); err != nil {

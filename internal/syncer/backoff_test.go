@@ -1,4 +1,4 @@
-package collector
+package syncer
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 	"omegastream_exporter/client"
 )
 
-// TestBrake walks the brake through calls that fail and succeed.
-func TestBrake(t *testing.T) {
+// TestBackoff walks the backoff through calls that fail and succeed.
+func TestBackoff(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	b := newBrake(t.Context())
+	b := newBackoff(t.Context())
 	rests := func(want time.Duration) {
 		t.Helper()
 		if got := b.resting(now); got != want {

@@ -1,4 +1,4 @@
-package collector
+package syncer
 
 import (
 	"context"
@@ -8,71 +8,16 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/internal/ledger"
 )
 
-// sync is one pass over the account's lists. An error ends it: the listing of the
-// account failed, the API refuses the key, or the state cannot be written.
-func (s *syncer) sync(ctx context.Context) result {
-	listed, failed, err := s.readLists(ctx)
-	if err == nil && failed == 0 {
-		s.book.Do(func(a *ledger.Account) { a.Synced(s.book.Now()) })
-	}
-	if err == nil {
-		err = s.durable(ctx)
-	}
-	switch {
-	case err != nil || failed > 0 && failed == listed:
-		return syncError
-	case failed > 0:
-		return syncPartial
-	}
-	return syncSuccess
-}
-
-// readLists reads the account's list of endpoints, then the list of each. It
-// returns how many there are and how many could not be read.
-func (s *syncer) readLists(ctx context.Context) (listed, failed int, err error) {
-	if err := s.listEndpoints(ctx); err != nil {
-		return 0, 0, err
-	}
-	s.drain.resume()
-	var ids []string
-	s.book.Look(func(a *ledger.Account) { ids = a.ToRead() })
-	failed, err = s.readAll(ctx, ids)
-	return len(ids), failed, err
-}
-
-// listEndpoints brings the account's endpoints up to date. Where the flags name them
-// nothing depends on it: a key may be allowed to read no more than those.
-func (s *syncer) listEndpoints(ctx context.Context) error {
-	if err := s.writable(ctx); err != nil {
-		return err
-	}
-	list, err := s.api.ListEndpoints(ctx)
-	if err != nil {
-		s.log.report(subject{operation: client.OpListEndpoints}, err)
-		if s.opts.Pinned && !errors.Is(err, client.ErrUnauthorized) {
-			return nil
-		}
-		s.refuse(err)
-		return err
-	}
-	s.log.healed(subject{operation: client.OpListEndpoints})
-	s.telemetry.invalid(client.OpListEndpoints, list.Invalid)
-	found := make([]ledger.Found, len(list.Endpoints))
-	for i, e := range list.Endpoints {
-		found[i] = foundEndpoint(e, s.opts.URLDetail)
-	}
-	s.book.Do(func(a *ledger.Account) { a.List(found, list.Date, s.book.Now()) })
-	return nil
-}
+// slowList is how long a sync waits for one list.
+const slowList = time.Minute
 
 // readAll reads the lists of events, as many at a time as there are slots, and returns
 // how many could not be read. An error ends all reads at once. A list that takes very
 // long counts as one that could not be read, and is read on behind the sync: the
 // others do not wait for it.
-func (s *syncer) readAll(ctx context.Context, ids []string) (failed int, err error) {
+func (s *Syncer) readAll(ctx context.Context, ids []string) (failed int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	patience := time.NewTimer(slowList)
 	defer patience.Stop()
@@ -82,7 +27,7 @@ func (s *syncer) readAll(ctx context.Context, ids []string) (failed int, err err
 	for _, id := range ids {
 		there[id] = struct{}{}
 	}
-	s.log.keep(there)
+	s.problems.keep(there)
 	note := func(one error) {
 		waiting--
 		switch {
@@ -132,9 +77,9 @@ func (s *syncer) readAll(ctx context.Context, ids []string) (failed int, err err
 	case s.ctx.Err() != nil:
 		err = s.ctx.Err()
 	case err == nil:
-		s.log.healed(all)
+		s.problems.healed(all)
 	case refused(err):
-		s.log.report(all, err)
+		s.problems.report(all, err)
 		s.refuse(err)
 	}
 	return failed, err
@@ -142,22 +87,22 @@ func (s *syncer) readAll(ctx context.Context, ids []string) (failed int, err err
 
 // readOne reads one list, in a slot that it gives back, and tells once how that
 // ended, or that it takes very long.
-func (s *syncer) readOne(ctx context.Context, id string, ended chan<- error) {
+func (s *Syncer) readOne(ctx context.Context, id string, ended chan<- error) {
 	defer func() { <-s.lists }()
 	var once sync.Once
 	tell := func(err error) { once.Do(func() { ended <- err }) }
 	of := subject{client.OpListEvents, id}
 	slow := time.AfterFunc(slowList, func() {
-		s.log.report(of, errSlowList)
+		s.problems.report(of, errSlowList)
 		tell(errSlowList)
 	})
 	defer slow.Stop()
 	err := s.readList(ctx, id)
 	switch {
 	case err == nil:
-		s.log.healed(of)
+		s.problems.healed(of)
 	case !refused(err) && !errors.Is(err, errState):
-		s.log.report(of, err)
+		s.problems.report(of, err)
 	}
 	tell(err)
 }
@@ -166,7 +111,7 @@ func (s *syncer) readOne(ctx context.Context, id string, ended chan<- error) {
 var errSlowList = fmt.Errorf("the list takes more than %v to read, it is read on", slowList)
 
 // begin marks a list as being read, and reports false where it is already.
-func (s *syncer) begin(id string) bool {
+func (s *Syncer) begin(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, busy := s.reading[id]; busy {
@@ -176,16 +121,16 @@ func (s *syncer) begin(id string) bool {
 	return true
 }
 
-func (s *syncer) end(id string) {
+func (s *Syncer) end(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.reading, id)
 }
 
-// refuse ends the drain, too, where the API refuses the key.
-func (s *syncer) refuse(err error) {
+// refuse ends the fetcher, too, where the API refuses the key.
+func (s *Syncer) refuse(err error) {
 	if refused(err) {
-		s.drain.brake.stop()
+		s.fetcher.backoff.stop()
 	}
 }
 

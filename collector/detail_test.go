@@ -11,6 +11,7 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/syncer"
 )
 
 // TestRetryAfter checks that no request of any kind is made before the time that
@@ -166,17 +167,14 @@ func TestBadAmongGood(t *testing.T) {
 			a.AddFault(simulator.Fault{Operation: simulator.GetEvent, EventID: bad, Do: simulator.Status(400, "")})
 			r.scrape()
 			a.Emit(endpointA, failedType, simulator.Responded(500))
-			r.scrape()
-		}
-		if rest := r.exporter.drain.brake.resting(time.Now()); rest > 0 {
-			t.Errorf("rests for %v", rest)
+			r.scrape().want(t, map[string]string{failuresOf(endpointA, failedType, "500"): strconv.Itoa(i + 1)})
 		}
 	})
 }
 
 // standstill is an API after whose answers the process stands still.
 type standstill struct {
-	API
+	syncer.API
 	took atomic.Int64 // nanoseconds
 }
 
@@ -192,9 +190,11 @@ func TestStandstill(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(simulator.Options{}, endpointA)
-		r := start(t, a, setup{policy: ledger.Policy{Hold: 0}})
-		still := &standstill{API: r.exporter.drain.api}
-		r.exporter.drain.api = still
+		still := new(standstill)
+		r := start(t, a, setup{policy: ledger.Policy{Hold: 0}, wrap: func(api syncer.API) syncer.API {
+			still.API = api
+			return still
+		}})
 		r.scrape()
 		id := a.Emit(endpointA, failedType, simulator.Pending())
 		r.scrape()

@@ -1,4 +1,4 @@
-package collector
+package syncer
 
 import (
 	"testing"
@@ -13,37 +13,37 @@ import (
 func TestStatus(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(simulator.Options{}, endpointA, endpointB)
+		a := newAccount(endpointA, endpointB)
 		r := start(t, a, setup{})
-		if s := r.exporter.Status(); !s.Ended.IsZero() || s.Syncing || s.Requests != 0 || len(s.Troubles) != 0 {
+		if s := r.Status(); !s.Ended.IsZero() || s.Syncing || len(s.Problems) != 0 {
 			t.Errorf("before the first sync: %+v", s)
 		}
-		r.answer()
+		r.waitFor(10 * time.Second)
 		ended := time.Now()
-		if s := r.exporter.Status(); s.Result != "success" || !s.Ended.Equal(ended) || s.Requests != 3 || s.Failed != 0 {
+		if s := r.Status(); s.Result != Success || !s.Ended.Equal(ended) {
 			t.Errorf("after a sync: %+v", s)
 		}
 		began := ended.Add(15 * time.Second)
 		heal := a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.Status(500, "no")})
 		for range 2 {
 			time.Sleep(15 * time.Second)
-			r.answer()
+			r.waitFor(10 * time.Second)
 		}
-		s := r.exporter.Status()
-		if s.Result != "partial" || s.Failed == 0 || s.Requests <= s.Failed || len(s.Troubles) != 1 {
+		s := r.Status()
+		if s.Result != Partial || len(s.Problems) != 1 {
 			t.Fatalf("while a list fails: %+v", s)
 		}
-		trouble := s.Troubles[0]
-		if trouble.Operation != client.OpListEvents || trouble.EndpointID != endpointB || trouble.Err == nil {
-			t.Errorf("%+v", trouble)
+		problem := s.Problems[0]
+		if problem.Operation != client.OpListEvents || problem.EndpointID != endpointB || problem.Err == nil {
+			t.Errorf("%+v", problem)
 		}
-		if late := trouble.Since.Sub(began); late < 0 || late > 14*time.Second {
-			t.Errorf("failing since %s, not %s", trouble.Since, began)
+		if late := problem.Since.Sub(began); late < 0 || late > 14*time.Second {
+			t.Errorf("failing since %s, not %s", problem.Since, began)
 		}
 		heal()
 		time.Sleep(15 * time.Second)
-		r.answer()
-		if s := r.exporter.Status(); s.Result != "success" || len(s.Troubles) != 0 {
+		r.waitFor(10 * time.Second)
+		if s := r.Status(); s.Result != Success || len(s.Problems) != 0 {
 			t.Errorf("healed: %+v", s)
 		}
 	})
@@ -54,13 +54,13 @@ func TestFailuresCarryWords(t *testing.T) {
 	t.Parallel()
 	for _, bodies := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newAccount(simulator.Options{})
-			a.AddEndpoint(simulator.Endpoint{ID: endpointA, Events: testTypes, Active: true, URL: "https://me:pw@hooks.example.com/in/s3cr3t?token=s3cr3t"})
+			a := newAccount()
+			a.AddEndpoint(simulator.Endpoint{ID: endpointA, Events: []string{failedType}, Active: true, URL: "https://me:pw@hooks.example.com/in/s3cr3t?token=s3cr3t"})
 			a.Emit(endpointA, failedType, simulator.NoResponse(simulator.CauseRefused))
 			a.Emit(endpointA, failedType, simulator.Responded(500).WithBody("trace"))
 			r := start(t, a, setup{policy: ledger.Policy{KeepBodies: true}, options: Options{KeepBodies: bodies}})
 			for range 3 {
-				r.answer()
+				r.waitFor(10 * time.Second)
 				time.Sleep(15 * time.Second)
 			}
 			failures := r.book.View(time.Now()).Endpoints[0].Failures()

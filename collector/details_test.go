@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/syncer"
 )
 
 // recorder notes the details that an account was asked for, in order.
@@ -65,7 +66,7 @@ func TestDrainOrder(t *testing.T) {
 		var rec recorder
 		a := newAccount(simulator.Options{Observe: rec.observe}, endpointA, endpointB)
 		ok := simulator.Responded(200)
-		r := start(t, a, setup{options: Options{Concurrency: 1}})
+		r := start(t, a, setup{options: syncer.Options{Concurrency: 1}})
 		r.scrape()
 		insert(a, endpointA, "failed", 0, simulator.Responded(500))
 		insert(a, endpointA, "pending", 0)
@@ -169,7 +170,7 @@ func TestRetriesAreATenth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rec recorder
 		a := newAccount(simulator.Options{Observe: rec.observe}, endpointA)
-		r := start(t, a, setup{options: Options{RateLimit: 10}})
+		r := start(t, a, setup{options: syncer.Options{RateLimit: 10}})
 		r.scrape()
 		for i := range 90 {
 			insert(a, endpointA, "failed"+strconv.Itoa(i), 0, simulator.Responded(500))
@@ -196,7 +197,7 @@ func TestBacklog(t *testing.T) {
 		for i := range 10 {
 			insert(a, endpointA, "history"+strconv.Itoa(i), time.Hour, simulator.Responded(200))
 		}
-		r := start(t, a, setup{options: Options{Concurrency: 1, RateLimit: 1}})
+		r := start(t, a, setup{options: syncer.Options{Concurrency: 1, RateLimit: 1}})
 		r.scrape(timeout("1"))
 		time.Sleep(time.Minute)
 		for i := range 20 {
@@ -219,39 +220,6 @@ func TestBacklog(t *testing.T) {
 	})
 }
 
-// TestNap checks that a drain without work, or with work that it may not do yet,
-// looks at the ledger rarely.
-func TestNap(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a := newAccount(simulator.Options{}, endpointA)
-		r := start(t, a, setup{options: Options{RateLimit: 0.1}}) // a failure may be asked for every 100 s
-		nap := func() (longest time.Duration) {
-			for range 3 { // a call that has just ended cuts one short
-				began := time.Now()
-				r.exporter.drain.nap(t.Context())
-				longest = max(longest, time.Since(began))
-			}
-			return longest
-		}
-		if got := nap(); got != longestNap {
-			t.Errorf("naps for %v without work", got)
-		}
-		r.scrape(timeout("100"))
-		for i := range 5 {
-			insert(a, endpointA, "failed"+strconv.Itoa(i), 0, simulator.Responded(500))
-		}
-		r.scrape(timeout("100"))
-		if got := nap(); got != longestNap {
-			t.Errorf("naps for %v while nothing is due", got)
-		}
-		time.Sleep(350 * time.Second)
-		if got := nap(); got != overdueNap {
-			t.Errorf("naps for %v while failures wait for the rate", got)
-		}
-	})
-}
-
 // TestSpareTime has more history than the rate allows at once: it takes what the
 // rate gives, and a new event stands behind next to none of it.
 func TestSpareTime(t *testing.T) {
@@ -261,7 +229,7 @@ func TestSpareTime(t *testing.T) {
 		for i := range 60 {
 			insert(a, endpointA, "history"+strconv.Itoa(i), time.Hour, simulator.Responded(200))
 		}
-		r := start(t, a, setup{options: Options{RateLimit: 4}})
+		r := start(t, a, setup{options: syncer.Options{RateLimit: 4}})
 		r.scrape()
 		time.Sleep(5 * time.Second)
 		a.Emit(endpointA, failedType, simulator.Responded(500))

@@ -1,4 +1,4 @@
-package collector
+package syncer
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	failuresAllowed = 3 // events that may fail in a row before the drain slows down
+	failuresAllowed = 3 // events that may fail in a row before the fetcher slows down
 	longestRest     = time.Minute
 )
 
-// brake holds the drain back where going on would be of no use: for good while
+// backoff holds the fetcher back where going on would be of no use: for good while
 // the API refuses the key, for a while where it asks for that or fails for one
 // event after the other.
-type brake struct {
+type backoff struct {
 	parent context.Context // of the exporter
 
 	mu      sync.Mutex
@@ -28,14 +28,14 @@ type brake struct {
 	rests   int                 // since a call succeeded
 }
 
-func newBrake(ctx context.Context) *brake {
-	b := &brake{parent: ctx, failing: make(map[string]struct{})}
+func newBackoff(ctx context.Context) *backoff {
+	b := &backoff{parent: ctx, failing: make(map[string]struct{})}
 	b.calls, b.endCall = context.WithCancel(ctx)
 	return b
 }
 
 // resting returns how long no call is to be made, 0 if one may be made now.
-func (b *brake) resting(now time.Time) time.Duration {
+func (b *backoff) resting(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.calls.Err() != nil {
@@ -45,21 +45,21 @@ func (b *brake) resting(now time.Time) time.Duration {
 }
 
 // callContext returns the context of the next call.
-func (b *brake) callContext() context.Context {
+func (b *backoff) callContext() context.Context {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.calls
 }
 
 // stop ends the calls under way, and lets none begin until resume.
-func (b *brake) stop() {
+func (b *backoff) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.endCall()
 }
 
 // resume undoes stop.
-func (b *brake) resume() {
+func (b *backoff) resume() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.calls.Err() != nil {
@@ -68,7 +68,7 @@ func (b *brake) resume() {
 }
 
 // succeeded notes that the API answered.
-func (b *brake) succeeded() {
+func (b *backoff) succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.failing)
@@ -77,7 +77,7 @@ func (b *brake) succeeded() {
 
 // failed notes that a call failed for a reason that is not the event's. A few
 // events that always fail do not hold up the others.
-func (b *brake) failed(eventID string, err error, now time.Time) {
+func (b *backoff) failed(eventID string, err error, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var e *client.Error

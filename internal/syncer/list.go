@@ -1,4 +1,4 @@
-package collector
+package syncer
 
 import (
 	"context"
@@ -17,7 +17,7 @@ const (
 
 // readList reads one endpoint's list into the ledger. What a list showed before
 // it broke counts; only its end is missing.
-func (s *syncer) readList(ctx context.Context, id string) error {
+func (s *Syncer) readList(ctx context.Context, id string) error {
 	if err := s.writable(ctx); err != nil {
 		return err
 	}
@@ -37,15 +37,15 @@ func (s *syncer) readList(ctx context.Context, id string) error {
 		return nil
 	}
 	err = s.readEvents(ctx, list, r)
-	s.telemetry.invalid(client.OpListEvents, list.Invalid())
+	s.invalid(client.OpListEvents, list.Invalid())
 	s.book.Do(func(a *ledger.Account) { a.End(r, list.Complete(), s.book.Now()) })
-	s.drain.wakeUp()
+	s.fetcher.wakeUp()
 	return errors.Join(err, list.Err())
 }
 
 // readEvents notes the elements of a list. They are committed as the list goes
 // on, so that a long one is durable, and its memory is bounded, on the way.
-func (s *syncer) readEvents(ctx context.Context, list *client.EventList, r *ledger.Reading) error {
+func (s *Syncer) readEvents(ctx context.Context, list *client.EventList, r *ledger.Reading) error {
 	defer s.apply(r)
 	chunks := 0
 	for ev := range list.Events() {
@@ -64,12 +64,12 @@ func (s *syncer) readEvents(ctx context.Context, list *client.EventList, r *ledg
 	return nil
 }
 
-// apply takes what was noted into the ledger and sets the drain to work on it.
-func (s *syncer) apply(r *ledger.Reading) {
+// apply takes what was noted into the ledger and sets the fetcher to work on it.
+func (s *Syncer) apply(r *ledger.Reading) {
 	untrusted := 0
 	s.book.Do(func(a *ledger.Account) { untrusted = a.Apply(r, s.book.Now()) })
-	s.telemetry.invalid(client.OpListEvents, untrusted)
-	s.drain.wakeUp()
+	s.invalid(client.OpListEvents, untrusted)
+	s.fetcher.wakeUp()
 }
 
 // errState is returned when the state cannot be written.
@@ -77,21 +77,21 @@ var errState = errors.New("write state")
 
 // writable waits until the last commit has succeeded: nothing is asked of the API
 // that could not be kept.
-func (s *syncer) writable(ctx context.Context) error {
+func (s *Syncer) writable(ctx context.Context) error {
 	return s.waitForState(ctx, s.book.Healthy)
 }
 
 // durable waits until all that was applied is committed.
-func (s *syncer) durable(ctx context.Context) error {
+func (s *Syncer) durable(ctx context.Context) error {
 	return s.waitForState(ctx, s.book.Flush)
 }
 
-func (s *syncer) waitForState(ctx context.Context, wait func(context.Context) error) error {
+func (s *Syncer) waitForState(ctx context.Context, wait func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, stateWait)
 	defer cancel()
 	err := wait(ctx)
 	if err == nil {
-		s.log.healed(subject{operation: opWriteState})
+		s.problems.healed(subject{operation: WriteState})
 		return nil
 	}
 	if cause := s.book.Failure(); cause != nil {
@@ -102,8 +102,8 @@ func (s *syncer) waitForState(ctx context.Context, wait func(context.Context) er
 
 // stateError reports that the state cannot be worked on, and returns the error as
 // what it means for a sync.
-func (s *syncer) stateError(err error) error {
+func (s *Syncer) stateError(err error) error {
 	err = fmt.Errorf("%w: %w", errState, err)
-	s.log.report(subject{operation: opWriteState}, err)
+	s.problems.report(subject{operation: WriteState}, err)
 	return err
 }

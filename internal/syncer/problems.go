@@ -1,31 +1,32 @@
-package collector
+package syncer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"omegastream_exporter/client"
 )
 
-// errorLog logs what goes wrong where it begins, changes and ends: an API that is
+// problems knows what fails, and logs where it begins, changes and ends: an API that is
 // down for an hour is two lines, not two hundred.
-type errorLog struct {
+type problems struct {
 	log *slog.Logger
 
 	mu   sync.Mutex
-	last map[subject]trouble
+	last map[subject]problem
 }
 
-// trouble is what was reported last, and since when its like was.
-type trouble struct {
-	kind  string
-	err   error
-	since time.Time
+// problem is a Problem and what it is told apart from others by.
+type problem struct {
+	Problem
+	kind string
 }
 
 // subject is what fails: an operation, of one endpoint or of the whole account.
@@ -34,16 +35,16 @@ type subject struct {
 	endpointID string
 }
 
-// opWriteState is the operation that is not the API's.
-const opWriteState client.Operation = "write_state"
+// WriteState is the operation that is not the API's.
+const WriteState client.Operation = "write_state"
 
-func newErrorLog(l *slog.Logger) *errorLog {
-	return &errorLog{log: l, last: make(map[subject]trouble)}
+func newProblems(l *slog.Logger) *problems {
+	return &problems{log: l, last: make(map[subject]problem)}
 }
 
 // report logs an error unless its like is what was reported last. An end that we
 // brought about ourselves is no error.
-func (l *errorLog) report(s subject, err error) {
+func (l *problems) report(s subject, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
@@ -51,17 +52,17 @@ func (l *errorLog) report(s subject, err error) {
 	defer l.mu.Unlock()
 	kind := kindOf(err)
 	if was, ok := l.last[s]; ok && was.kind == kind {
-		was.err = err
+		was.Err = err
 		l.last[s] = was
 		l.of(s).Debug("Still failing", "err", err)
 		return
 	}
-	l.last[s] = trouble{kind, err, time.Now()}
+	l.last[s] = problem{Problem{s.operation, s.endpointID, err, time.Now()}, kind}
 	l.of(s).Warn("Failing", "err", err)
 }
 
 // healed logs that what was reported works again.
-func (l *errorLog) healed(s subject) {
+func (l *problems) healed(s subject) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, failing := l.last[s]; failing {
@@ -70,17 +71,31 @@ func (l *errorLog) healed(s subject) {
 	}
 }
 
-// keep forgets the endpoints that there are no more.
-func (l *errorLog) keep(endpoints map[string]struct{}) {
+// all returns what was reported and has not healed.
+func (l *problems) all() []Problem {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	maps.DeleteFunc(l.last, func(s subject, _ trouble) bool {
+	all := make([]Problem, 0, len(l.last))
+	for _, p := range l.last {
+		all = append(all, p.Problem)
+	}
+	slices.SortFunc(all, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.EndpointID, b.EndpointID))
+	})
+	return all
+}
+
+// keep forgets the endpoints that there are no more.
+func (l *problems) keep(endpoints map[string]struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	maps.DeleteFunc(l.last, func(s subject, _ problem) bool {
 		_, there := endpoints[s.endpointID]
 		return s.endpointID != "" && !there
 	})
 }
 
-func (l *errorLog) of(s subject) *slog.Logger {
+func (l *problems) of(s subject) *slog.Logger {
 	log := l.log.With("operation", string(s.operation))
 	if s.endpointID != "" {
 		log = log.With("endpoint_id", s.endpointID)
@@ -88,7 +103,7 @@ func (l *errorLog) of(s subject) *slog.Logger {
 	return log
 }
 
-// kindOf tells errors apart that a person would: the text of one trouble differs
+// kindOf tells errors apart that a person would: the text of one problem differs
 // from call to call, by a port, a pause or the number of a byte.
 func kindOf(err error) string {
 	var e *client.Error

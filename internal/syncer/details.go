@@ -1,4 +1,4 @@
-package collector
+package syncer
 
 import (
 	"context"
@@ -18,25 +18,24 @@ const (
 	unlimitedRetry = 2 // failures asked for again per second where the API is not limited
 )
 
-// drain fetches details: new events first, then pending ones, then failures that
+// fetcher fetches details: new events first, then pending ones, then failures that
 // may have been retried, and history in spare time.
-type drain struct {
-	api       API
-	book      *ledger.Book
-	telemetry *Telemetry
-	log       *errorLog
-	opts      Options
+type fetcher struct {
+	api      API
+	book     *ledger.Book
+	problems *problems
+	opts     Options
 
 	slots    chan struct{} // one for each call at a time
 	spare    chan struct{} // of them, those that may serve anything but new events
 	retries  *rate.Limiter
-	brake    *brake
+	backoff  *backoff
 	promoted time.Time // belongs to run
 	wake     chan struct{}
 	moved    signal // for caughtUp: a call has ended, or a sync
 }
 
-func newDrain(ctx context.Context, api API, book *ledger.Book, t *Telemetry, log *errorLog, o Options) *drain {
+func newFetcher(ctx context.Context, api API, book *ledger.Book, p *problems, o Options) *fetcher {
 	retry := rate.Limit(o.RateLimit / 10)
 	spare := o.Concurrency
 	if o.RateLimit == 0 {
@@ -46,132 +45,132 @@ func newDrain(ctx context.Context, api API, book *ledger.Book, t *Telemetry, log
 		// the meantime: not more than a quarter of a second's worth.
 		spare = max(1, min(spare, int(o.RateLimit/4)))
 	}
-	return &drain{
-		api: api, book: book, telemetry: t, log: log, opts: o,
+	return &fetcher{
+		api: api, book: book, problems: p, opts: o,
 		slots: make(chan struct{}, o.Concurrency), spare: make(chan struct{}, spare),
-		retries: rate.NewLimiter(retry, 1), brake: newBrake(ctx), wake: make(chan struct{}, 1),
+		retries: rate.NewLimiter(retry, 1), backoff: newBackoff(ctx), wake: make(chan struct{}, 1),
 	}
 }
 
 // run fetches whatever is due until ctx ends, then waits for the calls under way.
-func (d *drain) run(ctx context.Context) {
+func (f *fetcher) run(ctx context.Context) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	for ctx.Err() == nil {
 		select {
-		case d.slots <- struct{}{}:
+		case f.slots <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
-		if d.book.Healthy(ctx) != nil {
+		if f.book.Healthy(ctx) != nil {
 			return // ctx has ended, or the book has
 		}
 		now := time.Now()
-		if rest := d.brake.resting(now); rest > 0 {
-			<-d.slots
-			d.sleep(ctx, rest)
+		if rest := f.backoff.resting(now); rest > 0 {
+			<-f.slots
+			f.sleep(ctx, rest)
 			continue
 		}
-		task, ok := d.take(now)
+		task, ok := f.take(now)
 		if !ok {
-			<-d.slots
-			d.nap(ctx)
-			d.promoted = time.Time{}
+			<-f.slots
+			f.nap(ctx)
+			f.promoted = time.Time{}
 			continue
 		}
-		of := d.brake.callContext()
+		of := f.backoff.callContext()
 		calls.Go(func() {
-			d.fetch(of, task)
+			f.fetch(of, task)
 			if task.Class != ledger.NewEvents {
-				<-d.spare
+				<-f.spare
 			}
-			<-d.slots
-			d.wakeUp()
+			<-f.slots
+			f.wakeUp()
 		})
 	}
 }
 
 // take takes the most urgent task that may be done now.
-func (d *drain) take(now time.Time) (task ledger.Task, ok bool) {
+func (f *fetcher) take(now time.Time) (task ledger.Task, ok bool) {
 	spare := false
 	select {
-	case d.spare <- struct{}{}:
+	case f.spare <- struct{}{}:
 		spare = true
 	default:
 	}
-	allowed := func(c ledger.Class) bool { return c == ledger.NewEvents || spare && d.mayRetry(c, now) }
-	d.book.Look(func(a *ledger.Account) {
-		if now.Sub(d.promoted) >= promoteEvery {
-			d.promoted = now
-			a.Promote(d.book.Now())
+	allowed := func(c ledger.Class) bool { return c == ledger.NewEvents || spare && f.mayRetry(c, now) }
+	f.book.Look(func(a *ledger.Account) {
+		if now.Sub(f.promoted) >= promoteEvery {
+			f.promoted = now
+			a.Promote(f.book.Now())
 		}
-		task, ok = a.Take(d.book.Now(), allowed)
+		task, ok = a.Take(f.book.Now(), allowed)
 	})
 	if spare && (!ok || task.Class == ledger.NewEvents) {
-		<-d.spare
+		<-f.spare
 	}
 	if ok && task.Class == ledger.FailedEvents {
-		d.retries.AllowN(now, 1)
+		f.retries.AllowN(now, 1)
 	}
 	return task, ok
 }
 
 // mayRetry reports whether the share of the rate that is for failures allows one more
 // of the class.
-func (d *drain) mayRetry(c ledger.Class, now time.Time) bool {
-	return c != ledger.FailedEvents || d.retries.TokensAt(now) >= 1
+func (f *fetcher) mayRetry(c ledger.Class, now time.Time) bool {
+	return c != ledger.FailedEvents || f.retries.TokensAt(now) >= 1
 }
 
-// nap waits until something is due or wakes the drain.
-func (d *drain) nap(ctx context.Context) {
+// nap waits until something is due or wakes the fetcher.
+func (f *fetcher) nap(ctx context.Context) {
 	now := time.Now()
 	wait := longestNap
-	d.book.Look(func(a *ledger.Account) {
+	f.book.Look(func(a *ledger.Account) {
 		if at, ok := a.NextDue(); ok {
-			wait = min(at.Sub(d.book.Now()), wait)
+			wait = min(at.Sub(f.book.Now()), wait)
 		}
 	})
 	if wait <= 0 { // due, but not allowed: failures that wait for their share of the rate
-		missing := 1 - d.retries.TokensAt(now)
-		wait = min(time.Duration(missing/float64(d.retries.Limit())*float64(time.Second)), overdueNap)
+		missing := 1 - f.retries.TokensAt(now)
+		wait = min(time.Duration(missing/float64(f.retries.Limit())*float64(time.Second)), overdueNap)
 	}
-	d.sleep(ctx, max(wait, shortestNap))
+	f.sleep(ctx, max(wait, shortestNap))
 }
 
-func (d *drain) sleep(ctx context.Context, wait time.Duration) {
+func (f *fetcher) sleep(ctx context.Context, wait time.Duration) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-d.wake:
+	case <-f.wake:
 	case <-ctx.Done():
 	}
 }
 
-// wakeUp tells the drain that there may be something to fetch.
-func (d *drain) wakeUp() {
+// wakeUp tells the fetcher that there may be something to fetch.
+func (f *fetcher) wakeUp() {
 	select {
-	case d.wake <- struct{}{}:
+	case f.wake <- struct{}{}:
 	default:
 	}
 }
 
-// resume lets a drain go on that was stopped over a refused key.
-func (d *drain) resume() {
-	d.brake.resume()
-	d.wakeUp()
+// resume lets a fetcher go on that was stopped over a refused key.
+func (f *fetcher) resume() {
+	f.backoff.resume()
+	f.wakeUp()
 }
 
 // caughtUp waits until every new event was asked for once and what came of it is
-// durable, and reports whether that was before ctx. While the drain rests there is
+// durable, and reports whether that was before ctx. While the fetcher rests there is
 // nothing to wait for: the backlog tells what is missing.
-func (d *drain) caughtUp(ctx context.Context) bool {
+func (f *fetcher) caughtUp(ctx context.Context) bool {
 	for {
-		moved := d.moved.next()
+		moved := f.moved.next()
 		untried := 0
-		d.book.Look(func(a *ledger.Account) { untried = a.Untried() })
-		if untried == 0 || d.brake.resting(time.Now()) > 0 {
-			return d.book.Flush(ctx) == nil
+		f.book.Look(func(a *ledger.Account) { untried = a.Untried() })
+		if untried == 0 || f.backoff.resting(time.Now()) > 0 {
+			return f.book.Flush(ctx) == nil
 		}
 		select {
 		case <-moved:

@@ -1,0 +1,145 @@
+package syncer
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/simulator"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// The ids of tests' endpoints.
+const (
+	endpointA = "aaaaaaaaaaaaaaaaaaaaaaaa"
+	endpointB = "bbbbbbbbbbbbbbbbbbbbbbbb"
+)
+
+const failedType = "video.process_failed"
+
+// setup is what a test chooses; the zero value is usable.
+type setup struct {
+	policy  ledger.Policy
+	options Options
+	client  client.Options
+}
+
+// rig is a syncer of a simulated account.
+type rig struct {
+	testing.TB
+	*Syncer
+	account *simulator.Account
+	log     *logBuffer
+}
+
+// newAccount returns an account with endpoints that have been there for long.
+func newAccount(ids ...string) *simulator.Account {
+	a := simulator.New(simulator.Options{Seed: 1})
+	for _, id := range ids {
+		a.AddEndpoint(simulator.Endpoint{
+			ID: id, URL: "https://" + id[:1] + ".example.com/hooks", Events: []string{failedType}, Active: true,
+			CreatedAt: time.Now().Add(-240 * time.Hour),
+		})
+	}
+	return a
+}
+
+// start starts a syncer of the account; it is closed at the end of the test.
+func start(t testing.TB, a *simulator.Account, s setup) *rig {
+	t.Helper()
+	const url = "http://api.example.com" + simulator.BasePath
+	if s.policy.Window == 0 {
+		s.policy.Window = 24 * time.Hour
+	}
+	if s.policy.Overlap == 0 {
+		s.policy.Overlap = 15 * time.Minute
+	}
+	if s.policy.NoResponseAfter == 0 {
+		s.policy.NoResponseAfter = 10 * time.Minute
+	}
+	if s.client.Transport == nil {
+		s.client.Transport = simulator.Transport(a)
+	}
+	s.client.RateLimit, s.client.Concurrency = s.options.RateLimit, s.options.Concurrency
+	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), s.client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, _, err := ledger.Open(t.Context(), ledger.NewMemory(), url, s.policy, unwatched{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{TB: t, account: a, log: new(logBuffer)}
+	s.options.Logger = newTextLogger(r.log)
+	r.Syncer = New(api, book, s.options)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := r.Close(ctx); err != nil {
+			t.Errorf("close the syncer: %v", err)
+		}
+		_ = book.Close(ctx)
+	})
+	return r
+}
+
+// waitFor asks for a sync as a scrape with such a deadline does.
+func (r *rig) waitFor(deadline time.Duration) bool {
+	ctx, cancel := context.WithTimeout(r.Context(), deadline)
+	defer cancel()
+	return r.Wait(ctx)
+}
+
+// unwatched is a ledger.Watcher that watches nothing.
+type unwatched struct{}
+
+func (unwatched) Committed(time.Duration) {}
+func (unwatched) CommitFailed(error)      {}
+func (unwatched) LoadedAnew(error)        {}
+
+// logBuffer collects what is logged.
+type logBuffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// count returns how many lines hold all of the parts.
+func (b *logBuffer) count(parts ...string) int {
+	n := 0
+lines:
+	for line := range strings.Lines(b.String()) {
+		for _, part := range parts {
+			if !strings.Contains(line, part) {
+				continue lines
+			}
+		}
+		n++
+	}
+	return n
+}
+
+func newTextLogger(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
