@@ -44,6 +44,7 @@ type Account struct {
 	waiting       map[*Endpoint]struct{} // with details to ask for again some time
 	leased        map[*Endpoint]struct{} // in a shared state
 	swept         int64                  // when Promote last looked at all endpoints, Unix seconds
+	failed        []FailedDelivery       // counted since the last batch
 	dropped       []string
 	droppedLeases []Lease
 	byID          []*Endpoint // nil when it must be sorted anew

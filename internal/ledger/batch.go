@@ -4,7 +4,7 @@ import "slices"
 
 // rows returns 0 if there is nothing to store.
 func (c *changes) rows() int {
-	n := len(c.series) + len(c.events) + len(c.failures)
+	n := len(c.series) + len(c.events) + len(c.failures) + len(c.traces)
 	if c.row {
 		n++
 	}
@@ -17,7 +17,8 @@ func (c *changes) rows() int {
 // batch takes what has changed since the last one. Its rows share nothing with
 // the account.
 func (a *Account) batch() *Batch {
-	b := &Batch{Dropped: a.dropped}
+	b := &Batch{Dropped: a.dropped, Failed: a.failed}
+	a.failed = nil
 	for _, l := range a.droppedLeases {
 		b.need(l)
 		b.free(l)
@@ -68,6 +69,9 @@ func (e *Endpoint) batch(b *Batch) {
 	for at := range e.changed.failures {
 		f, _ := e.kept.find(at)
 		b.Failures = append(b.Failures, FailureRow{e.row.ID, at.Time, at.Key, f})
+	}
+	for at := range e.changed.traces {
+		b.Traces = append(b.Traces, e.traceRow(at))
 	}
 	e.changed = noChanges()
 }

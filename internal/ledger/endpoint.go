@@ -37,10 +37,12 @@ type Endpoint struct {
 	oldestNew  queue          // counted and Listed, by creation
 	work       work
 
-	reading reading
-	kept    keptList // failures for people
-	changed changes
-	marked  bool // it is among the account's marked
+	reading   reading
+	kept      keptList // failures for people
+	traces    map[Key]Trace
+	oddVideos map[Key]Video // of the traces that have no place for it
+	changed   changes
+	marked    bool // it is among the account's marked
 
 	view     *Counters     // what may be shown of the counters; nil when it must be made anew
 	keptView []*Failure    // the same of the kept failures
@@ -55,24 +57,27 @@ type changes struct {
 	series   map[SeriesKey]struct{}
 	events   []slot // in no order, some of them perhaps more than once
 	failures map[position]struct{}
+	traces   map[position]struct{}
 }
 
 func noChanges() changes {
-	return changes{series: make(map[SeriesKey]struct{}), failures: make(map[position]struct{})}
+	return changes{series: make(map[SeriesKey]struct{}), failures: make(map[position]struct{}), traces: make(map[position]struct{})}
 }
 
 func newEndpoint(a *Account, row EndpointRow) *Endpoint {
 	e := &Endpoint{
-		account:  a,
-		row:      row,
-		slab:     newSlab(row.Tracked),
-		window:   window{length: a.policy.Window, counts: make(map[outcomeKey]int)},
-		ids:      make(map[Key]string),
-		relists:  make(map[slot]int64),
-		counters: make(map[SeriesKey]*series),
-		pending:  make(map[TypeID]int),
-		hours:    hours{cells: make(map[int64]*Hour)},
-		changed:  noChanges(),
+		account:   a,
+		row:       row,
+		slab:      newSlab(row.Tracked),
+		window:    window{length: a.policy.Window, counts: make(map[outcomeKey]int)},
+		ids:       make(map[Key]string),
+		relists:   make(map[slot]int64),
+		counters:  make(map[SeriesKey]*series),
+		pending:   make(map[TypeID]int),
+		hours:     hours{cells: make(map[int64]*Hour)},
+		traces:    make(map[Key]Trace),
+		oddVideos: make(map[Key]Video),
+		changed:   noChanges(),
 	}
 	e.order.slab, e.failing.slab = &e.slab, &e.slab
 	e.work = newWork()
@@ -217,6 +222,7 @@ func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
 	next, out := was.Answered(a, now, e.account.policy.NoResponseAfter)
 	e.set(i, next)
 	e.remember(was, next, a, out, now)
+	e.traced(was, next, a.Video, now)
 	if !out.Counts {
 		return
 	}
@@ -226,6 +232,9 @@ func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
 	if next.Has(History) {
 		e.birth(key, now)
 		return
+	}
+	if next.Failing() {
+		e.report(&next, a, now)
 	}
 	delivered := e.bump(key, now)
 	if next.Failing() && next.Time >= delivered.exemplar.Created {

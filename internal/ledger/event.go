@@ -61,6 +61,7 @@ type Answer struct {
 	StatusCode int  // as sent; anything outside 100-599 means no HTTP response
 	Reason     Reason
 	Words      Words // for people only
+	Video      Video // that the event is about, whether it was delivered or not
 }
 
 // Outcome is what an answer changed, for the counters.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,20 +130,17 @@ func TestRepliesAreBounded(t *testing.T) {
 	}
 }
 
-// Against the rule as it is said: of those that did not fit, healed ones go first,
-// then the oldest by creation.
+// Against the rule as it is said: the newest, and the newest of each kind.
 func TestKeptFailures(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		var l keptList
 		rows := make(map[position]*Failure) // as a store would have them
-		model := make(map[position]bool)    // whether it healed
-		for i := range rapid.IntRange(1, 700).Draw(rt, "n") {
-			at := position{Time: int64(rapid.IntRange(0, 400).Draw(rt, "time"))}
-			f := &Failure{Created: at.Time, Asked: i}
-			if rapid.IntRange(0, 3).Draw(rt, "healed") == 0 {
-				f.Healed = 1
-			}
+		model := make(map[position]Code)
+		codes := rapid.IntRange(1, 40).Draw(rt, "codes")
+		for i := range rapid.IntRange(1, 900).Draw(rt, "n") {
+			at := position{Time: int64(rapid.IntRange(0, 600).Draw(rt, "time"))}
+			f := &Failure{Created: at.Time, Asked: i, Code: Code(500 + rapid.IntRange(1, codes).Draw(rt, "code")%40)}
 			for _, changed := range l.put(at, f) {
 				if now, ok := l.find(changed); ok {
 					rows[changed] = now
@@ -149,28 +148,45 @@ func TestKeptFailures(t *testing.T) {
 					delete(rows, changed)
 				}
 			}
-			model[at] = f.Healed != 0
-			if len(model) > keptFailures {
-				out := position{Time: 1 << 40}
-				healed := false
-				for p, h := range model {
-					if h && !healed || h == healed && p.compare(out) < 0 {
-						out, healed = p, h
-					}
+			model[at] = f.Code
+			newest := slices.SortedFunc(maps.Keys(model), func(a, b position) int { return b.compare(a) })
+			of := make(map[Code]int)
+			for n, p := range newest {
+				if of[model[p]]++; n >= keptFailures && of[model[p]] > keptOfKind {
+					delete(model, p)
 				}
-				delete(model, out)
 			}
 		}
 		if len(model) != len(l.rows) || len(rows) != len(l.rows) {
 			rt.Fatalf("%d are kept and %d stored of %d", len(l.rows), len(rows), len(model))
 		}
 		for i, r := range l.rows {
-			healed, ok := model[r.at]
-			if !ok || healed != (r.Healed != 0) || rows[r.at] != r.Failure || i > 0 && l.rows[i-1].at.compare(r.at) >= 0 {
+			code, ok := model[r.at]
+			if !ok || code != r.Code || rows[r.at] != r.Failure || i > 0 && l.rows[i-1].at.compare(r.at) >= 0 {
 				rt.Fatalf("row %d: %+v", i, r)
 			}
 		}
 	})
+}
+
+// A hostile receiver can answer with every code there is.
+func TestKeptFailuresAreBounded(t *testing.T) {
+	t.Parallel()
+	var l keptList
+	stored := make(map[position]struct{})
+	for i := range 20_000 {
+		at := position{Time: int64(i)}
+		for _, changed := range l.put(at, &Failure{Created: at.Time, Code: Code(300 + i/25%300)}) {
+			if _, ok := l.find(changed); ok {
+				stored[changed] = struct{}{}
+			} else {
+				delete(stored, changed)
+			}
+		}
+	}
+	if len(l.rows) != mostKept || len(stored) != mostKept {
+		t.Errorf("%d are kept, %d stored", len(l.rows), len(stored))
+	}
 }
 
 // Failures outlive restarts and the window, and go with their endpoint.

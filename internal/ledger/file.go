@@ -17,6 +17,9 @@ import (
 // would take the state for broken.
 const schemaVersion = 1
 
+// schemaTraces is the layout with traces. A state gets it with its first one.
+const schemaTraces = 2
+
 const lockWait = time.Second // how long another process may hold the file before it counts as in use
 
 var (
@@ -26,6 +29,7 @@ var (
 	bucketLatency   = []byte("latency")
 	bucketEvents    = []byte("events")
 	bucketFailures  = []byte("failures")
+	bucketTraces    = []byte("traces") // not there before the first one
 
 	dataBuckets = [][]byte{bucketEndpoints, bucketSeries, bucketLatency, bucketEvents, bucketFailures}
 

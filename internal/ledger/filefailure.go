@@ -6,9 +6,11 @@ import (
 	"fmt"
 )
 
-func failureKey(r FailureRow) []byte {
-	k := binary.BigEndian.AppendUint64(endpointPrefix(r.Endpoint), uint64(r.Time))
-	return append(k, r.Key[:]...)
+func failureKey(r FailureRow) []byte { return placeKey(r.Endpoint, position{r.Time, r.Key}) }
+
+func placeKey(endpoint string, at position) []byte {
+	k := binary.BigEndian.AppendUint64(endpointPrefix(endpoint), uint64(at.Time))
+	return append(k, at.Key[:]...)
 }
 
 // failureValue is the payload of a failure's record. The id is bytes: JSON takes

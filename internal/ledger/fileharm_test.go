@@ -35,7 +35,8 @@ func (c *collector) Event(r EventRow) error     { return c.put(Batch{Events: []E
 func (c *collector) Failure(r FailureRow) error {
 	return c.put(Batch{Failures: []FailureRow{r}})
 }
-func (c *collector) put(b Batch) error { return c.rows.Commit(context.Background(), &b) }
+func (c *collector) Trace(r TraceRow) error { return c.put(Batch{Traces: []TraceRow{r}}) }
+func (c *collector) put(b Batch) error      { return c.rows.Commit(context.Background(), &b) }
 
 // everyRow is a batch with a row of every kind, for n endpoints of m events.
 func everyRow(n, m int) *Batch {
@@ -72,9 +73,22 @@ func everyRow(n, m int) *Batch {
 			if j < 12 {
 				b.Failures = append(b.Failures, failureRow(id, r))
 			}
+			b.Traces = append(b.Traces, traceRowOf(id, r, j))
 		}
 	}
 	return b
+}
+
+// traceRowOf is the trace of an event, with names of its video of every kind.
+func traceRowOf(endpoint string, r EventRow, n int) TraceRow {
+	row := TraceRow{Endpoint: endpoint, Time: r.Event.Time, Key: r.Event.Key, Trace: Trace{Asked: uint32(n), Code: 503}}
+	row.Odd = row.Trace.name([]Video{
+		{hexID(n), "a0dc8dbf-3126-4805-89a1-662a33331f93"}, {ID: "odd \xff id", UUID: "odd"}, {}, {UUID: "A0DC8DBF-3126-4805-89a1-662a33331f93"},
+	}[n%4])
+	if n%3 == 0 {
+		row.Trace.Code, row.Trace.Reason, row.Trace.Healed = CodeNone, ReasonTLS, 99
+	}
+	return row
 }
 
 // failureRow is a failure with something in every field.
@@ -118,7 +132,7 @@ func written(t testing.TB, batches ...*Batch) (path string, rows *rowStore) {
 // same reports whether two stores hold the same rows.
 func same(a, b *rowStore) bool {
 	plain := func(s *rowStore) rowStore {
-		return rowStore{account: s.account, endpoints: s.endpoints, series: nonEmpty(s.series), latencies: s.latencies, events: nonEmpty(s.events), failures: nonEmpty(s.failures)}
+		return rowStore{account: s.account, endpoints: s.endpoints, series: nonEmpty(s.series), latencies: s.latencies, events: nonEmpty(s.events), failures: nonEmpty(s.failures), traces: nonEmpty(s.traces)}
 	}
 	x, y := plain(a), plain(b)
 	return reflect.DeepEqual(&x, &y)

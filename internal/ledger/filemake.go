@@ -55,7 +55,7 @@ func (f *File) prepare() (path string, err error) {
 				return err
 			}
 		}
-		if err := writeSchema(tx); err != nil {
+		if err := writeSchema(tx, schemaVersion); err != nil {
 			return err
 		}
 		return writeTotals(tx, totals{})

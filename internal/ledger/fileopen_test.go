@@ -198,7 +198,7 @@ func TestNewerStateIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		payload := binary.BigEndian.AppendUint32(nil, schemaVersion+1)
+		payload := binary.BigEndian.AppendUint32(nil, schemaTraces+1)
 		return tx.Bucket(bucketMeta).Put(keySchema, seal(bucketMeta, keySchema, payload))
 	})
 	if err := errors.Join(err, db.Close()); err != nil {

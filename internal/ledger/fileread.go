@@ -20,10 +20,11 @@ func (f *File) readRows(tx *bbolt.Tx, rows Rows) error {
 	if err := r.account(rows); err != nil {
 		return err
 	}
-	steps := []struct {
+	type step struct {
 		bucket []byte
 		row    func(key, payload []byte) error
-	}{
+	}
+	steps := []step{
 		{bucketEndpoints, func(key, payload []byte) error {
 			var row EndpointRow
 			if err := decodeJSON(payload, &row); err != nil {
@@ -55,6 +56,15 @@ func (f *File) readRows(tx *bbolt.Tx, rows Rows) error {
 			}
 			return rows.Failure(row)
 		}},
+	}
+	if tx.Bucket(bucketTraces) != nil {
+		steps = append(steps, step{bucketTraces, func(key, payload []byte) error {
+			row, err := decodeTrace(key, payload)
+			if err != nil {
+				return err
+			}
+			return rows.Trace(row)
+		}})
 	}
 	for _, step := range steps {
 		if err := r.each(step.bucket, step.row); err != nil {

@@ -21,13 +21,13 @@ func checkSchema(tx *bbolt.Tx) error {
 		return fmt.Errorf("%w: no schema version", ErrUnreadable)
 	}
 	v := binary.BigEndian.Uint32(payload)
-	if v > schemaVersion {
-		return fmt.Errorf("%w: schema %d, this version knows up to %d", ErrNewer, v, schemaVersion)
+	if v > schemaTraces {
+		return fmt.Errorf("%w: schema %d, this version knows up to %d", ErrNewer, v, schemaTraces)
 	}
 	return nil
 }
 
-func writeSchema(tx *bbolt.Tx) error {
-	payload := binary.BigEndian.AppendUint32(nil, schemaVersion)
+func writeSchema(tx *bbolt.Tx, version uint32) error {
+	payload := binary.BigEndian.AppendUint32(nil, version)
 	return tx.Bucket(bucketMeta).Put(keySchema, seal(bucketMeta, keySchema, payload))
 }

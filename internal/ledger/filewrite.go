@@ -62,7 +62,10 @@ func (w *fileWriter) batch(b *Batch) error {
 	if err := w.events(b.Events); err != nil {
 		return err
 	}
-	return w.failures(b.Failures)
+	if err := w.failures(b.Failures); err != nil {
+		return err
+	}
+	return w.traces(b.Traces)
 }
 
 // events rewrites the blocks that the rows are in.
@@ -130,7 +133,10 @@ func (w *fileWriter) drop(endpoint string) error {
 		}
 	}
 	prefix := endpointPrefix(endpoint)
-	for _, bucket := range [][]byte{bucketSeries, bucketEvents, bucketFailures} {
+	for _, bucket := range [][]byte{bucketSeries, bucketEvents, bucketFailures, bucketTraces} {
+		if w.tx.Bucket(bucket) == nil {
+			continue
+		}
 		var keys [][]byte // a cursor loses its place when what it stands on is deleted
 		c := w.tx.Bucket(bucket).Cursor()
 		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {

@@ -62,6 +62,13 @@ func (a *Account) follow(b *Batch) error {
 		}
 		e.kept.set(position{r.Time, r.Key}, r.Failure)
 	}
+	for _, r := range b.Traces {
+		e, err := theirs(r.Endpoint)
+		if err != nil {
+			return err
+		}
+		e.setTrace(r)
+	}
 	for e, rows := range touched {
 		if err := e.followEvents(rows); err != nil {
 			return err

@@ -36,6 +36,7 @@ func (e *Endpoint) drop(i slot) {
 		e.changeRow()
 	}
 	e.tally(i, -1)
+	e.untrace(ev)
 	delete(e.ids, ev.Key)
 	delete(e.relists, i)
 	delete(e.work.absent, ev.Key)

@@ -201,14 +201,14 @@ func (w *world) respond() {
 }
 
 func (w *world) respondTo(ev *apiEvent) {
-	ev.vain, ev.answer = false, Answer{}
+	ev.vain, ev.answer = false, Answer{Video: videoOf(ev.id)}
 	switch n := w.pick(14, "response"); n {
 	case 0, 1, 2, 3:
 		ev.vain, ev.kind = true, vainKind(n)
 	case 4, 5, 6:
 	default:
 		code := rapid.SampledFrom([]int{200, 200, 204, 500, 500, 503, 404, 0, 99, 600, -1}).Draw(w.T, "code")
-		ev.answer = Answer{Responded: true, StatusCode: code, Reason: Reason(w.pick(int(reasons), "reason"))}
+		ev.answer = Answer{Responded: true, StatusCode: code, Reason: Reason(w.pick(int(reasons), "reason")), Video: videoOf(ev.id)}
 	}
 }
 

@@ -5,6 +5,48 @@ import (
 	"slices"
 )
 
+// checkFailed compares the failed deliveries with the model: all that fail, and
+// those of the rest that have failed before.
+func (w *world) checkFailed(after string, e *Endpoint, want *modelEndpoint) {
+	keys := w.a.FailedKeys(e.row.ID)
+	named := make(map[string]FailedDelivery)
+	last := position{Time: -1 << 62}
+	for _, f := range w.a.FailedDeliveries(e.row.ID, keys) {
+		at := position{f.Created, KeyOf([]byte(f.EventID))}
+		if last.compare(at) >= 0 {
+			w.Fatalf("%s: %v comes after %v", after, at, last)
+		}
+		last = at
+		named[f.EventID] = f
+	}
+	if len(named) != len(keys) {
+		w.Fatalf("%s: %d failed deliveries of %d keys", after, len(named), len(keys))
+	}
+	for _, ev := range want.events {
+		f, ok := named[ev.id]
+		delete(named, ev.id)
+		failing := ev.state == mOutcome && (ev.code < 200 || ev.code > 299)
+		_, kept := e.kept.find(position{ev.time, KeyOf([]byte(ev.id))})
+		switch {
+		case ok && (f.Healed == 0) != failing, ok != (failing || kept),
+			failing && (int(f.Code) != ev.code || f.Type != ev.label || f.History != ev.history || f.Code == CodeNone && f.Reason != ev.reason),
+			ok && f.Video != videoOf(ev.id):
+			w.Fatalf("%s: %+v is named as %+v, %v", after, ev, f, ok)
+		}
+	}
+	if len(named) > 0 {
+		w.Fatalf("%s: failed deliveries of events that are not tracked: %v", after, named)
+	}
+}
+
+// videoOf is the video that an event is about.
+func videoOf(eventID string) Video {
+	if len(eventID)%2 == 0 {
+		return Video{hexID(len(eventID)), "a0dc8dbf-3126-4805-89a1-662a33331f93"}
+	}
+	return Video{ID: "video of an odd event"}
+}
+
 // checkPeople compares what is kept for people with the model: exactly the events
 // that fail have an unhealed failure, those that healed may have one, and hours
 // and pending events are those of a count anew.
@@ -34,6 +76,7 @@ func (w *world) checkPeople(after string, e *Endpoint, want *modelEndpoint) {
 			hours[start] = h
 		}
 	}
+	w.checkFailed(after, e, want)
 	var naive []Hour
 	for _, h := range hours {
 		naive = append(naive, h)

@@ -5,8 +5,14 @@ import (
 	"time"
 )
 
-// keptFailures is how many failures of an endpoint are kept for people.
-const keptFailures = 200
+// How many failures of an endpoint are kept with the words of their answers: the
+// newest ones, and the newest of each code and reason, so that one flood does not
+// push the rest out.
+const (
+	keptFailures = 200
+	keptOfKind   = 20
+	mostKept     = keptFailures + 32*keptOfKind // whatever codes there are
+)
 
 // keptList is an endpoint's failures for people, in order of creation. A Failure
 // in it never changes: views hold the same pointers.
@@ -30,25 +36,58 @@ func (l *keptList) find(at position) (*Failure, bool) {
 }
 
 // put replaces a failure or takes it in, and returns the places whose rows have
-// changed. Where there is no room the oldest of those that healed goes, else the
-// oldest, be it the new one.
+// changed: its own, and of those that have no room any more.
 func (l *keptList) put(at position, f *Failure) (changed []position) {
 	i, known := l.search(at)
 	if known {
 		l.rows[i].Failure = f
-		return []position{at}
+	} else {
+		l.rows = slices.Insert(l.rows, i, keptRow{at, f})
 	}
-	l.rows = slices.Insert(l.rows, i, keptRow{at, f})
-	if len(l.rows) <= keptFailures {
-		return []position{at}
+	changed = append(changed, at)
+	beyond := len(l.rows) - keptFailures
+	if beyond <= 0 {
+		return changed
 	}
-	out := max(0, slices.IndexFunc(l.rows, func(r keptRow) bool { return r.Healed != 0 }))
-	gone := l.rows[out].at
-	l.rows = slices.Delete(l.rows, out, out+1)
-	if gone == at {
-		return nil
+	last := l.rows[beyond-1].Failure // it may have been among the newest until now
+	changed = l.trim(f.kind(), changed)
+	if last.kind() != f.kind() {
+		changed = l.trim(last.kind(), changed)
 	}
-	return []position{at, gone}
+	if len(l.rows) > mostKept {
+		changed = append(changed, l.rows[0].at)
+		l.rows = slices.Delete(l.rows, 0, 1)
+	}
+	return changed
+}
+
+// trim removes what is neither among the newest nor among the newest of its kind, and
+// adds it to what has changed.
+func (l *keptList) trim(kind outcomeKind, changed []position) []position {
+	n := 0
+	for i := len(l.rows) - 1; i >= 0; i-- {
+		if l.rows[i].kind() != kind {
+			continue
+		}
+		if n++; n > keptOfKind && i < len(l.rows)-keptFailures {
+			changed = append(changed, l.rows[i].at)
+			l.rows = slices.Delete(l.rows, i, i+1)
+		}
+	}
+	return changed
+}
+
+// outcomeKind is what failures have in common that look the same.
+type outcomeKind struct {
+	Code   Code
+	Reason Reason
+}
+
+func (f *Failure) kind() outcomeKind {
+	if f.Code != CodeNone {
+		return outcomeKind{Code: f.Code}
+	}
+	return outcomeKind{Reason: f.Reason}
 }
 
 // set puts a failure in its place as a store has it, nil for none.

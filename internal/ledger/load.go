@@ -120,10 +120,22 @@ func (l *loader) Failure(r FailureRow) error {
 		return err
 	}
 	at := position{r.Time, r.Key}
-	if _, twice := e.kept.find(at); twice || len(e.kept.rows) >= keptFailures || !r.Failure.fits(at) {
+	if _, twice := e.kept.find(at); twice || len(e.kept.rows) >= mostKept || !r.Failure.fits(at) {
 		return fmt.Errorf("%w: failure %q of endpoint %q", ErrUnreadable, r.Failure.EventID, r.Endpoint)
 	}
 	e.kept.put(at, r.Failure)
+	return nil
+}
+
+func (l *loader) Trace(r TraceRow) error {
+	e, err := l.endpoint(r.Endpoint)
+	if err != nil {
+		return err
+	}
+	if _, twice := e.traces[r.Key]; twice || r.Trace.Code.Success() || r.Trace.Reason >= reasons {
+		return fmt.Errorf("%w: trace of an event of endpoint %q", ErrUnreadable, r.Endpoint)
+	}
+	e.setTrace(r)
 	return nil
 }
 
@@ -163,6 +175,7 @@ func (e *Endpoint) restored(now time.Time) error {
 	for _, i := range e.order.slots() {
 		e.enter(i)
 	}
+	e.dropStrayTraces()
 	e.countHeld()
 	if e.ours() {
 		e.takeUp(now)

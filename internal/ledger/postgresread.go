@@ -14,6 +14,7 @@ const (
 	pgLatency
 	pgEvents
 	pgFailure
+	pgTrace
 )
 
 // snapshot is how what is read is read: all of it after the same commit.
@@ -49,7 +50,7 @@ func (p *Postgres) read(ctx context.Context, rows Rows) error {
 			return err
 		}
 		var bl block
-		for kind := int16(pgEndpoint); kind <= pgFailure; kind++ { // by its index, as rows want them
+		for kind := int16(pgEndpoint); kind <= pgTrace; kind++ { // by its index, as rows want them
 			found, err := tx.Query(ctx, p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record WHERE kind = $1 AND value IS NOT NULL`), kind)
 			if err != nil {
 				return err
@@ -94,6 +95,12 @@ func (r *pgRecord) hand(rows Rows, bl *block, free bool) error {
 		return rows.Latency(row)
 	case pgEvents:
 		return r.events(payload, bl, rows, free)
+	case pgTrace:
+		row, err := decodeTrace(r.fullKey(), payload)
+		if err != nil {
+			return err
+		}
+		return rows.Trace(row)
 	default:
 		row, err := decodeFailure(r.fullKey(), payload)
 		if err != nil {
@@ -121,7 +128,7 @@ func (r *pgRecord) events(payload []byte, bl *block, rows Rows, free bool) error
 // bucket names the kind as the file store does: its checksums have it in them.
 func (r *pgRecord) bucket() []byte { return dataBucketOf[r.kind] }
 
-var dataBucketOf = [][]byte{bucketEndpoints, bucketSeries, bucketLatency, bucketEvents, bucketFailures}
+var dataBucketOf = [][]byte{bucketEndpoints, bucketSeries, bucketLatency, bucketEvents, bucketFailures, bucketTraces}
 
 // fullKey is the key that the file store would use.
 func (r *pgRecord) fullKey() []byte {
@@ -227,6 +234,11 @@ func (r *pgRecord) follow(b *Batch, bl *block) error {
 	case r.kind == pgFailure:
 		row, err := failureAt(r.fullKey())
 		b.Failures = append(b.Failures, row)
+		return err
+	case r.kind == pgTrace:
+		row, err := traceAt(r.fullKey())
+		row.Gone = true
+		b.Traces = append(b.Traces, row)
 		return err
 	case r.kind == pgEvents:
 		return r.events(nil, bl, gather{b}, true)

@@ -73,6 +73,15 @@ func (w *pgWriter) rows(b *Batch) error {
 		}
 		w.put(record, payload)
 	}
+	for i := range b.Traces {
+		r := &b.Traces[i]
+		record := pgRecord{endpoint: r.Endpoint, kind: pgTrace, key: rest(r.Endpoint, traceKey(*r))}
+		if r.Gone {
+			w.put(record, nil)
+		} else {
+			w.put(record, appendTrace(nil, r))
+		}
+	}
 	return w.events(b.Events)
 }
 

@@ -114,6 +114,17 @@ type FailureRow struct {
 	Failure  *Failure
 }
 
+// TraceRow is what is kept of a failed delivery beside its event, by the event's
+// place in the order of creation.
+type TraceRow struct {
+	Endpoint string
+	Time     int64
+	Key      Key
+	Trace    Trace
+	Odd      Video // names of the video that have no place in the trace
+	Gone     bool  // deletes the row
+}
+
 // Batch is a set of rows that a store makes durable together. Each row replaces
 // the one with the same identity, so committing a batch twice is the same as
 // committing it once.
@@ -125,7 +136,12 @@ type Batch struct {
 	Latencies []LatencyRow
 	Events    []EventRow
 	Failures  []FailureRow
+	Traces    []TraceRow
 	Dropped   []string // endpoints to forget with all their rows, before the rest is stored
+
+	// Failed are the failures that the batch counts, for those who watch. No store
+	// keeps them.
+	Failed []FailedDelivery
 
 	// For a shared store only.
 	Leases map[string]uint64 // fences by name: leases without which the batch is not valid
@@ -163,7 +179,7 @@ type Done struct {
 
 // Rows returns how many rows the batch changes.
 func (b *Batch) Rows() int {
-	n := len(b.Endpoints) + len(b.Series) + len(b.Latencies) + len(b.Events) + len(b.Failures) + len(b.Dropped)
+	n := len(b.Endpoints) + len(b.Series) + len(b.Latencies) + len(b.Events) + len(b.Failures) + len(b.Traces) + len(b.Dropped)
 	if b.Account != nil {
 		n++
 	}
@@ -200,6 +216,11 @@ func (g gather) Event(r EventRow) error {
 
 func (g gather) Failure(r FailureRow) error {
 	g.b.Failures = append(g.b.Failures, r)
+	return nil
+}
+
+func (g gather) Trace(r TraceRow) error {
+	g.b.Traces = append(g.b.Traces, r)
 	return nil
 }
 

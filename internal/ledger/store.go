@@ -74,6 +74,7 @@ type Rows interface {
 	Latency(LatencyRow) error
 	Event(EventRow) error
 	Failure(FailureRow) error
+	Trace(TraceRow) error
 }
 
 // Errors of loading a state, for errors.Is.

@@ -81,6 +81,8 @@ func sameRows(t *testing.T, what string, got, want *Batch) {
 		cmpopts.SortSlices(func(a, b LatencyRow) bool { return a.Endpoint < b.Endpoint }),
 		cmpopts.SortSlices(func(a, b EventRow) bool { return name(a) < name(b) }),
 		cmpopts.SortSlices(func(a, b FailureRow) bool { return a.Endpoint+name(a.Key) < b.Endpoint+name(b.Key) }),
+		cmpopts.SortSlices(func(a, b TraceRow) bool { return a.Endpoint+name(a.Key) < b.Endpoint+name(b.Key) }),
+		cmp.AllowUnexported(Trace{}),
 		cmpopts.IgnoreFields(Batch{}, "Base", "Leases", "Freed", "Done", "Reset", "Wanted", "Dropped"),
 		cmpopts.EquateEmpty(),
 	}
@@ -143,6 +145,10 @@ func TestStoresChangeAndForget(t *testing.T) {
 			r.Failure = nil
 			change.Failures = append(change.Failures, r)
 		}
+		for _, r := range rows.Traces[40:45] {
+			r.Gone = true
+			change.Traces = append(change.Traces, r)
+		}
 		commit(t, s, change)
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -152,6 +158,7 @@ func TestStoresChangeAndForget(t *testing.T) {
 			want.Account = change.Account
 			want.Endpoints, want.Latencies, want.Series = rows.Endpoints[1:], rows.Latencies[1:], rows.Series[6:]
 			want.Events, want.Failures = rows.Events[60:], rows.Failures[18:]
+			want.Traces = rows.Traces[45:]
 		}
 		sameRows(t, "after changes", held(t, open), want)
 	})

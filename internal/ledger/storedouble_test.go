@@ -20,6 +20,7 @@ type rowStore struct {
 	latencies map[string]LatencyRow
 	events    map[string]map[uint32]EventRow
 	failures  map[string]map[position]FailureRow
+	traces    map[string]map[position]TraceRow
 	commits   int
 
 	fail    func() error  // asked before every commit; nil means none fails
@@ -32,7 +33,7 @@ func newRowStore() *rowStore {
 	return &rowStore{
 		endpoints: make(map[string]EndpointRow), series: make(map[string]map[SeriesKey]SeriesRow),
 		latencies: make(map[string]LatencyRow), events: make(map[string]map[uint32]EventRow),
-		failures: make(map[string]map[position]FailureRow),
+		failures: make(map[string]map[position]FailureRow), traces: make(map[string]map[position]TraceRow),
 	}
 }
 
@@ -64,6 +65,11 @@ func (s *rowStore) Load(_ context.Context, rows Rows) error {
 			err = errors.Join(err, rows.Failure(r))
 		}
 	}
+	for _, m := range s.traces {
+		for _, r := range m {
+			err = errors.Join(err, rows.Trace(r))
+		}
+	}
 	return err
 }
 
@@ -90,6 +96,7 @@ func (s *rowStore) Commit(ctx context.Context, b *Batch) error {
 		delete(s.latencies, id)
 		delete(s.events, id)
 		delete(s.failures, id)
+		delete(s.traces, id)
 	}
 	if b.Account != nil {
 		s.account = b.Account
@@ -124,6 +131,16 @@ func (s *rowStore) Commit(ctx context.Context, b *Batch) error {
 			delete(s.failures[r.Endpoint], at)
 		} else {
 			s.failures[r.Endpoint][at] = r
+		}
+	}
+	for _, r := range b.Traces {
+		if s.traces[r.Endpoint] == nil {
+			s.traces[r.Endpoint] = make(map[position]TraceRow)
+		}
+		if at := (position{r.Time, r.Key}); r.Gone {
+			delete(s.traces[r.Endpoint], at)
+		} else {
+			s.traces[r.Endpoint][at] = r
 		}
 	}
 	return nil

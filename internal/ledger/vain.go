@@ -34,6 +34,7 @@ func (e *Endpoint) absent(i slot, now time.Time, forGood bool) {
 	}
 	e.settle(i, next, now)
 	e.tell(was, next, Reply{At: now.Unix(), Last: now.Unix(), Times: 1, State: Unresolved})
+	e.tracedInVain(next)
 }
 
 // unusable applies that the API answered for an event with nothing that tells its
@@ -45,6 +46,7 @@ func (e *Endpoint) unusable(i slot, now time.Time) {
 	}
 	e.settle(i, next, now)
 	e.askedInVain(next)
+	e.tracedInVain(next)
 }
 
 // unanswered applies that a call failed. Most often the event is not the reason, so
@@ -58,6 +60,7 @@ func (e *Endpoint) unanswered(i slot, now time.Time) {
 	}
 	e.settle(i, next, now)
 	e.askedInVain(next)
+	e.tracedInVain(next)
 }
 
 // givenUp returns the event unresolved, unless it has an outcome.

@@ -47,9 +47,10 @@ func foundEndpoint(e client.Endpoint, d URLDetail) ledger.Found {
 // answerOf returns what an event's detail says of its delivery.
 func answerOf(e client.Event) ledger.Answer {
 	if e.Response == nil {
-		return ledger.Answer{}
+		return ledger.Answer{Video: ledger.Video(e.Video)}
 	}
 	return ledger.Answer{
+		Video:      ledger.Video(e.Video),
 		Responded:  true,
 		StatusCode: e.Response.StatusCode,
 		Reason:     ledger.ReasonOf(withoutURLs(e.Response.Message), e.Response.Status),

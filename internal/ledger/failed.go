@@ -1,0 +1,118 @@
+package ledger
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"time"
+)
+
+// FailedDelivery is a tracked event whose latest outcome is a failure, or was one
+// before it healed. Times are Unix seconds.
+type FailedDelivery struct {
+	EndpointID string
+	EventID    string
+	Type       string // the label
+	Created    int64  // first sight where it is not trusted
+	Untrusted  bool
+	History    bool // listed before contact: in no counter
+	FirstSeen  int64
+	LastSeen   int64 // when the API was last asked for it
+	Asked      int   // times that it was asked for, as far as known
+	Code       Code  // the last one that was no success
+	Reason     Reason
+	Healed     int64  // when a later answer was a success; 0 if none was
+	Video      Video  // as far as known
+	Message    string // the provider's, "" where it is not kept
+}
+
+// FailedKeys returns the keys of the failed deliveries that the endpoint tracks, the
+// oldest first, as of now.
+func (a *Account) FailedKeys(endpointID string) []Key {
+	e, ok := a.endpoints[endpointID]
+	if !ok {
+		return nil
+	}
+	slots := slices.Clone(e.failing.slots)
+	for key, t := range e.traces {
+		if t.Healed == 0 {
+			continue
+		}
+		if i, ok := e.slab.find(key); ok {
+			slots = append(slots, i)
+		}
+	}
+	if healed := slots[len(e.failing.slots):]; len(healed) > 0 {
+		slices.SortFunc(slots, func(a, b slot) int {
+			x, y := e.slab.at(a), e.slab.at(b)
+			return cmp.Or(cmp.Compare(x.Time, y.Time), bytes.Compare(x.Key[:], y.Key[:]))
+		})
+	}
+	keys := make([]Key, len(slots))
+	for n, i := range slots {
+		keys[n] = e.slab.at(i).Key
+	}
+	return keys
+}
+
+// FailedDeliveries returns what is known of failed deliveries, as of now. Those that
+// were forgotten in the meantime are left out.
+func (a *Account) FailedDeliveries(endpointID string, keys []Key) []FailedDelivery {
+	e, ok := a.endpoints[endpointID]
+	if !ok {
+		return nil
+	}
+	all := make([]FailedDelivery, 0, len(keys))
+	for _, key := range keys {
+		if i, ok := e.slab.find(key); ok {
+			if f, failed := e.failedDelivery(e.slab.at(i)); failed {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// failedDelivery reports false where the event has never failed.
+func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
+	t, traced := e.traces[ev.Key]
+	switch {
+	case ev.Failing():
+		if !traced {
+			t.Asked = uint32(ev.Tries)
+		}
+		t.Code, t.Reason, t.Healed = ev.Code, ev.Reason, 0
+	case t.Healed == 0:
+		return FailedDelivery{}, false
+	}
+	f := FailedDelivery{
+		EndpointID: e.row.ID, EventID: e.id(ev.Key), Type: e.account.types.name(ev.Type),
+		Created: ev.Time, Untrusted: ev.Has(Untrusted), History: ev.Has(History),
+		FirstSeen: ev.FirstSeen, LastSeen: ev.LastAsk, Asked: int(t.Asked),
+		Code: t.Code, Healed: t.Healed, Video: t.video(e.oddVideos[ev.Key]),
+	}
+	if f.Code == CodeNone {
+		f.Reason = t.Reason
+	}
+	if kept, ok := e.kept.find(ev.position()); ok {
+		_, f.Message = kept.Said()
+	}
+	return f, true
+}
+
+// Said returns the provider's words of the last answer that was no success.
+func (f *Failure) Said() (status, message string) {
+	for _, r := range slices.Backward(f.Replies) {
+		if r.State == Delivered && r.Code == f.Code || r.State == NoResponse && f.Code == CodeNone {
+			return r.Status, r.Message
+		}
+	}
+	return "", ""
+}
+
+// report notes a counted failure for the batch that makes it durable.
+func (e *Endpoint) report(ev *Event, a Answer, now time.Time) {
+	f, _ := e.failedDelivery(ev)
+	f.Message = Prose(a.Words.Message, maxMessage)
+	e.account.failed = append(e.account.failed, f)
+}

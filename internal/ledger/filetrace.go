@@ -1,0 +1,133 @@
+package ledger
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// appendTrace writes the payload of a trace's record: which names of the video are
+// known, the code and the reason, the numbers, then the names.
+func appendTrace(b []byte, r *TraceRow) []byte {
+	t := &r.Trace
+	b = append(b, byte(t.names), byte(t.Reason))
+	b = binary.BigEndian.AppendUint16(b, uint16(t.Code))
+	b = binary.AppendUvarint(b, uint64(t.Asked))
+	b = binary.AppendVarint(b, t.Healed)
+	if t.names&nameID != 0 {
+		b = append(b, t.id[:]...)
+	}
+	if t.names&nameUUID != 0 {
+		b = append(b, t.uuid[:]...)
+	}
+	if t.names&nameOdd != 0 {
+		for _, text := range []string{r.Odd.ID, r.Odd.UUID} {
+			b = binary.AppendUvarint(b, uint64(len(text)))
+			b = append(b, text...)
+		}
+	}
+	return b
+}
+
+func decodeTrace(key, payload []byte) (TraceRow, error) {
+	r, err := traceAt(key)
+	if err != nil {
+		return r, err
+	}
+	c := cutter{rest: payload}
+	head := c.bytes(4)
+	if head == nil {
+		return r, fmt.Errorf("%w: trace %q is cut", ErrUnreadable, key)
+	}
+	t := &r.Trace
+	t.names, t.Reason, t.Code = nameKind(head[0]), Reason(head[1]), Code(binary.BigEndian.Uint16(head[2:]))
+	t.Asked = uint32(c.uvarint())
+	t.Healed = c.varint()
+	if t.names&nameID != 0 {
+		copy(t.id[:], c.bytes(len(t.id)))
+	}
+	if t.names&nameUUID != 0 {
+		copy(t.uuid[:], c.bytes(len(t.uuid)))
+	}
+	if t.names&nameOdd != 0 {
+		r.Odd.ID = string(c.bytes(int(min(c.uvarint(), maxVideo))))
+		r.Odd.UUID = string(c.bytes(int(min(c.uvarint(), maxVideo))))
+	}
+	if c.short || len(c.rest) > 0 || t.names >= nameKinds {
+		return r, fmt.Errorf("%w: trace %q", ErrUnreadable, key)
+	}
+	return r, nil
+}
+
+// traceAt returns the row of a key, without its trace: one that deletes it.
+func traceAt(key []byte) (TraceRow, error) {
+	at, err := failureAt(key)
+	return TraceRow{Endpoint: at.Endpoint, Time: at.Time, Key: at.Key}, err
+}
+
+func traceKey(r TraceRow) []byte { return placeKey(r.Endpoint, position{r.Time, r.Key}) }
+
+// cutter takes parts off the front of a record. Once one is missing it is short, and
+// hands out nothing.
+type cutter struct {
+	rest  []byte
+	short bool
+}
+
+func (c *cutter) bytes(n int) []byte {
+	if c.short || n > len(c.rest) {
+		c.short = true
+		return nil
+	}
+	b := c.rest[:n]
+	c.rest = c.rest[n:]
+	return b
+}
+
+func (c *cutter) uvarint() uint64 {
+	v, n := binary.Uvarint(c.rest)
+	c.skip(n)
+	return v
+}
+
+func (c *cutter) varint() int64 {
+	v, n := binary.Varint(c.rest)
+	c.skip(n)
+	return v
+}
+
+func (c *cutter) skip(n int) {
+	if n <= 0 {
+		c.short = true
+		return
+	}
+	c.rest = c.rest[n:]
+}
+
+// traces writes the rows. The first ones of a state raise its schema: an older
+// version would miss their records in the totals.
+func (w *fileWriter) traces(rows []TraceRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	if w.tx.Bucket(bucketTraces) == nil {
+		if _, err := w.tx.CreateBucket(bucketTraces); err != nil {
+			return err
+		}
+		if err := writeSchema(w.tx, schemaTraces); err != nil {
+			return err
+		}
+	}
+	for i := range rows {
+		r := &rows[i]
+		var err error
+		if key := traceKey(*r); r.Gone {
+			err = w.delete(bucketTraces, key)
+		} else {
+			err = w.put(bucketTraces, key, appendTrace(nil, r))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package ledger
+
+import (
+	"encoding/hex"
+	"time"
+)
+
+// Video names the video that an event is about, as the API names it. A part is
+// empty where it is not known.
+type Video struct{ ID, UUID string }
+
+// maxVideo bounds each part of a Video, in bytes.
+const maxVideo = 128
+
+// Trace is what the ledger keeps of a failed delivery beside its event: a fixed
+// size without pointers, since there may be as many as there are events.
+type Trace struct {
+	id     [12]byte // of the video, where it is 24 hex digits
+	uuid   [16]byte
+	Healed int64 // when a later answer was a success, Unix seconds; 0 if none was
+	Asked  uint32
+	Code   Code   // the last one that was no success
+	Reason Reason // meaningful where Code is CodeNone
+	names  nameKind
+}
+
+// nameKind says where the names of a trace's video are.
+type nameKind uint8
+
+const (
+	nameID   nameKind = 1 << iota // in id
+	nameUUID                      // in uuid
+	nameOdd                       // beside the trace, as text
+	nameKinds
+)
+
+// name notes the video and returns it where its names do not fit into the trace and
+// must be kept beside.
+func (t *Trace) name(v Video) (odd Video) {
+	if v == (Video{}) {
+		return odd // what is known stays
+	}
+	t.names, t.id, t.uuid = 0, [12]byte{}, [16]byte{}
+	if len(v.ID) == hexIDLen {
+		if k, ok := plainKey([]byte(v.ID)); ok {
+			copy(t.id[:], k[:])
+			t.names |= nameID
+		}
+	}
+	if uuid, ok := parseUUID(v.UUID); ok {
+		t.uuid = uuid
+		t.names |= nameUUID
+	}
+	if v != t.video(Video{}) {
+		t.names, t.id, t.uuid = nameOdd, [12]byte{}, [16]byte{}
+		odd = Video{Prose(v.ID, maxVideo), Prose(v.UUID, maxVideo)}
+	}
+	return odd
+}
+
+// video returns the video of a trace; odd is what is kept beside it.
+func (t *Trace) video(odd Video) Video {
+	if t.names&nameOdd != 0 {
+		return odd
+	}
+	var v Video
+	if t.names&nameID != 0 {
+		v.ID = hex.EncodeToString(t.id[:])
+	}
+	if t.names&nameUUID != 0 {
+		v.UUID = formatUUID(t.uuid)
+	}
+	return v
+}
+
+// uuidGroups are where the hex digits of a UUID stand between its dashes.
+var uuidGroups = [...][2]int{{0, 8}, {9, 13}, {14, 18}, {19, 23}, {24, 36}}
+
+// parseUUID reads a UUID that formatUUID would write the same.
+func parseUUID(text string) (id [16]byte, ok bool) {
+	if len(text) != 36 {
+		return id, false
+	}
+	b := id[:0]
+	for _, g := range uuidGroups {
+		b, _ = hex.AppendDecode(b, []byte(text[g[0]:g[1]]))
+	}
+	return id, len(b) == len(id) && formatUUID(id) == text
+}
+
+func formatUUID(id [16]byte) string {
+	var out [36]byte
+	b := out[:0]
+	at := 0
+	for i, g := range uuidGroups {
+		if i > 0 {
+			b = append(b, '-')
+		}
+		n := (g[1] - g[0]) / 2
+		b = hex.AppendEncode(b, id[at:at+n])
+		at += n
+	}
+	return string(b)
+}
+
+// traced follows what an answer did to an event that is, or was, a failure. was is
+// the event before the answer.
+func (e *Endpoint) traced(was, ev Event, v Video, now time.Time) {
+	t, known := e.traces[ev.Key]
+	switch {
+	case known:
+		t.Asked++
+	case ev.Failing():
+		t = Trace{Asked: uint32(was.Tries) + 1}
+	default:
+		return
+	}
+	switch {
+	case ev.Failing():
+		t.Code, t.Reason = ev.Code, ev.Reason
+	case ev.Resolved() && t.Healed == 0:
+		t.Healed = now.Unix()
+	}
+	if odd := t.name(v); odd != (Video{}) {
+		e.oddVideos[ev.Key] = odd
+	} else if t.names&nameOdd == 0 {
+		delete(e.oddVideos, ev.Key)
+	}
+	e.traces[ev.Key] = t
+	e.changeTrace(ev.position())
+}
+
+// tracedInVain counts a call for a failure that told nothing.
+func (e *Endpoint) tracedInVain(ev Event) {
+	if t, known := e.traces[ev.Key]; known {
+		t.Asked++
+		e.traces[ev.Key] = t
+		e.changeTrace(ev.position())
+	}
+}
+
+// untrace forgets the trace of an event that is forgotten.
+func (e *Endpoint) untrace(ev *Event) {
+	if _, known := e.traces[ev.Key]; known {
+		delete(e.traces, ev.Key)
+		delete(e.oddVideos, ev.Key)
+		e.changeTrace(ev.position())
+	}
+}
+
+func (e *Endpoint) changeTrace(at position) {
+	e.changed.traces[at] = struct{}{}
+	e.mark()
+}
+
+// traceRow returns the row of a place, one that deletes it where nothing is there.
+func (e *Endpoint) traceRow(at position) TraceRow {
+	t, known := e.traces[at.Key]
+	return TraceRow{e.row.ID, at.Time, at.Key, t, e.oddVideos[at.Key], !known}
+}
+
+// setTrace puts a trace in its place as a store has it.
+func (e *Endpoint) setTrace(r TraceRow) {
+	if r.Gone {
+		delete(e.traces, r.Key)
+		delete(e.oddVideos, r.Key)
+		return
+	}
+	e.traces[r.Key] = r.Trace
+	if r.Odd != (Video{}) {
+		e.oddVideos[r.Key] = r.Odd
+	}
+}
+
+// dropStrayTraces forgets the traces of events that are not tracked.
+func (e *Endpoint) dropStrayTraces() {
+	for key := range e.traces {
+		if _, ok := e.slab.find(key); !ok {
+			delete(e.traces, key)
+			delete(e.oddVideos, key)
+		}
+	}
+}

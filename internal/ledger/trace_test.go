@@ -1,0 +1,131 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+func TestTraceNamesItsVideo(t *testing.T) {
+	t.Parallel()
+	const id, uuid = "6322f996601b871c57d875a5", "a0dc8dbf-3126-4805-89a1-662a33331f93"
+	for name, v := range map[string]Video{
+		"both": {id, uuid}, "an id": {ID: id}, "a uuid": {UUID: uuid}, "nothing": {},
+		"an odd id": {"v_1", uuid}, "an odd uuid": {id, "1"}, "upper case": {"6322F996601B871C57D875A5", "A0DC8DBF-3126-4805-89A1-662A33331F93"},
+		"no dashes": {id, "a0dc8dbf031260480508901066203333-1f93"},
+	} {
+		var trace Trace
+		odd := trace.name(v)
+		if got := trace.video(odd); got != v {
+			t.Errorf("%s: %+v, want %+v", name, got, v)
+		}
+		if again := trace.name(Video{}); again != (Video{}) || trace.video(odd) != v {
+			t.Errorf("%s: a detail without a video took it away", name)
+		}
+		row := TraceRow{Endpoint: "ep", Time: -7, Key: KeyOf([]byte("x")), Trace: trace, Odd: odd}
+		row.Trace.Asked, row.Trace.Healed, row.Trace.Code, row.Trace.Reason = 300, -1, 503, ReasonTLS
+		if got, err := decodeTrace(traceKey(row), appendTrace(nil, &row)); err != nil || got != row {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, row)
+		}
+	}
+}
+
+func FuzzDecodeTrace(f *testing.F) {
+	for _, r := range everyRow(1, 4).Traces {
+		f.Add(traceKey(r), appendTrace(nil, &r))
+	}
+	f.Add([]byte("ep\x00"), []byte{})
+	f.Fuzz(func(t *testing.T, key, payload []byte) {
+		r, err := decodeTrace(key, payload)
+		if err != nil {
+			if !errors.Is(err, ErrUnreadable) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if again, err := decodeTrace(traceKey(r), appendTrace(nil, &r)); err != nil || again != r {
+			t.Fatalf("%+v became %+v, %v", r, again, err)
+		}
+	})
+}
+
+// A state of before there were traces opens, and gets them with the first failure.
+func TestOlderStateGetsTraces(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	before := everyRow(1, 6)
+	before.Traces = nil
+	path, _ := written(t, before)
+	schema := func() (v byte) {
+		alter(t, path, func(tx *bbolt.Tx) error {
+			payload, _, err := unseal(bucketMeta, keySchema, tx.Bucket(bucketMeta).Get(keySchema))
+			v = payload[3]
+			return err
+		})
+		return v
+	}
+	if v := schema(); v != schemaVersion {
+		t.Fatalf("schema %d without a trace", v)
+	}
+	b, how, err := Open(ctx, NewFile(path), testURL, testPolicy(), quiet{})
+	if err != nil || how.SetAside != "" {
+		t.Fatal(err, how)
+	}
+	var failed []FailedDelivery
+	b.Do(func(a *Account) { failed = a.FailedDeliveries("endpoint-0", a.FailedKeys("endpoint-0")) })
+	if len(failed) != 6 || failed[0].Video != (Video{}) || failed[0].Code != 503 {
+		t.Errorf("%+v", failed)
+	}
+	now := time.Now()
+	b.Do(func(a *Account) {
+		read(t, a, "endpoint-0", now, true, item{hexID(100), "t", now.Unix()})
+		answerAll(a, now, func(Task) Answer { return Answer{Responded: true, StatusCode: 404, Video: Video{ID: "v"}} })
+	})
+	if err := b.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if v := schema(); v != schemaTraces {
+		t.Errorf("schema %d with a trace", v)
+	}
+	rows, err := collect(t, NewFile(path))
+	if err != nil || len(rows.traces["endpoint-0"]) == 0 {
+		t.Errorf("%v, traces %v", err, rows.traces)
+	}
+	alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketTraces) })
+	if _, err := collect(t, NewFile(path)); !errors.Is(err, ErrUnreadable) {
+		t.Errorf("without its traces: %v", err)
+	}
+}
+
+// What a batch counts as failed is what it reports, history not among it.
+func TestBatchReportsWhatItCounts(t *testing.T) {
+	t.Parallel()
+	a := account(t, "ep")
+	read(t, a, "ep", epoch, true, at(1, 0))
+	read(t, a, "ep", epoch, true, at(1, 0), at(2, 0), at(3, 0))
+	answerAll(a, epoch, func(task Task) Answer {
+		if task.EventID == at(3, 0).id {
+			return Answer{Responded: true, Reason: ReasonDNS, Video: Video{ID: "v"}, Words: Words{Message: "no such host"}}
+		}
+		return failedWith(503, "busy")
+	})
+	got := fmt.Sprintf("%+v", a.batch().Failed)
+	want := fmt.Sprintf("%+v", []FailedDelivery{
+		{EndpointID: "ep", EventID: at(2, 0).id, Type: at(2, 0).typ, Created: at(2, 0).created, FirstSeen: epoch.Unix(), LastSeen: epoch.Unix(), Asked: 1, Code: 503, Message: "busy"},
+		{EndpointID: "ep", EventID: at(3, 0).id, Type: at(3, 0).typ, Created: at(3, 0).created, FirstSeen: epoch.Unix(), LastSeen: epoch.Unix(), Asked: 1, Reason: ReasonDNS, Video: Video{ID: "v"}, Message: "no such host"},
+	})
+	if got != want {
+		t.Errorf("%s\nwant %s", got, want)
+	}
+	if again := a.batch().Failed; len(again) != 0 {
+		t.Errorf("reported again: %+v", again)
+	}
+	answerAll(a, epoch.Add(time.Hour), func(Task) Answer { return failedWith(503, "busy") })
+	if again := a.batch().Failed; len(again) != 1 || again[0].EventID != at(3, 0).id {
+		t.Errorf("only a changed code is an outcome: %+v", again)
+	}
+}
