@@ -25,7 +25,7 @@ func BenchmarkDecodeList(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		r := &eventReader{decoder: newDecoder(bytes.NewReader(body)), types: map[string]string{}}
-		r.allow(maxElement)
+		r.allow(maxElement, "one event")
 		_ = r.open('[')
 		for r.json.PeekKind() != ']' {
 			if ok, err := r.element(); !ok || err != nil {

@@ -31,8 +31,8 @@ type Options struct {
 	// DefaultTimeout.
 	Timeout time.Duration
 
-	// ListSilence ends a list of events in an error after that long without a
-	// byte. Zero means DefaultListSilence.
+	// ListSilence ends a list of events in an error when that long was spent on
+	// waiting for one complete element. Zero means DefaultListSilence.
 	ListSilence time.Duration
 
 	// MaxListEvents is the number of elements after which a list of events ends

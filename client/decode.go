@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -28,6 +29,7 @@ type decoder struct {
 	text  []byte // the last string that text read
 	left  int64  // bytes of the body that may still be read, see allow
 	most  int64  // the last bound set by allow
+	what  string // that has the bound
 	grown bool
 	err   error // the first error of the body, nil at its regular end
 }
@@ -48,23 +50,23 @@ func newDecoder(r io.Reader) *decoder {
 }
 
 func (d *decoder) recycle() {
-	d.allow(0)
+	d.allow(0, "")
 	if !d.grown {
 		d.body.Reset(nil)
 		decoders.Put(d)
 	}
 }
 
-// allow sets how much may be read from here on.
-func (d *decoder) allow(bytes int64) {
+// allow sets how much can be read from here on, and what of.
+func (d *decoder) allow(bytes int64, what string) {
 	d.grown = d.grown || d.most-d.left > maxRecycle
-	d.left, d.most = bytes, bytes
+	d.left, d.most, d.what = bytes, bytes, what
 }
 
 // Read reads from the body for the JSON decoder.
 func (d *decoder) Read(p []byte) (int, error) {
 	if d.left <= 0 {
-		d.err = fmt.Errorf("%w: more than %d bytes", ErrTooLarge, d.most)
+		d.err = fmt.Errorf("%w: more than %d bytes in %s", ErrTooLarge, d.most, d.what)
 		return 0, d.err
 	}
 	n, err := d.body.Read(p[:min(int64(len(p)), d.left)])
@@ -86,6 +88,15 @@ func (d *decoder) open(kind jsontext.Kind) error {
 	}
 }
 
+// openList reads the start of an array. null is an empty one: that is how a server
+// in Go writes a slice with nothing in it.
+func (d *decoder) openList() (empty bool, err error) {
+	if d.json.PeekKind() == jsontext.KindNull {
+		return true, d.fault(d.skip())
+	}
+	return false, d.open(jsontext.KindBeginArray)
+}
+
 // fault says what an error of the JSON decoder comes from.
 func (d *decoder) fault(err error) error {
 	switch {
@@ -93,7 +104,7 @@ func (d *decoder) fault(err error) error {
 		return nil
 	case d.err != nil:
 		return d.err
-	case errors.Is(err, errTooDeep):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrBadPayload):
 		return err
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		if d.json.InputOffset() == 0 {
@@ -185,20 +196,59 @@ func (d *decoder) str() (s []byte, ok bool, err error) {
 	return nil, false, nil
 }
 
-// integer reads a number, rounded down. known is false for null, ok is false where
-// it is neither.
+// integer reads a number without its fraction, in quotes or not; what an int64
+// cannot hold becomes the nearest that it can. known is false for null, ok is false
+// where it is neither.
 func (d *decoder) integer() (n int64, known, ok bool, err error) {
+	switch d.json.PeekKind() {
+	case jsontext.KindNumber:
+		token, err := d.json.ReadToken()
+		if err != nil {
+			return 0, false, false, err
+		}
+		n, _ = token.Int() // the error tells of a fraction, or of the nearest
+		return n, true, true, nil
+	case jsontext.KindString:
+		text, _, err := d.str()
+		n, ok = quotedInt(string(text))
+		return n, ok, ok, err
+	}
+	_, ok, err = d.str()
+	return 0, false, ok, err
+}
+
+// quotedInt returns the number that a string holds.
+func quotedInt(text string) (n int64, ok bool) {
+	number := jsontext.Value(text)
+	if number.Kind() != jsontext.KindNumber || !number.IsValid() {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err == nil || errors.Is(err, strconv.ErrRange) {
+		return n, true
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		return 0, false
+	}
+	n, _ = jsontext.Float(f).Int()
+	return n, true
+}
+
+// idText reads an id: a string, or a number as its text. What is neither counts as
+// empty. The text is valid until the next read.
+func (d *decoder) idText() (text []byte, err error) {
 	raw, err := d.json.ReadValue()
 	if err != nil {
-		return 0, false, false, err
+		return nil, err
 	}
 	switch raw.Kind() {
-	case jsontext.KindNull:
-		return 0, false, true, nil
 	case jsontext.KindNumber:
-		return floorInt(raw), true, true, nil
+		return raw, nil
+	case jsontext.KindString:
+		return d.unquote(raw), nil
 	}
-	return 0, false, false, nil
+	return nil, nil
 }
 
 func kindName(kind jsontext.Kind) string {

@@ -3,13 +3,15 @@ package client
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
-	maxEndpointsBody = 64 << 20
+	maxEndpointsBody = 16 << 20 // bytes of the whole answer
+	maxEndpointBody  = 64 << 10 // bytes of one element
 	maxEndpoints     = 100_000
 	maxURL           = 8 << 10
 	maxText          = 4 << 10
@@ -19,7 +21,7 @@ const (
 type EndpointList struct {
 	Endpoints []Endpoint // in the API's order, no id twice
 	Date      time.Time  // the answer's own, zero if it has none
-	Invalid   int        // elements left out: no object, no valid id, an id again
+	Faults    Faults     // of elements left out: no object, no valid id, an id again
 }
 
 // Endpoint is a webhook endpoint of the account. All strings are valid UTF-8. A
@@ -30,7 +32,7 @@ type Endpoint struct {
 	URL         string   // as sent, it may hold secrets; at most 8 KiB
 	Description string   // at most 4 KiB
 	Events      []string // the subscribed types
-	Active      bool
+	Active      bool     // unless the API says that it is not
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -43,10 +45,13 @@ func (c *Client) ListEndpoints(ctx context.Context) (EndpointList, error) {
 	err := c.do(ctx, endpointsCall(), func(x *exchange) error {
 		defer x.close()
 		defer x.observe()
-		d := newDecoder(x)
-		defer d.recycle()
+		if paged(x.resp.Header) {
+			return x.failure(ErrPaged)
+		}
+		r := endpointReader{decoder: newDecoder(x), key: x.key, types: map[string]string{}}
+		defer r.recycle()
 		var err error
-		if list, err = readEndpoints(d, x.key); err != nil {
+		if list, err = r.list(); err != nil {
 			return x.failure(err)
 		}
 		list.Date = dateOf(x.resp.Header)
@@ -58,19 +63,32 @@ func (c *Client) ListEndpoints(ctx context.Context) (EndpointList, error) {
 	return list, nil
 }
 
-func readEndpoints(d *decoder, key secret) (list EndpointList, err error) {
-	d.allow(maxEndpointsBody)
-	if err := d.open(jsontext.KindBeginArray); err != nil {
+// endpointReader reads the list of endpoints.
+type endpointReader struct {
+	*decoder
+	key   secret
+	types map[string]string // those seen: most endpoints subscribe to the same
+}
+
+func (r *endpointReader) list() (list EndpointList, err error) {
+	r.allow(maxEndpointBody, "the beginning")
+	if empty, err := r.openList(); err != nil || empty {
 		return list, err
 	}
 	seen := map[string]bool{}
-	for d.json.PeekKind() != jsontext.KindEndArray {
-		e, ok, err := readEndpoint(d, key)
+	for r.json.PeekKind() != jsontext.KindEndArray {
+		r.allow(maxEndpointBody, "one endpoint")
+		e, isObject, err := r.endpoint()
 		switch {
 		case err != nil:
-			return list, d.fault(err)
-		case !ok, seen[e.ID]:
-			list.Invalid++
+			return list, r.fault(err)
+		case r.json.InputOffset() > maxEndpointsBody:
+			return list, fmt.Errorf("%w: more than %d bytes in all", ErrTooLarge, maxEndpointsBody)
+		case !isObject:
+			list.Faults.add(notObject)
+			continue
+		case seen[e.ID], !ValidEndpointID(e.ID), r.key.within([]byte(e.ID)):
+			list.Faults.add("id")
 			continue
 		case len(list.Endpoints) == maxEndpoints:
 			return list, fmt.Errorf("%w: more than %d endpoints", ErrTooLarge, maxEndpoints)
@@ -78,47 +96,86 @@ func readEndpoints(d *decoder, key secret) (list EndpointList, err error) {
 		seen[e.ID] = true
 		list.Endpoints = append(list.Endpoints, e)
 	}
-	_, err = d.json.ReadToken()
-	return list, d.fault(err)
+	if _, err := r.json.ReadToken(); err != nil {
+		return list, r.fault(err)
+	}
+	return list, list.Faults.check(len(list.Endpoints))
 }
 
-// readEndpoint reads one element, whatever it is. ok is false where it is no
-// endpoint.
-func readEndpoint(d *decoder, key secret) (e Endpoint, ok bool, err error) {
-	if d.json.PeekKind() != jsontext.KindBeginObject {
-		return e, false, d.skip()
-	}
-	if _, err := d.json.ReadToken(); err != nil {
-		return e, false, err
-	}
-	for {
-		name, more, err := d.name()
-		if err != nil || !more {
-			return e, ValidEndpointID(e.ID) && !key.within([]byte(e.ID)), err
-		}
+// endpoint reads one element, whatever it is.
+func (r *endpointReader) endpoint() (e Endpoint, isObject bool, err error) {
+	isObject = r.json.PeekKind() == jsontext.KindBeginObject
+	e.Active = true
+	err = r.members(func(name []byte) (err error) {
 		switch string(name) {
 		case "id":
-			e.ID, _, err = d.plain("", maxEndpointID+1)
+			var id []byte
+			id, err = r.idText()
+			e.ID = string(id[:min(len(id), maxEndpointID+1)])
 		case "coid", "ocid":
-			e.CompanyID, _, err = d.plain(key, maxText)
+			e.CompanyID, _, err = r.plain(r.key, maxText)
 		case "url":
-			e.URL, _, err = d.plain(key, maxURL)
+			e.URL, _, err = r.plain(r.key, maxURL)
 		case "description":
-			e.Description, _, err = d.plain(key, maxText)
+			e.Description, _, err = r.plain(r.key, maxText)
 		case "created_at":
-			e.CreatedAt, err = d.time()
+			e.CreatedAt, err = r.time()
 		case "updated_at":
-			e.UpdatedAt, err = d.time()
+			e.UpdatedAt, err = r.time()
 		case "active":
-			e.Active = d.json.PeekKind() == jsontext.KindTrue
-			err = d.skip()
+			e.Active, err = r.active()
 		case "events":
-			e.Events, err = d.plains(key)
+			e.Events, err = r.eventTypes()
 		default:
-			err = d.skip()
+			err = r.skip()
 		}
-		if err != nil {
-			return e, false, err
-		}
+		return err
+	})
+	return e, isObject, err
+}
+
+// active reads whether an endpoint is on. It is, unless the API says in some way
+// that it is not: an endpoint that is taken to be off has no alerts.
+func (r *endpointReader) active() (bool, error) {
+	switch r.json.PeekKind() {
+	case jsontext.KindBeginObject, jsontext.KindBeginArray:
+		return true, r.skip()
 	}
+	raw, err := r.json.ReadValue()
+	if err != nil {
+		return true, err
+	}
+	switch strings.ToLower(strings.Trim(string(raw), `"`)) {
+	case "false", "0":
+		return false, nil
+	}
+	return true, nil
+}
+
+// eventTypes reads an array of strings; elements of another type are left out, and
+// what is no array counts as none.
+func (r *endpointReader) eventTypes() ([]string, error) {
+	if r.json.PeekKind() != jsontext.KindBeginArray {
+		return nil, r.skip()
+	}
+	if _, err := r.json.ReadToken(); err != nil {
+		return nil, err
+	}
+	var all []string
+	for r.json.PeekKind() != jsontext.KindEndArray {
+		isString := r.json.PeekKind() == jsontext.KindString
+		s, _, err := r.plain(r.key, maxType)
+		if err != nil {
+			return nil, err
+		}
+		if !isString {
+			continue
+		}
+		if _, found := r.types[s]; !found {
+			r.types[s] = s
+		}
+		all = append(all, r.types[s])
+	}
+	_, err := r.json.ReadToken()
+	return all, err
 }

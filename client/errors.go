@@ -20,6 +20,9 @@ var (
 	// ErrNotFound is returned when the API answers 404 or 410.
 	ErrNotFound = errors.New("not found")
 
+	// ErrGone is returned when the API answers 410. It is an ErrNotFound.
+	ErrGone = fmt.Errorf("%w any more", ErrNotFound)
+
 	// ErrRateLimited is returned when the API answers 429 to the last attempt, and
 	// without a request while it wants to be left alone for more than 10 s.
 	ErrRateLimited = errors.New("the API asks for fewer requests")
@@ -37,6 +40,10 @@ var (
 	// ErrBadPayload is returned when an answer cannot be what was asked for: broken
 	// JSON, another type, another event.
 	ErrBadPayload = errors.New("unusable answer")
+
+	// ErrPaged is returned when a list has a Link to a next page: what it shows is
+	// not all.
+	ErrPaged = errors.New("the API pages its answer, which this version does not follow")
 
 	// ErrTooLarge is returned when an answer, or one element of it, exceeds its bound.
 	ErrTooLarge = errors.New("answer too large")
@@ -56,6 +63,13 @@ var (
 	// ErrInvalidID is returned, without a request, when an id cannot be asked for.
 	ErrInvalidID = errors.New("invalid id")
 )
+
+// IsUnauthorized reports whether the API does not accept the key at all (401), so
+// that no other call can go well.
+func IsUnauthorized(err error) bool { return errors.Is(err, ErrUnauthorized) }
+
+// IsForbidden reports whether the key may not do what this one call asks for (403).
+func IsForbidden(err error) bool { return errors.Is(err, ErrForbidden) }
 
 // Error is the error of a call. Every error that a method of Client or EventList
 // returns is one.

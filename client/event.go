@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	maxEventBody = 4 << 20
+	maxEventBody = 1 << 20
 	maxType      = 1 << 10
 	maxReply     = 1 << 10 // of Response.Body
 	maxVideo     = 128     // of each member of Video
@@ -22,10 +22,11 @@ type Event struct {
 	EndpointID string    // as sent, the path decides; empty if missing
 	CompanyID  string    // coid or ocid
 	Type       string    // as sent, at most 1 KiB; empty if missing or null
-	Created    int64     // Unix seconds as sent; 0 if missing or null
+	Created    int64     // Unix seconds as sent, without a fraction; 0 if missing or null
 	Video      Video     // data.video
 	Response   *Response // nil as long as the API has recorded none
 	Date       time.Time // the answer's own, zero if it has none
+	Unusable   []string  // members of a wrong type, whose fields are zero: type, created
 }
 
 // Video names the video that an event is about. A member is empty where it is
@@ -45,8 +46,8 @@ type Response struct {
 }
 
 // GetEvent returns one event of an endpoint. An answer about another event, or
-// with an id, type, created, response or status_code of a wrong type, is
-// ErrBadPayload.
+// with a response or status_code of a wrong type, is ErrBadPayload. A number in
+// quotes is one, and an id that is a number is its text.
 //
 // The event's Response is nil where the API sent none, null or {}, or an object
 // without a status_code that is a number and without any text. A status_code of 0
@@ -78,27 +79,32 @@ func (c *Client) GetEvent(ctx context.Context, endpointID, eventID string) (Even
 }
 
 func readEvent(d *decoder, key secret) (e Event, err error) {
-	d.allow(maxEventBody)
-	if err := d.open(jsontext.KindBeginObject); err != nil {
-		return e, err
+	d.allow(maxEventBody, "one event")
+	if kind := d.json.PeekKind(); kind != jsontext.KindBeginObject {
+		return e, d.open(jsontext.KindBeginObject)
 	}
-	for {
-		name, more, err := d.name()
-		if err != nil || !more {
-			return e, d.fault(err)
+	unusable := func(member string, ok bool) {
+		if !ok {
+			e.Unusable = append(e.Unusable, member)
 		}
+	}
+	err = d.members(func(name []byte) (err error) {
 		ok := true
 		switch string(name) {
 		case "id":
-			e.ID, ok, err = d.plain("", maxEventID+1)
+			var id []byte
+			id, err = d.idText()
+			e.ID = string(id[:min(len(id), maxEventID+1)])
 		case "type":
 			e.Type, ok, err = d.plain(key, maxType)
+			unusable("type", ok)
 		case "created":
 			e.Created, _, ok, err = d.integer()
+			unusable("created", ok)
 		case "data":
 			e.Video, err = readData(d, key)
 		case "response":
-			e.Response, ok, err = readResponse(d, key)
+			e.Response, err = readResponse(d, key)
 		case "endpoint_id":
 			e.EndpointID, _, err = d.plain(key, maxText)
 		case "coid", "ocid":
@@ -106,13 +112,9 @@ func readEvent(d *decoder, key secret) (e Event, err error) {
 		default:
 			err = d.skip()
 		}
-		switch {
-		case err != nil:
-			return e, d.fault(err)
-		case !ok:
-			return e, fmt.Errorf("%w: its id, type, created or response is of a wrong type", ErrBadPayload)
-		}
-	}
+		return err
+	})
+	return e, d.fault(err)
 }
 
 // readData returns the video of an event's data, empty where there is none.
@@ -136,34 +138,25 @@ func readData(d *decoder, key secret) (v Video, err error) {
 	return v, err
 }
 
-// readResponse returns nil where nothing is recorded. ok is false where it is of a
-// wrong type.
-func readResponse(d *decoder, key secret) (r *Response, ok bool, err error) {
-	switch d.json.PeekKind() {
-	case jsontext.KindBeginObject:
+// readResponse returns nil where nothing is recorded.
+func readResponse(d *decoder, key secret) (*Response, error) {
+	switch kind := d.json.PeekKind(); kind {
+	case jsontext.KindBeginObject, jsontext.KindInvalid:
 	case jsontext.KindNull:
-		return nil, true, d.skip()
+		return nil, d.skip()
 	default:
-		return nil, false, d.skip()
-	}
-	if _, err := d.json.ReadToken(); err != nil {
-		return nil, false, err
+		return nil, fmt.Errorf("%w: its response is %s instead of an object", ErrBadPayload, kindName(kind))
 	}
 	var found Response
 	coded := false
-	for {
-		name, more, err := d.name()
-		if err != nil {
-			return nil, false, err
-		}
-		if !more {
-			break
-		}
-		ok := true
+	err := d.members(func(name []byte) (err error) {
 		switch string(name) {
 		case "status_code":
+			kind, ok := d.json.PeekKind(), false
 			var code int64
-			code, coded, ok, err = d.integer()
+			if code, coded, ok, err = d.integer(); err == nil && !ok {
+				return fmt.Errorf("%w: its response.status_code is %s instead of a number", ErrBadPayload, kindName(kind))
+			}
 			found.StatusCode = int(code)
 		case "status":
 			found.Status, err = d.prose(key, maxText)
@@ -174,12 +167,10 @@ func readResponse(d *decoder, key secret) (r *Response, ok bool, err error) {
 		default:
 			err = d.skip()
 		}
-		if err != nil || !ok {
-			return nil, ok, err
-		}
+		return err
+	})
+	if err != nil || !coded && found == (Response{}) {
+		return nil, err
 	}
-	if !coded && found == (Response{}) {
-		return nil, true, nil
-	}
-	return &found, true, nil
+	return &found, nil
 }

@@ -48,6 +48,7 @@ func TestGetEventResponse(t *testing.T) {
 		{"unknown members alone", `{"attempts":3,"next":{"in":"5s"}}`, nil},
 		{"code 0", `{"status_code":0}`, &Response{}},
 		{"code null, message", `{"status_code":null,"message":"dial tcp: timeout"}`, &Response{Message: "dial tcp: timeout"}},
+		{"code in quotes", `{"status_code":"502"}`, &Response{StatusCode: 502}},
 		{"fraction", `{"status_code":200.0}`, &Response{StatusCode: 200}},
 		{"other kinds", `{"status_code":201,"status":201,"body":{"ok": true}}`, &Response{StatusCode: 201, Status: "201", Body: `{"ok": true}`}},
 		{"key in the body", `{"status_code":500,"body":"Bearer ` + testKey + `"}`, &Response{StatusCode: 500, Body: "Bearer [redacted]"}},
@@ -110,18 +111,17 @@ func TestGetEventBadPayload(t *testing.T) {
 	}{
 		{"another event", `{"id":"630fac88bd5bb64cf8b24b98"}`, ErrBadPayload, "another event"},
 		{"no id", `{}`, ErrBadPayload, "another event"},
-		{"id of another type", `{"id":5}`, ErrBadPayload, "wrong type"},
-		{"created of another type", `{"id":"` + eventID + `","created":"1"}`, ErrBadPayload, "wrong type"},
-		{"type of another type", `{"id":"` + eventID + `","type":[]}`, ErrBadPayload, "wrong type"},
-		{"response of another type", `{"id":"` + eventID + `","response":"ok"}`, ErrBadPayload, "wrong type"},
-		{"code of another type", `{"id":"` + eventID + `","response":{"status_code":"200"}}`, ErrBadPayload, "wrong type"},
+		{"id of another type", `{"id":{}}`, ErrBadPayload, "another event"},
+		{"response of another type", `{"id":"` + eventID + `","response":"ok"}`, ErrBadPayload, "its response is a string instead of an object"},
+		{"code of another type", `{"id":"` + eventID + `","response":{"status_code":"ok"}}`, ErrBadPayload, "its response.status_code is a string instead of a number"},
+		{"code that is an object", `{"id":"` + eventID + `","response":{"status_code":{}}}`, ErrBadPayload, "its response.status_code is an object instead of a number"},
 		{"array", `[]`, ErrBadPayload, "an array instead of an object"},
 		{"null", `null`, ErrBadPayload, "null instead of an object"},
 		{"empty", ``, ErrBadPayload, "empty"},
 		{"cut off", `{"id":"` + eventID + `","type":"vid`, ErrBadPayload, "cut off behind byte"},
 		{"no JSON", `{"id" "x"}`, ErrBadPayload, "no JSON behind byte 5"},
 		{"HTML", `<html>`, ErrBadPayload, "content type text/html"},
-		{"too long", `{"data":"` + strings.Repeat("x", maxEventBody) + `"}`, ErrTooLarge, "more than 4194304 bytes"},
+		{"too long", `{"data":"` + strings.Repeat("x", maxEventBody) + `"}`, ErrTooLarge, "more than 1048576 bytes in one event"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -138,10 +138,26 @@ func TestGetEventBadPayload(t *testing.T) {
 			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) {
 				t.Errorf("error %v, want %v with %q", err, tt.want, tt.text)
 			}
-			if got != (Event{}) {
+			if diff := cmp.Diff(Event{}, got); diff != "" {
 				t.Errorf("an event beside the error: %+v", got)
 			}
 		})
+	}
+}
+
+// What cannot be used of an event does not throw its response away.
+func TestGetEventUnusableMembers(t *testing.T) {
+	t.Parallel()
+	c, mux := setup(t, Options{})
+	mux.HandleFunc("/", reply(`{"id":7,"created":"soon","type":[1],"response":{"status_code":500}}`))
+	got, err := c.GetEvent(t.Context(), endpointID, "7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got.Date = time.Time{}
+	want := Event{ID: "7", Response: &Response{StatusCode: 500}, Unusable: []string{"created", "type"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

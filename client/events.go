@@ -20,8 +20,10 @@ type EventList struct {
 	x        *exchange
 	reader   *eventReader
 	date     time.Time
-	count    int
-	invalid  int
+	count    int    // elements read
+	usable   int    // of these
+	faults   Faults // of the others
+	paged    bool
 	begun    bool
 	complete bool
 	err      error
@@ -37,11 +39,13 @@ func (c *Client) ListEvents(ctx context.Context, endpointID string) (*EventList,
 	err := c.do(ctx, eventsCall(endpointID), func(x *exchange) error {
 		x.timer.Stop() // from here on the silence counts, see exchange.Read
 		x.observe()
+		x.left = c.opts.ListSilence
 		x.slow = time.AfterFunc(slotTime, x.slot.StepAside)
 		list = &EventList{
 			x:      x,
 			reader: &eventReader{decoder: newDecoder(x), key: x.key, types: map[string]string{}},
 			date:   dateOf(x.resp.Header),
+			paged:  paged(x.resp.Header),
 		}
 		return nil
 	})
@@ -59,8 +63,14 @@ func (l *EventList) Events() iter.Seq[*ListedEvent] {
 		}
 		l.begun = true
 		defer l.Close()
-		if err := l.read(yield); err != nil {
-			l.err = l.x.failure(err)
+		x, r := l.x, l.reader
+		err := l.read(yield)
+		l.faults = r.faults
+		switch {
+		case err != nil:
+			l.err = x.failure(err)
+		case l.paged:
+			l.err = x.failure(ErrPaged)
 		}
 	}
 }
@@ -69,23 +79,25 @@ func (l *EventList) Events() iter.Seq[*ListedEvent] {
 // wants no more.
 func (l *EventList) read(yield func(*ListedEvent) bool) error {
 	r := l.reader
-	r.allow(maxElement)
-	if err := r.open(jsontext.KindBeginArray); err != nil {
+	r.allow(maxElement, "the beginning")
+	if empty, err := r.openList(); err != nil || empty {
+		l.complete = err == nil && !l.paged
 		return err
 	}
 	for r.json.PeekKind() != jsontext.KindEndArray {
 		if l.count == l.x.client.opts.MaxListEvents {
-			return fmt.Errorf("%w: more than %d events", ErrTooLarge, l.count)
+			return fmt.Errorf("%w: more than %d events; a higher --api.max-list-events reads on", ErrTooLarge, l.count)
 		}
 		ok, err := r.element()
 		if err != nil {
 			return r.fault(err)
 		}
 		l.count++
+		l.x.left = l.x.client.opts.ListSilence
 		if !ok {
-			l.invalid++
 			continue
 		}
+		l.usable++
 		if !yield(&r.event) || l.x == nil { // the caller may have closed it
 			return nil
 		}
@@ -93,20 +105,23 @@ func (l *EventList) read(yield func(*ListedEvent) bool) error {
 	if _, err := r.json.ReadToken(); err != nil {
 		return r.fault(err)
 	}
-	l.complete = true
+	if err := r.faults.check(l.usable); err != nil {
+		return err
+	}
+	l.complete = !l.paged
 	return nil
 }
 
-// Err returns why the list ended early: an *Error, or nil if it is complete or the
-// caller ended it.
+// Err returns why the list is not complete: an *Error, or nil if it is or the caller
+// ended it. A list that has more pages has an error in any case.
 func (l *EventList) Err() error { return l.err }
 
 // Complete reports whether the end of the list was read.
 func (l *EventList) Complete() bool { return l.complete }
 
-// Invalid returns the number of elements read so far that are no events: no object,
-// no valid id, a type or created of a wrong type.
-func (l *EventList) Invalid() int { return l.invalid }
+// Faults returns what was wrong with the elements that are no events: no object, no
+// valid id, a type or created of a wrong type. It is there once Events has ended.
+func (l *EventList) Faults() Faults { return l.faults }
 
 // Date returns the answer's own time, zero if it has none.
 func (l *EventList) Date() time.Time { return l.date }

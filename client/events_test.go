@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,8 +51,8 @@ func TestListEvents(t *testing.T) {
 	if diff := cmp.Diff(want, readAll(l)); diff != "" {
 		t.Error(diff)
 	}
-	if !l.Complete() || l.Err() != nil || l.Invalid() != 0 || time.Since(l.Date()).Abs() > time.Minute {
-		t.Errorf("complete %v, error %v, invalid %d, date %v", l.Complete(), l.Err(), l.Invalid(), l.Date())
+	if !l.Complete() || l.Err() != nil || l.Faults() != nil || time.Since(l.Date()).Abs() > time.Minute {
+		t.Errorf("complete %v, error %v, faults %v, date %v", l.Complete(), l.Err(), l.Faults(), l.Date())
 	}
 	if again := readAll(l); again != nil {
 		t.Errorf("a second use yields %v", again)
@@ -63,29 +64,36 @@ func TestListEventsElements(t *testing.T) {
 	for _, tt := range []struct {
 		name, body string
 		want       []seen
-		invalid    int
+		faults     string
 	}{
-		{"empty", ` [ ] `, nil, 0},
-		{"missing members", `[{"id":"a"}]`, []seen{{"a", "", 0}}, 0},
-		{"nothing of the one before", `[{"id":"a","type":"x","created":5},{},{"id":"b"}]`, []seen{{"a", "x", 5}, {"b", "", 0}}, 1},
-		{"nulls", `[{"id":"a","type":null,"created":null}]`, []seen{{"a", "", 0}}, 0},
-		{"other kinds", `[1,"a",null,[{"id":"no"}],true,{}]`, nil, 6},
-		{"unusable ids", `[{"id":""},{"id":"."},{"id":7},{"id":null},{"id":"\u0007"},{"id":"\ud800"},{"id":"` + strings.Repeat("x", 257) + `"}]`, nil, 7},
-		{"invalid UTF-8 in an id", "[{\"id\":\"a\xff\"},{\"id\":\"a\xff\\u0041\"}]", nil, 2},
-		{"invalid UTF-8 in a type", "[{\"id\":\"a\",\"type\":\"x\xff\"}]", []seen{{"a", "x\uFFFD", 0}}, 0},
-		{"created of another type", `[{"id":"a","created":"1"},{"id":"b","created":1}]`, []seen{{"b", "", 1}}, 1},
-		{"type of another type", `[{"id":"a","type":{"x":[1]}},{"id":"b"}]`, []seen{{"b", "", 0}}, 1},
+		{"empty", ` [ ] `, nil, ""},
+		{"null", ` null `, nil, ""},
+		{"missing members", `[{"id":"a"}]`, []seen{{"a", "", 0}}, ""},
+		{"nothing of the one before", `[{"id":"a","type":"x","created":5},{},{"id":"b"}]`, []seen{{"a", "x", 5}, {"b", "", 0}}, `1 have no usable "id"`},
+		{"nulls", `[{"id":"a","type":null,"created":null}]`, []seen{{"a", "", 0}}, ""},
+		{"other kinds", `[1,"a",null,[{"id":"no"}],true,{},{"id":"b"}]`, []seen{{"b", "", 0}}, `5 are no objects, 1 have no usable "id"`},
+		{"unusable ids", `[{"id":""},{"id":"."},{"id":{}},{"id":null},{"id":"\u0007"},{"id":"\ud800"},{"id":"` + strings.Repeat("x", 257) + `"},{"id":"b"}]`, []seen{{"b", "", 0}}, `7 have no usable "id"`},
+		{"ids that are numbers", `[{"id":7},{"id":1664581231000}]`, []seen{{"7", "", 0}, {"1664581231000", "", 0}}, ""},
+		{"invalid UTF-8 in an id", "[{\"id\":\"a\xff\"},{\"id\":\"a\xff\\u0041\"},{\"id\":\"b\"}]", []seen{{"b", "", 0}}, `2 have no usable "id"`},
+		{"invalid UTF-8 in a type", "[{\"id\":\"a\",\"type\":\"x\xff\"}]", []seen{{"a", "x\uFFFD", 0}}, ""},
+		{"created in quotes", `[{"id":"a","created":"1664581231"},{"id":"b","created":"1.5e3"},{"id":"c","created":"-7"}]`, []seen{{"a", "", 1664581231}, {"b", "", 1500}, {"c", "", -7}}, ""},
 		{
-			"created out of range", `[{"id":"a","created":1e300},{"id":"b","created":-99999999999999999999},{"id":"c","created":-1.5}]`,
-			[]seen{{"a", "", math.MaxInt64}, {"b", "", math.MinInt64}, {"c", "", -2}},
-			0,
+			"created of another type", `[{"id":"a","created":"soon"},{"id":"b","created":1},{"id":"c","created":[]},{"id":"d","created":""},{"id":"e","created":"0x5"},{"id":"f","created":" 5"}]`,
+			[]seen{{"b", "", 1}},
+			`5 have no usable "created"`,
 		},
-		{"escaped names and values", `[{"\u0069d":"a\/b","t\u0079pe":"v\u002e1"}]`, []seen{{"a/b", "v.1", 0}}, 0},
-		{"a name again", `[{"id":"a","id":"b"}]`, []seen{{"b", "", 0}}, 0},
-		{"data and response", `[{"data":{"video":{"id":"no","created":5}},"id":"a","response":{"id":[{"id":"no"}]}}]`, []seen{{"a", "", 0}}, 0},
-		{"the key as a type", `[{"id":"a","type":"` + testKey + `"}]`, []seen{{"a", "[redacted]", 0}}, 0},
-		{"a long type", `[{"id":"a","type":"` + strings.Repeat("x", maxType+1) + `"}]`, []seen{{"a", strings.Repeat("x", maxType), 0}}, 0},
-		{"behind the end", `[{"id":"a"}]<!-- cached -->`, []seen{{"a", "", 0}}, 0},
+		{"type of another type", `[{"id":"a","type":{"x":[1]}},{"id":"b"}]`, []seen{{"b", "", 0}}, `1 have no usable "type"`},
+		{
+			"created out of range", `[{"id":"a","created":1e300},{"id":"b","created":-99999999999999999999},{"id":"c","created":1.5},{"id":"d","created":"99999999999999999999"}]`,
+			[]seen{{"a", "", math.MaxInt64}, {"b", "", math.MinInt64}, {"c", "", 1}, {"d", "", math.MaxInt64}},
+			"",
+		},
+		{"escaped names and values", `[{"\u0069d":"a\/b","t\u0079pe":"v\u002e1"}]`, []seen{{"a/b", "v.1", 0}}, ""},
+		{"a name again", `[{"id":"a","id":"b"}]`, []seen{{"b", "", 0}}, ""},
+		{"data and response", `[{"data":{"video":{"id":"no","created":5}},"id":"a","response":{"id":[{"id":"no"}]}}]`, []seen{{"a", "", 0}}, ""},
+		{"the key as a type", `[{"id":"a","type":"` + testKey + `"}]`, []seen{{"a", "[redacted]", 0}}, ""},
+		{"a long type", `[{"id":"a","type":"` + strings.Repeat("x", maxType+1) + `"}]`, []seen{{"a", strings.Repeat("x", maxType), 0}}, ""},
+		{"behind the end", `[{"id":"a"}]<!-- cached -->`, []seen{{"a", "", 0}}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -93,8 +101,8 @@ func TestListEventsElements(t *testing.T) {
 			if diff := cmp.Diff(tt.want, readAll(l)); diff != "" {
 				t.Error(diff)
 			}
-			if !l.Complete() || l.Err() != nil || l.Invalid() != tt.invalid {
-				t.Errorf("complete %v, error %v, invalid %d", l.Complete(), l.Err(), l.Invalid())
+			if !l.Complete() || l.Err() != nil || l.Faults().String() != tt.faults {
+				t.Errorf("complete %v, error %v, faults %v", l.Complete(), l.Err(), l.Faults())
 			}
 		})
 	}
@@ -109,17 +117,18 @@ func TestListEventsFaults(t *testing.T) {
 		text       string
 	}{
 		{"empty", "", 0, ErrBadPayload, "empty"},
-		{"null", "null", 0, ErrBadPayload, "null instead of an array"},
+		{"unusable ids", `[{"_id":"a"},{"_id":"b"},5]`, 0, ErrBadPayload, `none of its 3 elements is usable: 1 are no objects, 2 have no usable "id"`},
+		{"unusable times", `[{"id":"a","created":"2022-09-30T23:40:31Z"}]`, 0, ErrBadPayload, `none of its 1 elements is usable: 1 have no usable "created"`},
 		{"object", `{"events":[]}`, 0, ErrBadPayload, "an object instead of an array"},
 		{"HTML", "<html>", 0, ErrBadPayload, "no JSON behind byte 0"},
 		{"cut off", `[{"id":"a"},{"id":"b"`, 1, ErrBadPayload, "cut off behind byte 21"},
 		{"cut off behind a comma", `[{"id":"a"},`, 1, ErrBadPayload, "cut off"},
 		{"broken", `[{"id":"a"} {"id":"b"}]`, 1, ErrBadPayload, "no JSON behind byte 11"},
 		{"wrong bracket", `[{"id":"a"}}`, 1, ErrBadPayload, "no JSON"},
-		{"too many", `[{"id":"a"},1,{"id":"b"},{"id":"c"}]`, 2, ErrTooLarge, "more than 3 events"},
-		{"endless string", `[{"id":"a"},{"data":"` + strings.Repeat("x", maxElement+8<<10), 1, ErrTooLarge, "more than 4194304 bytes"},
-		{"endless element", `[{"id":"a"},{"data":[` + strings.Repeat("1,", maxElement/2+8<<10), 1, ErrTooLarge, "more than 4194304 bytes"},
-		{"endless space", `[` + strings.Repeat(" ", maxElement+8<<10), 0, ErrTooLarge, "more than 4194304 bytes"},
+		{"too many", `[{"id":"a"},1,{"id":"b"},{"id":"c"}]`, 2, ErrTooLarge, "more than 3 events; a higher --api.max-list-events reads on"},
+		{"endless string", `[{"id":"a"},{"data":"` + strings.Repeat("x", maxElement+8<<10), 1, ErrTooLarge, "more than 1048576 bytes"},
+		{"endless element", `[{"id":"a"},{"data":[` + strings.Repeat("1,", maxElement/2+8<<10), 1, ErrTooLarge, "more than 1048576 bytes"},
+		{"endless space", `[` + strings.Repeat(" ", maxElement+8<<10), 0, ErrTooLarge, "more than 1048576 bytes"},
 		{"endless nesting", `[{"id":"a"},{"data":` + strings.Repeat(`[`, maxDepth), 1, ErrTooLarge, "nested"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -251,8 +260,116 @@ func TestListEventsSilence(t *testing.T) {
 		if took := time.Since(begin); n != 2 || took != 2*time.Minute+30*time.Second {
 			t.Errorf("%d events in %v", n, took)
 		}
-		if !errors.Is(l.Err(), ErrTimeout) || !strings.Contains(l.Err().Error(), "not a byte for 30s") {
+		if !errors.Is(l.Err(), ErrTimeout) || !strings.Contains(l.Err().Error(), "not one complete event in 30s") {
 			t.Errorf("error %v", l.Err())
+		}
+	})
+}
+
+// trickle answers lists of slow endpoints with a part of an event every few seconds,
+// for ever, and all other calls at once.
+func trickle(part string) transport {
+	return func(r *http.Request) (*http.Response, error) {
+		switch {
+		case strings.Contains(r.URL.Path, "/events/"):
+			return answerWith(200, anEvent), nil
+		case !strings.Contains(r.URL.Path, "slow"):
+			return answerWith(200, `[{"id":"a"}]`), nil
+		}
+		body, w := io.Pipe()
+		go func() {
+			_, err := io.WriteString(w, "[")
+			for err == nil {
+				select {
+				case <-time.After(3 * time.Second):
+					_, err = io.WriteString(w, part)
+				case <-r.Context().Done():
+					err = w.CloseWithError(context.Cause(r.Context()))
+					return
+				}
+			}
+		}()
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, ContentLength: -1, ProtoMajor: 1, ProtoMinor: 1}, nil
+	}
+}
+
+// Lists that send a little now and then, more of them than there are slots, hold up
+// neither another list nor details.
+func TestTricklingLists(t *testing.T) {
+	t.Parallel()
+	for _, part := range []string{" ", `{"id":"a"},`} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newClient(t, "http://api", Options{Concurrency: 16, RateLimit: 20, Transport: trickle(part)})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var all sync.WaitGroup
+			errs := make([]error, 20)
+			for i := range errs {
+				all.Go(func() {
+					l, err := c.ListEvents(ctx, fmt.Sprint("slow", i))
+					if err == nil {
+						readAll(l)
+						err = l.Err()
+					}
+					errs[i] = err
+				})
+			}
+			synctest.Wait()
+			begin := time.Now()
+			for range 20 { // details go on meanwhile
+				if err := getEvent(t.Context(), c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l, err := c.ListEvents(t.Context(), endpointID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := readAll(l); len(got) != 1 || !l.Complete() {
+				t.Errorf("%d events: %v", len(got), l.Err())
+			}
+			if took := time.Since(begin); took > 5*time.Second {
+				t.Errorf("another list and 20 details took %v", took)
+			}
+			time.Sleep(time.Minute)
+			if part == " " { // not one event, so they have ended by themselves
+				all.Wait()
+			}
+			cancel()
+			all.Wait()
+			for i, err := range errs {
+				if want := map[string]error{" ": ErrTimeout}[part]; want != nil && !errors.Is(err, want) {
+					t.Errorf("list %d: %v", i, err)
+				}
+			}
+			if c.limiter.Busy() != 0 {
+				t.Errorf("%d slots still taken", c.limiter.Busy())
+			}
+		})
+	}
+}
+
+// Time that the limiter or the caller takes is none of the list.
+func TestListEventsPatienceIsForEachElement(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, "http://api", Options{RateLimit: 0.01, Transport: trickle(`{"id":"a","data":{}},`)})
+		if err := getEvent(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+		l, err := c.ListEvents(t.Context(), "slow") // waits for 100 s
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for range l.Events() {
+			if n++; n == 100 {
+				break
+			}
+			time.Sleep(time.Minute)
+		}
+		if n != 100 || l.Err() != nil {
+			t.Errorf("%d events: %v", n, l.Err())
 		}
 	})
 }
@@ -300,7 +417,7 @@ func TestListEventsAllocations(t *testing.T) { //nolint:paralleltest // others w
 		return testing.AllocsPerRun(5, func() {
 			r := &eventReader{decoder: newDecoder(strings.NewReader(body)), types: map[string]string{}}
 			defer r.recycle()
-			r.allow(maxElement)
+			r.allow(maxElement, "one event")
 			if err := r.open('['); err != nil {
 				t.Fatal(err)
 			}

@@ -36,6 +36,8 @@ type exchange struct {
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // cancels ctx with ErrTimeout
 	slow   *time.Timer // of a list of events, gives its slot to others
+
+	left time.Duration // that the next element of a list of events may take
 }
 
 // begin sends the request and waits for the header. close gives the slot
@@ -70,12 +72,17 @@ func (x *exchange) observe() {
 	x.client.observer.Request(x.op, code, time.Since(x.sent))
 }
 
-// Read reads the body. A list of events has no time to be complete in, so each of
-// its reads has one; the time that the caller takes between reads is its own.
+// Read reads the body. A list of events has no time to be complete in, but each of
+// its elements has one. Only the time in Read counts: what the caller does between
+// elements is its own.
 func (x *exchange) Read(p []byte) (int, error) {
 	if x.op == OpListEvents {
-		x.timer.Reset(x.client.opts.ListSilence)
-		defer x.timer.Stop()
+		began := time.Now()
+		x.timer.Reset(x.left)
+		defer func() {
+			x.timer.Stop()
+			x.left -= time.Since(began)
+		}()
 	}
 	n, err := x.resp.Body.Read(p)
 	x.read += int64(n)
@@ -110,7 +117,7 @@ func (x *exchange) failure(err error) *Error {
 	switch {
 	case errors.Is(err, ErrBadPayload):
 		e.Err = fmt.Errorf("%w%s", err, x.contentType())
-	case errors.Is(err, ErrTooLarge):
+	case errors.Is(err, ErrTooLarge), errors.Is(err, ErrPaged):
 	case x.caller.Err() != nil:
 		e.Err = x.caller.Err()
 	case errors.Is(context.Cause(x.ctx), ErrTimeout):
@@ -126,7 +133,7 @@ func (x *exchange) slowness() string {
 	case x.resp == nil:
 		return fmt.Sprintf("no answer within %v", x.client.opts.Timeout)
 	case x.op == OpListEvents:
-		return fmt.Sprintf("not a byte for %v", x.client.opts.ListSilence)
+		return fmt.Sprintf("not one complete event in %v", x.client.opts.ListSilence)
 	}
 	return fmt.Sprintf("not complete within %v", x.client.opts.Timeout)
 }

@@ -19,6 +19,7 @@ func FuzzListEvents(f *testing.F) {
 	for _, seed := range []string{
 		``, `null`, `[`, `[]`, `[{}]`, `[{"id":"a"}]x`, `[{"id":"\u0061","created":-1.5e3,"type":null}]`,
 		`[{"id":"a","id":5,"data":{"x":[[[]]]}},1]`, "[{\"id\":\"a\xff\"}]", `[{"id":"a"},{"id":`, `[{"i\u0064":"\ud800"}]`,
+		`[{"id":7,"created":"1664581231"},{"id":"b","created":"1e999"},{"id":"c","created":"0x1"},null]`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -26,7 +27,7 @@ func FuzzListEvents(f *testing.F) {
 		read := func(in io.Reader) (ids []string, invalid int, complete bool) {
 			r := &eventReader{decoder: newDecoder(in), key: "sesame", types: map[string]string{}}
 			defer r.recycle()
-			r.allow(maxElement)
+			r.allow(maxElement, "one event")
 			if r.open('[') != nil {
 				return nil, 0, false
 			}
@@ -65,6 +66,7 @@ func FuzzEvent(f *testing.F) {
 	for _, seed := range []string{
 		``, `null`, `{`, `{}`, `{"id":"a","response":{}}`, `{"id":"a","response":{"status_code":0}}`, `{"response":{"status_code":null,"message":"sesame"}}`,
 		`{"response":{"body":{"a":1},"status":[5]}}`, "{\"type\":\"\xff\"}", `{"created":1e999}`, `{"id":"a"}{`,
+		`{"id":7,"created":"soon","type":[1],"response":{"status_code":"502"}}`, `{"id":"a","response":{"status_code":"x"}}`,
 	} {
 		f.Add([]byte(seed))
 	}

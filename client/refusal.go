@@ -28,6 +28,10 @@ func (x *exchange) refusal() *Error {
 			Sent: x.sent, Wait: pause, SlowDown: code == http.StatusTooManyRequests,
 		})
 	}
+	if code == http.StatusUnauthorized { // what to do says more than what the API says
+		e.Err = fmt.Errorf("%w (status %d): replace it in OMEGASTREAM_API_KEY or in the file of --api.key-file", kind, code)
+		return e
+	}
 	body, _ := io.ReadAll(io.LimitReader(x, maxErrorBody))
 	e.Err = fmt.Errorf("%w (status %d)%s", kind, code, x.key.hint(body))
 	return e
@@ -40,8 +44,10 @@ func kindOf(code int) error {
 		return ErrUnauthorized
 	case code == http.StatusForbidden:
 		return ErrForbidden
-	case code == http.StatusNotFound, code == http.StatusGone:
+	case code == http.StatusNotFound:
 		return ErrNotFound
+	case code == http.StatusGone:
+		return ErrGone
 	case code == http.StatusTooManyRequests:
 		return ErrRateLimited
 	case code >= 500:

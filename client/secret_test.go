@@ -86,15 +86,15 @@ func TestKeyIsNoListedID(t *testing.T) {
 		body := fmt.Sprintf(`[{"id":%q},{"id":"good"}]`, id)
 		c := newClient(t, "http://api", Options{Transport: &script{steps: steps{status(200, body), status(200, body)}}})
 		endpoints, err := c.ListEndpoints(t.Context())
-		if err != nil || len(endpoints.Endpoints) != 1 || endpoints.Invalid != 1 {
-			t.Errorf("%q: endpoints %v, %d invalid, error %v", id, endpoints.Endpoints, endpoints.Invalid, err)
+		if err != nil || len(endpoints.Endpoints) != 1 || endpoints.Faults.Total() != 1 {
+			t.Errorf("%q: endpoints %v, %v, error %v", id, endpoints.Endpoints, endpoints.Faults, err)
 		}
 		list, err := c.ListEvents(t.Context(), "endpoint")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if events := readAll(list); len(events) != 1 || list.Invalid() != 1 {
-			t.Errorf("%q: events %v, %d invalid", id, events, list.Invalid())
+		if events := readAll(list); len(events) != 1 || list.Faults().Total() != 1 {
+			t.Errorf("%q: events %v, %v", id, events, list.Faults())
 		}
 	}
 }

@@ -26,30 +26,6 @@ func (s secret) fit(text []byte, n int) string {
 	return cut(s.redact(strings.ToValidUTF8(string(text), "\uFFFD")), n)
 }
 
-// plains reads an array of strings; elements of another type are left out, and
-// what is no array counts as none.
-func (d *decoder) plains(key secret) ([]string, error) {
-	if d.json.PeekKind() != jsontext.KindBeginArray {
-		return nil, d.skip()
-	}
-	if _, err := d.json.ReadToken(); err != nil {
-		return nil, err
-	}
-	var all []string
-	for d.json.PeekKind() != jsontext.KindEndArray {
-		isString := d.json.PeekKind() == jsontext.KindString
-		s, _, err := d.plain(key, maxType)
-		if err != nil {
-			return nil, err
-		}
-		if isString {
-			all = append(all, s)
-		}
-	}
-	_, err := d.json.ReadToken()
-	return all, err
-}
-
 // time reads a time in RFC 3339; all else counts as the zero time.
 func (d *decoder) time() (time.Time, error) {
 	s, _, err := d.plain("", len("2006-01-02T15:04:05.999999999+00:00"))

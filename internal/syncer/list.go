@@ -37,7 +37,7 @@ func (s *Syncer) readList(ctx context.Context, id string) error {
 		return nil
 	}
 	err = s.readEvents(ctx, list, r)
-	s.invalid(client.OpListEvents, list.Invalid())
+	s.invalid(client.OpListEvents, list.Faults().Total())
 	s.book.Do(func(a *ledger.Account) { a.End(r, list.Complete(), s.book.Now()) })
 	s.fetcher.wakeUp()
 	return errors.Join(err, list.Err())

@@ -13,7 +13,7 @@ import (
 // slowList is how long a sync waits for one list.
 const slowList = time.Minute
 
-// readAll reads the lists of events, as many at a time as there are slots, and returns
+// readAll reads the lists of events, as many at a time as the client does, and returns
 // how many could not be read. An error ends all reads at once. A list that takes very
 // long counts as one that could not be read, and is read on behind the sync: the
 // others do not wait for it.

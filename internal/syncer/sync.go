@@ -81,7 +81,7 @@ func (s *Syncer) listEndpoints(ctx context.Context) error {
 		return err
 	}
 	s.problems.healed(subject{operation: client.OpListEndpoints})
-	s.invalid(client.OpListEndpoints, list.Invalid)
+	s.invalid(client.OpListEndpoints, list.Faults.Total())
 	found := make([]ledger.Found, len(list.Endpoints))
 	for i, e := range list.Endpoints {
 		found[i] = foundEndpoint(e, s.opts.URLDetail)

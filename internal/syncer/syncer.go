@@ -116,7 +116,7 @@ func New(api API, book *ledger.Book, o Options) *Syncer {
 	o = o.withDefaults()
 	s := &Syncer{
 		api: api, book: book, opts: o, problems: newProblems(o.Logger),
-		lists: make(chan struct{}, o.Concurrency), reading: make(map[string]struct{}),
+		lists: make(chan struct{}, 2*o.Concurrency), reading: make(map[string]struct{}),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.fetcher = newFetcher(s.ctx, api, book, s.problems, o)
