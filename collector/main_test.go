@@ -67,7 +67,8 @@ func newAccount(o simulator.Options, ids ...string) *simulator.Account {
 	for _, id := range ids {
 		a.AddEndpoint(simulator.Endpoint{
 			ID: id, URL: "https://" + id[:1] + ".example.com/hooks/" + simulator.SecretMark, Events: testTypes, Active: true,
-			CreatedAt: time.Now().Add(-240 * time.Hour),
+			CreatedAt: time.Now(), // so that an empty list is believed at once
+			UpdatedAt: time.Now().Add(-240 * time.Hour),
 		})
 	}
 	return a

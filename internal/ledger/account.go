@@ -13,6 +13,10 @@ type Policy struct {
 	NoResponseAfter time.Duration // an empty detail counts as no response when asked this long after the first
 	Hold            time.Duration // how long a new series is shown at 0; 0 shows every value at once
 
+	// CountSince counts at an endpoint's contact what was created later than so long
+	// before the state was made, in a state without one before it. 0 counts nothing.
+	CountSince time.Duration
+
 	KeepBodies bool // of what receivers answered, with the failures for people
 
 	// Endpoints limits the account to these ids; nil or empty means all. An
@@ -43,6 +47,7 @@ type Account struct {
 	marked        []*Endpoint            // with changes since the last batch
 	waiting       map[*Endpoint]struct{} // with details to ask for again some time
 	leased        map[*Endpoint]struct{} // in a shared state
+	emptySince    time.Time              // since when the account lists no endpoint, though it had some
 	swept         int64                  // when Promote last looked at all endpoints, Unix seconds
 	failed        []FailedDelivery       // counted since the last batch
 	dropped       []string
@@ -80,11 +85,18 @@ type Found struct {
 	Meta      Meta
 }
 
+// emptyFor is how long it is not believed that an account that had endpoints has none.
+const emptyFor = 10 * time.Minute
+
 // List takes in a successful listing of the account, answered at date (zero if
-// the answer had none).
-func (a *Account) List(found []Found, date, now time.Time) {
+// the answer had none). It reports whether the listing is believed: an empty one of an
+// account that had endpoints is not, for the first 10 minutes, and changes nothing.
+func (a *Account) List(found []Found, date, now time.Time) (believed bool) {
 	if date.IsZero() {
 		date = now
+	}
+	if a.emptied(found, now) {
+		return false
 	}
 	seen := make(map[string]struct{}, len(found))
 	for _, l := range found {
@@ -103,10 +115,28 @@ func (a *Account) List(found []Found, date, now time.Time) {
 		}
 	}
 	if len(a.Affected(found, now)) > 0 {
-		return // what another process holds is taken in by a later listing
+		return true // what another process holds is taken in by a later listing
 	}
 	a.row.LastListing = present(date, now)
 	a.changedRow = true
+	return true
+}
+
+// emptied reports whether a listing is empty without having been so for long enough to
+// be believed.
+func (a *Account) emptied(found []Found, now time.Time) bool {
+	had := false
+	for _, e := range a.endpoints {
+		had = had || e.row.Meta != nil && e.row.Gone.IsZero()
+	}
+	if len(found) > 0 || !had {
+		a.emptySince = time.Time{}
+		return false
+	}
+	if a.emptySince.IsZero() || now.Before(a.emptySince) {
+		a.emptySince = now
+	}
+	return now.Sub(a.emptySince) < emptyFor
 }
 
 // found takes in that the account has an endpoint.
@@ -162,19 +192,24 @@ func (a *Account) Pin() {
 	}
 }
 
-// ToRead returns the endpoints whose lists a sync reads, in order of id. One that
-// a flag names is among them before anything is known of it.
+// ToRead returns the endpoints whose lists a sync reads, least recently read first. One
+// that a flag names is among them before anything is known of it.
 func (a *Account) ToRead() []string {
 	var ids []string
-	for _, e := range a.sorted() {
-		if e.listed() && a.selects(e.row.ID) {
-			ids = append(ids, e.row.ID)
-		}
-	}
 	for _, id := range a.policy.Endpoints {
 		if a.endpoints[id] == nil {
 			ids = append(ids, id)
 		}
+	}
+	var known []*Endpoint
+	for _, e := range a.sorted() {
+		if e.listed() && a.selects(e.row.ID) {
+			known = append(known, e)
+		}
+	}
+	slices.SortStableFunc(known, func(x, y *Endpoint) int { return x.row.LastRead.Compare(y.row.LastRead) })
+	for _, e := range known {
+		ids = append(ids, e.row.ID)
 	}
 	return ids
 }

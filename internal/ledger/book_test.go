@@ -36,7 +36,7 @@ func open(t testing.TB, s Store, w Watcher) *Book {
 func contact(a *Account, now time.Time, ids ...string) {
 	found := make([]Found, len(ids))
 	for i, id := range ids {
-		found[i] = Found{ID: id, Meta: Meta{Events: []string{failed}, CreatedAt: now.Add(-24 * time.Hour)}}
+		found[i] = Found{ID: id, Meta: Meta{Events: []string{failed}, CreatedAt: now}}
 	}
 	a.List(found, now, now)
 	for _, id := range ids {

@@ -134,13 +134,17 @@ func (e *Endpoint) met(l listed, now time.Time, timely bool) {
 	}
 	e.noteType(ev.Type, ev.Time)
 	if e.contacted() {
-		e.bump(SeriesKey{Kind: CountEvents, Type: ev.Type}, now)
-		if ev.Type == e.account.types.ids[TypeOther] {
-			e.account.foldedType()
-		}
+		e.countEvent(ev.Type, now)
 	}
 	e.enter(i)
 	e.changeEvent(i)
+}
+
+func (e *Endpoint) countEvent(t TypeID, now time.Time) {
+	e.bump(SeriesKey{Kind: CountEvents, Type: t}, now)
+	if t == e.account.types.ids[TypeOther] {
+		e.account.foldedType()
+	}
 }
 
 // enter derives all that an event that was put into its slot brings with it.

@@ -3,7 +3,7 @@ package ledger
 import "time"
 
 const (
-	missedFor  = time.Minute         // how long an endpoint must be missing to be gone
+	missedFor  = 30 * time.Second    // how long an endpoint must be missing to be gone
 	keepGoneOf = 30 * 24 * time.Hour // how long a gone endpoint's ledger is kept
 )
 

@@ -36,6 +36,8 @@ func history(t *rapid.T, open func() Store, steps int) {
 	}
 	w.p = testPolicy()
 	w.p.Window = time.Duration(rapid.SampledFrom([]int{1, 2, 24}).Draw(t, "window")) * time.Hour
+	w.p.CountSince = rapid.SampledFrom([]time.Duration{0, 0, 10 * time.Minute}).Draw(t, "count since")
+	w.durable.created = w.now
 	w.minHold = w.p.Hold
 	w.newEndpoint()
 	w.start()
@@ -236,8 +238,9 @@ func (w *world) sync() {
 		}
 	}
 	w.claim(w.a.Affected(found, w.time()))
-	w.a.List(found, time.Unix(date, 0), w.time())
-	w.m.list(found, date, w.now)
+	if got, want := w.a.List(found, time.Unix(date, 0), w.time()), w.m.list(found, w.mem, date, w.now); got != want {
+		w.Fatalf("a listing of %d endpoints is believed: %v", len(found), got)
+	}
 	w.dropShown()
 	for _, id := range w.a.ToRead() {
 		if e := w.m.endpoints[id]; e == nil || !e.known || e.missed != 0 {
@@ -309,7 +312,7 @@ func (w *world) read(id string, date int64) {
 	}
 	apply()
 	w.a.End(r, complete, w.time())
-	w.m.end(e, mr, complete, enough, w.now, w.p)
+	w.m.end(e, mr, complete, enough, w.mem, w.now, w.p)
 }
 
 // fetch asks for some details; calls may take until later, or be given up.

@@ -284,7 +284,7 @@ func (w *world) settle() {
 	}
 	w.claim(w.a.Affected(found, w.time()))
 	w.a.List(found, w.time(), w.time())
-	w.m.list(found, w.now, w.now)
+	w.m.list(found, w.mem, w.now, w.now)
 	w.dropShown()
 	for range 3 {
 		w.now += 7 * 3600

@@ -14,6 +14,7 @@ import (
 type model struct {
 	admitted    []string
 	folded      uint64
+	created     int64
 	lastListing int64
 	endpoints   map[string]*modelEndpoint
 }
@@ -21,13 +22,19 @@ type model struct {
 // modelMemory is what a process knows of its asks, and forgets when it ends.
 type modelMemory struct {
 	heard  int64               // when the API last answered for any event
+	none   int64               // since when the account lists no endpoint, though it had some
+	empty  map[string]int64    // the mark of the empty read before contact, by endpoint
 	absent map[string][2]int64 // the first and the last of a row of 404s, by endpoint and event
 }
 
-func newModelMemory() *modelMemory { return &modelMemory{absent: make(map[string][2]int64)} }
+func newModelMemory() *modelMemory {
+	return &modelMemory{absent: make(map[string][2]int64), empty: make(map[string]int64)}
+}
 
 type modelEndpoint struct {
-	known      bool // the account's listing has shown it
+	id         string
+	known      bool  // the account's listing has shown it
+	created    int64 // the endpoint itself
 	contacted  bool
 	stop       int64
 	cutoff     int64
@@ -120,11 +127,24 @@ func (m *model) label(raw string) string {
 	return name
 }
 
-func (m *model) list(found []Found, date, now int64) {
+func (m *model) list(found []Found, mem *modelMemory, date, now int64) (believed bool) {
+	had := false
+	for _, e := range m.endpoints {
+		had = had || e.known && e.gone == 0
+	}
+	switch {
+	case len(found) > 0 || !had:
+		mem.none = 0
+	case mem.none == 0 || now < mem.none:
+		mem.none = now
+		return false
+	case now-mem.none < 600:
+		return false
+	}
 	for _, f := range found {
 		e, ok := m.endpoints[f.ID]
 		if !ok {
-			e = &modelEndpoint{events: map[string]modelEvent{}, counters: map[string]uint64{}}
+			e = &modelEndpoint{id: f.ID, events: map[string]modelEvent{}, counters: map[string]uint64{}}
 			m.endpoints[f.ID] = e
 		}
 		for _, raw := range f.Meta.Events {
@@ -134,7 +154,7 @@ func (m *model) list(found []Found, date, now int64) {
 		if !e.known && m.lastListing != 0 && created > m.lastListing && created <= date+300 {
 			e.contacted, e.cutoff = true, 0
 		}
-		e.known = true
+		e.known, e.created = true, created
 		e.missed, e.gone = 0, 0
 	}
 	for id, e := range m.endpoints {
@@ -144,13 +164,14 @@ func (m *model) list(found []Found, date, now int64) {
 		switch {
 		case e.missed == 0:
 			e.missed = now
-		case e.gone == 0 && max(now-e.missed, e.missed-now) >= 60:
+		case e.gone == 0 && max(now-e.missed, e.missed-now) >= 30:
 			e.gone = now
 		case e.gone != 0 && now-e.gone >= 30*86400:
 			delete(m.endpoints, id)
 		}
 	}
 	m.lastListing = modelPresent(date, now)
+	return true
 }
 
 // modelPresent is the earlier of the API's clock and ours, which is not asked where it
@@ -212,17 +233,21 @@ func (m *model) chunk(e *modelEndpoint, r *modelRead, items []item, now int64, p
 		}
 		e.events[it.id] = ev
 		if !ev.history {
-			e.counters["events "+ev.label]++
-			if ev.label == "other" {
-				m.folded++
-			}
+			m.count(e, ev)
 		}
+	}
+}
+
+func (m *model) count(e *modelEndpoint, ev modelEvent) {
+	e.counters["events "+ev.label]++
+	if ev.label == "other" {
+		m.folded++
 	}
 }
 
 func (r *modelRead) valid(it item) bool { return it.created > 0 && it.created <= r.clock+300 }
 
-func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, now int64, p Policy) {
+func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, mem *modelMemory, now int64, p Policy) {
 	if !complete && !enough {
 		return
 	}
@@ -238,12 +263,25 @@ func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, now i
 		return
 	}
 	e.listed = r.count
-	if !e.contacted {
+	doubted := r.count == 0 && mem.empty[e.id] == 0 && r.present-e.created > 60
+	if !e.contacted && doubted {
+		mem.empty[e.id] = r.present
+	}
+	if !e.contacted && !doubted {
 		mark := r.present
 		if r.trusted {
 			mark = min(r.newest, r.present)
 		}
 		e.contacted, e.cutoff = true, mark-seconds(p.Overlap)
+		for id, ev := range e.events {
+			after := mem.empty[e.id] != 0 && ev.time >= mem.empty[e.id]
+			since := p.CountSince > 0 && ev.time > m.created-seconds(p.CountSince)
+			if !ev.untrusted && (after || since) {
+				ev.history = false
+				e.events[id] = ev
+				m.count(e, ev)
+			}
+		}
 	}
 	if e.stop != 0 {
 		e.cutoff = max(e.cutoff, e.stop-seconds(p.Window))

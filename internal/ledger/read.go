@@ -20,13 +20,15 @@ const (
 // goroutine that reads; what they gather enters the ledger by [Account.Apply].
 type Reading struct {
 	endpoint *Endpoint
-	fence    uint64 // of the lease that the reading was begun under
-	began    time.Time
-	trust    int64 // a created above it is no time
-	present  int64 // the time of the answer: no mark is later
-	full     bool  // reads to the end whatever it meets
-	mark     int64 // an ordinary read ends only after it has met an event as new as this,
-	stop     int64 // below this creation time
+	fence    uint64        // of the lease that the reading was begun under
+	began    time.Time     // when it was asked for
+	answered time.Time     // when the header had come, by our clock
+	waited   time.Duration // since then, for something else than the list
+	trust    int64         // a created above it is no time
+	present  int64         // the time of the answer: no mark is later
+	full     bool          // reads to the end whatever it meets
+	mark     int64         // an ordinary read ends only after it has met an event as new as this,
+	stop     int64         // below this creation time
 	timely   bool
 
 	chunk   []listed
@@ -50,8 +52,9 @@ type listed struct {
 
 // reading is what an endpoint remembers from read to read, but not over restarts.
 type reading struct {
-	full bool      // a full read was made since the start
-	rest time.Time // no read before this
+	full  bool      // a full read was made since the start
+	rest  time.Time // no read before this
+	empty int64     // before contact: the mark of a read that found the list empty; 0 if none did
 }
 
 // ReadDue reports whether the endpoint's list may be read now. A list without
@@ -61,8 +64,8 @@ func (a *Account) ReadDue(endpointID string, now time.Time) bool {
 	return ok && !now.Before(e.reading.rest)
 }
 
-// Begin starts a reading of a list that was answered at date (zero if the answer
-// had none). It returns nil if the endpoint is not known, or not held, any more.
+// Begin starts a reading of a list that was asked for at began and answered at date
+// (zero if the answer had none); now is when its header had come. It returns nil if the endpoint is not known, or not held, any more.
 func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading {
 	e, ok := a.endpoints[endpointID]
 	if !ok || !e.ours() {
@@ -72,7 +75,7 @@ func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading 
 		date = now
 	}
 	r := &Reading{
-		endpoint: e, fence: e.lease.Fence, began: began, present: present(date, now).Unix(), full: e.fullDue(now),
+		endpoint: e, fence: e.lease.Fence, began: began, answered: now, present: present(date, now).Unix(), full: e.fullDue(now),
 		ordered: true, lowest: math.MaxInt64, newest: math.MinInt64,
 		chunk: make([]listed, 0, readChunk),
 	}
@@ -215,8 +218,12 @@ func (e *Endpoint) relisted(i slot, now time.Time) {
 	}
 }
 
+// Waited notes time since Begin that was not spent on reading: a wait for a commit.
+func (r *Reading) Waited(d time.Duration) { r.waited += d }
+
 // End closes a reading after the last Apply. complete says that the list's
-// closing bracket was read. It reports whether the read was sufficient.
+// closing bracket was read. It reports whether the read was sufficient; the error of one
+// that was not is told by [Account.ReadFailed].
 func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 	e := r.endpoint
 	if r.lost() {
@@ -227,7 +234,7 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 		e.changeRow()
 	}
 	if e.row.Unordered {
-		e.reading.rest = now.Add(restFactor * now.Sub(r.began))
+		e.reading.rest = now.Add(restFactor * max(0, now.Sub(r.answered)-r.waited))
 	}
 	if !complete && !r.enough {
 		return false
@@ -236,7 +243,7 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 	if r.trusted {
 		e.row.StopMark = r.reached() // which may be earlier than it was
 	}
-	e.row.LastSufficient = now
+	e.row.LastSufficient, e.row.LastRead, e.row.ReadError = now, now, ""
 	e.changeRow()
 	if complete {
 		e.completed(r, now)
@@ -247,12 +254,21 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 	return true
 }
 
+// ReadFailed notes that a read of an endpoint's list failed, with the kind of its error
+// in a few words.
+func (a *Account) ReadFailed(endpointID, kind string, now time.Time) {
+	if e, ok := a.endpoints[endpointID]; ok && e.ours() {
+		e.row.LastRead, e.row.ReadError = now, kind
+		e.changeRow()
+	}
+}
+
 // completed draws from a list what only the whole of it can tell.
 func (e *Endpoint) completed(r *Reading, now time.Time) {
 	e.reading.full = true
 	e.row.LastFull, e.row.Listed = now, r.count
 	policy := e.account.policy
-	if !e.contacted() {
+	if !e.contacted() && !e.doubts(r) {
 		e.contact(r.reached()-seconds(policy.Overlap), now)
 	}
 	edge := int64(math.MinInt64)
@@ -263,13 +279,57 @@ func (e *Endpoint) completed(r *Reading, now time.Time) {
 	e.forget(edge, now)
 }
 
-// contact makes everything met so far history and everything unknown that is
-// newer than cutoff new.
+// oldEnough is the age from which an endpoint may be expected to have events.
+const oldEnough = time.Minute
+
+// doubts reports whether an empty list is not believed yet, so that it makes no contact:
+// of an endpoint that is older it takes two.
+func (e *Endpoint) doubts(r *Reading) bool {
+	if r.count > 0 || e.reading.empty != 0 {
+		return false
+	}
+	if e.row.Meta != nil && !e.row.Meta.CreatedAt.IsZero() && r.present-e.row.Meta.CreatedAt.Unix() <= seconds(oldEnough) {
+		return false
+	}
+	e.reading.empty = r.present
+	return true
+}
+
+// contact makes everything met so far history, but for what is known to be news, and
+// everything unknown that is newer than cutoff new.
 func (e *Endpoint) contact(cutoff int64, now time.Time) {
 	e.row.Contact, e.row.Cutoff = now, cutoff
 	e.changeRow()
 	e.seed(now)
+	for _, i := range e.order.between(e.news(), math.MaxInt64) {
+		e.count(i, now)
+	}
 	e.account.enqueue(HistoryEvents, e)
+}
+
+// news returns the creation time above which even what is listed at contact is new: an
+// empty list before it had none of it, or the policy says so.
+func (e *Endpoint) news() int64 {
+	news := int64(math.MaxInt64)
+	if e.reading.empty != 0 {
+		news = e.reading.empty - 1
+	}
+	if a := e.account; a.policy.CountSince > 0 && a.row.Resets == 0 && a.row.Era == 0 {
+		news = min(news, a.row.Created.Add(-a.policy.CountSince).Unix())
+	}
+	return news
+}
+
+// count makes history new.
+func (e *Endpoint) count(i slot, now time.Time) {
+	next := *e.slab.at(i)
+	if next.Has(Untrusted) || !next.Has(History) {
+		return
+	}
+	next.Flags &^= History
+	e.set(i, next)
+	e.age(i)
+	e.countEvent(next.Type, now)
 }
 
 // gap reports whether a complete list proves that events were missed: it has

@@ -14,7 +14,7 @@ func account(t testing.TB, ids ...string) *Account {
 	a := newAccount(AccountRow{APIURL: testURL}, p)
 	var found []Found
 	for _, id := range ids {
-		found = append(found, Found{ID: id, Meta: Meta{Events: []string{failed}, CreatedAt: epoch.Add(-time.Hour)}})
+		found = append(found, Found{ID: id, Meta: Meta{Events: []string{failed}, CreatedAt: epoch}})
 	}
 	a.List(found, epoch, epoch)
 	return a
@@ -61,6 +61,7 @@ func TestCutoffAtContact(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			a := account(t, "ep")
+			a.endpoints["ep"].row.Meta.CreatedAt = epoch.Add(row.date) // just made
 			r := a.Begin("ep", epoch, epoch.Add(row.date), epoch)
 			for _, it := range row.listed {
 				r.Note([]byte(it.id), it.typ, it.created)
@@ -273,11 +274,13 @@ func TestListWithoutOrderRests(t *testing.T) {
 		listed   []item
 		rest     time.Duration
 	}{{"ep", []item{at(3, -time.Hour), at(2, 0)}, 20 * 3 * time.Second}, {"other", []item{at(2, 0), at(3, -time.Hour)}, -3 * time.Second}} {
-		r := a.Begin(row.endpoint, epoch, epoch, epoch)
+		// Neither the queue for the call nor a commit on the way is reading.
+		r := a.Begin(row.endpoint, epoch.Add(-time.Minute), epoch, epoch)
 		for _, it := range row.listed {
 			r.Note([]byte(it.id), it.typ, it.created)
 		}
-		end := epoch.Add(3 * time.Second)
+		r.Waited(4 * time.Second)
+		end := epoch.Add(7 * time.Second)
 		a.Apply(r, end)
 		a.End(r, true, end)
 		if a.ReadDue(row.endpoint, end.Add(row.rest-time.Second)) || !a.ReadDue(row.endpoint, end.Add(row.rest)) {

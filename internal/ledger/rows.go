@@ -56,7 +56,9 @@ type EndpointRow struct {
 	Cutoff         int64     `json:"cutoff"`    // Unix seconds
 	LastSufficient time.Time `json:"last_sufficient"`
 	LastFull       time.Time `json:"last_full"`
-	Listed         int       `json:"listed"` // events in the last full read
+	LastRead       time.Time `json:"last_read,omitzero"`   // end of the last read, however it ended
+	ReadError      string    `json:"read_error,omitempty"` // the kind of its error; "" for none
+	Listed         int       `json:"listed"`               // events in the last full read
 	Unordered      bool      `json:"unordered"`
 
 	Missed time.Time `json:"missed"` // first of the successful listings without it

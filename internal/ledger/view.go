@@ -37,6 +37,8 @@ type EndpointView struct {
 	Listed          int
 	LastFull        time.Time
 	LastSync        time.Time // last read that succeeded
+	LastRead        time.Time // last read, however it ended
+	ReadError       string    // the kind of its error; "" for none
 	Consecutive     int
 	LastCode        Code
 	HasCode         bool // LastCode means something
@@ -163,6 +165,8 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 		Listed:         e.row.Listed,
 		LastFull:       e.row.LastFull,
 		LastSync:       e.row.LastSufficient,
+		LastRead:       e.row.LastRead,
+		ReadError:      e.row.ReadError,
 		Consecutive:    standing.consecutive(&e.failing),
 		LastCode:       standing.Last.Code,
 		HasCode:        standing.Last.Set,

@@ -52,7 +52,9 @@ func (s *Syncer) readEvents(ctx context.Context, list *client.EventList, r *ledg
 		if r.Note(ev.ID, ev.Type, ev.Created) {
 			s.apply(r)
 			if chunks++; chunks%chunksPerCommit == 0 {
-				if err := s.durable(ctx); err != nil {
+				began := time.Now()
+				err := s.durable(ctx)
+				if r.Waited(time.Since(began)); err != nil {
 					return err
 				}
 			}

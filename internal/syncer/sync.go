@@ -80,15 +80,24 @@ func (s *Syncer) listEndpoints(ctx context.Context) error {
 		s.refuse(err)
 		return err
 	}
-	s.problems.healed(subject{operation: client.OpListEndpoints})
 	s.invalid(client.OpListEndpoints, list.Faults.Total())
 	found := make([]ledger.Found, len(list.Endpoints))
 	for i, e := range list.Endpoints {
 		found[i] = foundEndpoint(e, s.opts.URLDetail)
 	}
-	s.book.Do(func(a *ledger.Account) { a.List(found, list.Date, s.book.Now()) })
+	believed := false
+	s.book.Do(func(a *ledger.Account) { believed = a.List(found, list.Date, s.book.Now()) })
+	if !believed {
+		s.problems.report(subject{operation: client.OpListEndpoints}, errNoEndpoints)
+		return errNoEndpoints
+	}
+	s.problems.healed(subject{operation: client.OpListEndpoints})
 	return nil
 }
+
+// errNoEndpoints is returned for a listing that has no endpoint of an account that had
+// some: it takes a while until that is believed.
+var errNoEndpoints = errors.New("the account had endpoints and lists none now")
 
 // invalid counts elements of answers that made no sense.
 func (s *Syncer) invalid(op client.Operation, n int) {
