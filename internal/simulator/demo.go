@@ -85,7 +85,7 @@ func (t *traffic) begin() {
 		// Whenever it is asked for: the first answer may be another fault's.
 		found = t.account.AddFault(Fault{
 			Operation: GetEvent, EndpointID: second, EventID: id,
-			Do: Status(http.StatusNotFound, "webhook event not found\n"),
+			Do: Status(http.StatusGone, "webhook event is gone\n"),
 		})
 	})
 	t.repeat(after(18), every(2*time.Minute), func(time.Time) {

@@ -80,7 +80,7 @@ func TestDemoRun(t *testing.T) {
 				continue // refused, as happens now and then
 			}
 			for _, e := range decode[[]event](t, body)[:10] {
-				if resp, _, _ := s.get(catalogue + "/events/" + e.ID); resp.StatusCode == 404 {
+				if resp, _, _ := s.get(catalogue + "/events/" + e.ID); resp.StatusCode == http.StatusGone {
 					unresolved++
 				}
 			}

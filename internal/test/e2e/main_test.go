@@ -47,11 +47,13 @@ func prepare() (err error) {
 	return build(exporter())
 }
 
+// root is the path of the repository's root.
+const root = "../../.."
+
 // lookAtSources looks at everything that the program is built of. Another process
 // builds it: without this go test would give its results of an older program. Only
 // looks of a running test count.
 var lookAtSources = sync.OnceValue(func() error {
-	const root = "../../.."
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist): // another test's
@@ -113,7 +115,7 @@ func buildPatched(name string, patches []patch) (string, error) {
 	replace := make(map[string]string)
 	code := make(map[string][]byte) // by the path of the source
 	for _, p := range patches {
-		source, err := filepath.Abs(filepath.Join("..", "ledger", p.file))
+		source, err := filepath.Abs(filepath.Join(root, "internal", "ledger", p.file))
 		if err != nil {
 			return "", err
 		}
