@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 )
 
 // schemaVersion is the layout of the records below. A state with a higher one is
@@ -19,8 +17,6 @@ const schemaVersion = 1
 
 // schemaTraces is the layout with traces. A state gets it with its first one.
 const schemaTraces = 2
-
-const lockWait = time.Second // how long another process may hold the file before it counts as in use
 
 var (
 	bucketMeta      = []byte("meta")
@@ -40,10 +36,25 @@ var (
 
 // File is the store in one bbolt file. One process has it open at a time.
 type File struct {
-	path   string
-	db     *bbolt.DB
-	loaded totals      // as Load met them
-	file   os.FileInfo // as Load met it
+	// Rewritten, where it is not nil, is called when the file was gone from its
+	// path and the whole state was written there again.
+	Rewritten func(path string)
+
+	path   string      // as it was given
+	place  string      // absolute, where the symbolic links in path lead
+	met    os.FileInfo // the file that Load met; nil where there was none
+	folder os.FileInfo // of the file
+
+	db   *bbolt.DB
+	file *os.File    // that db has open, and closes
+	open os.FileInfo // of file
+	size int64       // of file after the last commit: bbolt never cuts one
+
+	// The file holds one of these two: a commit that failed in its last step may
+	// be in it all the same.
+	written, tried totals
+
+	fault error // a fault in the middle of a commit, after which bbolt is locked for good
 }
 
 // NewFile returns the store at a path. Nothing is touched before Load; the file
@@ -52,78 +63,110 @@ func NewFile(path string) *File { return &File{path: path} }
 
 // Load implements [Store].
 func (f *File) Load(_ context.Context, rows Rows) error {
-	info, err := os.Stat(f.path)
-	f.file = info
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		if err := f.create(); err != nil {
-			return err
-		}
-	case err != nil:
+	if err := f.find(); err != nil {
 		return err
-	case info.IsDir():
-		return fmt.Errorf("%s is a folder, not a file", f.path)
-	case info.Size() == 0:
-		return fmt.Errorf("%w: it is empty", ErrUnreadable)
-	default:
-		if err := f.read(rows); err != nil {
-			return err
-		}
 	}
-	return f.open()
+	var err error
+	if f.met == nil {
+		err = f.create()
+	} else {
+		err = f.read(rows)
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.openForWriting(); err != nil {
+		return err
+	}
+	f.sweep()
+	return nil
 }
 
 // read hands over what the file holds. It is opened for reading first: only what
 // was checked is given to bbolt for writing.
 func (f *File) read(rows Rows) error {
-	db, boltErr := openBolt(f.path, true)
+	file, err := openRegular(f.place, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if f.met, err = file.Stat(); err != nil {
+		return err
+	}
+	err = f.readChecked(file, rows)
+	if !errors.Is(err, ErrUnreadable) {
+		return err
+	}
+	ours, traceErr := wasState(file, f.met)
+	switch {
+	case traceErr != nil:
+		return traceErr
+	case !ours && f.met.Size() == 0:
+		return fmt.Errorf("%w: it is empty, and was not made by this user with mode 0600", ErrForeign)
+	case !ours:
+		return fmt.Errorf("%w: it holds something else", ErrForeign)
+	}
+	return err
+}
+
+func (f *File) readChecked(file *os.File, rows Rows) error {
+	if f.met.Size() == 0 { // bbolt would write into it
+		return fmt.Errorf("%w: it is empty", ErrUnreadable)
+	}
+	db, _, boltErr := openBolt(f.place, true)
 	if errors.Is(boltErr, ErrInUse) {
 		return boltErr
 	}
-	file, err := os.Open(f.path)
-	if err != nil {
-		return errors.Join(err, closeBolt(db))
-	}
-	defer file.Close()
 	if err := cmp.Or(checkFile(file), boltErr); err != nil {
 		return errors.Join(err, closeBolt(db))
 	}
-	err = guard(func() error { return db.View(func(tx *bbolt.Tx) error { return f.readRows(tx, rows) }) })
+	err := guard(func() error { return db.View(func(tx *bbolt.Tx) error { return f.readRows(tx, rows) }) })
 	return errors.Join(err, db.Close())
 }
 
-// open opens the file for writing. It refuses one that another process has
-// changed since it was read.
-func (f *File) open() error {
-	db, err := openBolt(f.path, false)
+// openForWriting opens the file that was read or made. It refuses one that another
+// process has changed since.
+func (f *File) openForWriting() error {
+	db, file, err := openBolt(f.place, false)
 	if err != nil {
 		return err
 	}
-	var now totals
-	err = db.View(func(tx *bbolt.Tx) (err error) {
-		now, err = readTotals(tx)
-		return err
-	})
-	if err == nil && now != f.loaded {
+	now, err := totalsOf(db)
+	if err == nil && now != f.written {
 		err = fmt.Errorf("%w: it changed while it was being opened", ErrInUse)
 	}
 	if err == nil {
-		err = f.restrict()
+		err = restrict(file)
+	}
+	if err == nil {
+		err = f.use(db, file)
 	}
 	if err != nil {
 		return errors.Join(err, db.Close())
 	}
-	f.db = db
 	return nil
 }
 
-// restrict takes the file from everyone else, where it is ours to do so.
-func (f *File) restrict() error {
-	info, err := os.Stat(f.path)
+// use makes db the one that commits go to.
+func (f *File) use(db *bbolt.DB, file *os.File) (err error) {
+	open, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if f.folder, err = f.statFolder(); err != nil {
+		return err
+	}
+	f.db, f.file, f.open, f.size = db, file, open, open.Size()
+	return nil
+}
+
+// restrict takes a file from everyone else, where it is ours to do so.
+func restrict(file *os.File) error {
+	info, err := file.Stat()
 	if err != nil || info.Mode().Perm()&0o077 == 0 {
 		return err
 	}
-	if err := os.Chmod(f.path, 0o600); !errors.Is(err, os.ErrPermission) {
+	if err := file.Chmod(0o600); !errors.Is(err, os.ErrPermission) {
 		return err
 	}
 	return nil
@@ -138,50 +181,79 @@ func (f *File) Size() int64 {
 	return info.Size()
 }
 
-// Close implements [Store].
-func (f *File) Close() error { return closeBolt(f.db) }
+// Close implements [Store]. It leaves a state behind at the path, also where
+// somebody has removed it since the last commit.
+func (f *File) Close() error {
+	if f.db == nil || f.fault != nil {
+		return nil
+	}
+	err := f.stay()
+	return errors.Join(err, f.release())
+}
+
+// release closes what is open.
+func (f *File) release() error {
+	db := f.db
+	f.db = nil
+	return closeBolt(db)
+}
 
 // Commit implements [Store].
 func (f *File) Commit(_ context.Context, b *Batch) error {
-	return guard(func() error {
-		return f.db.Update(func(tx *bbolt.Tx) error {
-			sums, err := readTotals(tx) // a commit that failed in its last step may be in the file all the same
-			if err != nil {
-				return err
-			}
-			sums.Commit++
-			w := fileWriter{tx: tx, totals: &sums}
-			if err := w.batch(b); err != nil {
-				return err
-			}
-			return writeTotals(tx, sums)
-		})
-	})
-}
-
-// openBolt opens a bbolt file and names what can go wrong.
-func openBolt(path string, readOnly bool) (db *bbolt.DB, err error) {
-	err = guard(func() (err error) {
-		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			ReadOnly:       readOnly,
-			Timeout:        lockWait,
-			NoFreelistSync: true, // rebuilt from the pages: less to write, and nothing to be wrong
-			FreelistType:   bbolt.FreelistMapType,
-		})
+	if f.fault != nil {
+		return f.fault
+	}
+	if err := f.stay(); err != nil {
 		return err
-	})
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, ErrInUse
-	case errors.Is(err, bolterrors.ErrInvalid), errors.Is(err, bolterrors.ErrChecksum), errors.Is(err, bolterrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
-	return db, err
+	err := guard(func() error { return f.db.Update(func(tx *bbolt.Tx) error { return f.write(tx, b) }) })
+	if errors.Is(err, errFault) {
+		f.fault = err
+	}
+	if err != nil {
+		return err
+	}
+	f.written = f.tried
+	if info, err := f.file.Stat(); err == nil {
+		f.size = info.Size()
+	}
+	return nil
 }
 
-func closeBolt(db *bbolt.DB) error {
-	if db == nil {
-		return nil
+// write writes a batch into the state that the last commit has left.
+func (f *File) write(tx *bbolt.Tx, b *Batch) error {
+	sums, err := readTotals(tx)
+	if err != nil {
+		return err
 	}
-	return db.Close()
+	if err := f.expect(sums); err != nil {
+		return err
+	}
+	sums.Commit++
+	w := fileWriter{tx: tx, totals: &sums}
+	if err := w.batch(b); err != nil {
+		return err
+	}
+	f.tried = sums
+	return writeTotals(tx, sums)
+}
+
+// expect returns an error unless the file holds what this process has written.
+func (f *File) expect(sums totals) error {
+	if sums != f.written && sums != f.tried {
+		return fmt.Errorf("%w: something else has written into %s", ErrReplaced, f.path)
+	}
+	f.written = sums
+	return nil
+}
+
+// totalsOf returns the totals of an open file.
+func totalsOf(db *bbolt.DB) (sums totals, err error) {
+	err = guard(func() error {
+		return db.View(func(tx *bbolt.Tx) (err error) {
+			sums, err = readTotals(tx)
+			return err
+		})
+	})
+	return sums, err
 }

@@ -404,17 +404,26 @@ func TestOpenSetsUnreadableContentAside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	withoutMetas := slices.Clone(harmed)
+	clear(withoutMetas[:2*4096])
 	for i := 2 * 4096; i < len(harmed); i += 4096 {
 		harmed[i+8] ^= 1 << 6 // what kind of page it is
 	}
 	for _, row := range []struct {
 		name    string
 		content []byte
-	}{{"bit", harmed}, {"empty", nil}, {"text", []byte("not a state at all")}, {"zeros", make([]byte, 1<<16)}} {
+		mode    os.FileMode
+	}{
+		{"bit", harmed, 0o644},
+		{"cut in its first page", harmed[:100], 0o644},
+		{"without meta pages", withoutMetas, 0o600},
+		{"empty", nil, 0o600},
+		{"zeros", make([]byte, 1<<16), 0o600},
+	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "ledger.db")
-			if err := os.WriteFile(path, row.content, 0o644); err != nil {
+			if err := os.WriteFile(path, row.content, row.mode); err != nil {
 				t.Fatal(err)
 			}
 			b, how, err := Open(context.Background(), NewFile(path), testURL, testPolicy(), quiet{})
@@ -428,6 +437,7 @@ func TestOpenSetsUnreadableContentAside(t *testing.T) {
 			if kept, err := os.ReadFile(how.SetAside); err != nil || !bytes.Equal(kept, row.content) {
 				t.Errorf("%v, set aside %d bytes, want %d", err, len(kept), len(row.content))
 			}
+			mode(t, how.SetAside, 0o600)
 			v := b.View(time.Now())
 			b.Do(func(a *Account) { a.Shown(v, time.Now()) })
 			if err := b.Flush(context.Background()); err != nil {
@@ -453,8 +463,8 @@ func TestSetAsideNamesAreFree(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.FixedZone("", 3600))
-	for n, want := range []string{"", "-2", "-3"} {
-		if err := os.WriteFile(path, []byte{byte(n)}, 0o600); err != nil {
+	for _, want := range []string{"", "-2", "-3"} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		f := NewFile(path)

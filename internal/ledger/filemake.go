@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -12,11 +14,23 @@ import (
 
 // create makes a new file, whole before it has its name.
 func (f *File) create() error {
-	next, err := f.prepare()
-	if err != nil {
+	f.written = totals{}
+	return f.put(writeEmpty)
+}
+
+// put prepares a file and gives it its name.
+func (f *File) put(fill func(*os.File) error) error {
+	for tries := 1; ; tries++ {
+		next, err := f.prepare(fill)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(f.install(next), remove(next))
+		if errors.Is(err, os.ErrNotExist) && tries < 5 {
+			continue // another start has taken it for one that was left behind
+		}
 		return err
 	}
-	return errors.Join(f.install(next), remove(next))
 }
 
 func remove(path string) error {
@@ -26,28 +40,31 @@ func remove(path string) error {
 	return nil
 }
 
-// prepare writes an empty state beside the file.
-func (f *File) prepare() (path string, err error) {
-	dir := filepath.Dir(f.path)
+// newSuffix is what follows the file's name in that of one that is being prepared,
+// before digits.
+const newSuffix = ".new-"
+
+// prepare fills a new file beside the file, and the folders for it.
+func (f *File) prepare(fill func(*os.File) error) (path string, err error) {
+	dir := filepath.Dir(f.place)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	file, err := os.CreateTemp(dir, filepath.Base(f.path)+".new-*")
+	file, err := os.CreateTemp(dir, filepath.Base(f.place)+newSuffix+"*")
 	if err != nil {
 		return "", err
 	}
-	path = file.Name()
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, remove(path))
-		}
-	}()
-	if err := file.Close(); err != nil {
-		return path, err
+	if err := errors.Join(fill(file), file.Close()); err != nil {
+		return "", errors.Join(err, remove(file.Name()))
 	}
-	db, err := openBolt(path, false)
+	return file.Name(), nil
+}
+
+// writeEmpty makes a state of a new file in which nothing is yet.
+func writeEmpty(file *os.File) error {
+	db, _, err := openBolt(file.Name(), false)
 	if err != nil {
-		return path, err
+		return err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range append([][]byte{bucketMeta}, dataBuckets...) {
@@ -60,24 +77,26 @@ func (f *File) prepare() (path string, err error) {
 		}
 		return writeTotals(tx, totals{})
 	})
-	f.loaded = totals{}
-	return path, errors.Join(err, db.Close())
+	return errors.Join(err, db.Close())
 }
 
-// install gives a prepared file its name, unless another process has used that in
-// the meantime.
+// install gives a prepared file its name, unless something has it by now.
 func (f *File) install(path string) error {
-	err := os.Link(path, f.path)
+	err := os.Link(path, f.place)
+	if err != nil && !errors.Is(err, os.ErrExist) && !errors.Is(err, os.ErrNotExist) { // a file system without links
+		if _, err = os.Lstat(f.place); errors.Is(err, os.ErrNotExist) {
+			err = os.Rename(path, f.place)
+		} else if err == nil {
+			err = os.ErrExist
+		}
+	}
 	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%w: it was made a moment ago", ErrInUse)
-	}
-	if err != nil { // a file system without links
-		err = os.Rename(path, f.path)
 	}
 	if err != nil {
 		return err
 	}
-	dir, err := os.Open(filepath.Dir(f.path))
+	dir, err := os.Open(filepath.Dir(f.place))
 	if err != nil {
 		return err
 	}
@@ -89,35 +108,82 @@ func (f *File) install(path string) error {
 // nothing has moved. The file may be open, where its records contradict each other
 // only as a whole.
 func (f *File) SetAside(at time.Time) (where string, err error) {
-	if err := f.Close(); err != nil {
+	if err := f.release(); err != nil {
 		return "", err
 	}
-	f.db = nil
-	next, err := f.prepare()
+	next, err := f.prepare(writeEmpty)
 	if err != nil {
 		return "", err
 	}
 	where, err = f.moveAside(at)
 	if err == nil {
 		err = f.install(next)
+		if errors.Is(err, os.ErrNotExist) {
+			err = f.put(writeEmpty)
+		}
 	}
 	if err := errors.Join(err, remove(next)); err != nil {
 		return where, err
 	}
-	return where, f.open()
+	f.written = totals{}
+	return where, f.openForWriting()
 }
 
 // moveAside gives the file that Load met a name that is free.
 func (f *File) moveAside(at time.Time) (where string, err error) {
-	if info, err := os.Stat(f.path); err != nil || !os.SameFile(info, f.file) {
+	file, err := openRegular(f.place, os.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || !os.SameFile(info, f.met) {
 		return "", errors.Join(fmt.Errorf("%w: it was replaced a moment ago", ErrInUse), err)
 	}
-	where = f.path + ".unreadable-" + at.UTC().Format("20060102T150405Z")
+	if err := restrict(file); err != nil {
+		return "", err
+	}
+	where = f.place + ".unreadable-" + at.UTC().Format("20060102T150405Z")
 	for n := 2; ; n++ {
 		if _, err := os.Lstat(where); errors.Is(err, os.ErrNotExist) {
 			break
 		}
-		where = fmt.Sprintf("%s.unreadable-%s-%d", f.path, at.UTC().Format("20060102T150405Z"), n)
+		where = fmt.Sprintf("%s.unreadable-%s-%d", f.place, at.UTC().Format("20060102T150405Z"), n)
 	}
-	return where, os.Rename(f.path, where)
+	return where, os.Rename(f.place, where)
+}
+
+var digits = regexp.MustCompile(`^[0-9]+$`)
+
+// sweep removes what starts have left behind that were killed while they prepared a
+// file. What is in use, or might be somebody else's, stays. Nothing fails over what
+// cannot be removed.
+func (f *File) sweep() {
+	entries, _ := os.ReadDir(filepath.Dir(f.place))
+	for _, e := range entries {
+		number, ok := strings.CutPrefix(e.Name(), filepath.Base(f.place)+newSuffix)
+		if ok && digits.MatchString(number) && e.Type().IsRegular() {
+			sweepOne(filepath.Join(filepath.Dir(f.place), e.Name()))
+		}
+	}
+}
+
+func sweepOne(path string) {
+	file, err := openRegular(path, os.O_RDONLY)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || info.Mode().Perm() != 0o600 || !ownedByUs(info) {
+		return
+	}
+	if ours, err := wasState(file, info); err != nil || !ours {
+		return
+	}
+	db, _, err := openBolt(path, true)
+	if errors.Is(err, ErrInUse) {
+		return
+	}
+	_ = closeBolt(db)
+	_ = os.Remove(path)
 }

@@ -207,14 +207,6 @@ func TestNewerStateIsRefused(t *testing.T) {
 	refused(t, path, testURL, ErrNewer)
 }
 
-func TestFolderIsRefused(t *testing.T) {
-	t.Parallel()
-	path := t.TempDir()
-	if _, how, err := Open(context.Background(), NewFile(path), testURL, testPolicy(), quiet{}); err == nil || how.SetAside != "" || !strings.Contains(err.Error(), "folder") {
-		t.Errorf("%v, %+v", err, how)
-	}
-}
-
 func TestFileInAFileIsRefused(t *testing.T) {
 	t.Parallel()
 	path, _ := written(t, everyRow(1, 1))
@@ -294,7 +286,7 @@ func TestTwoStartsAtOnce(t *testing.T) {
 func TestSetAsideSparesWhatAnotherProcessMade(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	if err := os.WriteFile(path, []byte("broken"), 0o600); err != nil {
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	slow := NewFile(path)
@@ -338,7 +330,7 @@ func TestFileWithAnEventTwiceIsSetAside(t *testing.T) {
 			t.Errorf("set aside: %v (%v), want %v", moved, how.Cause, aside)
 		}
 		if aside { // and is let go of
-			db, err := openBolt(how.SetAside, true)
+			db, _, err := openBolt(how.SetAside, true)
 			if err != nil {
 				t.Error(err)
 			}

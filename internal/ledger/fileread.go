@@ -74,7 +74,7 @@ func (f *File) readRows(tx *bbolt.Tx, rows Rows) error {
 	if got != want {
 		return fmt.Errorf("%w: %d records where %d were written", ErrUnreadable, got.Records, want.Records)
 	}
-	f.loaded = want
+	f.written = want
 	return nil
 }
 

@@ -1,9 +1,13 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 )
+
+// errFault is among the errors of guard where what it ran was not ended by itself.
+var errFault = errors.New("fault")
 
 // guard runs what reads a memory-mapped file. A file that is cut behind the
 // mapping faults at the first touch, and bbolt panics over pages that contradict
@@ -13,7 +17,7 @@ func guard(read func() error) (err error) {
 	defer debug.SetPanicOnFault(old)
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", ErrUnreadable, p)
+			err = fmt.Errorf("%w: %w: %v", ErrUnreadable, errFault, p)
 		}
 	}()
 	return read()

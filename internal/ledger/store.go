@@ -82,6 +82,18 @@ var (
 	// ErrUnreadable is returned when the content of a state is wrong.
 	ErrUnreadable = errors.New("state is unreadable")
 
+	// ErrForeign is returned when what is to be the state is none, and never was:
+	// a file of another program, a device, a folder. It is not touched.
+	ErrForeign = errors.New("not a state of omegastream_exporter")
+
+	// ErrDangling is returned when the way to a state file is a symbolic link to
+	// nothing.
+	ErrDangling = errors.New("a symbolic link to nothing")
+
+	// ErrReplaced is returned when the file of a state was removed, renamed,
+	// replaced or written into since it was opened.
+	ErrReplaced = errors.New("state file was removed or replaced")
+
 	// ErrInUse is returned when another process has the state open.
 	ErrInUse = errors.New("state is in use by another process")
 
