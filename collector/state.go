@@ -15,7 +15,7 @@ var (
 	stateSize = gauge("omegastream_exporter_state_size_bytes",
 		"Bytes that the state takes where it is stored.")
 	stateFailing = gauge("omegastream_exporter_state_failing",
-		"1 while the state cannot be worked on, by reason: write_failed, unreachable, went_back (an older one was restored) or newer_version; "+
+		"1 while the state cannot be worked on, by reason: write_failed, replaced (its file was removed or is another one), unreachable, went_back (an older one was restored) or newer_version; "+
 			"what is shown stays what was last durable.", labelReason)
 )
 
@@ -27,6 +27,7 @@ var stateReasons = []struct {
 	reason string
 	err    error
 }{
+	{"replaced", ledger.ErrReplaced},
 	{"unreachable", ledger.ErrUnreachable},
 	{"went_back", ledger.ErrWentBack},
 	{"newer_version", ledger.ErrNewer},

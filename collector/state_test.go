@@ -1,8 +1,10 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,12 +17,13 @@ import (
 // fullDisk is a store whose commits can be made to fail.
 type fullDisk struct {
 	ledger.Store
-	full atomic.Bool
+	full  atomic.Bool
+	cause error // of the failure, nil for a full disk
 }
 
 func (d *fullDisk) Commit(ctx context.Context, b *ledger.Batch) error {
 	if d.full.Load() {
-		return errors.New("no space left on device")
+		return cmp.Or(d.cause, errors.New("no space left on device"))
 	}
 	return d.Store.Commit(ctx, b)
 }
@@ -110,4 +113,35 @@ func TestClosedBook(t *testing.T) {
 		}
 		r.syncer = nil
 	})
+}
+
+// TestStateFailingReasons has a commit fail over each cause that a state of one
+// process can have: its reason is 1, every other one is 0, and up tells.
+func TestStateFailingReasons(t *testing.T) {
+	t.Parallel()
+	reasons := []string{"write_failed", "replaced", "unreachable", "went_back", "newer_version"}
+	causes := map[string]error{"write_failed": nil, "replaced": ledger.ErrReplaced, "unreachable": ledger.ErrUnreachable}
+	series := func(reason string) string { return `omegastream_exporter_state_failing{reason="` + reason + `"}` }
+	for reason, cause := range causes {
+		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				disk := &fullDisk{Store: ledger.NewMemory()}
+				if cause != nil {
+					disk.cause = fmt.Errorf("ledger.db: %w", cause)
+				}
+				r := start(t, newAccount(simulator.Options{}, endpointA), setup{store: disk})
+				want := map[string]string{"omegastream_up": "1"}
+				for _, other := range reasons {
+					want[series(other)] = "0"
+				}
+				r.scrapes(1, time.Second).want(t, want)
+				disk.full.Store(true)
+				want["omegastream_up"], want[series(reason)] = "0", "1"
+				r.scrapes(2, 10*time.Second).want(t, want)
+				disk.full.Store(false)
+				time.Sleep(10 * time.Second) // the book tries again by then
+			})
+		})
+	}
 }

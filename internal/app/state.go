@@ -16,6 +16,11 @@ func openBook(ctx context.Context, cfg config.Config, watcher ledger.Watcher, lo
 	if err != nil {
 		return nil, err
 	}
+	if file, ok := store.(*ledger.File); ok {
+		file.Rewritten = func(path string) {
+			log.Warn("State is written again: its file was gone from its path", "path", path)
+		}
+	}
 	book, opening, err := ledger.Open(ctx, store, cfg.API.URL.String(), Policy(cfg), watcher)
 	if err != nil {
 		return nil, StateError(cfg.State, err)
@@ -45,6 +50,8 @@ var stateMends = []struct {
 	err            error
 	file, postgres string
 }{
+	{ledger.ErrForeign, "it was not touched; name another file, or memory: for a state that is not kept", ""},
+	{ledger.ErrDangling, "make what it leads to, or name another file", ""},
 	{ledger.ErrInUse, "stop the other process or give each its own file", ""},
 	{ledger.ErrUnreachable, "", "check that the server runs and can be reached from here"},
 	{

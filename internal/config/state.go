@@ -139,6 +139,9 @@ var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
 
 // parse sets kind, path and dsn. Its errors show no more of raw than the scheme.
 func (s *State) parse(raw string) error {
+	if strings.EqualFold(raw, "none") {
+		return errors.New("is no kind of state; write memory: for one that is not kept")
+	}
 	name, rest, found := strings.Cut(raw, ":")
 	if !found || !scheme.MatchString(name) {
 		return fmt.Errorf("does not say what kind of state it is; write %s", knownStates)

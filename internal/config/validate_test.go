@@ -128,6 +128,7 @@ func TestInputIsRefused(t *testing.T) {
 		"demo with env":        {args: "--demo", env: "OMEGASTREAM_EXPORTER_STATE_URL=memory:", want: []string{"--state.url (from OMEGASTREAM_EXPORTER_STATE_URL): cannot"}},
 		"demo not a bool":      {env: "OMEGASTREAM_EXPORTER_DEMO=perhaps", want: []string{"--demo (from OMEGASTREAM_EXPORTER_DEMO): \"perhaps\""}},
 		"reset with demo":      {args: "state reset-counters --demo", want: []string{"--demo: keeps its state in memory"}},
+		"state none":           {args: "--state.url=none", want: []string{"--state.url: is no kind of state; write memory:"}},
 		"reset of memory":      {args: "state reset-counters --state.url=memory:", want: []string{"--state.url: is memory:"}},
 		"log level":            {args: "--log.level=trace", want: []string{"--log.level: \"trace\" is not one of debug, info, warn, error"}},
 		"log format":           {args: "--log.format=text", want: []string{"--log.format: \"text\" is not one of logfmt, json"}},
