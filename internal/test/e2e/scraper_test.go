@@ -86,7 +86,7 @@ func (s *scraper) await(within time.Duration, ok func(*scrape) error) {
 func (s *scraper) more(n int64) {
 	s.t.Helper()
 	want := s.count.Load() + n
-	eventually(s.t, 20*time.Second, func() error {
+	eventually(s.t, time.Minute, func() error {
 		if have := s.count.Load(); have < want {
 			return fmt.Errorf("%d scrapes, want %d", have, want)
 		}

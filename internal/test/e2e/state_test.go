@@ -39,11 +39,11 @@ func count(t *testing.T) counted {
 	c := counted{account: account, id: account.AddEndpoint(simulator.Endpoint{Active: true})}
 	c.setup = watching(t, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0", "--api.rate-limit=0")
 	p := c.serve(t)
-	p.mustScrape(5 * time.Second)
+	p.mustScrape(30 * time.Second)
 	for i := range 60 {
 		account.Emit(c.id, types[i%len(types)], simulator.Responded([]int{200, 503}[i%2]))
 	}
-	got := p.mustScrape(20 * time.Second)
+	got := p.mustScrape(30 * time.Second)
 	if err := expect(account.Truth(), nil).compare(got); err != nil {
 		t.Fatal(err)
 	}
@@ -52,14 +52,12 @@ func count(t *testing.T) counted {
 	return c
 }
 
-// refused checks that a program does not start, says why in one line, and is
-// quick about it.
+// refused checks that a program does not start, and says why in one line.
 func refused(t *testing.T, s setup, words ...string) {
 	t.Helper()
-	began := time.Now()
 	status, stdout, stderr := s.with("--web.listen-address=127.0.0.1:0").run(t)
-	if took := time.Since(began); status != 1 || took > 5*time.Second {
-		t.Errorf("exit status %d after %v, want 1", status, took)
+	if status != 1 {
+		t.Errorf("exit status %d, want 1", status)
 	}
 	if strings.Count(stderr, "\n") != 1 || stdout != "" {
 		t.Errorf("want one line on stderr, have %q and on stdout %q", stderr, stdout)
@@ -109,7 +107,7 @@ func TestStateIsRefused(t *testing.T) {
 	t.Run("in use", func(t *testing.T) {
 		p := c.serve(t)
 		refused(t, c.setup, "in use")
-		p.mustScrape(5 * time.Second)
+		p.mustScrape(30 * time.Second)
 		p.stop()
 	})
 	intact := read(t, c.stateFile())
@@ -157,8 +155,42 @@ func TestStateIsRefused(t *testing.T) {
 		}
 		untouched(t)
 	})
-	t.Run("a folder", func(t *testing.T) {
-		refused(t, c.with("--state.url=file:"+t.TempDir()), "folder")
+	t.Run("no state", func(t *testing.T) {
+		dir := t.TempDir()
+		at := func(name string) string { return filepath.Join(dir, name) }
+		write(t, at("conf.yml"), []byte("listen: 80\n"))
+		for link, target := range map[string]string{"device": os.DevNull, "dangling": "absent"} {
+			if err := os.Symlink(target, at(link)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := syscall.Mkfifo(at("fifo"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := files(t, dir)
+		for path, words := range map[string][]string{
+			at("conf.yml"): {"not a state", "was not touched"},
+			os.DevNull:     {"device", "memory:"},
+			at("device"):   {"device", "memory:"},
+			at("fifo"):     {"pipe", "was not touched"},
+			at("dangling"): {"symbolic link", "absent"},
+			dir:            {"folder", "was not touched"},
+		} {
+			was, err := os.Lstat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, command := range [][]string{nil, {"state", "reset-counters"}} {
+				refused(t, c.with(append(command, "--state.url=file:"+path)...), append(words, path)...)
+			}
+			if is, err := os.Lstat(path); err != nil || !os.SameFile(was, is) || was.Mode() != is.Mode() {
+				t.Errorf("%s was touched: %v, it was %v", path, err, was)
+			}
+		}
+		if after := files(t, dir); after != before || string(read(t, at("conf.yml"))) != "listen: 80\n" {
+			t.Errorf("something was touched: %s, there was %s", after, before)
+		}
+		refused(t, c.with("--state.url=none"), "memory:")
 	})
 
 	// After all of that the values are there.
@@ -202,33 +234,26 @@ func TestStateIsSetAside(t *testing.T) {
 		content []byte
 		mayHeal bool // where the change may be in a part that is not in use
 	}
-	rows := []row{
-		{name: "empty", content: nil},
-		{name: "another file", content: []byte("#!/bin/sh\necho hello\n")},
-		{name: "cut in half", content: intact[:len(intact)/2]},
-		{name: "cut in its first page", content: intact[:100]},
-		{name: "zeros", content: make([]byte, len(intact))},
-	}
 	flip := func(at int) []byte {
 		content := append([]byte(nil), intact...)
 		content[at] ^= 1 << random.IntN(8)
 		return content
 	}
-	for at := 0; ; { // whatever holds the endpoint's id is in use, or was
-		next := strings.Index(string(intact[at:]), c.id)
-		if next < 0 || len(rows) > 7 {
-			break
-		}
-		at += next
-		rows = append(rows, row{fmt.Sprintf("a bit in the record at byte %d", at), flip(at + 40), true})
-		at += 8192
+	rows := []row{
+		{name: "empty", content: nil},
+		{name: "cut in half", content: intact[:len(intact)/2]},
+		{name: "cut in its first page", content: intact[:100]},
+		{name: "zeros", content: make([]byte, len(intact))},
+		{name: "a bit in the first page", content: flip(16 + 20)},
 	}
-	rows = append(rows, row{name: "a bit in the first page", content: flip(16 + 20)})
+	keys := inUse(t, c.stateFile(), c.id)
+	for _, at := range []int{keys[0], keys[len(keys)/2], keys[len(keys)-1]} {
+		rows = append(rows, row{name: fmt.Sprintf("a bit in the key at byte %d", at), content: flip(at)})
+	}
 	for range 4 {
 		at := random.IntN(len(intact))
 		rows = append(rows, row{fmt.Sprintf("a bit at byte %d", at), flip(at), true})
 	}
-	reset := 0
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			broken := c.setup
@@ -237,15 +262,14 @@ func TestStateIsSetAside(t *testing.T) {
 			write(t, path, r.content)
 			p := broken.serve(t)
 			defer p.stop()
-			first := p.mustScrape(10 * time.Second)
-			resets := p.mustScrape(10 * time.Second).sum("omegastream_exporter_state_resets_total")
+			first := p.mustScrape(30 * time.Second)
+			resets := p.mustScrape(30 * time.Second).sum("omegastream_exporter_state_resets_total")
 			if resets == 0 && r.mayHeal {
 				if diff := cmp.Diff(c.values, first.counters()); diff != "" {
 					t.Errorf("neither set aside nor intact (-before +now):\n%s", diff)
 				}
 				return
 			}
-			reset++
 			if resets != 1 {
 				t.Errorf("%v resets are shown, want 1", resets)
 			}
@@ -263,15 +287,46 @@ func TestStateIsSetAside(t *testing.T) {
 				t.Error("the log does not tell")
 			}
 			c.account.Emit(c.id, "video.deleted", simulator.Responded(200))
-			if n := p.mustScrape(10 * time.Second).sum("webhook_events_total"); n != 1 {
+			if n := p.mustScrape(30 * time.Second).sum("webhook_events_total"); n != 1 {
 				t.Errorf("%v events after the reset, want 1", n)
 			}
 			c.account.ForgetEvents(c.id, c.account.EventIDs(c.id)[0]) // for the next one
 		})
 	}
-	if reset < 7 {
-		t.Errorf("only %d of %d damages were noticed", reset, len(rows))
+}
+
+// inUse returns where an endpoint's id stands in the pages that a state uses.
+func inUse(t *testing.T, path, id string) (places []int) {
+	t.Helper()
+	content := read(t, path)
+	copied := filepath.Join(t.TempDir(), "copy.db")
+	write(t, copied, content)
+	db, err := bbolt.Open(copied, 0o600, &bbolt.Options{Timeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer db.Close()
+	size := db.Info().PageSize
+	err = db.View(func(tx *bbolt.Tx) error {
+		for at := 0; ; at++ {
+			next := strings.Index(string(content[at:]), id)
+			if next < 0 {
+				return nil
+			}
+			at += next
+			page, err := tx.Page(at / size)
+			if err != nil {
+				return err
+			}
+			if page != nil && page.Type == "leaf" {
+				places = append(places, at)
+			}
+		}
+	})
+	if err != nil || len(places) == 0 {
+		t.Fatalf("%v, no page in use has the id", err)
+	}
+	return places
 }
 
 // `state reset-counters` starts the counters anew and forgets nothing of what was
@@ -281,7 +336,7 @@ func TestResetCounters(t *testing.T) {
 	c := count(t)
 	p := c.serve(t)
 	refused(t, c.with("state", "reset-counters"), "in use")
-	before := p.mustScrape(5 * time.Second)
+	before := p.mustScrape(30 * time.Second)
 	p.stop()
 	for range 5 { // not yet seen
 		c.account.Emit(c.id, "video.deleted", simulator.Responded(200))
@@ -292,7 +347,7 @@ func TestResetCounters(t *testing.T) {
 		t.Fatalf("exit status %d, %q, %q", status, stdout, stderr)
 	}
 	p = c.serve(t)
-	after := p.mustScrape(5 * time.Second)
+	after := p.mustScrape(30 * time.Second)
 	for k, v := range after.counters() {
 		want := 0.0
 		if strings.HasPrefix(k, "webhook_events_total{") && strings.Contains(k, "video.deleted") ||
@@ -334,7 +389,7 @@ func TestFullDisk(t *testing.T) {
 		needs.Missing(t, fmt.Sprintf("a small disk: mount in a user namespace: %v %s", err, out))
 	}
 	p := s.serve(t)
-	p.mustScrape(5 * time.Second)
+	p.mustScrape(30 * time.Second)
 	emit := func(n int) {
 		for range n {
 			account.Emit(id, "video.process_failed", simulator.Responded(503))
@@ -342,7 +397,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	emit(10)
 	eventually(t, 10*time.Second, func() error {
-		return expect(account.Truth(), nil).compare(p.mustScrape(5 * time.Second))
+		return expect(account.Truth(), nil).compare(p.mustScrape(30 * time.Second))
 	})
 
 	disk := fmt.Sprintf("/proc/%d/root%s/disk/", p.cmd.Process.Pid, s.dir)
@@ -378,7 +433,7 @@ func TestFullDisk(t *testing.T) {
 	// What is shown is what another process finds on that disk.
 	copied := watching(t, apiURL)
 	write(t, filepath.Join(copied.dir, "ledger.db"), read(t, disk+"ledger.db"))
-	loaded := copied.serve(t).mustScrape(10 * time.Second)
+	loaded := copied.serve(t).mustScrape(30 * time.Second)
 	if diff := cmp.Diff(full.counters(), loaded.counters()); diff != "" {
 		t.Errorf("what was shown is not what was written (-shown +written):\n%s", diff)
 	}
