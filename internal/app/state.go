@@ -18,7 +18,7 @@ func openBook(ctx context.Context, cfg config.Config, watcher ledger.Watcher, lo
 	}
 	if file, ok := store.(*ledger.File); ok {
 		file.Rewritten = func(path string) {
-			log.Warn("State is written again: its file was gone from its path", "path", path)
+			log.Warn("State file was gone, the whole state is written to its path anew", "path", path)
 		}
 	}
 	book, opening, err := ledger.Open(ctx, store, cfg.API.URL.String(), Policy(cfg), watcher)

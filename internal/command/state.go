@@ -75,12 +75,12 @@ func CopyState(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	return err
 }
 
-// missing returns an error where the state is a file that is not there.
+// missing returns an error where the state is a file, and nothing is at its path.
 func missing(s config.State) error {
 	path, ok := s.File()
 	if !ok {
 		return nil
 	}
-	_, err := os.Stat(path)
+	_, err := os.Lstat(path)
 	return err
 }

@@ -47,8 +47,8 @@ func TestStateIsRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			counted()
-			if n := strings.Count(p.log.String(), "State is written again"); n != 1 {
-				t.Errorf("%d lines say that it is written again", n)
+			if n := strings.Count(p.log.String(), "State file was gone"); n != 1 {
+				t.Errorf("%d lines say that it was gone", n)
 			}
 			refused(t, s, "in use")
 			shown := p.mustScrape(30 * time.Second)
