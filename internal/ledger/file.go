@@ -97,10 +97,10 @@ func (f *File) read(rows Rows) error {
 	if !errors.Is(err, ErrUnreadable) {
 		return err
 	}
-	ours, traceErr := wasState(file, f.met)
+	ours, signErr := wasState(file, f.met)
 	switch {
-	case traceErr != nil:
-		return traceErr
+	case signErr != nil:
+		return signErr
 	case !ours && f.met.Size() == 0:
 		return fmt.Errorf("%w: it is empty, and was not made by this user with mode 0600", ErrForeign)
 	case !ours:

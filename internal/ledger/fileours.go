@@ -9,7 +9,7 @@ import (
 
 // What every state has somewhere: members of the JSON in its records. Each is
 // looked for only where bbolt's pages are.
-var stateTraces = [][]byte{
+var stateSigns = [][]byte{
 	[]byte(`"folded_types":`),    // of the account
 	[]byte(`,"records":`),        // of the totals
 	[]byte(`"last_sufficient":`), // of an endpoint
@@ -17,7 +17,7 @@ var stateTraces = [][]byte{
 }
 
 const (
-	mostTrace = 20 // bytes of the longest trace, or more
+	mostSign = 20 // bytes of the longest sign, or more
 
 	pageStep = 4096 // the size of a page, or a fraction of it
 	mostPage = 1 << 16
@@ -27,14 +27,14 @@ const (
 // bbolt's magic or pages with records of ours, or nothing is in it and it was made
 // as a state is. Everything else is somebody else's.
 func wasState(file *os.File, info os.FileInfo) (bool, error) {
-	t := tracer{blank: true}
-	buf := make([]byte, mostTrace+pageStep) // the end of the page before, then a page
+	t := inspection{blank: true}
+	buf := make([]byte, mostSign+pageStep) // the end of the page before, then a page
 	for at := int64(0); ; at += pageStep {
-		n, err := file.ReadAt(buf[mostTrace:], at)
+		n, err := file.ReadAt(buf[mostSign:], at)
 		if err != nil && err != io.EOF { //nolint:errorlint // ReadAt returns it as it is
 			return false, err
 		}
-		t.page(buf[:mostTrace+n], at)
+		t.page(buf[:mostSign+n], at)
 		if n < pageStep {
 			return t.state(info), nil
 		}
@@ -42,27 +42,27 @@ func wasState(file *os.File, info os.FileInfo) (bool, error) {
 	}
 }
 
-// tracer is what was found so far of a file.
-type tracer struct {
-	blank bool // nothing but zeros
-	magic bool // of bbolt
-	pages bool // a page of records
-	trace bool // a trace of a state
-	owned bool // a trace of a state, in a page that says its own place
+// inspection is what was found so far of a file.
+type inspection struct {
+	blank  bool // nothing but zeros
+	magic  bool // of bbolt
+	pages  bool // a page of records
+	signed bool // a sign of a state
+	owned  bool // a sign of a state, in a page that says its own place
 }
 
 // page takes in the page at a byte of the file, which follows the last bytes of
 // the page before.
-func (t *tracer) page(b []byte, at int64) {
-	page := b[mostTrace:]
+func (t *inspection) page(b []byte, at int64) {
+	page := b[mostSign:]
 	if t.blank && len(bytes.TrimLeft(page, "\x00")) > 0 {
 		t.blank = false
 	}
 	found := false
-	for _, trace := range stateTraces {
-		found = found || bytes.Contains(b, trace)
+	for _, sign := range stateSigns {
+		found = found || bytes.Contains(b, sign)
 	}
-	t.trace = t.trace || found
+	t.signed = t.signed || found
 	switch {
 	case len(page) >= pageHeader+4 && at <= mostPage && binary.NativeEndian.Uint32(page[pageHeader:]) == metaMagic:
 		t.magic = true
@@ -84,12 +84,12 @@ func placed(page []byte, at int64) bool {
 }
 
 // state is the verdict.
-func (t *tracer) state(info os.FileInfo) bool {
+func (t *inspection) state(info os.FileInfo) bool {
 	switch {
 	case t.blank: // as a crash of the machine can leave it
 		return info.Mode().Perm() == 0o600 && ownedByUs(info)
-	case t.magic: // a whole file of another program has pages, and no trace
-		return t.trace || !t.pages
+	case t.magic: // a whole file of another program has pages, and no sign
+		return t.signed || !t.pages
 	}
 	return t.owned
 }
