@@ -29,6 +29,17 @@ func (l links) Endpoint(id string) string { return l.item("/endpoints/", id) }
 // Event returns the address of an event's page, "" where there can be none.
 func (l links) Event(id string) string { return l.item("/events/", id) }
 
+// Failures returns the address of the failed deliveries that a query selects.
+func (l links) Failures(q url.Values) string {
+	if len(q) == 0 {
+		return l.base + "/failures"
+	}
+	return l.base + "/failures?" + q.Encode()
+}
+
+// FailuresOf returns the address of an endpoint's failed deliveries.
+func (l links) FailuresOf(id string) string { return l.Failures(url.Values{"endpoint": {id}}) }
+
 func (l links) item(path, id string) string {
 	if id == "" || id == "." || id == ".." {
 		return "" // a browser would take these for other pages

@@ -37,6 +37,10 @@ type Options struct {
 	// at its end. Empty means none.
 	Base string
 
+	// ExternalURL is where people reach the exporter, without a slash at its end.
+	// Empty means that only a request tells.
+	ExternalURL string
+
 	// Prefix is the path before every route, as a request has it here, without a
 	// slash at its end. Empty means none.
 	Prefix string
@@ -93,6 +97,7 @@ func New(l Ledger, o Options) *Pages {
 	p.page("/{$}", p.overview)
 	p.page("/endpoints/{id}", p.endpoint)
 	p.page("/events/{id}", p.event)
+	p.page("/failures", p.failures)
 	p.mux.HandleFunc("GET "+o.Prefix+assetPath+"{name}", p.asset)
 	p.mux.HandleFunc("/", p.notFound)
 	return p

@@ -16,8 +16,10 @@ type answer struct {
 	title    string
 	template string // of the content
 	content  any
-	data     any    // for ?format=json, nil where there is no such form
-	missing  string // what was not found; "" if the page is there
+	data     any                       // for ?format=json, nil where there is no such form
+	missing  string                    // what was not found; "" if the page is there
+	stream   func(http.ResponseWriter) // writes the answer itself; nil for a page
+	problem  string                    // what is wrong with the request, and what to change; "" if nothing is
 }
 
 // frame is what every page has around its content.
@@ -36,7 +38,11 @@ type frame struct {
 func (p *Pages) page(pattern string, build func(r *http.Request, now time.Time) answer) {
 	p.mux.HandleFunc("GET "+p.opts.Prefix+pattern, func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
-			if cause := recover(); cause != nil {
+			cause := recover()
+			if cause == http.ErrAbortHandler {
+				panic(cause)
+			}
+			if cause != nil {
 				p.broken(w, r, fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
 			}
 		}()
@@ -44,9 +50,13 @@ func (p *Pages) page(pattern string, build func(r *http.Request, now time.Time) 
 		a := build(r, now)
 		switch {
 		case a.missing != "":
-			p.write(w, r, http.StatusNotFound, p.frame("Not found", "error", a.missing, now))
+			p.writeError(w, r, http.StatusNotFound, a.missing)
+		case a.problem != "":
+			p.writeError(w, r, http.StatusBadRequest, a.problem)
+		case a.stream != nil:
+			a.stream(w)
 		case a.data != nil && r.URL.Query().Get("format") == "json":
-			p.writeJSON(w, r, a.data)
+			p.writeJSON(w, r, http.StatusOK, a.data)
 		default:
 			f := p.frame(a.title, a.template, a.content, now)
 			f.Refresh = p.opts.Refresh.Milliseconds()
@@ -72,25 +82,48 @@ func (p *Pages) write(w http.ResponseWriter, r *http.Request, status int, f fram
 	send(w, status, "text/html; charset=utf-8", b.Bytes())
 }
 
-func (p *Pages) writeJSON(w http.ResponseWriter, r *http.Request, data any) {
+// writeError answers in the form that was asked for.
+func (p *Pages) writeError(w http.ResponseWriter, r *http.Request, status int, text string) {
+	if wantsData(r) {
+		p.writeJSON(w, r, status, map[string]string{"error": text})
+		return
+	}
+	title := "Not found"
+	if status == http.StatusBadRequest {
+		title = "This address asks for something that cannot be"
+	}
+	p.write(w, r, status, p.frame(title, "error", text, p.opts.Now()))
+}
+
+// wantsData reports whether a request is a script's.
+func wantsData(r *http.Request) bool {
+	_, ok := formats[r.URL.Query().Get("format")]
+	return ok
+}
+
+func (p *Pages) writeJSON(w http.ResponseWriter, r *http.Request, status int, data any) {
 	b, err := json.MarshalIndent(data, "", "  ")
 	if err != nil {
 		p.broken(w, r, err)
 		return
 	}
-	send(w, http.StatusOK, "application/json", append(b, '\n'))
+	send(w, status, "application/json", append(b, '\n'))
 }
 
 func (p *Pages) notFound(w http.ResponseWriter, r *http.Request) {
-	p.write(w, r, http.StatusNotFound, p.frame("Not found", "error", "There is no page at this address.", p.opts.Now()))
+	p.writeError(w, r, http.StatusNotFound, "There is no page at this address.")
 }
 
 // broken answers that a page could not be made. It needs no template: they may be
 // what is broken.
 func (p *Pages) broken(w http.ResponseWriter, r *http.Request, err error) {
 	p.opts.Logger.Error("A page could not be made", "path", r.URL.Path, "err", err)
-	send(w, http.StatusInternalServerError, "text/plain; charset=utf-8",
-		[]byte("500: this page could not be made; the log of omegastream_exporter says why.\n"))
+	const text = "this page could not be made; the log of omegastream_exporter says why"
+	if wantsData(r) {
+		send(w, http.StatusInternalServerError, "application/json", []byte(`{"error": "`+text+`"}`+"\n"))
+		return
+	}
+	send(w, http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("500: "+text+".\n"))
 }
 
 func send(w http.ResponseWriter, status int, contentType string, body []byte) {

@@ -21,6 +21,16 @@ var functions = template.FuncMap{
 	"number":  number,
 	"percent": percent,
 	"plural":  plural,
+	"short":   short,
+}
+
+// short is an id in a few characters: the end of one that has the time of its making
+// at the beginning.
+func short(id string) string {
+	if len(id) <= 10 {
+		return id
+	}
+	return "…" + strings.ToValidUTF8(id[len(id)-6:], "")
 }
 
 // unix turns Unix seconds into a time, 0 into the zero time.
