@@ -24,7 +24,7 @@ func main() {
 // run is the program without the process around it. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	name, cfg, err := config.Parse(args, stdout, stderr)
-	if exit := config.Exit(0); errors.As(err, &exit) {
+	if exit := config.ExitError(0); errors.As(err, &exit) {
 		return int(exit)
 	}
 	if err == nil {

@@ -175,7 +175,7 @@ func TestSocketActivation(t *testing.T) {
 // Each variable of the example, and each the unit sets, is one that the program has.
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	page, err := exec.CommandContext(t.Context(), program(t), "--man-page").Output()
+	page, err := exec.CommandContext(t.Context(), program(t), "--help-man").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

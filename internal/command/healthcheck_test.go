@@ -64,7 +64,7 @@ func serve(t *testing.T, args ...string) exporter {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- server.Run(ctx, cfg.Web, slog.New(slog.NewTextHandler(in, nil)), func(context.Context) (*server.Application, error) {
-			none := http.HandlerFunc(http.NotFound)
+			none := http.NotFoundHandler()
 			return &server.Application{Metrics: none, Pages: none, Close: func(context.Context) error { return nil }}, nil
 		})
 		in.Close()
@@ -312,12 +312,12 @@ func webConfigs(t *testing.T) []string {
 	}
 	write("tls.crt", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate}))
 	write("tls.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyBytes}))
-	const server = "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n"
+	const tlsServer = "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n"
 	const client = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: tls.crt\n"
 	const password = "basic_auth_users:\n  user: $2b$04$abcdefghijklmnopqrstuuoD8yw7MmybLKVooaTGGZAt3HXugv2.a\n"
 	return []string{
-		"MTLS", write("mtls.yml", []byte(server+client)),
-		"TLS", write("tls.yml", []byte(server)),
+		"MTLS", write("mtls.yml", []byte(tlsServer+client)),
+		"TLS", write("tls.yml", []byte(tlsServer)),
 		"PASSWORD", write("password.yml", []byte(password)),
 	}
 }

@@ -1,13 +1,24 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 )
 
-// fishTemplate completes for fish, for --completion-script-fish. kingpin brings
-// the scripts for bash and zsh, which ask the program at each key.
+// bashTemplate completes for bash. Bash splits a word at its =, and completes files
+// where nothing else is offered.
+const bashTemplate = `# Completions of omegastream_exporter for bash.
+_omegastream_exporter_bash_autocomplete() {
+    local IFS=$'\n' cur=${COMP_WORDS[COMP_CWORD]}
+    [[ $cur == "=" ]] && cur=
+    COMPREPLY=($(compgen -W "$("${COMP_WORDS[0]}" --completion-bash "${COMP_WORDS[@]:1:COMP_CWORD}")" -- "$cur"))
+}
+complete -F _omegastream_exporter_bash_autocomplete -o default omegastream_exporter
+`
+
+// fishTemplate completes for fish, which needs not ask the program.
 const fishTemplate = `# Completions of omegastream_exporter for fish.
 set -l commands{{range .App.Commands}}{{if not .Hidden}} {{.Name}}{{end}}{{end}}
 complete -c omegastream_exporter -f
@@ -34,10 +45,67 @@ func fishValue(f *kingpin.FlagModel) string {
 	switch {
 	case f.IsBoolFlag():
 		return ""
-	case f.PlaceHolder == "FILE":
+	case f.PlaceHolder == placeFile:
 		return " -r -F"
 	case ours && len(v.options) > 0:
 		return " -x -a '" + strings.Join(v.options, " ") + "'"
 	}
 	return " -x"
+}
+
+// complete returns what can stand for the last of the words, in bash and zsh. Where it
+// returns nothing, they complete files. kingpin's own offers commands as the value of
+// a flag.
+func complete(app *kingpin.ApplicationModel, words []string) (candidates []string) {
+	flags, commands := app.Flags, app.Commands
+	byName := func(word string) *kingpin.FlagModel {
+		name, isFlag := strings.CutPrefix(word, "--")
+		i := slices.IndexFunc(flags, func(f *kingpin.FlagModel) bool { return f.Name == name })
+		if !isFlag || i < 0 || flags[i].IsBoolFlag() {
+			return nil
+		}
+		return flags[i]
+	}
+	var awaits *kingpin.FlagModel // the flag whose value comes next
+	last := ""
+	for i, word := range words {
+		if word == "=" && awaits != nil { // bash cuts --flag=value there
+			continue
+		}
+		if i == len(words)-1 {
+			last = word
+			break
+		}
+		if awaits != nil {
+			awaits = nil
+			continue
+		}
+		if awaits = byName(word); awaits != nil || strings.HasPrefix(word, "-") {
+			continue
+		}
+		if j := slices.IndexFunc(commands, func(c *kingpin.CmdModel) bool { return c.Name == word }); j >= 0 {
+			flags = append(slices.Clone(flags), commands[j].Flags...)
+			commands = commands[j].Commands
+		}
+	}
+	if awaits != nil {
+		if v, ours := awaits.Value.(*value); ours {
+			return v.options
+		}
+		return nil
+	}
+	if strings.HasPrefix(last, "-") {
+		for _, f := range flags {
+			if !f.Hidden {
+				candidates = append(candidates, "--"+f.Name)
+			}
+		}
+		return candidates
+	}
+	for _, c := range commands {
+		if !c.Hidden {
+			candidates = append(candidates, c.Name)
+		}
+	}
+	return candidates
 }

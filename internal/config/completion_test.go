@@ -36,16 +36,17 @@ func TestCompletions(t *testing.T) {
 			COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
 			_omegastream_exporter_bash_autocomplete
 			printf '%s\n' "${COMPREPLY[@]}"`,
-		// Without a terminal zsh has no completion system: these are its two
+		// Without a terminal zsh has no completion system: these are its
 		// commands that the script calls.
 		"zsh": `compdef() { }
-			compadd() { print -l -- ${(M)matches:#$words[CURRENT]*} }
-			typeset -A compstate=(nmatches 1)
+			typeset -A compstate=(nmatches 0)
+			compadd() { compstate[nmatches]=$#matches; print -l -- ${(M)matches:#$words[CURRENT]*} }
+			_files() { print script }
 			source ./script
 			words=("$@"); CURRENT=$#
 			_omegastream_exporter`,
 		"fish": `source ./script
-			complete -C "$argv" | string replace -r '\t.*' ''`,
+			complete -C "$argv" | string replace -r '\t.*' ''; true`,
 	} {
 		t.Run(shell, func(t *testing.T) {
 			t.Parallel()
@@ -69,10 +70,18 @@ func TestCompletions(t *testing.T) {
 				}
 				return strings.Fields(string(out))
 			}
+			files := []string{"script"}
+			if shell == "bash" { // which completes files where the function finds nothing
+				files = nil
+			}
 			for _, row := range []struct {
 				words []string
 				want  []string
 			}{
+				{[]string{"--api.key-file", "s"}, files},
+				{[]string{"check", "--state.url-file", "s"}, files},
+				{[]string{"--web.config.file", "s"}, files},
+				{[]string{"--api.timeout", "1s", "check", "--log.level", "de"}, []string{"debug"}},
 				{[]string{"che"}, []string{"check"}},
 				{[]string{"state", "res"}, []string{"reset-counters"}},
 				{[]string{"state", "copy", "--fr"}, []string{"--from"}},
@@ -102,5 +111,23 @@ func TestCompletions(t *testing.T) {
 				t.Errorf("-- completes to\n%q, want\n%q", got, flags)
 			}
 		})
+	}
+}
+
+// Bash hands over a flag and its value in three words.
+func TestCompleteAfterEquals(t *testing.T) {
+	t.Parallel()
+	app := newFlags(new(Config), io.Discard, io.Discard).app.Model()
+	levels := []string{"debug", "info", "warn", "error"}
+	for _, row := range []struct{ words, want []string }{
+		{[]string{"--log.level", "="}, levels},
+		{[]string{"--log.level", "=", "de"}, levels},
+		{[]string{"--log.level", "=", "debug", "state", ""}, []string{"reset-counters", "copy"}},
+		{[]string{"--api.key-file", "=", "/et"}, nil},
+		{[]string{"--demo", "state", ""}, []string{"reset-counters", "copy"}},
+	} {
+		if got := complete(app, row.words); !slices.Equal(got, row.want) {
+			t.Errorf("%q completes to %q, want %q", row.words, got, row.want)
+		}
 	}
 }

@@ -4,11 +4,14 @@ import (
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 )
 
+// placeFile stands for the value of a flag that names a file.
+const placeFile = "FILE"
+
 // register registers every flag, in the order of the help.
 func (f *flags) register() {
 	c := f.cfg
 	f.add("api.url", "https://api.omegastream.net/company", "Base URL of the OmegaStream API.", text(&f.raw.apiURL))
-	f.add("api.key-file", "", "File with the API key; read again when it changes.", text(&c.API.KeyFile)).PlaceHolder("FILE")
+	f.add("api.key-file", "", "File with the API key; read again when it changes.", text(&c.API.KeyFile)).PlaceHolder(placeFile)
 	f.add("api.allow-insecure", "", "Allow a plain http --api.url to another host. The key is sent unencrypted.", toggle(&c.API.AllowInsecure))
 	f.add("api.timeout", "10s", "Time limit of one API request: to the last byte of an event's detail, to the header of a list.", duration(&c.API.Timeout))
 	f.add("api.max-list-events", "10000000", "Give up reading a list of events that is longer than this.", whole(&c.API.MaxListEvents))
@@ -27,7 +30,7 @@ func (f *flags) register() {
 	f.add("collector.timeout-offset", "500ms", "Answer this much before the scraper's own timeout.", duration(&c.Collector.TimeoutOffset))
 
 	f.add("state.url", "file:data/ledger.db", "Where to keep what was counted: file:PATH, memory:, or postgres://USER@HOST/DATABASE, which replicas share. One with a password not on the command line.", text(&f.raw.stateURL))
-	f.add("state.url-file", "", "File with the --state.url.", text(&f.raw.stateURLFile)).PlaceHolder("FILE")
+	f.add("state.url-file", "", "File with the --state.url.", text(&f.raw.stateURLFile)).PlaceHolder(placeFile)
 	f.add("state.schema", Program, "Schema of a state in PostgreSQL, one for each account. It is made where it is missing.", text(&c.State.schema))
 
 	f.registerWeb()
@@ -46,7 +49,7 @@ func (f *flags) registerWeb() {
 	if f.app.GetFlag("web.systemd-socket") != nil { // Linux only
 		f.adopt("web.systemd-socket", "Listen on the sockets that systemd passes, not on an address.", toggle(c.Toolkit.WebSystemdSocket))
 	}
-	f.adopt("web.config.file", "File with TLS, client certificates and basic auth, in the format of exporter-toolkit.", text(c.Toolkit.WebConfigFile)).PlaceHolder("FILE").Default()
+	f.adopt("web.config.file", "File with TLS, client certificates and basic auth, in the format of exporter-toolkit.", text(c.Toolkit.WebConfigFile)).PlaceHolder(placeFile).Default()
 	f.add("web.external-url", "", "URL under which people reach the exporter, such as through a reverse proxy. Its path stands before every link of the pages.", text(&f.raw.externalURL)).PlaceHolder("URL")
 	f.add("web.route-prefix", "", "Path before every route of the exporter. By default the path of --web.external-url; / where the proxy takes that off.", text(&f.raw.routePrefix)).PlaceHolder("PATH")
 	f.add("web.telemetry-path", "/metrics", "Path of the metrics, behind --web.route-prefix.", text(&c.TelemetryPath))

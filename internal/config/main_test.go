@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 func parseOnly() {
 	_, _, err := Parse(os.Args[1:], os.Stdout, os.Stderr)
-	if exit := Exit(0); errors.As(err, &exit) {
+	if exit := ExitError(0); errors.As(err, &exit) {
 		os.Exit(int(exit))
 	}
 	Report(os.Stderr, err)
@@ -47,10 +47,21 @@ func clearEnvironment() {
 // Refresh the golden file with: go test ./internal/config -run TestHelp -update
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	const golden = "testdata/help.txt"
+	for golden, args := range map[string][]string{
+		"testdata/help.txt":             {"--help"},
+		"testdata/help_state.txt":       {"state", "--help"},
+		"testdata/help_state_copy.txt":  {"state", "copy", "--help"},
+		"testdata/help_healthcheck.txt": {"help", "healthcheck"},
+	} {
+		compareHelp(t, golden, args)
+	}
+}
+
+func compareHelp(t *testing.T, golden string, args []string) {
+	t.Helper()
 	var stdout, stderr bytes.Buffer
-	_, _, err := Parse([]string{"--help"}, &stdout, &stderr)
-	if exit := Exit(0); !errors.As(err, &exit) || exit != 0 || stderr.Len() > 0 {
+	_, _, err := Parse(args, &stdout, &stderr)
+	if exit := ExitError(0); !errors.As(err, &exit) || exit != 0 || stderr.Len() > 0 {
 		t.Fatalf("%v, stderr %q", err, stderr.String())
 	}
 	if *update {
@@ -63,7 +74,7 @@ func TestHelp(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), stdout.String()); diff != "" {
-		t.Errorf("--help differs from %s (-want +got):\n%s", golden, diff)
+		t.Errorf("%q differs from %s (-want +got):\n%s", args, golden, diff)
 	}
 	for line := range strings.Lines(stdout.String()) {
 		if len(strings.TrimSuffix(line, "\n")) > 80 {

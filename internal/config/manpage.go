@@ -7,8 +7,7 @@ import (
 	"github.com/prometheus/common/version"
 )
 
-// manTemplate is the manual page, for --man-page. kingpin's own, --help-man, has
-// no line in the index of pages and puts what --version prints into the heading.
+// manTemplate is the manual page, for --help-man.
 const manTemplate = `.TH OMEGASTREAM_EXPORTER 1 "{{ManDate}}" "{{ManVersion}}" "User Commands"
 .SH NAME
 omegastream_exporter \- {{ManPurpose | Roff}}

@@ -32,21 +32,21 @@ The API key is never a flag: set the environment variable ` + EnvKey + `, or nam
 
 Every flag has an environment variable, OMEGASTREAM_EXPORTER_ and its name in capitals with _ for every other character, such as OMEGASTREAM_EXPORTER_API_URL. A flag on the command line wins. Repeatable flags take several values there, one a line or separated by commas.`
 
-// Exit is returned by Parse when kingpin has answered by itself, as it does
-// for --help and --version. It is the exit status.
-type Exit int
+// ExitError is returned by Parse where the answer is printed already, as for
+// --help and --version. It is the exit status.
+type ExitError int
 
-func (e Exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 // Parse reads the command line and the environment and checks all of it. An
-// error is an Exit, or joins every problem there is.
+// error is an ExitError, or joins every problem there is.
 func Parse(args []string, stdout, stderr io.Writer) (command Command, cfg Config, err error) {
 	// kingpin's parser goes on as if nothing had happened when its terminate
 	// function returns, so it must not return.
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
-		case Exit:
+		case ExitError:
 			command, cfg, err = "", Config{}, r
 		default:
 			panic(r)
@@ -54,6 +54,11 @@ func Parse(args []string, stdout, stderr io.Writer) (command Command, cfg Config
 	}()
 
 	f := newFlags(&cfg, stdout, stderr)
+	if printed, err := f.print(args, stdout); err != nil {
+		return "", Config{}, err
+	} else if printed {
+		return "", Config{}, ExitError(0)
+	}
 	name, err := f.app.Parse(f.withCommand(args))
 	command = Command(name)
 	if err != nil {
@@ -98,14 +103,12 @@ func newFlags(cfg *Config, stdout, stderr io.Writer) *flags {
 	// The anonymous struct hides that stdout may be a terminal: the help is made
 	// for 80 columns.
 	f.app.UsageWriter(struct{ io.Writer }{stdout}).ErrorWriter(stderr)
-	f.app.Terminate(func(status int) { panic(Exit(status)) })
+	f.app.Terminate(func(status int) { panic(ExitError(status)) })
 	f.app.UsageTemplate(usageTemplate).UsageFuncs(usageFuncs)
 	f.app.Version(version.Print(Program))
 	f.app.HelpFlag.Short('h').Help("Show this help.")
 	f.app.DefaultEnvars()
-	f.prints("man-page", manTemplate)
-	f.prints("completion-script-fish", fishTemplate)
-	// What kingpin brings along, and the like, is about one call, not about a set-up.
+	// What kingpin brings along is about one call, not about a set-up.
 	for _, own := range f.app.Model().Flags {
 		f.app.GetFlag(own.Name).NoEnvar()
 	}
@@ -134,17 +137,6 @@ func (f *flags) withCommand(args []string) []string {
 		}
 	}
 	return append([]string{string(Serve)}, args...)
-}
-
-// prints registers a flag that is like --help, for who packages the program: it
-// writes a template and ends.
-func (f *flags) prints(name, template string) {
-	f.app.Flag(name, "Print it and end.").Hidden().PreAction(func(c *kingpin.ParseContext) error {
-		if err := f.app.UsageForContextWithTemplate(c, 2, template); err != nil {
-			return err
-		}
-		panic(Exit(0))
-	}).Bool()
 }
 
 // add registers a flag. An empty fallback is none.

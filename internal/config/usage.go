@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"text/template"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -19,11 +20,13 @@ Commands:
 {{. | CommandRows | FormatTwoColumns -}}
 {{end}}
 Flags:
-{{range .Context.Flags}}{{if not .Hidden}}  {{. | FlagHead}}
-{{.Help | Wrap 6}}{{end}}{{end}}`
+{{range HelpFlags .Context.SelectedCommand .Context.Flags}}  {{.}}
+{{.Help | Wrap 6}}{{end}}{{with .Context.SelectedCommand}}{{if HasOwnFlags .}}
+The other flags of the exporter are accepted, and have no effect here.
+{{end}}{{end}}`
 
 var usageFuncs = template.FuncMap{
-	"FlagHead": flagHead, "CommandRows": commandRows,
+	"FlagHead": flagHead, "CommandRows": commandRows, "HelpFlags": helpFlags, "HasOwnFlags": hasOwnFlags,
 	"Roff": roff, "ManDate": manDate, "ManVersion": manVersion, "ManPurpose": purpose,
 	"FishText": fishText, "FishValue": fishValue,
 }
@@ -41,6 +44,53 @@ func flagHead(f *kingpin.FlagModel) string {
 		return "--" + f.Name + "=" + f.PlaceHolder
 	}
 	return "--" + f.Name + "=" + f.Default[0]
+}
+
+// commandFlags are the flags that have an effect on a command, where not all have.
+var commandFlags = map[string][]string{
+	"state":               {"api.url", "state.url", "state.url-file", "state.schema"},
+	string(ResetCounters): {"api.url", "state.url", "state.url-file", "state.schema"},
+	string(CopyState):     {"api.url", "state.url", "state.url-file", "state.schema"},
+	string(Healthcheck):   {"web.listen-address", "web.systemd-socket", "web.config.file", "web.external-url", "web.route-prefix"},
+}
+
+func hasOwnFlags(c *kingpin.CmdModel) bool { return commandFlags[c.FullCommand] != nil }
+
+// helpFlag is a flag in the help of a command.
+type helpFlag struct {
+	*kingpin.FlagModel
+	of string // the command below that has the flag, "" for the one that the help is of
+}
+
+func (f helpFlag) String() string {
+	if f.of == "" {
+		return flagHead(f.FlagModel)
+	}
+	return flagHead(f.FlagModel) + "  (" + f.of + ")"
+}
+
+// helpFlags are the flags in the help of a command, its own first. flags are those of
+// the program and then those of the command, which is nil for the program's own help.
+func helpFlags(command *kingpin.CmdModel, flags []*kingpin.FlagModel) (shown []helpFlag) {
+	var own []string
+	if command != nil {
+		for _, f := range command.Flags {
+			shown = append(shown, helpFlag{f, ""})
+		}
+		for _, below := range command.Commands {
+			for _, f := range below.Flags {
+				shown = append(shown, helpFlag{f, below.FullCommand})
+			}
+		}
+		flags = flags[:len(flags)-len(command.Flags)]
+		own = commandFlags[command.FullCommand]
+	}
+	for _, f := range flags {
+		if !f.Hidden && (own == nil || f.Envar == "" || slices.Contains(own, f.Name)) {
+			shown = append(shown, helpFlag{f, ""})
+		}
+	}
+	return shown
 }
 
 // commandRows lists commands beside their help.

@@ -120,8 +120,8 @@ func start(t *testing.T, app *Application, args ...string) *instance {
 		return app.Close(ctx)
 	}
 	build := func(context.Context) (*Application, error) { return &counted, nil }
-	web := settings(t, args...)
-	go func() { i.ended <- Run(ctx, web, slog.New(slog.NewTextHandler(i.log, nil)), build) }()
+	c := settings(t, args...)
+	go func() { i.ended <- Run(ctx, c, slog.New(slog.NewTextHandler(i.log, nil)), build) }()
 	i.addresses = i.log.addresses(t, ports)
 	return i
 }
@@ -349,8 +349,8 @@ func TestStartFails(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	t.Run("port taken", func(t *testing.T) {
 		t.Parallel()
-		web := settings(t, "--web.listen-address="+listenLocal(t).Addr().String())
-		err := Run(t.Context(), web, log, func(context.Context) (*Application, error) {
+		c := settings(t, "--web.listen-address="+listenLocal(t).Addr().String())
+		err := Run(t.Context(), c, log, func(context.Context) (*Application, error) {
 			t.Error("built without a port")
 			return nil, errors.New("unreachable")
 		})

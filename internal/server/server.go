@@ -47,7 +47,7 @@ func Run(ctx context.Context, c config.Web, log *slog.Logger, build func(context
 		return err
 	}
 	// Not earlier: a start that fails says so in one line and nothing else.
-	log.Info("Starting "+config.Program, "version", version.Info(), "build_context", version.BuildContext())
+	log.Info("Starting omegastream_exporter", "version", version.Info(), "build_context", version.BuildContext())
 
 	err = serve(ctx, listeners, app, c, log)
 	if closeErr := closeApplication(app); closeErr != nil {

@@ -19,7 +19,7 @@ func commonFiles(o options) ([]file, error) {
 	}
 	host := filepath.Join(o.built, "host", program)
 	for _, printed := range []struct{ name, flag string }{
-		{"man/" + program + ".1", "--man-page"},
+		{"man/" + program + ".1", "--help-man"},
 		{"completions/" + program + ".bash", "--completion-script-bash"},
 		{"completions/_" + program, "--completion-script-zsh"},
 		{"completions/" + program + ".fish", "--completion-script-fish"},

@@ -251,7 +251,7 @@ func TestReleaseFails(t *testing.T) {
 	built := t.TempDir()
 	for want, args := range map[string][]string{
 		"use `make release`":                   {"-version=1.2.3"},
-		"host/omegastream_exporter --man-page": {"-built=" + built, "-out=" + t.TempDir(), "-version=1", "-epoch=1"},
+		"host/omegastream_exporter --help-man": {"-built=" + built, "-out=" + t.TempDir(), "-version=1", "-epoch=1"},
 		"LICENSE: no such file":                {"-root=" + built, "-built=" + built, "-out=" + t.TempDir(), "-version=1", "-epoch=1"},
 	} {
 		if err := run(args, io.Discard); err == nil || !strings.Contains(fmt.Sprint(err), want) {

@@ -1,0 +1,33 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// print answers the flags for those who package the program: the manual page and the
+// completions of shells. kingpin has flags of the same names, whose manual page and
+// completions are worse. It returns false where args has none of these flags.
+func (f *flags) print(args []string, stdout io.Writer) (bool, error) {
+	templates := map[string]string{
+		"--help-man":               manTemplate,
+		"--completion-script-bash": bashTemplate,
+		"--completion-script-fish": fishTemplate,
+	}
+	for i, arg := range args {
+		if arg == "--completion-bash" {
+			candidates := complete(f.app.Model(), args[i+1:])
+			_, err := fmt.Fprintln(stdout, strings.Join(candidates, "\n"))
+			return true, err
+		}
+		if template, ok := templates[arg]; ok {
+			context, err := f.app.ParseContext(nil)
+			if err != nil {
+				return true, err
+			}
+			return true, f.app.UsageForContextWithTemplate(context, 2, template)
+		}
+	}
+	return false, nil
+}
