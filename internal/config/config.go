@@ -24,7 +24,8 @@ type Config struct {
 	From      State // of CopyState: what to copy
 	Web       Web
 	Log       Log
-	Demo      bool // the API and the key are the simulator's; State is in memory
+	Warnings  []string // what is probably not meant so, each for one line
+	Demo      bool     // the API and the key are the simulator's; State is in memory
 }
 
 // API is the flags --api.*.

@@ -174,3 +174,16 @@ func TestDuration(t *testing.T) {
 		}
 	}
 }
+
+func TestWords(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		31 * 24 * time.Hour: "31d", 32*24*time.Hour + time.Hour: "32d1h", 36 * time.Hour: "1d12h", 59 * time.Minute: "59m",
+		30 * time.Minute: "30m", 121 * time.Second: "2m1s", 9500 * time.Millisecond: "9.5s", 500 * time.Millisecond: "500ms",
+		250 * time.Microsecond: "250µs", 0: "0s",
+	} {
+		if got := words(d); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

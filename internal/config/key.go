@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 
 	"omegastream_exporter/client"
 )
@@ -25,6 +26,7 @@ func (f *flags) validateKey() {
 		if _, err := client.KeyFile(c.KeyFile); err != nil {
 			f.reject("api.key-file", "%w", err)
 		}
+		f.warnOfReaders("api.key-file", c.KeyFile)
 	case fromEnv == "":
 		f.reject("api.key-file", "no API key; set the environment variable %s or name a file with --api.key-file, or try --demo", EnvKey)
 	default:
@@ -33,6 +35,14 @@ func (f *flags) validateKey() {
 			f.reject("api.key-file", "environment variable %s: %w", EnvKey, err)
 		}
 		c.Key = NewSecret(key)
+	}
+}
+
+// warnOfReaders warns of a file with a secret that every user of the host can read.
+func (f *flags) warnOfReaders(flag, name string) {
+	info, err := os.Stat(name)
+	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0 {
+		f.warn("--%s: every user of this host can read %s; take that away with chmod o-r", flag, name)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/version"
@@ -62,10 +61,7 @@ func Parse(args []string, stdout, stderr io.Writer) (command Command, cfg Config
 	name, err := f.app.Parse(f.withCommand(args))
 	command = Command(name)
 	if err != nil {
-		if strings.Contains(err.Error(), "'--api.key'") {
-			return "", Config{}, fmt.Errorf("the API key is never a flag: set %s or give a file with --api.key-file", EnvKey)
-		}
-		return "", Config{}, fmt.Errorf("%w; try --help", err)
+		return "", Config{}, f.argumentError(err, args)
 	}
 	f.validate(command)
 	if err := f.err(); err != nil {
@@ -172,6 +168,11 @@ func (f *flags) reject(name, format string, args ...any) {
 	if f.ok(name) {
 		f.problems[name] = fmt.Errorf(format, args...).Error()
 	}
+}
+
+// warn notes what is allowed and probably not meant so.
+func (f *flags) warn(format string, args ...any) {
+	f.cfg.Warnings = append(f.cfg.Warnings, fmt.Sprintf(format, args...))
 }
 
 // ok says whether none of the flags has a problem.

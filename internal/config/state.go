@@ -97,6 +97,7 @@ func (f *flags) validateState(command Command) {
 			f.reject("state.url-file", "%w", err)
 			return
 		}
+		f.warnOfReaders("state.url-file", name)
 		source, raw = "state.url-file", strings.TrimSpace(content)
 	}
 	if err := c.parse(raw); err != nil {

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/prometheus/exporter-toolkit/web"
 )
 
 const (
@@ -32,6 +30,7 @@ func (f *flags) validate(command Command) {
 		f.validateHealthcheck()
 		return
 	}
+	f.checkEnvironment()
 	f.validateDemo(command)
 	f.validateAPI()
 	f.validateState(command)
@@ -68,6 +67,7 @@ func (f *flags) validateAPI() {
 	} else {
 		c.URL = u
 	}
+	f.validateProxy()
 	f.positive("api.timeout", c.Timeout)
 	if c.MaxListEvents <= 0 {
 		f.reject("api.max-list-events", "must be at least 1, not %d", c.MaxListEvents)
@@ -138,19 +138,19 @@ func (f *flags) validateWebhook() {
 func (f *flags) validateCollector() {
 	c := &f.cfg.Collector
 	if c.Window < minWindow || c.Window > maxWindow {
-		f.reject("collector.window", "must be 1h to 31d, not %s", c.Window)
+		f.reject("collector.window", "must be 1h to 31d, not %s", words(c.Window))
 	}
 	f.positive("collector.overlap", c.Overlap)
 	if f.ok("collector.window") && c.Overlap > c.Window/2 {
-		f.reject("collector.overlap", "must be at most half of --collector.window, %s, not %s", c.Window/2, c.Overlap)
+		f.reject("collector.overlap", "must be at most half of --collector.window, %s, not %s", words(c.Window/2), words(c.Overlap))
 	}
 	f.positive("collector.no-response-after", c.NoResponseAfter)
 	f.positive("collector.timeout", c.Timeout)
 	if c.Timeout > maxTimeout {
-		f.reject("collector.timeout", "must be at most 2m, not %s", c.Timeout)
+		f.reject("collector.timeout", "must be at most 2m, not %s", words(c.Timeout))
 	}
 	if f.ok("collector.timeout") && c.TimeoutOffset >= c.Timeout {
-		f.reject("collector.timeout-offset", "must be under --collector.timeout, %s, not %s", c.Timeout, c.TimeoutOffset)
+		f.reject("collector.timeout-offset", "must be under --collector.timeout, %s, not %s", words(c.Timeout), words(c.TimeoutOffset))
 	}
 }
 
@@ -173,7 +173,7 @@ func (f *flags) validateWeb() {
 	case reservedPath(p):
 		f.reject("web.telemetry-path", "%q is taken by a page of the exporter; write it like /metrics", p)
 	}
-	if err := web.Validate(*c.Toolkit.WebConfigFile); err != nil {
+	if err := checkWebFile(*c.Toolkit.WebConfigFile); err != nil {
 		f.reject("web.config.file", "%w", err)
 	}
 	if !*c.Toolkit.WebSystemdSocket { // with it the addresses are not used

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -65,7 +66,7 @@ func TestInputIsRefused(t *testing.T) {
 		"url detail":        {args: "--webhook.url-detail=all", want: []string{"--webhook.url-detail: \"all\" is not one of host, path, none"}},
 
 		"window short":          {args: "--collector.window=59m", want: []string{"--collector.window: must be 1h to 31d"}},
-		"window long":           {args: "--collector.window=32d", want: []string{"--collector.window: must be 1h to 31d"}},
+		"window long":           {args: "--collector.window=32d", want: []string{"--collector.window: must be 1h to 31d, not 32d"}},
 		"window unknown":        {args: "--collector.window=soon", want: []string{"--collector.window: \"soon\" is not a duration", "24h"}},
 		"overlap zero":          {args: "--collector.overlap=0", want: []string{"--collector.overlap: must be over 0"}},
 		"overlap long":          {args: "--collector.window=1h --collector.overlap=31m", want: []string{"--collector.overlap: must be at most half of --collector.window, 30m"}},
@@ -119,6 +120,10 @@ func TestInputIsRefused(t *testing.T) {
 		"address vsock":      {args: "--web.listen-address=vsock://:5000000000", want: []string{"--web.listen-address: "}},
 		"address port":       {args: "--web.listen-address=:99999", want: []string{"--web.listen-address: "}},
 		"web config missing": {args: "--web.config.file=" + dir + "/none", want: []string{"--web.config.file: "}},
+		"web config plain":   {args: "--web.config.file=" + file("plain.yml", "basic_auth_users: {prometheus: hello, other: x}\n"), want: []string{`--web.config.file: the password of the user "other" is not a bcrypt hash`, "htpasswd -nBC 10"}},
+		"proxy port":         {env: "HTTPS_PROXY=http://h:port", want: []string{"--api.url: the environment variable HTTPS_PROXY is not the URL of a proxy", "http://proxy.example.com:3128"}},
+		"proxy scheme":       {env: "https_proxy=ftp://h", want: []string{"--api.url: the environment variable https_proxy"}},
+		"proxy for http":     {args: "--api.url=http://h --api.allow-insecure", env: "HTTP_PROXY=::", want: []string{"--api.url: the environment variable HTTP_PROXY"}},
 		"web config broken":  {args: "--web.config.file=" + file("web.yml", "basic_auth_users: 3\nx: y\n"), want: []string{"--web.config.file: "}},
 
 		"demo with url":        {args: "--demo --api.url=https://api.omegastream.net/company", want: []string{"--api.url: cannot be combined with --demo"}},
@@ -135,6 +140,7 @@ func TestInputIsRefused(t *testing.T) {
 
 		"unknown flag":    {args: "--bogus", want: []string{"--bogus", "try --help"}},
 		"unknown command": {args: "chekc", want: []string{"chekc", "try --help"}},
+		"stray argument":  {args: "check --demo postgres://u:p@h/db", want: []string{"argument 3 is neither a command nor a flag; try --help"}},
 		"half a command":  {args: "state", want: []string{"state", "try --help"}},
 		"flag twice":      {args: "--log.level=info --log.level=warn", want: []string{"log.level", "try --help"}},
 		"flag no value":   {args: "--log.level", want: []string{"log.level", "try --help"}},
@@ -173,6 +179,10 @@ func TestInputIsRefused(t *testing.T) {
 func TestInputIsAccepted(t *testing.T) {
 	dir := t.TempDir()
 	keyFile, stateFileName := filepath.Join(dir, "key"), filepath.Join(dir, "state")
+	openFile := filepath.Join(dir, "open")
+	if err := errors.Join(os.WriteFile(openFile, []byte("key"), 0o600), os.Chmod(openFile, 0o644)); err != nil {
+		t.Fatal(err)
+	}
 	for name, content := range map[string]string{keyFile: " key\r\n", stateFileName: "postgres://u:p@h/db\n"} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -202,6 +212,10 @@ func TestInputIsAccepted(t *testing.T) {
 		"vsock":               {args: "--web.listen-address=vsock://:9877", check: func(c Config) any { return c.Web.ToolkitListens() }, want: true},
 		"demo ignores a key":  {args: "--demo", check: func(c Config) any { return c.API.Key.Reveal() }, want: ""},
 		"demo without a key":  {args: "--demo", noKey: true, check: func(c Config) any { return c.State.kind }, want: stateMemory},
+		"proxy of a host":     {env: "HTTPS_PROXY=proxy:3128", check: func(c Config) any { return len(c.Warnings) }, want: 0},
+		"proxy not asked":     {args: "--api.url=http://127.0.0.1:1", env: "HTTP_PROXY=::", check: func(c Config) any { return len(c.Warnings) }, want: 0},
+		"key file of one":     {noKey: true, args: "--api.key-file=" + keyFile, check: func(c Config) any { return len(c.Warnings) }, want: 0},
+		"key file of all":     {noKey: true, args: "--api.key-file=" + openFile, check: func(c Config) any { return c.Warnings[0] }, want: "--api.key-file: every user of this host can read " + openFile + "; take that away with chmod o-r"},
 		"reset needs no key":  {args: "state reset-counters", noKey: true, check: func(c Config) any { return c.State.kind }, want: stateFile},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -247,7 +261,7 @@ func TestLinkPath(t *testing.T) {
 // Secrets must not show, whether the input is refused or printed.
 func TestSecretsStaySecret(t *testing.T) {
 	const hidden = "s3cret"
-	for name, row := range map[string]struct{ args, key string }{
+	for name, row := range map[string]struct{ args, key, proxy, web string }{
 		"broken key":          {key: hidden + " " + hidden},
 		"user in url":         {args: "--api.url=https://u:" + hidden + "@h/"},
 		"unreadable url":      {args: "--api.url=https://u:p/" + hidden + "@h/"},
@@ -261,11 +275,32 @@ func TestSecretsStaySecret(t *testing.T) {
 		"state odd scheme":    {args: "--state.url=" + hidden + "@h:p"},
 		"webhook as endpoint": {args: "--webhook.endpoint-id=https://h/" + hidden},
 		"key as a flag":       {args: "--api.key=" + hidden},
+		"stray argument":      {args: "check postgres://u:" + hidden + "@h/db"},
+		"stray word":          {args: hidden},
+		"stray file":          {args: "@" + hidden},
+		"value of a switch":   {args: "--demo=" + hidden},
+		"proxy":               {key: "key", proxy: "http://u:" + hidden + "@h:p"},
+		"web file scalar":     {key: "key", web: "basic_auth_users: " + hidden},
+		"web file list":       {key: "key", web: "basic_auth_users: {user: [" + hidden + "]}"},
+		"web file anchor":     {key: "key", web: "basic_auth_users: {user: *" + hidden + "}"},
+		"web file password":   {key: "key", web: "basic_auth_users: {user: " + hidden + "}"},
+		"web file cipher":     {key: "key", web: "tls_server_config: {cipher_suites: [" + hidden + "]}"},
+		"web file client":     {key: "key", web: "tls_server_config: {cert_file: c, key_file: k, client_auth_type: " + hidden + "}"},
+		"web file header":     {key: "key", web: "http_server_config: {headers: {X-Frame-Options: " + hidden + "}}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(EnvKey, row.key)
+			t.Setenv("HTTPS_PROXY", row.proxy)
+			args := strings.Fields(row.args)
+			if row.web != "" {
+				file := filepath.Join(t.TempDir(), "web.yml")
+				if err := os.WriteFile(file, []byte(row.web), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				args = append(args, "--web.config.file="+file)
+			}
 			var out strings.Builder
-			_, _, err := Parse(strings.Fields(row.args), &out, &out)
+			_, _, err := Parse(args, &out, &out)
 			if err == nil {
 				t.Fatal("passes")
 			}
@@ -291,5 +326,20 @@ func TestSecretsStaySecret(t *testing.T) {
 	log.Info("config", "config", cfg, "key", cfg.API.Key, slog.Group("state", "dsn", cfg.State.dsn))
 	if strings.Contains(out.String(), hidden) {
 		t.Errorf("shows the secret: %s", out.String())
+	}
+}
+
+// What a terminal would obey is shown, not obeyed.
+func TestPrintable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"plain é 漢字":       "plain é 漢字",
+		"a\u202eb\x1b[31m": `a\u202eb\x1b[31m`,
+		"a\nb\x7f\x00":     `a\nb\x7f\x00`,
+		"\xff":             `\ufffd`,
+	} {
+		if got := Printable(text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

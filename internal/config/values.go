@@ -97,6 +97,14 @@ func duration(target *time.Duration) *value {
 	}}
 }
 
+// words is a duration as people write it: 31d, 1d12h, 30m, 9.5s.
+func words(d time.Duration) string {
+	if d < time.Minute || d%time.Millisecond != 0 {
+		return d.String()
+	}
+	return model.Duration(d).String()
+}
+
 func oneOf(target *string, options ...string) *value {
 	return &value{options: options, set: func(s string) error {
 		if !slices.Contains(options, s) {
