@@ -51,18 +51,25 @@ func dispatch(ctx context.Context, name config.Command, cfg config.Config, stdou
 	case config.Healthcheck:
 		return command.Healthcheck(ctx, cfg.Web, stdout)
 	default:
+		// A stderr that nobody reads any more must not end the exporter.
+		signal.Ignore(syscall.SIGPIPE)
 		log := app.NewLogger(stderr, cfg.Log)
+		app.LimitMemory(log)
 		return server.Run(ctx, cfg.Web, log, func(ctx context.Context) (*server.Application, error) {
 			return app.Build(ctx, cfg, log)
 		})
 	}
 }
 
-// untilSignal returns a context that ends with SIGINT or SIGTERM. Whoever signals
-// twice does not want to wait for the drain: before the context ends, the signals
-// have their default effect again.
+// untilSignal returns a context that ends with SIGINT, SIGTERM or SIGHUP, but not with
+// a SIGHUP that nohup has had ignored. A second signal does not wait for the drain:
+// before the context ends, the signals have their default effect again.
 func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
-	signalled, release := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	signalled, release := signal.NotifyContext(parent, signals...)
 	ctx, cancel := context.WithCancelCause(parent)
 	context.AfterFunc(signalled, func() {
 		release()

@@ -15,13 +15,17 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// Build makes what the server serves. When ctx ends it gives up, and with an error it
+// Build makes what the server serves, and logs what it was made of. When ctx ends it gives up, and with an error it
 // leaves nothing open.
 func Build(ctx context.Context, cfg config.Config, log *slog.Logger) (*server.Application, error) {
 	a := &application{}
 	if err := a.build(ctx, cfg, log); err != nil {
 		return nil, errors.Join(err, a.close(context.WithoutCancel(ctx)))
 	}
+	for _, warning := range cfg.Warnings {
+		log.Warn("Configuration looks wrong", "warning", warning)
+	}
+	log.Info("Configured", "api_url", cfg.API.URL.String(), "key_from", KeyFrom(cfg), "state", cfg.State.String())
 	return &server.Application{
 		Metrics: a.exporter.Handler(),
 		Pages:   newPages(cfg, a.api, a.book, a.syncer, a.telemetry, log),

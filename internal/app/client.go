@@ -36,3 +36,14 @@ func newClient(cfg config.Config, observer client.Observer) (*client.Client, err
 	}
 	return api, nil
 }
+
+// KeyFrom says where the API key comes from.
+func KeyFrom(cfg config.Config) string {
+	switch {
+	case cfg.Demo:
+		return "the simulated account"
+	case cfg.API.KeyFile != "":
+		return "the file " + cfg.API.KeyFile
+	}
+	return "the environment variable " + config.EnvKey
+}

@@ -15,8 +15,8 @@ func TestLogfmt(t *testing.T) {
 	var out strings.Builder
 	log := NewLogger(&out, config.Log{Level: "warn", Format: "logfmt"}).With("endpoint_id", "e1")
 	log.Info("not shown")
-	log.Warn("List failed", "err", errors.New("two\nlines"), "attempts", 3)
-	for _, want := range []string{"level=warn", "caller=logger_test.go:", "time=", `msg="List failed"`, "endpoint_id=e1", `err="two\nlines"`, "attempts=3"} {
+	log.Warn("List failed", "err", errors.New("two\nlines"), "attempts", 3, "id", "a\u202eb")
+	for _, want := range []string{"level=warn", "caller=logger_test.go:", "time=", `msg="List failed"`, "endpoint_id=e1", `err="two\nlines"`, "attempts=3", `id=a\u202eb`} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %s in: %s", want, out.String())
 		}

@@ -48,7 +48,7 @@ func Check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 // check writes the report.
 func check(ctx context.Context, cfg config.Config, api *client.Client, stdout io.Writer) error {
 	r := report{w: stdout}
-	r.line("Key", true, "found "+keyFrom(cfg))
+	r.line("Key", true, "found in "+app.KeyFrom(cfg))
 	began := time.Now()
 	list, err := api.ListEndpoints(ctx)
 	switch {
@@ -73,17 +73,6 @@ func check(ctx context.Context, cfg config.Config, api *client.Client, stdout io
 		return errors.Join(r.err, ErrCheckFailed)
 	}
 	return r.err
-}
-
-// keyFrom says where the API key comes from.
-func keyFrom(cfg config.Config) string {
-	switch {
-	case cfg.Demo:
-		return "in the simulated account"
-	case cfg.API.KeyFile != "":
-		return "in the file " + cfg.API.KeyFile
-	}
-	return "in the environment variable " + config.EnvKey
 }
 
 // endpoints writes a table of the endpoints, each with its newest event.

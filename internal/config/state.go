@@ -52,9 +52,6 @@ func (s State) InMemory() bool { return s.kind == stateMemory }
 // Shared says whether several processes can have the state open at once.
 func (s State) Shared() bool { return s.kind == statePostgres }
 
-// Postgres returns the URL and the schema of a state in PostgreSQL.
-func (s State) Postgres() (dsn Secret, schema string) { return s.dsn, s.schema }
-
 // String returns the URL as it may be shown, without user and password.
 func (s State) String() string {
 	switch s.kind {

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"errors"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,7 +42,7 @@ func TestCLI(t *testing.T) {
 // Every signal that asks for the end drains, and the end is a clean one.
 func TestSignals(t *testing.T) {
 	t.Parallel()
-	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT} {
+	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT, "SIGHUP": syscall.SIGHUP} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := setup{args: []string{"--demo", "--log.level=debug"}, env: []string{"OMEGASTREAM_API_KEY=s3cret"}}
@@ -52,6 +54,66 @@ func TestSignals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What nohup starts goes on when its terminal is closed.
+func TestNohup(t *testing.T) {
+	t.Parallel()
+	s := setup{args: []string{"--demo"}, shell: "trap '' HUP"}
+	p := s.serve(t)
+	p.signal(syscall.SIGHUP)
+	p.mustScrape(10 * time.Second)
+	p.stop()
+}
+
+// A stderr that nobody reads any more does not end the exporter.
+func TestStderrIsClosed(t *testing.T) {
+	t.Parallel()
+	s := setup{args: []string{"--demo", "--log.level=debug", "--web.listen-address=127.0.0.1:0"}}
+	cmd := s.command(t)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	log, read := newLogBuffer(), make(chan struct{})
+	go func() {
+		defer close(read)
+		_, _ = io.Copy(log, stderr)
+	}()
+	<-log.serving
+	_ = stderr.Close()
+	<-read
+	p := &program{t: t, cmd: cmd, log: log, exited: make(chan struct{}), http: &http.Client{Transport: new(http.Transport)}}
+	go func() {
+		_ = cmd.Wait()
+		close(p.exited)
+	}()
+	t.Cleanup(p.kill)
+	for range 5 { // each of which logs at debug
+		p.mustScrape(10 * time.Second)
+	}
+	p.stop() // which logs as well
+}
+
+// The start says where the state is, what is asked with which key, and what looks wrong.
+func TestStartSays(t *testing.T) {
+	t.Parallel()
+	_, apiURL := serveAccount(t, simulator.Options{})
+	s := watching(t, apiURL)
+	s.env = append(s.env, "OMEGASTREAM_EXPORTER_STATE_URLS=file:x")
+	p := s.serve(t)
+	for _, want := range []string{
+		"msg=Configured api_url=" + apiURL + ` key_from="the environment variable OMEGASTREAM_API_KEY" state=file:ledger.db`,
+		`warning="environment variable OMEGASTREAM_EXPORTER_STATE_URLS names no flag and is ignored; did you mean OMEGASTREAM_EXPORTER_STATE_URL?"`,
+	} {
+		if !strings.Contains(p.log.String(), want) {
+			t.Errorf("no %s in %s", want, p.log)
+		}
+	}
+	p.stop()
 }
 
 // The second signal does not wait for the drain that the first one began.

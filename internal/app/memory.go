@@ -1,0 +1,78 @@
+package app
+
+import (
+	"log/slog"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// memoryShare of the container's memory is Go's: the rest is for stacks of the kernel,
+// the pages of the state file and what Go does not count.
+const memoryShare = 0.9
+
+// LimitMemory makes Go's garbage collector keep within the memory of the process's
+// cgroup. GOMEMLIMIT, where it is set, wins.
+func LimitMemory(log *slog.Logger) {
+	if os.Getenv("GOMEMLIMIT") != "" {
+		return
+	}
+	limit, ok := cgroupMemory("/")
+	if !ok {
+		return
+	}
+	share := int64(float64(limit) * memoryShare)
+	debug.SetMemoryLimit(share)
+	log.Debug("Memory is limited", "cgroup_bytes", limit, "go_bytes", share)
+}
+
+// cgroupMemory returns the lowest memory limit of the cgroups that the process is in,
+// of version 1 or 2, as the files below root say. It returns false where there is none.
+func cgroupMemory(root string) (limit int64, ok bool) {
+	content, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
+	if err != nil { // not Linux
+		return 0, false
+	}
+	limit = math.MaxInt64
+	for line := range strings.Lines(string(content)) {
+		// Such as 0::/kubepods/pod1/container2 and 9:memory:/docker/3.
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(parts) != 3 {
+			continue
+		}
+		mount, file := "sys/fs/cgroup", "memory.max"
+		switch parts[1] {
+		case "":
+		case "memory":
+			mount, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		default:
+			continue
+		}
+		// Within a container its own group is at the mount, whatever its path.
+		for group := path.Clean("/" + parts[2]); ; group = path.Dir(group) {
+			limit = min(limit, limitIn(filepath.Join(root, mount, group, file)))
+			if group == "/" {
+				break
+			}
+		}
+	}
+	// Version 1 says "no limit" with a number near the largest.
+	return limit, limit < 1<<60
+}
+
+// limitIn reads one limit, the largest number where there is none.
+func limitIn(file string) int64 {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return math.MaxInt64
+	}
+	limit, err := strconv.ParseInt(strings.TrimSpace(string(content)), 10, 64)
+	if err != nil || limit <= 0 { // "max"
+		return math.MaxInt64
+	}
+	return limit
+}
