@@ -110,7 +110,7 @@ func TestDefaults(t *testing.T) {
 		Webhook: Webhook{URLDetail: "host"},
 		Collector: Collector{
 			Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute,
-			HoldNewSeries: time.Minute, MinInterval: 5 * time.Second,
+			HoldNewSeries: time.Minute, MinInterval: 9 * time.Second,
 			Timeout: 9500 * time.Millisecond, TimeoutOffset: 500 * time.Millisecond,
 		},
 		State: State{kind: stateFile, path: "data/ledger.db", schema: Program},
