@@ -53,6 +53,7 @@ type Watcher interface {
 type Opening struct {
 	SetAside string // where unreadable content was moved, "" if there was none
 	Cause    error  // why it was unreadable
+	Soon     bool   // the start before was within Policy.Hold
 }
 
 // Open loads the account of an API URL from a store. Unreadable content is set
@@ -76,6 +77,7 @@ func Open(ctx context.Context, s Store, apiURL string, policy Policy, w Watcher)
 		return nil, how, errors.Join(err, s.Close())
 	}
 	a.Pin()
+	how.Soon = a.Started(time.Now())
 	batch := a.batch()
 	if err := s.Commit(ctx, batch); err != nil {
 		return nil, how, errors.Join(fmt.Errorf("write state: %w", err), s.Close())
