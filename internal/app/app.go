@@ -58,7 +58,7 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 		return err
 	}
 	a.syncer = syncer.New(a.api, a.book, syncer.Options{
-		URLDetail:   syncer.URLDetail(cfg.Webhook.URLDetail),
+		URLDetail:   client.URLDetail(cfg.Webhook.URLDetail),
 		Pinned:      len(cfg.Webhook.EndpointIDs) > 0,
 		MinInterval: cfg.Collector.MinInterval,
 		Concurrency: cfg.API.Concurrency,

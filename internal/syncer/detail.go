@@ -23,7 +23,7 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 	case err == nil:
 		f.succeeded()
 		answer := answerOf(ev)
-		answer.Words = wordsOf(ev.Response, f.opts.URLDetail, f.opts.KeepBodies)
+		answer.Words = wordsOf(ev.Response, f.opts.KeepBodies)
 		enter = func(a *ledger.Account) { a.Answered(t, answer, now) }
 	case errors.Is(err, client.ErrNotFound):
 		f.succeeded()

@@ -83,7 +83,7 @@ func (s *Syncer) listEndpoints(ctx context.Context) error {
 	s.invalid(client.OpListEndpoints, list.Faults.Total())
 	found := make([]ledger.Found, len(list.Endpoints))
 	for i, e := range list.Endpoints {
-		found[i] = foundEndpoint(e, s.opts.URLDetail)
+		found[i] = foundEndpoint(e)
 	}
 	believed := false
 	s.book.Do(func(a *ledger.Account) { believed = a.List(found, list.Date, s.book.Now()) })
