@@ -18,6 +18,7 @@ import (
 type Book struct {
 	store   Store
 	watcher Watcher
+	failed  atomic.Pointer[func([]FailedDelivery)]
 	share   *share // nil where the state is this process's own
 
 	mu      sync.Mutex // guards account and applied
@@ -107,6 +108,11 @@ func (b *Book) Now() time.Time {
 	}
 	return b.share.now()
 }
+
+// OnFailed sets what is told of the failed deliveries that a commit counts: once for
+// each batch, before the first try, so that who is killed in between may be told again
+// and is never not told. The commit waits for report, which must not call the Book.
+func (b *Book) OnFailed(report func([]FailedDelivery)) { b.failed.Store(&report) }
 
 // Do applies transitions. What they change is shown once it is durable; Flush
 // waits for that.
@@ -267,6 +273,9 @@ func (b *Book) commits() {
 func (b *Book) commit(batch *Batch) error {
 	if batch.Empty() {
 		return nil
+	}
+	if report := b.failed.Load(); report != nil && len(batch.Failed) > 0 {
+		(*report)(batch.Failed)
 	}
 	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
 	wait.Reset()
