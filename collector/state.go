@@ -11,7 +11,8 @@ import (
 
 var (
 	up = gauge("omegastream_up",
-		"1 if the last sync succeeded for every endpoint and the state can be worked on, 0 if not or if there was no sync since the start.")
+		"1 if the last read of the account's endpoints and of every list of events succeeded and is at most 5 minutes, or 3 turns, old, "+
+			"and the state can be worked on; 0 if not, or before the first sync since the start.")
 	stateSize = gauge("omegastream_exporter_state_size_bytes",
 		"Bytes that the state takes where it is stored.")
 	stateFailing = gauge("omegastream_exporter_state_failing",

@@ -70,7 +70,7 @@ func TestFailingState(t *testing.T) {
 			t.Error("a detail was asked for twice")
 		}
 		if r.log.count("level=WARN") != 1 || r.log.count("level=WARN", "operation=write_state", "no space left on device") != 1 ||
-			r.log.count("level=INFO", "Working again", "operation=write_state") != 1 {
+			r.log.count("level=INFO", "State is written again") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})

@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -47,9 +48,9 @@ func TestDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(simulator.Options{}, endpointA)
-		r := start(t, a, setup{options: syncer.Options{MinInterval: 5 * time.Second}, scrape: Options{TimeoutOffset: 500 * time.Millisecond}})
+		r := start(t, a, setup{options: syncer.Options{MinInterval: 20 * time.Second}, scrape: Options{TimeoutOffset: 500 * time.Millisecond}})
 		r.scrape()
-		time.Sleep(5 * time.Second)
+		time.Sleep(20 * time.Second)
 		a.ResetCalls()
 		a.Emit(endpointA, failedType, simulator.Responded(500))
 		a.AddFault(simulator.Fault{Operation: simulator.ListEvents, Do: simulator.Delay(6 * time.Second)})
@@ -115,8 +116,13 @@ func TestMinInterval(t *testing.T) {
 				r := start(t, a, setup{options: syncer.Options{MinInterval: tt.interval}})
 				for i, gap := range tt.gaps {
 					time.Sleep(gap)
-					r.scrape()
-					if got := a.Calls().Requests[simulator.ListEndpoints]; got != tt.want[i] {
+					s := r.scrape()
+					got := 0
+					for _, result := range syncer.Results() {
+						n, _ := strconv.Atoi(s[syncsOf(string(result))])
+						got += n
+					}
+					if got != tt.want[i] {
 						t.Fatalf("scrape %d: %d syncs, want %d", i, got, tt.want[i])
 					}
 				}
@@ -139,7 +145,7 @@ func TestMinIntervalAfterSuccess(t *testing.T) {
 		a.ResetCalls()
 		a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.Status(404, "")})
 		r.scrapes(4, 5*time.Second)
-		if got := a.Calls().Requests[simulator.ListEndpoints]; got != 4 {
+		if got := a.Calls().Lists[endpointA]; got != 4 {
 			t.Errorf("%d syncs", got)
 		}
 	})
@@ -155,7 +161,7 @@ func TestSyncEvery(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 59*time.Second)
 		defer cancel()
 		r.syncer.Every(ctx, 5*time.Second)
-		if n := a.Calls().Requests[simulator.ListEndpoints]; n != 12 {
+		if n := a.Calls().Requests[simulator.ListEvents]; n != 12 {
 			t.Errorf("%d syncs within a minute", n)
 		}
 	})

@@ -29,6 +29,7 @@ func StartDemo(cfg *config.Config) (stop func(), err error) {
 	}
 	cfg.API.Key = config.NewSecret(simulator.DefaultKey)
 	cfg.Collector.HoldNewSeries = min(cfg.Collector.HoldNewSeries, demoHold)
+	cfg.Collector.MinInterval = min(cfg.Collector.MinInterval, demoInterval)
 	traffic, stopTraffic := context.WithCancel(context.Background())
 	go account.Run(traffic)
 	return func() {

@@ -41,7 +41,6 @@ var samples = map[string]string{
 	"demo":                        "true",
 	"log.level":                   "debug",
 	"log.format":                  "json",
-	"log.failures":                "false",
 }
 
 func TestEveryFlagHasAVariable(t *testing.T) {
@@ -116,7 +115,7 @@ func TestDefaults(t *testing.T) {
 		},
 		State: State{kind: stateFile, path: "data/ledger.db", schema: Program},
 		Web:   Web{TelemetryPath: "/metrics"},
-		Log:   Log{Level: "info", Format: "logfmt", Failures: true},
+		Log:   Log{Level: "info", Format: "logfmt"},
 	}
 	if diff := cmp.Diff(want, cfg, cmp.AllowUnexported(State{}, Secret{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -263,6 +263,26 @@ func (a *Account) ReadFailed(endpointID, kind string, now time.Time) {
 	}
 }
 
+// Fresh reports whether the last read of every list that is to be read succeeded, and ended
+// within so long before now or is not due again.
+func (a *Account) Fresh(now time.Time, within time.Duration) bool {
+	for _, id := range a.policy.Endpoints {
+		if a.endpoints[id] == nil {
+			return false
+		}
+	}
+	for _, e := range a.endpoints {
+		if !e.listed() || !a.selects(e.row.ID) {
+			continue
+		}
+		late := now.Sub(e.row.LastRead) > within && !now.Before(e.reading.rest)
+		if late || e.row.ReadError != "" || e.row.LastSufficient.IsZero() {
+			return false
+		}
+	}
+	return true
+}
+
 // completed draws from a list what only the whole of it can tell.
 func (e *Endpoint) completed(r *Reading, now time.Time) {
 	e.reading.full = true

@@ -22,7 +22,7 @@ type backoff struct {
 
 	mu      sync.Mutex
 	calls   context.Context // of every call; over once the API has refused the key
-	endCall context.CancelFunc
+	endCall context.CancelCauseFunc
 	until   time.Time           // no call before this
 	failing map[string]struct{} // events whose call failed since one succeeded; as many as count
 	rests   int                 // since a call succeeded
@@ -30,7 +30,7 @@ type backoff struct {
 
 func newBackoff(ctx context.Context) *backoff {
 	b := &backoff{parent: ctx, failing: make(map[string]struct{})}
-	b.calls, b.endCall = context.WithCancel(ctx)
+	b.calls, b.endCall = context.WithCancelCause(ctx)
 	return b
 }
 
@@ -44,18 +44,19 @@ func (b *backoff) resting(now time.Time) time.Duration {
 	return max(0, b.until.Sub(now))
 }
 
-// callContext returns the context of the next call.
+// callContext returns the context of the next call, of a list or of a detail.
 func (b *backoff) callContext() context.Context {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.calls
 }
 
-// stop ends the calls under way, and lets none begin until resume.
-func (b *backoff) stop() {
+// stop ends the calls under way, and lets none begin until resume. The cause of their
+// context is the error.
+func (b *backoff) stop(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.endCall()
+	b.endCall(err)
 }
 
 // resume undoes stop.
@@ -63,7 +64,7 @@ func (b *backoff) resume() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.calls.Err() != nil {
-		b.calls, b.endCall = context.WithCancel(b.parent)
+		b.calls, b.endCall = context.WithCancelCause(b.parent)
 	}
 }
 

@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"testing"
@@ -53,10 +54,10 @@ func TestBackoff(t *testing.T) {
 	now = now.Add(time.Hour)
 	rests(0)
 	call := b.callContext()
-	b.stop()
-	b.stop()
+	b.stop(client.ErrUnauthorized)
+	b.stop(client.ErrForbidden)
 	rests(longestNap)
-	if call.Err() == nil {
+	if !errors.Is(context.Cause(call), client.ErrUnauthorized) {
 		t.Error("a call under way goes on")
 	}
 	b.resume()

@@ -18,29 +18,43 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 	if err == nil && ev.Response == nil {
 		now = asked // a process that stood still since then has waited for nothing
 	}
+	of := subject{client.OpGetEvent, t.EndpointID, t.EventID}
 	var enter func(*ledger.Account)
 	switch {
 	case err == nil:
 		f.succeeded()
+		f.problems.healed(of)
 		answer := answerOf(ev)
-		answer.Words = wordsOf(ev.Response, f.opts.KeepBodies)
+		answer.Words = wordsOf(ev.Response, f.opts.URLDetail, f.opts.KeepBodies)
 		enter = func(a *ledger.Account) { a.Answered(t, answer, now) }
 	case errors.Is(err, client.ErrNotFound):
 		f.succeeded()
+		f.problems.healed(of)
 		enter = func(a *ledger.Account) { a.Missing(t, now) }
 		if e := (*client.Error)(nil); errors.As(err, &e) && e.StatusCode == http.StatusGone {
 			enter = func(a *ledger.Account) { a.Gone(t, now) }
 		}
+	case forbidden(err):
+		f.succeeded() // the key is good for others
+		f.problems.report(of, err)
+		enter = func(a *ledger.Account) { a.Unusable(t, now) }
 	case invalid(err):
 		f.succeeded()
 		f.opts.Observer.Invalid(client.OpGetEvent, 1)
-		f.opts.Logger.Debug("Unusable event", "endpoint_id", t.EndpointID, "event_id", t.EventID, "err", err)
+		f.problems.report(of, err)
 		enter = func(a *ledger.Account) { a.Unusable(t, now) }
 	default:
 		enter = f.failed(ctx, t, err, now)
 	}
 	f.book.Do(enter)
 	f.moved.notify()
+}
+
+// forbidden reports whether the key may not read an event. Where the API asks for
+// patience with that, the event is not the reason.
+func forbidden(err error) bool {
+	var e *client.Error
+	return errors.Is(err, client.ErrForbidden) && errors.As(err, &e) && e.RetryAfter == 0
 }
 
 // invalid reports whether an answer came that no event can be read from.
@@ -60,13 +74,14 @@ func (f *fetcher) failed(ctx context.Context, t ledger.Task, err error, now time
 	if ctx.Err() != nil {
 		return notTried
 	}
-	f.problems.report(subject{operation: client.OpGetEvent}, err)
-	if refused(err) {
-		f.backoff.stop()
+	if errors.Is(err, client.ErrUnauthorized) {
+		f.problems.report(subject{operation: OpSync}, err)
+		f.backoff.stop(err)
 		return notTried
 	}
+	f.problems.report(subject{operation: client.OpGetEvent}, err)
 	f.backoff.failed(t.EventID, err, time.Now())
-	if errors.Is(err, client.ErrRateLimited) {
+	if errors.Is(err, client.ErrRateLimited) || errors.Is(err, client.ErrForbidden) {
 		return notTried
 	}
 	return func(a *ledger.Account) { a.Unanswered(t, now) }

@@ -17,20 +17,21 @@ const (
 
 // readList reads one endpoint's list into the ledger. What a list showed before
 // it broke counts; only its end is missing.
-func (s *Syncer) readList(ctx context.Context, id string) error {
+func (s *Syncer) readList(ctx context.Context, id string, state *read) error {
 	if err := s.writable(ctx); err != nil {
 		return err
 	}
 	began, due := s.book.Now(), false
 	s.book.Look(func(a *ledger.Account) { due = a.ReadDue(id, began) })
 	if !due {
-		return nil
+		return errNotDue
 	}
 	list, err := s.api.ListEvents(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer list.Close()
+	defer s.headerOf(id, state)()
 	var r *ledger.Reading
 	s.book.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), s.book.Now()) })
 	if r == nil {

@@ -4,138 +4,262 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"slices"
 	"time"
 
 	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
 )
 
-// slowList is how long a sync waits for one list.
-const slowList = time.Minute
+const (
+	longestSync = time.Minute // after which a sync is ended with what it has
+	slowList    = time.Minute // from the header of a list on, after which nothing waits for it
+	headerTime  = 10          // seconds' worth of the rate that may wait for the header of a list
+)
 
-// readAll reads the lists of events, as many at a time as the client does, and returns
-// how many could not be read. An error ends all reads at once. A list that takes very
-// long counts as one that could not be read, and is read on behind the sync: the
-// others do not wait for it.
-func (s *Syncer) readAll(ctx context.Context, ids []string) (failed int, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	patience := time.NewTimer(slowList)
-	defer patience.Stop()
-	var reads sync.WaitGroup
-	ended := make(chan error, len(ids))
-	there, waiting := make(map[string]struct{}, len(ids)), 0
-	for _, id := range ids {
+// pass is one sync on its way through the lists.
+type pass struct {
+	*Syncer
+	turn bool // begins with it
+
+	ids           []string // not begun
+	waiting       int      // begun, and not known to have ended
+	ended         chan ending
+	read          int
+	failed        int
+	missing       map[string]error // 404, which the account's endpoints are to explain
+	listingFailed bool
+	calls         context.Context // of the reads
+	paused        error           // the API wants to be left alone
+	err           error           // ends the sync
+}
+
+// read is the read of one list. Its fields are guarded by Syncer.mu.
+type read struct {
+	ended    chan<- ending // of the sync that waits for it
+	answered bool          // the header has come
+	slow     bool          // nothing waits for it any more
+}
+
+// ending tells a sync how a read goes on, or went.
+type ending struct {
+	id  string
+	how how
+	err error // why it failed
+}
+
+// how is how a read goes on, or went.
+type how int
+
+const (
+	answered how = iota // the header has come, it goes on
+	complete
+	failed
+	notDue  // the list rests
+	unasked // the API wants to be left alone
+	absent  // 404, which the account's endpoints are to explain
+)
+
+var (
+	// errSlowList is returned for a list that takes longer than slowList to read.
+	errSlowList = fmt.Errorf("the list takes more than %v to read, it is read on", slowList)
+
+	// errNotDue is returned for a list that rests.
+	errNotDue = errors.New("the list is not due")
+)
+
+// continues leaves of the endpoints those that the sync before has left.
+func (p *pass) continues(before *pass) {
+	there := make(map[string]struct{}, len(p.ids))
+	for _, id := range p.ids {
 		there[id] = struct{}{}
 	}
-	s.problems.keep(there)
-	note := func(one error) {
-		waiting--
-		switch {
-		case one == nil:
-		case refused(one) || errors.Is(one, errState):
-			if err == nil {
-				err = one
-			}
-			cancel()
-		default:
-			failed++
-		}
+	p.problems.keep(there)
+	if before != nil {
+		p.ids = slices.DeleteFunc(before.ids, func(id string) bool {
+			_, ok := there[id]
+			return !ok
+		})
 	}
-	for len(ids) > 0 && ctx.Err() == nil {
-		if !s.begin(ids[0]) { // since an earlier sync
-			ids = ids[1:]
-			failed++
-			continue
+}
+
+// readLists reads the lists, and waits for those that are being read since the sync
+// before. What is left when the sync has taken very long stays in p.ids.
+func (p *pass) readLists(ctx context.Context) {
+	p.missing, p.calls = make(map[string]error), p.fetcher.backoff.callContext()
+	p.ended = make(chan ending, 2*(len(p.ids)+2*p.opts.Concurrency)) // so that no read waits
+	p.join()
+	limit := time.NewTimer(longestSync)
+	defer limit.Stop()
+	for {
+		p.beginReads(ctx)
+		if p.waiting == 0 && (len(p.ids) == 0 || p.over()) {
+			return
 		}
-		id := ids[0]
 		select {
-		case s.lists <- struct{}{}:
-			ids = ids[1:]
-			waiting++
-			reads.Add(1)
-			s.running.Go(func() {
-				defer reads.Done()
-				defer s.end(id)
-				s.readOne(ctx, id, ended)
-			})
-			continue
-		case one := <-ended:
-			note(one)
-		case <-patience.C: // slow lists have all the slots
-			failed += len(ids)
-			ids = nil
+		case e := <-p.ended:
+			p.note(e)
+		case <-limit.C:
+			return
 		case <-ctx.Done():
+			p.err = ctx.Err()
+			return
 		}
-		s.end(id)
 	}
-	s.running.Go(func() { reads.Wait(); cancel() })
-	for waiting > 0 {
-		note(<-ended)
+}
+
+// over reports whether no more lists are to be asked for.
+func (p *pass) over() bool { return p.err != nil || p.paused != nil }
+
+// join makes this sync the one that waits for the reads that are under way. One that is
+// slow has failed already.
+func (p *pass) join() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.reads {
+		if r.slow {
+			p.failed++
+			continue
+		}
+		r.ended = p.ended
+		p.waiting++
 	}
-	all := subject{operation: client.OpListEvents}
-	switch {
-	case s.ctx.Err() != nil:
-		err = s.ctx.Err()
+	p.ids = slices.DeleteFunc(p.ids, func(id string) bool { return p.reads[id] != nil })
+}
+
+// beginReads begins as many reads as may be under way. A list that takes long to read
+// makes way for others in the client, so that these are more than it has slots; and where
+// the rate is low, few wait for it, so that what is more urgent does not stand behind them.
+func (p *pass) beginReads(ctx context.Context) {
+	if p.over() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	unanswered := 0
+	for _, r := range p.reads {
+		if !r.answered {
+			unanswered++
+		}
+	}
+	most := 2 * p.opts.Concurrency
+	patient := most
+	if rate := p.opts.RateLimit; rate > 0 {
+		patient = min(most, max(1, int(rate*headerTime)))
+	}
+	for len(p.ids) > 0 && len(p.reads) < most && unanswered < patient && ctx.Err() == nil {
+		id, r := p.ids[0], &read{ended: p.ended}
+		p.ids = p.ids[1:]
+		p.reads[id] = r
+		p.waiting++
+		unanswered++
+		p.running.Go(func() { p.readOne(p.calls, id, r) })
+	}
+}
+
+// note notes how a read goes on.
+func (p *pass) note(e ending) {
+	if e.how != answered {
+		p.waiting--
+	}
+	switch e.how {
+	case answered:
+	case complete:
+		p.read++
+	case notDue: // it keeps the result of its last read
+		if p.problems.has(subject{operation: client.OpListEvents, endpointID: e.id}) {
+			p.failed++
+		} else {
+			p.read++
+		}
+	case unasked:
+		p.paused = e.err
+	case absent:
+		p.missing[e.id] = e.err
+	case failed:
+		switch {
+		case errors.Is(e.err, client.ErrUnauthorized), errors.Is(e.err, errState):
+			p.end(e.err)
+		case errors.Is(e.err, context.Canceled): // the API has refused the key to another call
+			p.end(context.Cause(p.calls))
+		default:
+			p.failed++
+		}
+	}
+}
+
+// end ends the sync, and with it the other calls where the API refuses the key.
+func (p *pass) end(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+	if errors.Is(err, client.ErrUnauthorized) {
+		p.fetcher.backoff.stop(err)
+	}
+}
+
+// left returns how many endpoints the sync has not read.
+func (p *pass) left() int { return len(p.ids) + p.waiting }
+
+// goesOn reports whether the next sync is to follow at once and read what is left.
+func (p *pass) goesOn() bool { return p.left() > 0 && !p.over() }
+
+// readOne reads one list, reports how that ended, and tells the sync that waits for it.
+func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
+	e := ending{id: id, how: failed}
+	e.err = s.readList(ctx, id, r)
+	switch err := e.err; {
 	case err == nil:
-		s.problems.healed(all)
-	case refused(err):
-		s.problems.report(all, err)
-		s.refuse(err)
+		e.how = complete
+		s.problems.healed(subject{operation: client.OpListEvents, endpointID: id})
+	case errors.Is(err, errNotDue):
+		e.how = notDue
+	case errors.Is(err, errState), errors.Is(err, client.ErrUnauthorized), ctx.Err() != nil: // more than this list
+	case isUnasked(err):
+		e.how = unasked
+	case errors.Is(err, client.ErrNotFound) && s.hintMissing(id):
+		e.how = absent
+	default:
+		s.readFailed(id, err)
 	}
-	return failed, err
-}
-
-// readOne reads one list, in a slot that it gives back, and tells once how that
-// ended, or that it takes very long.
-func (s *Syncer) readOne(ctx context.Context, id string, ended chan<- error) {
-	defer func() { <-s.lists }()
-	var once sync.Once
-	tell := func(err error) { once.Do(func() { ended <- err }) }
-	of := subject{client.OpListEvents, id}
-	slow := time.AfterFunc(slowList, func() {
-		s.problems.report(of, errSlowList)
-		tell(errSlowList)
-	})
-	defer slow.Stop()
-	err := s.readList(ctx, id)
-	switch {
-	case err == nil:
-		s.problems.healed(of)
-	case !refused(err) && !errors.Is(err, errState):
-		s.problems.report(of, err)
-	}
-	tell(err)
-}
-
-// errSlowList is returned for a list that takes longer than slowList to read.
-var errSlowList = fmt.Errorf("the list takes more than %v to read, it is read on", slowList)
-
-// begin marks a list as being read, and reports false where it is already.
-func (s *Syncer) begin(id string) bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, busy := s.reading[id]; busy {
-		return false
+	delete(s.reads, id)
+	waited, ended := !r.slow, r.ended
+	s.mu.Unlock()
+	if waited {
+		ended <- e
 	}
-	s.reading[id] = struct{}{}
-	return true
 }
 
-func (s *Syncer) end(id string) {
+// isUnasked reports whether an error came without a request, because the API wants to be
+// left alone.
+func isUnasked(err error) bool {
+	var e *client.Error
+	return errors.Is(err, client.ErrRateLimited) && errors.As(err, &e) && e.StatusCode == 0
+}
+
+// readFailed reports that a list could not be read.
+func (s *Syncer) readFailed(id string, err error) {
+	s.problems.report(subject{operation: client.OpListEvents, endpointID: id}, err)
+	s.book.Do(func(a *ledger.Account) { a.ReadFailed(id, kindOf(err), s.book.Now()) })
+}
+
+// headerOf notes that the header of a list has come: from now on it counts how long it
+// takes.
+func (s *Syncer) headerOf(id string, r *read) (stop func() bool) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.reading, id)
-}
-
-// refuse ends the fetcher, too, where the API refuses the key.
-func (s *Syncer) refuse(err error) {
-	if refused(err) {
-		s.fetcher.backoff.stop()
-	}
-}
-
-// refused reports whether the API does not accept the key, so that further calls
-// are pointless.
-func refused(err error) bool {
-	return errors.Is(err, client.ErrUnauthorized) || errors.Is(err, client.ErrForbidden)
+	r.answered = true
+	ended := r.ended
+	s.mu.Unlock()
+	ended <- ending{id: id, how: answered}
+	return time.AfterFunc(slowList, func() {
+		s.mu.Lock()
+		r.slow = s.reads[id] == r
+		slow, ended := r.slow, r.ended
+		s.mu.Unlock()
+		if slow {
+			s.readFailed(id, errSlowList)
+			ended <- ending{id: id, how: failed, err: errSlowList}
+		}
+	}).Stop
 }

@@ -14,93 +14,152 @@ import (
 	"omegastream_exporter/client"
 )
 
-// problems knows what fails, and logs where it begins, changes and ends: an API that is
-// down for an hour is two lines, not two hundred.
+// The operations that are not calls of the API.
+const (
+	WriteState client.Operation = "write_state"
+	OpSync     client.Operation = "sync" // as a whole: a key that is refused, an API that does not answer
+)
+
+const (
+	lineEvery  = time.Minute   // a line of the log for each operation
+	oddEvents  = 1000          // events that are told of one by one, at most
+	oddForgets = 7 * time.Hour // a detail is asked for again sooner than that
+)
+
+// problems knows what fails, and logs where it begins and ends: an API that is down for
+// an hour is two lines, and so is one that fails for a thousand endpoints.
 type problems struct {
 	log *slog.Logger
 
-	mu   sync.Mutex
-	last map[subject]problem
+	mu     sync.Mutex
+	now    map[subject]*problem
+	events int // of them, those of single events
+	lines  map[client.Operation]*lines
+	closed bool
 }
 
-// problem is a Problem and what it is told apart from others by.
+// problem is a Problem and what the log needs to know of it.
 type problem struct {
 	Problem
-	kind string
+	kind   string
+	last   time.Time // report
+	logged bool
 }
 
-// subject is what fails: an operation, of one endpoint or of the whole account.
+// subject is what fails: an operation, of one event, of one endpoint or of the whole
+// account.
 type subject struct {
 	operation  client.Operation
 	endpointID string
+	eventID    string
 }
-
-// WriteState is the operation that is not the API's.
-const WriteState client.Operation = "write_state"
 
 func newProblems(l *slog.Logger) *problems {
-	return &problems{log: l, last: make(map[subject]problem)}
+	return &problems{log: l, now: make(map[subject]*problem), lines: make(map[client.Operation]*lines)}
 }
 
-// report logs an error unless its like is what was reported last. An end that we
-// brought about ourselves is no error.
-func (l *problems) report(s subject, err error) {
+// report notes an error. An end that we brought about ourselves is no error.
+func (p *problems) report(s subject, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	kind := kindOf(err)
-	if was, ok := l.last[s]; ok && was.kind == kind {
-		was.Err = err
-		l.last[s] = was
-		l.of(s).Debug("Still failing", "err", err)
-		return
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now, kind := time.Now(), kindOf(err)
+	if was, ok := p.now[s]; ok {
+		was.Err, was.last = err, now
+		if was.kind == kind {
+			p.of(s).Debug("Still failing", "err", err)
+			return
+		}
+		was.kind, was.logged = kind, false
+	} else {
+		if s.eventID != "" {
+			if p.events >= oddEvents {
+				p.forget(now)
+			}
+			if p.events >= oddEvents {
+				return
+			}
+			p.events++
+		}
+		p.now[s] = &problem{Problem: Problem{s.operation, s.endpointID, err, now}, kind: kind, last: now}
 	}
-	l.last[s] = problem{Problem{s.operation, s.endpointID, err, time.Now()}, kind}
-	l.of(s).Warn("Failing", "err", err)
+	p.changed(s, now)
 }
 
-// healed logs that what was reported works again.
-func (l *problems) healed(s subject) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if _, failing := l.last[s]; failing {
-		delete(l.last, s)
-		l.of(s).Info("Working again")
+// healed notes that what was reported works again.
+func (p *problems) healed(s subject) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, failing := p.now[s]; failing {
+		p.remove(s)
+		p.changed(s, time.Now())
 	}
 }
 
-// all returns what was reported and has not healed.
-func (l *problems) all() []Problem {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	all := make([]Problem, 0, len(l.last))
-	for _, p := range l.last {
-		all = append(all, p.Problem)
+func (p *problems) remove(s subject) {
+	delete(p.now, s)
+	if s.eventID != "" {
+		p.events--
 	}
-	slices.SortFunc(all, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.EndpointID, b.EndpointID))
-	})
-	return all
+}
+
+// forget drops events that are not asked for any more. The caller holds p.mu.
+func (p *problems) forget(now time.Time) {
+	for s, one := range p.now {
+		if s.eventID != "" && now.Sub(one.last) > oddForgets {
+			p.remove(s)
+		}
+	}
 }
 
 // keep forgets the endpoints that there are no more.
-func (l *problems) keep(endpoints map[string]struct{}) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	maps.DeleteFunc(l.last, func(s subject, _ problem) bool {
-		_, there := endpoints[s.endpointID]
-		return s.endpointID != "" && !there
-	})
+func (p *problems) keep(endpoints map[string]struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for s := range maps.Clone(p.now) {
+		if _, there := endpoints[s.endpointID]; s.endpointID != "" && !there {
+			p.remove(s)
+		}
+	}
 }
 
-func (l *problems) of(s subject) *slog.Logger {
-	log := l.log.With("operation", string(s.operation))
-	if s.endpointID != "" {
-		log = log.With("endpoint_id", s.endpointID)
+// has reports whether something fails.
+func (p *problems) has(s subject) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, failing := p.now[s]
+	return failing
+}
+
+// any reports whether one of the operations fails, of an endpoint or of the account.
+func (p *problems) any(operations ...client.Operation) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for s := range p.now {
+		if slices.Contains(operations, s.operation) {
+			return true
+		}
 	}
-	return log
+	return false
+}
+
+// all returns what fails, the events of an endpoint as one.
+func (p *problems) all() []Problem {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.forget(time.Now())
+	found := make(map[subject]Problem, len(p.now))
+	for s, one := range p.now {
+		of := subject{operation: s.operation, endpointID: s.endpointID}
+		if other, ok := found[of]; !ok || one.Since.Before(other.Since) {
+			found[of] = one.Problem
+		}
+	}
+	return slices.SortedFunc(maps.Values(found), func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.EndpointID, b.EndpointID))
+	})
 }
 
 // kindOf tells errors apart that a person would: the text of one problem differs
@@ -110,10 +169,12 @@ func kindOf(err error) string {
 	if !errors.As(err, &e) {
 		return err.Error()
 	}
-	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrBadPayload, client.ErrTooLarge, client.ErrRateLimited} {
+	for _, kind := range []error{
+		client.ErrConnection, client.ErrTimeout, client.ErrBadPayload, client.ErrTooLarge, client.ErrRateLimited, client.ErrServer,
+	} {
 		if errors.Is(err, kind) {
 			return kind.Error()
 		}
 	}
-	return fmt.Sprint(e.StatusCode)
+	return fmt.Sprintf("status %d", e.StatusCode)
 }

@@ -5,15 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"omegastream_exporter/client"
 )
 
-// TestProblems checks which errors are worth a line of their own.
+func statusError(code int) error {
+	kinds := map[int]error{403: client.ErrForbidden, 404: client.ErrNotFound, 429: client.ErrRateLimited}
+	kind := kinds[code]
+	if kind == nil {
+		kind = client.ErrServer
+	}
+	return &client.Error{StatusCode: code, Err: kind}
+}
+
+// TestProblems checks which errors are worth a line of their own, each after the minute of
+// the one before.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	reset := func(port int) error {
@@ -22,46 +35,152 @@ func TestProblems(t *testing.T) {
 	limited := func(d time.Duration) error {
 		return &client.Error{StatusCode: 429, RetryAfter: d, Err: client.ErrRateLimited}
 	}
-	failed := func(code int) error { return &client.Error{StatusCode: code, Err: client.ErrServer} }
-	a, b := subject{client.OpListEvents, endpointA}, subject{client.OpListEvents, endpointB}
+	a, b := subject{operation: client.OpListEvents, endpointID: endpointA}, subject{operation: client.OpListEvents, endpointID: endpointB}
+	event := subject{client.OpGetEvent, endpointA, "e"}
+	report := func(s subject, err error) func(*problems) { return func(p *problems) { p.report(s, err) } }
+	healed := func(s subject) func(*problems) { return func(p *problems) { p.healed(s) } }
 	for _, tt := range []struct {
 		name     string
-		report   func(p *problems)
+		steps    []func(*problems)
 		warnings int
 		infos    int
 	}{
-		{"the same again", func(p *problems) { p.report(a, failed(500)); p.report(a, failed(500)) }, 1, 0},
-		{"another port", func(p *problems) { p.report(a, reset(50001)); p.report(a, reset(50002)) }, 1, 0},
-		{"another pause", func(p *problems) { p.report(a, limited(time.Minute)); p.report(a, limited(time.Second)) }, 1, 0},
-		{"another status", func(p *problems) { p.report(a, failed(500)); p.report(a, failed(503)) }, 2, 0},
-		{"another problem", func(p *problems) { p.report(a, failed(500)); p.report(a, reset(50001)) }, 2, 0},
-		{"another endpoint", func(p *problems) { p.report(a, failed(500)); p.report(b, failed(500)) }, 2, 0},
-		{"no error of the client", func(p *problems) { p.report(a, errors.New("x")); p.report(a, errors.New("y")) }, 2, 0},
-		{"healed", func(p *problems) { p.report(a, failed(500)); p.healed(a); p.healed(a) }, 1, 1},
-		{"healed in between", func(p *problems) { p.report(a, failed(500)); p.healed(a); p.report(a, failed(500)) }, 2, 1},
-		{"another one healed", func(p *problems) { p.report(a, failed(500)); p.healed(b); p.report(a, failed(500)) }, 1, 0},
-		{"our own end", func(p *problems) { p.report(a, &client.Error{Err: context.Canceled}) }, 0, 0},
+		{"the same again", []func(*problems){report(a, statusError(500)), report(a, statusError(500))}, 1, 0},
+		{"another port", []func(*problems){report(a, reset(50001)), report(a, reset(50002))}, 1, 0},
+		{"another pause", []func(*problems){report(a, limited(time.Minute)), report(a, limited(time.Second))}, 1, 0},
+		{"another failure of the server", []func(*problems){report(a, statusError(500)), report(a, statusError(503))}, 1, 0},
+		{"another status", []func(*problems){report(a, statusError(404)), report(a, statusError(403))}, 2, 0},
+		{"another problem", []func(*problems){report(a, statusError(500)), report(a, reset(50001))}, 2, 0},
+		{"another endpoint", []func(*problems){report(a, statusError(500)), report(b, statusError(500))}, 2, 0},
+		{"no error of the client", []func(*problems){report(a, errors.New("x")), report(a, errors.New("y"))}, 2, 0},
+		{"healed", []func(*problems){report(a, statusError(500)), healed(a), healed(a)}, 1, 1},
+		{"healed in between", []func(*problems){report(a, statusError(500)), healed(a), report(a, statusError(500))}, 2, 1},
+		{"another one healed", []func(*problems){report(a, statusError(500)), healed(b), report(a, statusError(500))}, 1, 0},
+		{"an event", []func(*problems){report(event, statusError(403)), healed(event)}, 1, 1},
+		{"our own end", []func(*problems){report(a, &client.Error{Err: context.Canceled})}, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			log := new(logBuffer)
-			tt.report(newProblems(newTextLogger(log)))
-			if log.count("level=WARN") != tt.warnings || log.count("level=INFO") != tt.infos {
-				t.Errorf("want %d warnings and %d infos, log:\n%s", tt.warnings, tt.infos, log)
-			}
-			if strings.Contains(log.String(), `endpoint_id=""`) {
-				t.Errorf("an empty endpoint id:\n%s", log)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				log := new(logBuffer)
+				p := newProblems(newTextLogger(log))
+				defer p.close()
+				for _, step := range tt.steps {
+					step(p)
+					time.Sleep(lineEvery)
+				}
+				if log.count("level=WARN") != tt.warnings || log.count("level=INFO") != tt.infos {
+					t.Errorf("want %d warnings and %d infos, log:\n%s", tt.warnings, tt.infos, log)
+				}
+				if strings.Contains(log.String(), `endpoint_id=""`) || strings.Contains(log.String(), `event_id=""`) {
+					t.Errorf("an empty id:\n%s", log)
+				}
+			})
 		})
 	}
+}
+
+// TestOneLineAMinute lets very many lists fail and heal at random: the log has one line a
+// minute, which says how many are not in it, and the last says that all are well.
+func TestOneLineAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := new(logBuffer)
+		p := newProblems(slog.New(slog.NewTextHandler(log, nil)))
+		defer p.close()
+		random := rand.New(rand.NewPCG(1, 2))
+		of := func(i int) subject {
+			return subject{operation: client.OpListEvents, endpointID: "endpoint" + strconv.Itoa(i)}
+		}
+		for range 590 { // almost ten minutes
+			for range 60 {
+				i := random.IntN(1000)
+				switch random.IntN(5) {
+				case 0:
+					p.report(of(i), statusError(429))
+				case 1:
+					p.report(of(i), statusError(404))
+				case 2:
+					p.report(of(i), statusError(500+random.IntN(4)))
+				default:
+					p.healed(of(i))
+				}
+			}
+			time.Sleep(time.Second)
+		}
+		if n := log.count("List of events"); n != 10 {
+			t.Errorf("%d lines in ten minutes:\n%s", n, log)
+		}
+		if n := log.count("List of events", "unwritten="); n != 9 {
+			t.Errorf("%d lines say what is not in the log:\n%s", n, log)
+		}
+		for i := range 1000 {
+			p.healed(of(i))
+		}
+		time.Sleep(2 * lineEvery)
+		lines := slices.Collect(strings.Lines(strings.TrimSpace(log.String())))
+		if last := lines[len(lines)-1]; !strings.Contains(last, "List of events is read again") || strings.Contains(last, "failing=") {
+			t.Errorf("the last line is %s", last)
+		}
+	})
+}
+
+// The first of many that fail is in the log at once, one of the others a minute later with
+// their number.
+func TestTheRestIsCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := new(logBuffer)
+		p := newProblems(newTextLogger(log))
+		defer p.close()
+		for i := range 40 {
+			p.report(subject{operation: client.OpListEvents, endpointID: strconv.Itoa(i)}, statusError(403))
+		}
+		if log.count("List of events failed", "endpoint_id=0") != 1 || log.count("") != 1 {
+			t.Errorf("at once:\n%s", log)
+		}
+		time.Sleep(lineEvery)
+		synctest.Wait()
+		if log.count("List of events failed", "failing=40", "unwritten=38") != 1 || log.count("") != 2 {
+			t.Errorf("a minute later:\n%s", log)
+		}
+	})
+}
+
+// Very many odd events take bounded memory and are one problem of their endpoint.
+func TestOddEvents(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newProblems(slog.New(slog.DiscardHandler))
+		defer p.close()
+		event := func(i int) subject { return subject{client.OpGetEvent, endpointA, strconv.Itoa(i)} }
+		for i := range 2 * oddEvents {
+			p.report(event(i), statusError(403))
+		}
+		if n := len(p.now); n != oddEvents {
+			t.Errorf("%d are kept", n)
+		}
+		if all := p.all(); len(all) != 1 || all[0].EndpointID != endpointA {
+			t.Errorf("%d problems", len(all))
+		}
+		for i := range 2 * oddEvents {
+			p.healed(event(i))
+		}
+		p.report(event(1), statusError(403))
+		time.Sleep(2 * oddForgets)
+		if all := p.all(); len(all) != 0 || p.events != 0 {
+			t.Errorf("%d problems, %d events, long after the last ask", len(all), p.events)
+		}
+	})
 }
 
 // An endpoint that goes while its list fails leaves nothing behind.
 func TestProblemsOfEndpointsThatAreGone(t *testing.T) {
 	t.Parallel()
 	p := newProblems(slog.New(slog.DiscardHandler))
+	defer p.close()
 	for _, id := range []string{"", endpointA, endpointB} {
-		p.report(subject{client.OpListEvents, id}, client.ErrNotFound)
+		p.report(subject{operation: client.OpListEvents, endpointID: id}, client.ErrNotFound)
 	}
 	p.keep(map[string]struct{}{endpointB: {}})
 	var left []string

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
 )
 
 // Status is how a Syncer gets on, for people.
@@ -32,6 +33,8 @@ func (p Problem) What() string {
 		return "Reading the list of events"
 	case client.OpGetEvent:
 		return "Fetching the details of events"
+	case OpSync:
+		return "Syncing"
 	default:
 		return "Writing the state"
 	}
@@ -47,9 +50,20 @@ func (s *Syncer) Status() Status {
 	return status
 }
 
-// Up reports whether the last sync succeeded for every endpoint.
+// freshFor is how old the last read of a list may be while all is well, or three turns.
+const freshFor = 5 * time.Minute
+
+// Up reports whether all that is shown is fresh: the last ask for the account's endpoints
+// and the last read of every list succeeded a short time ago.
 func (s *Syncer) Up() bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.result == Success
+	limit := max(freshFor, 3*s.turn)
+	listed := s.listing.ok && time.Since(s.listing.last) <= max(limit, 3*s.listing.every) || s.opts.Pinned && s.result != ""
+	s.mu.Unlock()
+	if !listed || s.problems.any(OpSync, WriteState) {
+		return false
+	}
+	fresh := false
+	s.book.Look(func(a *ledger.Account) { fresh = a.Fresh(s.book.Now(), limit) })
+	return fresh
 }

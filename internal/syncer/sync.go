@@ -14,90 +14,190 @@ type Result string
 
 // The results of a sync, as metrics show them.
 const (
-	Success Result = "success" // every endpoint
-	Partial Result = "partial" // some endpoints
-	Failed  Result = "error"   // none
+	Success Result = "success" // nothing failed
+	Partial Result = "partial" // some endpoints failed
+	Failed  Result = "error"   // all of them did, or the sync was ended
 )
 
 // Results returns every result that there is.
 func Results() []Result { return []Result{Success, Partial, Failed} }
 
-// sync is one pass over the account's lists, from its first call to its last commit.
-func (s *Syncer) sync() {
-	began := time.Now()
-	result := Failed
-	if listed, failed, err := s.readLists(s.ctx); err == nil {
-		if failed == 0 {
-			s.book.Do(func(a *ledger.Account) { a.Synced(s.book.Now()) })
-		}
-		switch {
-		case s.durable(s.ctx) != nil || failed > 0 && failed == listed:
-		case failed > 0:
-			result = Partial
-		default:
-			result = Success
-		}
+// sync is one pass over the account's lists, or over those that the sync before it in the
+// turn has left, from its first call to its last commit.
+func (s *Syncer) sync(ctx context.Context, before *pass) *pass {
+	p := &pass{Syncer: s, turn: before == nil}
+	if p.err = s.writable(ctx); p.err == nil && s.listingDue() {
+		p.listEndpoints(ctx)
 	}
-	s.mu.Lock()
-	done := s.done
-	s.done, s.ended = nil, time.Now()
-	s.took, s.result = time.Since(began), result
-	if s.failures++; result != Failed {
-		s.failures = 0
+	if p.err == nil {
+		s.fetcher.resume()
+		s.book.Look(func(a *ledger.Account) { p.ids = a.ToRead() })
+		p.continues(before)
+		p.readLists(ctx)
 	}
-	s.mu.Unlock()
-	s.opts.Observer.Synced(result, time.Since(began))
-	close(done)
-	s.fetcher.moved.notify() // what is waited for may have gone with its endpoint
-}
-
-// readLists reads the account's list of endpoints, then the list of each. It returns how
-// many there are and how many could not be read. An error ends the sync: the listing of
-// the account failed, the API refuses the key, or the state cannot be written.
-func (s *Syncer) readLists(ctx context.Context) (listed, failed int, err error) {
-	if err := s.listEndpoints(ctx); err != nil {
-		return 0, 0, err
+	if p.err == nil && len(p.missing) > 0 {
+		p.askForMissing(ctx)
 	}
-	s.fetcher.resume()
-	var ids []string
-	s.book.Look(func(a *ledger.Account) { ids = a.ToRead() })
-	failed, err = s.readAll(ctx, ids)
-	return len(ids), failed, err
+	if p.err == nil {
+		p.err = s.durable(ctx)
+	}
+	if p.err == nil && p.left() == 0 && p.paused == nil && s.well() {
+		s.book.Do(func(a *ledger.Account) { a.Synced(s.book.Now()) })
+		p.err = s.durable(ctx)
+	}
+	p.report()
+	return p
 }
 
 // listEndpoints brings the account's endpoints up to date. Where the flags name them
 // nothing depends on it: a key may be allowed to read no more than those.
-func (s *Syncer) listEndpoints(ctx context.Context) error {
-	if err := s.writable(ctx); err != nil {
-		return err
+func (p *pass) listEndpoints(ctx context.Context) {
+	all := subject{operation: client.OpListEndpoints}
+	list, err := p.api.ListEndpoints(ctx)
+	if err == nil {
+		p.invalid(client.OpListEndpoints, list.Faults.Total())
+		err = p.applyEndpoints(list)
 	}
-	list, err := s.api.ListEndpoints(ctx)
-	if err != nil {
-		s.problems.report(subject{operation: client.OpListEndpoints}, err)
-		if s.opts.Pinned && !errors.Is(err, client.ErrUnauthorized) {
-			return nil
-		}
-		s.refuse(err)
-		return err
+	p.mu.Lock()
+	p.listing.asked(time.Now(), err == nil)
+	p.mu.Unlock()
+	switch {
+	case err == nil:
+		p.problems.healed(all)
+	case errors.Is(err, client.ErrUnauthorized), !p.opts.Pinned && endsSync(err):
+		p.err = err
+	case p.opts.Pinned:
+		p.problems.report(all, err)
+	default:
+		p.listingFailed = true
+		p.problems.report(all, err)
 	}
-	s.invalid(client.OpListEndpoints, list.Faults.Total())
+}
+
+// applyEndpoints takes a listing of the account into the ledger.
+func (p *pass) applyEndpoints(list client.EndpointList) error {
 	found := make([]ledger.Found, len(list.Endpoints))
+	ids := make(map[string]struct{}, len(list.Endpoints))
 	for i, e := range list.Endpoints {
-		found[i] = foundEndpoint(e)
+		found[i] = foundEndpoint(e, p.opts.URLDetail)
+		ids[e.ID] = struct{}{}
 	}
+	var pinned []string
 	believed := false
-	s.book.Do(func(a *ledger.Account) { believed = a.List(found, list.Date, s.book.Now()) })
+	p.book.Do(func(a *ledger.Account) {
+		believed = a.List(found, list.Date, p.book.Now())
+		pinned = a.ToRead()
+	})
 	if !believed {
-		s.problems.report(subject{operation: client.OpListEndpoints}, errNoEndpoints)
 		return errNoEndpoints
 	}
-	s.problems.healed(subject{operation: client.OpListEndpoints})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.listing.answered(ids, time.Now())
+	for _, id := range pinned {
+		if _, listed := ids[id]; !listed && p.opts.Pinned {
+			p.listing.hint(expected, id, time.Now())
+		}
+	}
 	return nil
 }
 
 // errNoEndpoints is returned for a listing that has no endpoint of an account that had
 // some: it takes a while until that is believed.
 var errNoEndpoints = errors.New("the account had endpoints and lists none now")
+
+// endsSync reports whether an error of the account's listing makes it pointless to ask for
+// anything else: the key may not do this, no answer comes, or the API wants to be left
+// alone.
+func endsSync(err error) bool {
+	for _, kind := range []error{client.ErrForbidden, client.ErrConnection, client.ErrTimeout, client.ErrRateLimited, context.Canceled} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// askForMissing asks for the account's endpoints where some lists answered 404: it is no
+// failure of an endpoint that it is not there any more.
+func (p *pass) askForMissing(ctx context.Context) {
+	p.listEndpoints(ctx)
+	there := make(map[string]struct{})
+	p.book.Look(func(a *ledger.Account) {
+		for _, id := range a.ToRead() {
+			there[id] = struct{}{}
+		}
+	})
+	for id, err := range p.missing {
+		if _, still := there[id]; still {
+			p.readFailed(id, err)
+			p.failed++
+		}
+	}
+	p.problems.keep(there)
+}
+
+// result is how the sync ended.
+func (p *pass) result() Result {
+	switch {
+	case p.err != nil:
+		return Failed
+	case p.failed == 0 && !p.listingFailed && p.paused == nil:
+		return Success
+	case p.read == 0:
+		return Failed
+	}
+	return Partial
+}
+
+// well reports whether the last read of the account and of every list succeeded.
+func (s *Syncer) well() bool {
+	return !s.problems.any(client.OpListEvents) && (s.opts.Pinned || !s.problems.any(client.OpListEndpoints))
+}
+
+// report logs what ended the sync, or that nothing did.
+func (p *pass) report() {
+	all := subject{operation: OpSync}
+	switch {
+	case p.err == nil && p.paused != nil:
+		p.problems.report(all, p.paused)
+	case p.err == nil:
+		p.problems.healed(all)
+	case errors.Is(p.err, errState): // was reported as what it is
+	default:
+		p.problems.report(all, p.err)
+	}
+	if errors.Is(p.err, client.ErrUnauthorized) || errors.Is(p.err, client.ErrForbidden) {
+		p.fetcher.backoff.stop(p.err)
+	}
+}
+
+// announce says once which account this is, and where a turn begins to take more than one
+// sync.
+func (s *Syncer) announce(p *pass) {
+	if p.err != nil {
+		return
+	}
+	left, cut := p.left(), p.goesOn()
+	s.mu.Lock()
+	first := !s.announced && s.listing.known
+	s.announced = s.announced || first
+	began := cut && !s.cutShort
+	ended := !cut && p.turn && s.cutShort
+	s.cutShort = (s.cutShort || began) && !ended
+	s.mu.Unlock()
+	if first {
+		v := s.book.View(s.book.Now())
+		s.opts.Logger.Info("Synced for the first time since the start", "company_id", v.CompanyID, "endpoints", len(v.Endpoints))
+	}
+	switch {
+	case began:
+		s.opts.Logger.Info("A sync was ended before it had read every list, the next one goes on at once",
+			"left", left, "read", p.read, "failed", p.failed)
+	case ended:
+		s.opts.Logger.Info("One sync reads every list again")
+	}
+}
 
 // invalid counts elements of answers that made no sense.
 func (s *Syncer) invalid(op client.Operation, n int) {

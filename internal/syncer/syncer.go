@@ -10,8 +10,10 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// longestInterval bounds the time between syncs while they fail.
-const longestInterval = time.Minute
+const (
+	longestInterval = time.Minute      // between turns while syncs fail
+	longTurn        = 10 * time.Second // a scrape that comes later than this in a turn wants the next one
+)
 
 // API is what a Syncer needs of a client.Client.
 type API interface {
@@ -39,21 +41,20 @@ type Observer interface {
 
 // Options are the settings of a Syncer.
 type Options struct {
-	// URLDetail says how much of a URL that the state holds is shown, as the client's
-	// says of those that it reads. Empty
+	// URLDetail says how much of an endpoint's URL is stored and shown. Empty
 	// means URLHost.
-	URLDetail client.URLDetail
+	URLDetail URLDetail
 
 	// Pinned says that the endpoints were named by flags: the account's listing
 	// is then for metadata only, and its failure is no error.
 	Pinned bool
 
-	// MinInterval is how long after the end of a sync scrapes share it. Zero
+	// MinInterval is how long after the start of a turn scrapes share it. Zero
 	// means never; while syncs fail it doubles, up to a minute.
 	MinInterval time.Duration
 
-	// Concurrency is how many lists and details are asked for at a time. Zero
-	// means client.DefaultConcurrency.
+	// Concurrency is how many details are asked for at a time, and half of how many
+	// lists are. Zero means client.DefaultConcurrency.
 	Concurrency int
 
 	// RateLimit is the client's, in requests a second; a tenth of it may go to
@@ -91,6 +92,9 @@ func (noObserver) Invalid(client.Operation, int) {}
 
 // Syncer runs one sync at a time, however many scrapes ask for it, and fetches the
 // details of events. It is safe for concurrent use.
+//
+// A turn is a pass over all endpoints. Most often one sync makes it; one that takes very
+// long is ended with what it has, and the next goes on at once.
 type Syncer struct {
 	ctx      context.Context // a sync outlives the scrape that started it
 	stop     context.CancelFunc
@@ -99,16 +103,21 @@ type Syncer struct {
 	opts     Options
 	problems *problems
 	fetcher  *fetcher
-	lists    chan struct{} // a slot for each list that is read at a time
 	running  sync.WaitGroup
 
-	mu       sync.Mutex
-	done     chan struct{} // closed at the end of the running sync, nil between syncs
-	ended    time.Time
-	took     time.Duration // the last one
-	result   Result
-	failures int                 // syncs that failed in a row
-	reading  map[string]struct{} // endpoints whose list is being read, perhaps since an earlier sync
+	mu        sync.Mutex
+	done      chan struct{} // closed at the end of the running sync, nil between turns
+	began     time.Time     // the last turn
+	turn      time.Duration // how long the last turn took that reached all endpoints
+	again     bool          // a scrape during the turn would have begun one of its own
+	ended     time.Time     // the last sync
+	took      time.Duration // the same
+	result    Result        // the same
+	failures  int           // syncs that failed in a row
+	listing   listing
+	reads     map[string]*read // under way, perhaps since an earlier sync
+	cutShort  bool             // the last turn took several syncs
+	announced bool             // the log says which account this is
 }
 
 // New returns a Syncer that asks api and keeps what it learns in book. Close stops what
@@ -117,24 +126,33 @@ func New(api API, book *ledger.Book, o Options) *Syncer {
 	o = o.withDefaults()
 	s := &Syncer{
 		api: api, book: book, opts: o, problems: newProblems(o.Logger),
-		lists: make(chan struct{}, 2*o.Concurrency), reading: make(map[string]struct{}),
+		listing: newListing(o), reads: make(map[string]*read),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.fetcher = newFetcher(s.ctx, api, book, s.problems, o)
-	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.ReduceShown) })
+	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.reduceBare) })
 	s.running.Go(func() { s.fetcher.run(s.ctx) })
 	return s
 }
 
-// Wait starts a sync, joins the running one, or shares the last one where that is recent
-// enough. It waits for its end and for the details of the new events that it found, and
-// reports whether both came before the end of ctx.
+// Start begins a first turn that no scrape has asked for. It waits for nothing.
+func (s *Syncer) Start() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.begin(time.Now())
+}
+
+// Wait begins a turn, joins the running one, or shares the last one where that began a
+// moment ago. It waits for the end of its sync and for the details of the new events that
+// it found, and reports whether both came before the end of ctx.
 func (s *Syncer) Wait(ctx context.Context) bool {
 	s.mu.Lock()
-	shared := !s.ended.IsZero() && time.Since(s.ended) < s.interval()
-	if s.done == nil && !shared && s.ctx.Err() == nil {
-		s.done = make(chan struct{})
-		s.running.Go(s.sync)
+	now := time.Now()
+	switch age := now.Sub(s.began); {
+	case s.done == nil && (s.began.IsZero() || age >= s.interval()):
+		s.begin(now)
+	case s.done != nil && age >= max(s.interval(), longTurn):
+		s.again = true
 	}
 	done := s.done
 	s.mu.Unlock()
@@ -148,7 +166,62 @@ func (s *Syncer) Wait(ctx context.Context) bool {
 	return s.fetcher.caughtUp(ctx)
 }
 
-// interval is how long the last sync is shared. The caller holds s.mu.
+// begin begins a turn unless one runs. The caller holds s.mu.
+func (s *Syncer) begin(now time.Time) {
+	if s.done != nil || s.ctx.Err() != nil {
+		return
+	}
+	s.done, s.began = make(chan struct{}), now
+	s.running.Go(func() { s.syncs(s.ctx) })
+}
+
+// syncs runs one sync after the other for as long as there is a reason for the next:
+// endpoints that were left, or a scrape that came late in a long turn.
+func (s *Syncer) syncs(ctx context.Context) {
+	var before *pass
+	for again := true; again; {
+		began := time.Now()
+		p := s.sync(ctx, before)
+		again = s.end(p, began)
+		if before = p; !p.goesOn() {
+			before = nil
+		}
+	}
+}
+
+// end notes the end of a sync and wakes those who wait for it. It reports whether
+// another one is to follow at once.
+func (s *Syncer) end(p *pass, began time.Time) (again bool) {
+	now, result := time.Now(), p.result()
+	s.mu.Lock()
+	s.ended, s.took, s.result = now, now.Sub(began), result
+	if s.failures++; result != Failed {
+		s.failures = 0
+	}
+	again = p.goesOn()
+	if !again {
+		if result != Failed {
+			s.turn = now.Sub(s.began)
+		}
+		if again = s.again && s.ctx.Err() == nil; again {
+			s.began = now
+		}
+		s.again = false
+	}
+	done := s.done
+	s.done = nil
+	if again {
+		s.done = make(chan struct{})
+	}
+	s.mu.Unlock()
+	s.opts.Observer.Synced(result, now.Sub(began))
+	s.announce(p)
+	close(done)
+	s.fetcher.moved.notify() // what is waited for may have gone with its endpoint
+	return again
+}
+
+// interval is how long a turn is shared from its beginning. The caller holds s.mu.
 func (s *Syncer) interval() time.Duration {
 	interval := s.opts.MinInterval
 	for range s.failures {
@@ -179,9 +252,10 @@ func (s *Syncer) Every(ctx context.Context, interval time.Duration) {
 // Close stops syncs and the fetcher and waits for them, as long as ctx lasts. The book is
 // left open.
 func (s *Syncer) Close(ctx context.Context) error {
-	s.mu.Lock() // no sync begins after this
+	s.mu.Lock() // no turn begins after this
 	s.stop()
 	s.mu.Unlock()
+	s.problems.close()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
