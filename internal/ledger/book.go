@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,8 @@ type Book struct {
 	// why the last commit failed, nil while commits succeed.
 	durable uint64
 	failure error
-	loads   uint64 // times that the account was loaded anew
+	saved   time.Time // when all was well with the state for the last time
+	loads   uint64    // times that the account was loaded anew
 }
 
 // Watcher is told of every commit. Its methods must not call the Book.
@@ -91,6 +93,7 @@ func newBook(ctx context.Context, s Store, a *Account, w Watcher, now time.Time)
 	b := &Book{
 		store: s, watcher: w, account: a,
 		wake: make(chan struct{}, 1), done: make(chan struct{}), moved: make(chan struct{}),
+		saved: time.Now(),
 	}
 	b.ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
 	b.view.Store(a.view(now))
@@ -224,7 +227,7 @@ const closeWait = 2 * time.Second
 // Close makes what was done durable, as long as ctx lasts, and closes the store.
 // It is called once.
 func (b *Book) Close(ctx context.Context) error {
-	err := b.Flush(ctx)
+	err := b.unwritten(b.Flush(ctx))
 	b.stop()
 	late := time.NewTimer(closeWait)
 	defer late.Stop()
@@ -233,10 +236,21 @@ func (b *Book) Close(ctx context.Context) error {
 		if b.share != nil {
 			b.share.beats.Wait()
 		}
-		return errors.Join(err, b.store.Close())
+		return cmp.Or(err, b.store.Close())
 	case <-late.C: // the store is in use, and no one may close it
-		return errors.Join(err, errors.New("the state does not answer"))
+		return cmp.Or(err, errors.New("the state does not answer"))
 	}
+}
+
+// unwritten says what is lost where the last flush has failed, and why.
+func (b *Book) unwritten(err error) error {
+	b.state.Lock()
+	defer b.state.Unlock()
+	if err == nil || b.failure == nil {
+		return err
+	}
+	return fmt.Errorf("what happened since %s could not be written, it was not counted and the next start asks for it again: %w",
+		b.saved.UTC().Format(time.RFC3339), b.failure)
 }
 
 // commits is the committer.
@@ -295,6 +309,9 @@ func (b *Book) report(err error, durable uint64) {
 	b.state.Lock()
 	defer b.state.Unlock()
 	b.failure = err
+	if err == nil {
+		b.saved = time.Now()
+	}
 	b.durable = max(b.durable, durable)
 	close(b.moved)
 	b.moved = make(chan struct{})

@@ -214,10 +214,15 @@ func (f *File) Commit(_ context.Context, b *Batch) error {
 		return err
 	}
 	f.written = f.tried
+	f.measure()
+	return nil
+}
+
+// measure notes how long the file is.
+func (f *File) measure() {
 	if info, err := f.file.Stat(); err == nil {
 		f.size = info.Size()
 	}
-	return nil
 }
 
 // write writes a batch into the state that the last commit has left.

@@ -152,7 +152,7 @@ func (f *File) moveAside(at time.Time) (where string, err error) {
 	return where, os.Rename(f.place, where)
 }
 
-var digits = regexp.MustCompile(`^[0-9]+$`)
+var digits = regexp.MustCompile(`^\d+$`)
 
 // sweep removes what starts have left behind that were killed while they prepared a
 // file. What is in use, or might be somebody else's, stays. Nothing fails over what

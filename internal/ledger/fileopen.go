@@ -21,15 +21,15 @@ func (f *File) find() error {
 		return err
 	}
 	f.place, f.met = place, nil
-	real, err := filepath.EvalSymlinks(place)
+	followed, err := filepath.EvalSymlinks(place)
 	if errors.Is(err, os.ErrNotExist) {
 		return danglingLink(place)
 	}
 	if err != nil {
 		return err
 	}
-	f.place = real
-	f.met, err = os.Stat(real)
+	f.place = followed
+	f.met, err = os.Stat(followed)
 	if err != nil {
 		return err
 	}

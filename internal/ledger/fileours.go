@@ -31,7 +31,7 @@ func wasState(file *os.File, info os.FileInfo) (bool, error) {
 	buf := make([]byte, mostSign+pageStep) // the end of the page before, then a page
 	for at := int64(0); ; at += pageStep {
 		n, err := file.ReadAt(buf[mostSign:], at)
-		if err != nil && err != io.EOF { //nolint:errorlint // ReadAt returns it as it is
+		if err != nil && err != io.EOF {
 			return false, err
 		}
 		t.page(buf[:mostSign+n], at)

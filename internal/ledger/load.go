@@ -21,6 +21,9 @@ func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.T
 		return a, nil
 	}
 	if l.account.row.APIURL != apiURL {
+		if !shared && !l.account.used() {
+			return l.account.forAPI(apiURL, now), nil
+		}
 		return nil, fmt.Errorf("%w: it was written for %s", ErrOtherAccount, l.account.row.APIURL)
 	}
 	l.account.clock, l.account.shared, l.account.base = now.Unix(), shared, l.account.row.clone()
@@ -30,6 +33,28 @@ func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.T
 		}
 	}
 	return l.account, nil
+}
+
+// used reports whether the account has an endpoint that the API has told of. One that
+// a flag names is there before.
+func (a *Account) used() bool {
+	for _, e := range a.endpoints {
+		if e.row.Meta != nil || e.contacted() {
+			return true
+		}
+	}
+	return false
+}
+
+// forAPI returns the account for another API's URL, in the place of one that has not
+// been used: a start with a wrong URL has made it.
+func (a *Account) forAPI(apiURL string, now time.Time) *Account {
+	next := newAccount(AccountRow{APIURL: apiURL, Created: now, Resets: a.row.Resets, Era: a.row.Era}, a.policy)
+	next.changedRow, next.clock, next.base = true, now.Unix(), a.row.clone()
+	for id := range a.endpoints {
+		next.dropped = append(next.dropped, id)
+	}
+	return next
 }
 
 // loader is the Rows that build an Account.

@@ -20,7 +20,8 @@ import (
 const (
 	scrapeGrace = 4 * time.Second // running scrapes end by themselves
 	answerGrace = time.Second     // they are told to answer with what they have
-	closeGrace  = 4 * time.Second // the application flushes and closes its state
+	closeGrace  = 3 * time.Second // the application writes what is new into its state
+	leaveGrace  = time.Second     // it says why it could not
 )
 
 // serve answers requests until ctx ends or a listener fails, and drains.

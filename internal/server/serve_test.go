@@ -330,7 +330,7 @@ func TestCloseFails(t *testing.T) {
 	}{
 		"with an error":        {func(context.Context) error { return errors.New("disk full") }, "closing: disk full"},
 		"by taking too long":   {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, "closing: context deadline exceeded"},
-		"by ignoring its time": {func(context.Context) error { time.Sleep(closeGrace + time.Second); return nil }, "closing: context deadline exceeded"},
+		"by ignoring its time": {func(context.Context) error { time.Sleep(closeGrace + 2*leaveGrace); return nil }, "closing: context deadline exceeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/common/version"
 
@@ -66,10 +67,12 @@ func closeApplication(app *Application) error {
 	defer cancel()
 	closed := make(chan error, 1)
 	go func() { closed <- app.Close(ctx) }()
+	late := time.NewTimer(closeGrace + leaveGrace)
+	defer late.Stop()
 	select {
 	case err := <-closed:
 		return err
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-late.C:
+		return context.DeadlineExceeded
 	}
 }

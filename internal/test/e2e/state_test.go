@@ -441,8 +441,31 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, time.Minute, func() error {
 		return expect(account.Truth(), nil).compare(p.mustScrape(2 * time.Second))
 	})
-	p.stop()
+
+	// A stop on a full disk says why, and what is lost.
+	if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); err == nil {
+		t.Fatal("the disk is not full")
+	}
+	emit(6000)
+	eventually(t, time.Minute, func() error {
+		if p.mustScrape(time.Second).values[`omegastream_exporter_state_failing{reason="write_failed"}`] != 1 {
+			return fmt.Errorf("no commit fails")
+		}
+		return nil
+	})
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-p.exited
+	if status := p.cmd.ProcessState.ExitCode(); status != 1 {
+		t.Errorf("exit status %d, want 1", status)
+	}
+	for _, words := range []string{"no space left on device", "was not counted and the next start asks for it again"} {
+		if !strings.Contains(p.log.String(), words) {
+			t.Errorf("the stop does not say %q", words)
+		}
+	}
 }

@@ -135,3 +135,23 @@ func TestSecondProgramAtThePath(t *testing.T) {
 	second.stop()
 	p.kill()
 }
+
+// A first start with a wrong --api.url binds the state to nothing.
+func TestStateOfAWrongStart(t *testing.T) {
+	t.Parallel()
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 22})
+	account.AddEndpoint(simulator.Endpoint{Active: true})
+	s := watching(t, apiURL)
+	wrong := s.with("--api.url=http://127.0.0.1:9/typo").serve(t)
+	wrong.mustScrape(30 * time.Second)
+	wrong.stop()
+	p := s.serve(t)
+	eventually(t, time.Minute, func() error {
+		if up := p.mustScrape(30 * time.Second).sum("omegastream_up"); up != 1 {
+			return fmt.Errorf("up %v", up)
+		}
+		return nil
+	})
+	p.stop()
+	refused(t, s.with("--api.url=http://127.0.0.1:9/typo"), "--api.url")
+}
