@@ -23,7 +23,7 @@ func openBook(ctx context.Context, cfg config.Config, watcher ledger.Watcher, lo
 	}
 	book, opening, err := ledger.Open(ctx, store, cfg.API.URL.String(), Policy(cfg), watcher)
 	if err != nil {
-		return nil, StateError(cfg.State, err)
+		return nil, StateError("--state.url", cfg.State, err)
 	}
 	if opening.SetAside != "" {
 		log.Error("The state could not be read: it was set aside and the counters begin at 0",
@@ -52,7 +52,7 @@ var stateMends = []struct {
 }{
 	{ledger.ErrForeign, "it was not touched; name another file, or memory: for a state that is not kept", ""},
 	{ledger.ErrDangling, "make what it leads to, or name another file", ""},
-	{ledger.ErrInUse, "stop the other process or give each its own file", ""},
+	{ledger.ErrInUse, "stop the exporter that has it open, or give each its own file", ""},
 	{ledger.ErrUnreachable, "", "check that the server runs and can be reached from here"},
 	{
 		ledger.ErrUnreadable, "restore a backup, or move it away; a start would set it aside and begin at 0",
@@ -63,7 +63,7 @@ var stateMends = []struct {
 		ledger.ErrOtherAccount, "name that --api.url, or give each account its own file",
 		"name that --api.url, or give each account its own --state.schema",
 	},
-	{ledger.ErrNoCounters, "name another --state.url", "name another --state.url or --state.schema"},
+	{ledger.ErrNoCounters, "name the one that an exporter has used", "name the one that an exporter has used, or another --state.schema"},
 	{ledger.ErrNotEmpty, "name another --state.url", "name another --state.url or --state.schema"},
 	{
 		nil, "check the path, its permissions and the space on its disk",
@@ -71,15 +71,16 @@ var stateMends = []struct {
 	},
 }
 
-// StateError says of a state that cannot be opened what to do about it.
-func StateError(s config.State, err error) error {
+// StateError says of a state that cannot be opened what to do about it. The flag is the
+// one that names the state.
+func StateError(flag string, s config.State, err error) error {
 	for _, m := range stateMends {
 		mend := m.file
 		if s.Shared() {
 			mend = m.postgres
 		}
 		if mend != "" && (m.err == nil || errors.Is(err, m.err)) {
-			return fmt.Errorf("--state.url: %s: %w; %s", s.Where(), err, mend)
+			return fmt.Errorf("%s: %s: %w; %s", flag, s.Where(), err, mend)
 		}
 	}
 	return err

@@ -4,36 +4,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"omegastream_exporter/internal/app"
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/ledger"
 )
 
-// inspectState says what the configured state holds. A file that is not there is
-// not made.
+// inspectState says what the configured state holds, and proves that a start could
+// write into it. A file that is not there is not made.
 func inspectState(ctx context.Context, cfg config.Config) (string, error) {
 	if cfg.State.InMemory() {
 		return "the counters begin at 0 with every start", nil
 	}
-	if path, ok := cfg.State.File(); ok && errors.Is(missing(cfg.State), fs.ErrNotExist) {
-		return "not there yet, the first start makes it", writableFolder(path)
+	if missing(cfg.State) != nil {
+		if err := probeState(ctx, cfg.State); err != nil {
+			return "", app.StateError(stateFlag, cfg.State, err)
+		}
+		return "not there yet, the first start makes it", nil
 	}
 	store, err := cfg.State.Store()
 	if err != nil {
 		return "", err
 	}
 	view, err := ledger.Inspect(ctx, store, cfg.API.URL.String(), app.Policy(cfg))
+	if err == nil {
+		err = probeState(ctx, cfg.State)
+	}
 	switch {
 	case errors.Is(err, ledger.ErrInUse):
 		return "in use, by an exporter that runs", nil
 	case errors.Is(err, ledger.ErrUnreadable):
 		return "", fmt.Errorf("%w; the next start would set it aside and begin at 0", err)
 	case err != nil:
-		return "", app.StateError(cfg.State, err)
+		return "", app.StateError(stateFlag, cfg.State, err)
 	case view == nil:
 		return "empty, the first start fills it", nil
 	}
@@ -45,19 +48,14 @@ func inspectState(ctx context.Context, cfg config.Config) (string, error) {
 		len(view.Endpoints), tracked, view.Created.UTC().Format("2006-01-02 15:04 MST")), nil
 }
 
-// writableFolder returns an error unless a file can be made at path, or the folders
-// for it.
-func writableFolder(path string) error {
-	folder := filepath.Dir(path)
-	for {
-		if _, err := os.Stat(folder); err == nil || folder == filepath.Dir(folder) {
-			break
-		}
-		folder = filepath.Dir(folder)
-	}
-	probe, err := os.CreateTemp(folder, ".omegastream_exporter-*")
+// probeState returns an error unless a start could write into the state.
+func probeState(ctx context.Context, s config.State) error {
+	store, err := s.Store()
 	if err != nil {
-		return fmt.Errorf("--state.url: no file can be made: %w; change its owner or mode, or name another file", err)
+		return err
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	if p, ok := store.(ledger.Prober); ok {
+		err = p.Probe(ctx)
+	}
+	return errors.Join(err, store.Close())
 }

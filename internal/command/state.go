@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/ledger"
 )
+
+// stateFlag names the state that a command works on.
+const stateFlag = "--state.url"
 
 // readableState returns an error unless there is a state that can be read as it is.
 func readableState(ctx context.Context, cfg config.Config) error {
@@ -24,7 +28,7 @@ func readableState(ctx context.Context, cfg config.Config) error {
 		err = ledger.ErrNoCounters
 	}
 	if err != nil {
-		return app.StateError(cfg.State, err)
+		return app.StateError(stateFlag, cfg.State, err)
 	}
 	return nil
 }
@@ -43,7 +47,7 @@ func ResetCounters(ctx context.Context, cfg config.Config, stdout io.Writer) err
 		return err
 	}
 	if err := ledger.ResetCounters(ctx, store, cfg.API.URL.String(), app.Policy(cfg), time.Now()); err != nil {
-		return app.StateError(cfg.State, err)
+		return app.StateError(stateFlag, cfg.State, err)
 	}
 	_, err = fmt.Fprintf(stdout, "The counters in %s begin at 0 again. What was seen stays seen.\n", cfg.State.Where())
 	return err
@@ -65,10 +69,10 @@ func CopyState(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	}
 	copied, err := ledger.Copy(ctx, from, to, cfg.API.URL.String())
 	if source := (*ledger.SourceError)(nil); errors.As(err, &source) {
-		return fmt.Errorf("--from: %s: %w; stop the exporter that has it open, or name another one", cfg.From.Where(), source.Err)
+		return app.StateError("--from", cfg.From, source.Err)
 	}
 	if err != nil {
-		return app.StateError(cfg.State, err)
+		return app.StateError(stateFlag, cfg.State, err)
 	}
 	_, err = fmt.Fprintf(stdout, "Copied %d endpoints and %d events from %s to %s. Start exporters on the copy only.\n",
 		copied.Endpoints, copied.Events, cfg.From.Where(), cfg.State.Where())
@@ -81,6 +85,8 @@ func missing(s config.State) error {
 	if !ok {
 		return nil
 	}
-	_, err := os.Lstat(path)
-	return err
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }

@@ -34,6 +34,12 @@ func Inspect(ctx context.Context, s Store, apiURL string, policy Policy) (*View,
 	return a.view(now), s.Close()
 }
 
+// Prober is a Store that can prove, without harm, that a start could open it and write
+// into it. It leaves everything as it was.
+type Prober interface {
+	Probe(ctx context.Context) error
+}
+
 // ResetCounters starts every counter of a state at 0 with a new birth, and closes the
 // store: what a restored backup needs. What was seen stays seen. Processes that share
 // the state go on from there.

@@ -367,6 +367,58 @@ func TestResetCounters(t *testing.T) {
 	}
 }
 
+// onADisk gives the program a disk of its own in its folder disk, in a namespace of its
+// own: no rights are needed for that on most systems, and it goes with the process. The
+// shell runs prepare before.
+func (s setup) onADisk(t *testing.T, options, prepare string) setup {
+	t.Helper()
+	s.shell = "mkdir -p disk && mount -t tmpfs -o mode=0777," + options + " tmpfs disk && " + prepare
+	s.attr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
+	}
+	probe := setup{binary: "true", shell: s.shell, attr: s.attr}
+	if out, err := probe.command(t).CombinedOutput(); err != nil {
+		needs.Missing(t, fmt.Sprintf("a small disk: mount in a user namespace: %v %s", err, out))
+	}
+	return s
+}
+
+// A check fails where the start would, and leaves nothing behind.
+func TestCheckWritesTheState(t *testing.T) {
+	t.Parallel()
+	c := count(t)
+	check := c.with("check", "--state.url=file:disk/ledger.db")
+	fill := "{ head -c 2m /dev/zero > disk/filler 2>/dev/null || true; }"
+	copied := "cp " + c.stateFile() + " disk && "
+	for name, row := range map[string]struct {
+		options, prepare string
+		words            []string
+	}{
+		"full":                    {"size=1m", fill, []string{"no space left"}},
+		"read-only":               {"size=1m", "mount -o remount,ro disk", []string{"read-only"}},
+		"read-only, with a state": {"size=1m", copied + "mount -o remount,ro disk", []string{"read-only"}},
+		"well":                    {"size=1m", "true", nil},
+		"well, with a state":      {"size=1m", copied + "true", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := check.onADisk(t, row.options, row.prepare)
+			s.dir = t.TempDir()
+			status, stdout, stderr := s.run(t)
+			if want := min(len(row.words), 1); status != want {
+				t.Errorf("exit status %d, want %d\n%s%s", status, want, stdout, stderr)
+			}
+			for _, word := range row.words {
+				if !strings.Contains(stdout, word) {
+					t.Errorf("%q is not said:\n%s", word, stdout)
+				}
+			}
+		})
+	}
+}
+
 // A full disk stops the counting, not the answers, and nothing is lost or counted
 // twice once there is space again.
 func TestFullDisk(t *testing.T) {
@@ -375,19 +427,7 @@ func TestFullDisk(t *testing.T) {
 	id := account.AddEndpoint(simulator.Endpoint{Active: true})
 	s := watching(t, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=10ms", "--api.rate-limit=0",
 		"--state.url=file:disk/ledger.db")
-	// A disk of its own, in a namespace of its own: no rights are needed for that
-	// on most systems, and it goes with the process.
-	s.shell = "mkdir disk && mount -t tmpfs -o size=1m,mode=0777 tmpfs disk"
-	s.attr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
-	}
-	probe := setup{binary: "true", shell: s.shell, attr: s.attr}
-	cmd := probe.command(t)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		needs.Missing(t, fmt.Sprintf("a small disk: mount in a user namespace: %v %s", err, out))
-	}
+	s = s.onADisk(t, "size=1m", "true")
 	p := s.serve(t)
 	p.mustScrape(30 * time.Second)
 	emit := func(n int) {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
@@ -93,6 +94,34 @@ func TestStateCopy(t *testing.T) {
 			t.Error("it made the file that it was to read")
 		}
 	})
+}
+
+// A copy whose source cannot be read says what to do about that source.
+func TestStateCopySaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	c := count(t)
+	dsn := postgres.Start(t).NewDatabase(t)
+	stranger, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger.User = url.User("nobody_of_that_name")
+	write(t, c.dir+"/conf.yml", []byte("listen: 80\n"))
+	for from, mend := range map[string]string{
+		stranger.String():          "check user, password and database",
+		"file:" + c.dir:            "name another file",
+		"file:conf.yml":            "name another file",
+		"file:ledger.db/ledger.db": "check the path",
+	} {
+		command := setup{
+			dir: c.dir, env: sharing(t, dsn, apiURLOf(c.setup)).env,
+			args: []string{"state", "copy", "--from=" + from, "--api.url=" + apiURLOf(c.setup)},
+		}
+		status, _, stderr := command.run(t)
+		if status != 1 || !strings.Contains(stderr, "--from: ") || !strings.Contains(stderr, mend) || strings.Contains(stderr, "stop the exporter") {
+			t.Errorf("--from=%s: exit status %d, %q, want %q", from, status, stderr, mend)
+		}
+	}
 }
 
 // apiURLOf returns the --api.url of a setup.
