@@ -39,6 +39,8 @@ func Policy(cfg config.Config) ledger.Policy {
 		Overlap:         cfg.Collector.Overlap,
 		NoResponseAfter: cfg.Collector.NoResponseAfter,
 		Hold:            cfg.Collector.HoldNewSeries,
+		CountSince:      cfg.Collector.CountSince,
+		MaxBacklog:      cfg.Collector.MaxBacklog,
 		KeepBodies:      cfg.Web.ShowBody,
 		Endpoints:       cfg.Webhook.EndpointIDs,
 	}

@@ -52,6 +52,8 @@ type Collector struct {
 	Overlap         time.Duration // > 0, at most Window/2
 	NoResponseAfter time.Duration // > 0
 	HoldNewSeries   time.Duration // 0 = off
+	CountSince      time.Duration // 0 = nothing, at most Window
+	MaxBacklog      int           // >= 1
 	MinInterval     time.Duration // 0 = never share
 	Timeout         time.Duration // > 0, at most 2m
 	TimeoutOffset   time.Duration // >= 0, under Timeout

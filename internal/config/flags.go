@@ -25,6 +25,8 @@ func (f *flags) register() {
 	f.add("collector.overlap", "15m", "How far behind the newest known event a read of a list goes on, for events that are listed late. At most half of --collector.window.", duration(&c.Collector.Overlap))
 	f.add("collector.no-response-after", "10m", "Count a delivery as without response when it still has none after this time.", duration(&c.Collector.NoResponseAfter))
 	f.add("collector.hold-new-series", "1m", "Show a new series at 0 for this long, so that increase() sees the first failure. At least twice the longest scrape interval; 0 switches it off.", duration(&c.Collector.HoldNewSeries))
+	f.add("collector.count-since", "0s", "In a new state, count what was created up to this long before the state was made, at the first read of each endpoint. For a sidecar whose state goes with its pod, so that no failure of a rollout is missed. 0 counts nothing from before.", duration(&c.Collector.CountSince))
+	f.add("collector.max-backlog", "100000", "Events of the account that may wait for an outcome. The oldest beyond that are counted as unresolved without another request.", whole(&c.Collector.MaxBacklog))
 	f.add("collector.min-interval", "9s", "Scrapes nearer than this to the start of the last sync with the API share its result. 0 syncs at every scrape.", duration(&c.Collector.MinInterval))
 	f.add("collector.timeout", "9.5s", "Deadline of a scrape whose scraper sends none. At most 2m.", duration(&c.Collector.Timeout))
 	f.add("collector.timeout-offset", "500ms", "Answer this much before the scraper's own timeout.", duration(&c.Collector.TimeoutOffset))

@@ -24,6 +24,8 @@ var samples = map[string]string{
 	"collector.overlap":           "1h30m",
 	"collector.no-response-after": "1m",
 	"collector.hold-new-series":   "0",
+	"collector.count-since":       "10m",
+	"collector.max-backlog":       "1000",
 	"collector.min-interval":      "1s",
 	"collector.timeout":           "20s",
 	"collector.timeout-offset":    "0.25s",
@@ -110,7 +112,7 @@ func TestDefaults(t *testing.T) {
 		Webhook: Webhook{URLDetail: "host"},
 		Collector: Collector{
 			Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute,
-			HoldNewSeries: time.Minute, MinInterval: 9 * time.Second,
+			HoldNewSeries: time.Minute, MaxBacklog: 100_000, MinInterval: 9 * time.Second,
 			Timeout: 9500 * time.Millisecond, TimeoutOffset: 500 * time.Millisecond,
 		},
 		State: State{kind: stateFile, path: "data/ledger.db", schema: Program},

@@ -145,6 +145,12 @@ func (f *flags) validateCollector() {
 		f.reject("collector.overlap", "must be at most half of --collector.window, %s, not %s", words(c.Window/2), words(c.Overlap))
 	}
 	f.positive("collector.no-response-after", c.NoResponseAfter)
+	if f.ok("collector.window") && c.CountSince > c.Window {
+		f.reject("collector.count-since", "must be at most --collector.window, %s, not %s", words(c.Window), words(c.CountSince))
+	}
+	if c.MaxBacklog < 1 {
+		f.reject("collector.max-backlog", "must be at least 1, not %d", c.MaxBacklog)
+	}
 	f.positive("collector.timeout", c.Timeout)
 	if c.Timeout > maxTimeout {
 		f.reject("collector.timeout", "must be at most 2m, not %s", words(c.Timeout))

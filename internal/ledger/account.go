@@ -13,6 +13,10 @@ type Policy struct {
 	NoResponseAfter time.Duration // an empty detail counts as no response when asked this long after the first
 	Hold            time.Duration // how long a new series is shown at 0; 0 shows every value at once
 
+	// MaxBacklog is how many counted events of the account may wait for an outcome: the
+	// oldest beyond it become unresolved. 0 is no limit.
+	MaxBacklog int
+
 	// CountSince counts at an endpoint's contact what was created later than so long
 	// before the state was made, in a state without one before it. 0 counts nothing.
 	CountSince time.Duration
@@ -37,6 +41,9 @@ type Account struct {
 	shared bool                // other processes change what this one has no lease on
 	base   AccountRow          // shared: the row as the store has it, as far as known
 	reduce func(string) string // of URLs, before they are shown; nil for as they are
+
+	backlog    int    // counted events that wait for an outcome
+	overflowed uint64 // events that it had no room for
 
 	lines  [classes][]*Endpoint // endpoints that have something to fetch, by class
 	clock  int64                // of the last Promote, Unix seconds

@@ -30,11 +30,13 @@ type Endpoint struct {
 	held     int      // counters and histograms that are not released
 
 	pending    map[TypeID]int // events by type in state Pending
-	fresh      int            // counted events in state Listed
+	backlog    int            // counted events that wait for an outcome
+	fresh      int            // of them, those in state Listed
 	untried    int            // of them, those that were never asked for
 	unread     int            // history in state Listed
 	oldestWait queue          // Pending, by creation
 	oldestNew  queue          // counted and Listed, by creation
+	aside      []ranked       // of the two, while an account's backlog is bounded
 	work       work
 
 	reading   reading
@@ -189,6 +191,10 @@ func (e *Endpoint) tally(i slot, n int) {
 	ev := e.slab.at(i)
 	e.window.tally(ev, n)
 	e.hours.tally(ev, n)
+	if ev.Waiting() && !ev.Has(History) {
+		e.backlog += n
+		e.account.backlog += n
+	}
 	switch {
 	case ev.State == Pending:
 		e.pending[ev.Type] += n

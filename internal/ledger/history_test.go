@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -37,6 +38,7 @@ func history(t *rapid.T, open func() Store, steps int) {
 	w.p = testPolicy()
 	w.p.Window = time.Duration(rapid.SampledFrom([]int{1, 2, 24}).Draw(t, "window")) * time.Hour
 	w.p.CountSince = rapid.SampledFrom([]time.Duration{0, 0, 10 * time.Minute}).Draw(t, "count since")
+	w.p.MaxBacklog = rapid.SampledFrom([]int{0, 0, 3}).Draw(t, "max backlog")
 	w.durable.created = w.now
 	w.minHold = w.p.Hold
 	w.newEndpoint()
@@ -151,7 +153,50 @@ func (w *world) eventType() string {
 
 func (w *world) tick() {
 	w.pass(int64(rapid.SampledFrom([]int{1, 5, 20, 90, 400, 1000, 4000, 30000}).Draw(w.T, "tick")))
+	w.promote()
+}
+
+func (w *world) promote() {
 	w.a.Promote(w.time())
+	w.overflow()
+}
+
+// overflow takes over from the ledger which events the backlog had no room for: so many as
+// are too many, none of them younger than one that stays, and none that is asked for.
+func (w *world) overflow() {
+	over, oldest, newest := -w.p.MaxBacklog, int64(math.MaxInt64), int64(math.MinInt64)
+	out := make(map[string]*modelEndpoint)
+	stays := 0
+	for endpoint, e := range w.m.endpoints {
+		for id, ev := range e.events {
+			if ev.history || !ev.waiting() {
+				continue
+			}
+			over++
+			_, busy := w.flying[endpoint+" "+id]
+			i, _ := w.a.endpoints[endpoint].slab.find(KeyOf([]byte(id)))
+			switch unresolved := w.a.endpoints[endpoint].slab.at(i).State == Unresolved; {
+			case unresolved && busy:
+				w.Fatalf("%s is given up while it is asked for", id)
+			case unresolved:
+				out[id] = e
+				newest = max(newest, ev.time)
+			case !busy:
+				stays++
+				oldest = min(oldest, ev.time)
+			}
+		}
+	}
+	want := 0
+	if w.p.MaxBacklog > 0 {
+		want = min(max(over, 0), len(out)+stays)
+	}
+	if len(out) != want || newest > oldest {
+		w.Fatalf("%d events are given up, want %d; the newest of %d, while one of %d stays", len(out), want, newest, oldest)
+	}
+	for id, e := range out {
+		w.m.unresolve(e, id)
+	}
 }
 
 func (w *world) pass(seconds int64) { w.now, w.passed = w.now+seconds, w.passed+seconds }
@@ -164,7 +209,7 @@ func (w *world) jump() {
 		w.m.turnBack(w.now)
 		w.mem.heard = min(w.mem.heard, w.now)
 	}
-	w.a.Promote(w.time())
+	w.promote()
 }
 
 // happen lets an endpoint have a new event, or a late one, or one of a bogus time.
@@ -297,6 +342,7 @@ func (w *world) read(id string, date int64) {
 	apply := func() {
 		w.a.Apply(r, w.time())
 		w.m.chunk(e, mr, chunk, w.now, w.p)
+		w.overflow()
 		chunk = nil
 	}
 	enough := false
@@ -313,6 +359,7 @@ func (w *world) read(id string, date int64) {
 	apply()
 	w.a.End(r, complete, w.time())
 	w.m.end(e, mr, complete, enough, w.mem, w.now, w.p)
+	w.overflow()
 }
 
 // fetch asks for some details; calls may take until later, or be given up.

@@ -277,7 +277,7 @@ func (w *world) settle() {
 	for _, name := range slices.Sorted(maps.Keys(w.flying)) {
 		w.handBack(w.flying[name])
 	}
-	w.flying = nil
+	clear(w.flying)
 	var found []Found
 	for _, id := range slices.Sorted(maps.Keys(w.api)) {
 		found = append(found, Found{ID: id, CompanyID: "co", Meta: w.api[id].meta})
@@ -288,7 +288,7 @@ func (w *world) settle() {
 	w.dropShown()
 	for range 3 {
 		w.now += 7 * 3600
-		w.a.Promote(w.time())
+		w.promote()
 		for {
 			task, ok := w.a.Take(w.time(), func(Class) bool { return true })
 			if !ok {

@@ -195,6 +195,7 @@ func (a *Account) Apply(r *Reading, now time.Time) (untrusted int) {
 		e.met(l, now, r.timely)
 	}
 	r.chunk = r.chunk[:0]
+	a.bound(now)
 	return untrusted
 }
 
@@ -247,6 +248,7 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 	e.changeRow()
 	if complete {
 		e.completed(r, now)
+		a.bound(now) // contact may have made some of it news
 	}
 	if gap {
 		e.bump(SeriesKey{Kind: CountGaps}, now)

@@ -15,6 +15,7 @@ func needsLoad(err error) bool {
 // process stood: what was shown, and for how long, belongs to the process. The older
 // one is of no use after that.
 func (a *Account) adopt(old *Account) {
+	a.overflowed = old.overflowed
 	a.gate, a.folded, a.reduce, a.clock = old.gate, old.folded, old.reduce, old.clock
 	for id, e := range a.endpoints {
 		was, known := old.endpoints[id]

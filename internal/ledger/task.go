@@ -75,6 +75,7 @@ func (a *Account) Promote(now time.Time) {
 			e.promote(now)
 		}
 	}
+	a.bound(now)
 }
 
 // sweep lines up what is ready, of every endpoint, and mends what a clock that was set

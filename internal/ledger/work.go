@@ -31,9 +31,15 @@ const (
 
 // work is what an endpoint has to fetch.
 type work struct {
-	ready  [classes]queue // FailedEvents is not used: failures are looked through
-	later  queue          // waits, by when they end
-	busy   map[Key]struct{}
+	ready [classes]queue // FailedEvents is not used: failures are looked through
+	later queue          // waits, by when they end
+	busy  map[Key]struct{}
+
+	// While the oldest new event has waited for long: the new events, the newest first,
+	// and whether the last ask took the oldest.
+	newest           queue
+	lags, tookOldest bool
+
 	absent map[Key]absence
 	queued [classes]bool // the endpoint stands in the account's line of that class
 
@@ -108,6 +114,9 @@ func (e *Endpoint) ready(i slot) {
 	ev := e.slab.at(i)
 	class := ev.class()
 	e.work.ready[class].push(ev.Time, i)
+	if class == NewEvents && e.work.lags {
+		e.work.newest.push(ev.Time, i)
+	}
 	e.account.enqueue(class, e)
 }
 
@@ -134,17 +143,19 @@ func (e *Endpoint) waits(r ranked) bool {
 
 // take hands out the next event of a class.
 func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
-	if class == FailedEvents {
+	switch class { //nolint:exhaustive // the others are lines by time
+	case FailedEvents:
 		return e.retryable(now)
+	case NewEvents:
+		return e.takeNew(now)
 	}
 	line := &e.work.ready[class]
 	for line.len() > 0 {
 		next := line.pop()
 		ev := e.slab.at(next.slot)
 		due, wanted := ev.due()
-		_, busy := e.work.busy[ev.Key]
 		switch {
-		case !wanted || busy || ev.Time != next.at || ev.class() != class:
+		case !wanted || e.work.isBusy(ev.Key) || ev.Time != next.at || ev.class() != class:
 		case due > now.Unix(): // the clock has gone back a little
 			e.wait(due, next.slot)
 		default:
@@ -200,10 +211,16 @@ func (e *Endpoint) retryDue() (at int64, ok bool) {
 // idleDue is an event's due time, and false while it is being asked for.
 func (e *Endpoint) idleDue(i slot) (int64, bool) {
 	ev := e.slab.at(i)
-	if _, busy := e.work.busy[ev.Key]; busy {
+	if e.work.isBusy(ev.Key) {
 		return 0, false
 	}
 	return ev.due()
+}
+
+// isBusy reports whether an event is being asked for.
+func (w *work) isBusy(k Key) bool {
+	_, busy := w.busy[k]
+	return busy
 }
 
 // hold marks an event as being asked for, or not any more.

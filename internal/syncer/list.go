@@ -72,6 +72,7 @@ func (s *Syncer) apply(r *ledger.Reading) {
 	untrusted := 0
 	s.book.Do(func(a *ledger.Account) { untrusted = a.Apply(r, s.book.Now()) })
 	s.invalid(client.OpListEvents, untrusted)
+	s.overflow.look(s.book, time.Now())
 	s.fetcher.wakeUp()
 }
 

@@ -102,6 +102,7 @@ type Syncer struct {
 	book     *ledger.Book
 	opts     Options
 	problems *problems
+	overflow overflow
 	fetcher  *fetcher
 	running  sync.WaitGroup
 
@@ -125,7 +126,7 @@ type Syncer struct {
 func New(api API, book *ledger.Book, o Options) *Syncer {
 	o = o.withDefaults()
 	s := &Syncer{
-		api: api, book: book, opts: o, problems: newProblems(o.Logger),
+		api: api, book: book, opts: o, problems: newProblems(o.Logger), overflow: overflow{log: o.Logger},
 		listing: newListing(o), reads: make(map[string]*read),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())

@@ -1,0 +1,132 @@
+package ledger
+
+import "time"
+
+// lagAfter is how long an endpoint's oldest new event may wait before every second ask
+// takes the newest: what is told late is told in turn with what happens now.
+const lagAfter = 5 * 60 // seconds
+
+// Overflowed returns how many events became unresolved since the start because more than
+// Policy.MaxBacklog waited for an outcome.
+func (a *Account) Overflowed() uint64 { return a.overflowed }
+
+// bound makes the oldest of the counted events that wait unresolved, as many as there are
+// too many. What is being asked for is left to its answer.
+func (a *Account) bound(now time.Time) {
+	if a.policy.MaxBacklog <= 0 || a.backlog <= a.policy.MaxBacklog {
+		return
+	}
+	all := a.sorted()
+	var line queue // of indices of endpoints, by their oldest event
+	for n, e := range all {
+		if r, ok := e.oldestIdle(); ok {
+			line.push(r.at, slot(n))
+		}
+	}
+	for a.backlog > a.policy.MaxBacklog && line.len() > 0 {
+		n := line.pop().slot
+		e := all[n]
+		r, _ := e.oldestIdle()
+		e.settle(r.slot, e.slab.at(r.slot).givenUp(), now)
+		a.overflowed++
+		if r, ok := e.oldestIdle(); ok {
+			line.push(r.at, n)
+		}
+	}
+	for _, e := range all {
+		e.putBack()
+		e.work.compact(e)
+	}
+}
+
+// oldestIdle returns the endpoint's oldest counted event that waits and is not being
+// asked for. It puts others that are older aside, for putBack.
+func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
+	if e.backlog == 0 || !e.ours() {
+		return ranked{}, false
+	}
+	for _, s := range []State{Listed, Pending} {
+		q := e.oldest(s)
+		for {
+			r, ok := q.first(e.inState(s))
+			if !ok {
+				break
+			}
+			if ev := e.slab.at(r.slot); ev.Has(History) || e.work.isBusy(ev.Key) {
+				e.aside = append(e.aside, q.pop())
+				continue
+			}
+			if !found || r.at < oldest.at {
+				oldest, found = r, true
+			}
+			break
+		}
+	}
+	return oldest, found
+}
+
+// oldest returns the queue by creation of what is in a state.
+func (e *Endpoint) oldest(s State) *queue {
+	if s == Pending {
+		return &e.oldestWait
+	}
+	return &e.oldestNew
+}
+
+func (e *Endpoint) putBack() {
+	for _, r := range e.aside {
+		e.oldest(e.slab.at(r.slot).State).push(r.at, r.slot)
+	}
+	e.aside = nil
+}
+
+// takeNew hands out the oldest new event, or in every second call the newest, while the
+// oldest has waited for long.
+func (e *Endpoint) takeNew(now time.Time) (slot, bool) {
+	w := &e.work
+	line := &w.ready[NewEvents]
+	r, ok := line.first(e.isNew)
+	if !ok {
+		return 0, false
+	}
+	if now.Unix()-e.slab.at(r.slot).FirstSeen <= lagAfter {
+		w.newest, w.lags, w.tookOldest = queue{}, false, false
+		return line.pop().slot, true
+	}
+	if w.tookOldest = !w.tookOldest; w.tookOldest {
+		return line.pop().slot, true
+	}
+	if !w.lags {
+		w.lags, w.newest = true, queue{latestFirst: true}
+		for _, r := range line.rows {
+			w.newest.push(r.at, r.slot)
+		}
+	}
+	if _, ok := w.newest.first(e.isNew); !ok {
+		return line.pop().slot, true
+	}
+	return w.newest.pop().slot, true
+}
+
+// isNew tells which rows of the lines of new events are still right.
+func (e *Endpoint) isNew(r ranked) bool {
+	ev := e.slab.at(r.slot)
+	return ev.State == Listed && ev.Time == r.at && ev.class() == NewEvents && !e.work.isBusy(ev.Key)
+}
+
+// compact drops what does not belong to the lines of new events any more where that is
+// most of them: a backlog that never ends leaves it in the middle.
+func (w *work) compact(e *Endpoint) {
+	for _, q := range []*queue{&w.ready[NewEvents], &w.newest} {
+		if q.len() <= 2*e.untried+smallestIndex {
+			continue
+		}
+		rows := q.rows
+		q.rows = nil
+		for _, r := range rows {
+			if e.isNew(r) {
+				q.push(r.at, r.slot)
+			}
+		}
+	}
+}

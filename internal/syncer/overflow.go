@@ -1,0 +1,35 @@
+package syncer
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// overflowEvery is how often a log says at most that the backlog has no room.
+const overflowEvery = time.Minute
+
+// overflow logs how many events were given up because too many waited for an outcome.
+type overflow struct {
+	log *slog.Logger
+
+	mu   sync.Mutex
+	told uint64
+	last time.Time
+}
+
+// look asks the account, and logs at most once a minute.
+func (o *overflow) look(book *ledger.Book, now time.Time) {
+	var given uint64
+	book.Look(func(a *ledger.Account) { given = a.Overflowed() })
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if given == o.told || now.Sub(o.last) < overflowEvery {
+		return
+	}
+	o.log.Warn("More events wait for an outcome than --collector.max-backlog allows: the oldest are counted as unresolved",
+		"events", given-o.told)
+	o.told, o.last = given, now
+}

@@ -1,0 +1,51 @@
+package syncer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// A backlog that has no room is one line a minute, with the count of all since the last.
+func TestOverflowIsOneLineAMinute(t *testing.T) {
+	t.Parallel()
+	policy := ledger.Policy{Window: time.Hour, Overlap: time.Minute, NoResponseAfter: time.Minute, MaxBacklog: 1}
+	book, _, err := ledger.Open(context.Background(), ledger.NewMemory(), "https://api.example", policy, unwatched{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = book.Close(context.Background()) })
+	began := time.Now()
+	n := 0
+	list := func(events int) {
+		book.Do(func(a *ledger.Account) {
+			r := a.Begin("ep", began, began, began)
+			for range events {
+				n++
+				r.Note(fmt.Appendf(nil, "%024x", n), "video.deleted", began.Unix())
+			}
+			a.Apply(r, began)
+			a.End(r, true, began)
+		})
+	}
+	book.Do(func(a *ledger.Account) {
+		a.List([]ledger.Found{{ID: "ep", Meta: ledger.Meta{CreatedAt: began}}}, began, began)
+	})
+	list(0)
+	var log bytes.Buffer
+	o := &overflow{log: slog.New(slog.NewTextHandler(&log, nil))}
+	for second := range 90 {
+		list(2)
+		o.look(book, began.Add(time.Duration(second)*time.Second))
+	}
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "events=1") || !strings.Contains(lines[1], "events=120") || !strings.Contains(lines[1], "--collector.max-backlog") {
+		t.Errorf("log:\n%s", log.String())
+	}
+}
