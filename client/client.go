@@ -48,6 +48,10 @@ type Options struct {
 	// may be below 1. Zero means no limit.
 	RateLimit float64
 
+	// URLDetail says how much of the endpoints' URLs the client hands out, alone and
+	// in other texts. Empty means URLHost.
+	URLDetail URLDetail
+
 	// Observer is told about every request. Nil means nobody.
 	Observer Observer
 
@@ -65,6 +69,7 @@ type Client struct {
 	http     *http.Client
 	limiter  *ratelimit.Limiter
 	observer Observer
+	urls     knownURLs
 }
 
 // New returns a client for the API at baseURL, whose path is kept. It makes no

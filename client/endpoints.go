@@ -29,8 +29,8 @@ type EndpointList struct {
 type Endpoint struct {
 	ID          string   // valid, see ValidEndpointID
 	CompanyID   string   // at most 4 KiB
-	URL         string   // as sent, it may hold secrets; at most 8 KiB
-	Description string   // at most 4 KiB
+	URL         string   // what Options.URLDetail says of it; at most 8 KiB
+	Description string   // at most 4 KiB, the URLs in it reduced likewise
 	Events      []string // the subscribed types
 	Active      bool     // unless the API says that it is not
 	CreatedAt   time.Time
@@ -48,12 +48,16 @@ func (c *Client) ListEndpoints(ctx context.Context) (EndpointList, error) {
 		if paged(x.resp.Header) {
 			return x.failure(ErrPaged)
 		}
-		r := endpointReader{decoder: newDecoder(x), key: x.key, types: map[string]string{}}
+		r := endpointReader{
+			decoder: newDecoder(x), key: x.key, detail: c.opts.URLDetail,
+			types: map[string]string{}, urls: map[string]string{},
+		}
 		defer r.recycle()
 		var err error
 		if list, err = r.list(); err != nil {
 			return x.failure(err)
 		}
+		c.urls.learn(r.urls)
 		list.Date = dateOf(x.resp.Header)
 		return nil
 	})
@@ -66,8 +70,10 @@ func (c *Client) ListEndpoints(ctx context.Context) (EndpointList, error) {
 // endpointReader reads the list of endpoints.
 type endpointReader struct {
 	*decoder
-	key   secret
-	types map[string]string // those seen: most endpoints subscribe to the same
+	key    secret
+	detail URLDetail
+	types  map[string]string // those seen: most endpoints subscribe to the same
+	urls   map[string]string // by endpoint, as sent
 }
 
 func (r *endpointReader) list() (list EndpointList, err error) {
@@ -78,7 +84,7 @@ func (r *endpointReader) list() (list EndpointList, err error) {
 	seen := map[string]bool{}
 	for r.json.PeekKind() != jsontext.KindEndArray {
 		r.allow(maxEndpointBody, "one endpoint")
-		e, isObject, err := r.endpoint()
+		e, rawURL, isObject, err := r.endpoint()
 		switch {
 		case err != nil:
 			return list, r.fault(err)
@@ -94,6 +100,7 @@ func (r *endpointReader) list() (list EndpointList, err error) {
 			return list, fmt.Errorf("%w: more than %d endpoints", ErrTooLarge, maxEndpoints)
 		}
 		seen[e.ID] = true
+		r.urls[e.ID] = rawURL
 		list.Endpoints = append(list.Endpoints, e)
 	}
 	if _, err := r.json.ReadToken(); err != nil {
@@ -103,9 +110,10 @@ func (r *endpointReader) list() (list EndpointList, err error) {
 }
 
 // endpoint reads one element, whatever it is.
-func (r *endpointReader) endpoint() (e Endpoint, isObject bool, err error) {
+func (r *endpointReader) endpoint() (e Endpoint, rawURL string, isObject bool, err error) {
 	isObject = r.json.PeekKind() == jsontext.KindBeginObject
 	e.Active = true
+	description := ""
 	err = r.members(func(name []byte) (err error) {
 		switch string(name) {
 		case "id":
@@ -115,9 +123,9 @@ func (r *endpointReader) endpoint() (e Endpoint, isObject bool, err error) {
 		case "coid", "ocid":
 			e.CompanyID, _, err = r.plain(r.key, maxText)
 		case "url":
-			e.URL, _, err = r.plain(r.key, maxURL)
+			rawURL, _, err = r.plain("", maxEndpointBody)
 		case "description":
-			e.Description, _, err = r.plain(r.key, maxText)
+			description, _, err = r.plain("", maxEndpointBody)
 		case "created_at":
 			e.CreatedAt, err = r.time()
 		case "updated_at":
@@ -131,7 +139,10 @@ func (r *endpointReader) endpoint() (e Endpoint, isObject bool, err error) {
 		}
 		return err
 	})
-	return e, isObject, err
+	hide := &redactor{key: r.key, detail: r.detail, urls: []string{rawURL}}
+	e.URL = cut(r.key.redact(r.detail.Reduce(rawURL)), maxURL)
+	e.Description = hide.fit([]byte(description), maxText)
+	return e, rawURL, isObject, err
 }
 
 // active reads whether an endpoint is on. It is, unless the API says in some way

@@ -21,7 +21,7 @@ func TestListEndpoints(t *testing.T) {
 	}
 	when := time.Date(2022, 9, 10, 10, 21, 32, 192_000_000, time.UTC)
 	want := []Endpoint{{
-		ID: endpointID, CompanyID: "omega-cop-KoNef9DB5i", URL: "http://localhost:6060/webhook",
+		ID: endpointID, CompanyID: "omega-cop-KoNef9DB5i", URL: "localhost:6060",
 		Events: []string{
 			"video.uploaded", "video.ready_for_processing", "video.in_progress", "video.completed_processing",
 			"video.process_failed", "video.process_succeeded", "video.ready_to_watch",
@@ -48,11 +48,11 @@ func TestListEndpointsElements(t *testing.T) {
 		{"other kinds", `[1,"a",null,[{"id":"no"}],true,{},{"id":"b"}]`, []Endpoint{{Active: true, ID: "b"}}, `5 are no objects, 1 have no usable "id"`},
 		{"unusable ids", `[{"id":""},{"id":".."},{"id":"a\u0000b"},{"id":[]},{"id":null},{"id":"\ud800"},{"id":"` + strings.Repeat("x", 129) + `"},{"id":"b"}]`, []Endpoint{{Active: true, ID: "b"}}, `7 have no usable "id"`},
 		{"an id that is a number", `[{"id":7}]`, []Endpoint{{Active: true, ID: "7"}}, ""},
-		{"an id again", `[{"id":"a","url":"one"},{"id":"a","url":"two"}]`, []Endpoint{{Active: true, ID: "a", URL: "one"}}, `1 have no usable "id"`},
+		{"an id again", `[{"id":"a","url":"http://one/x"},{"id":"a","url":"http://two/x"}]`, []Endpoint{{Active: true, ID: "a", URL: "one"}}, `1 have no usable "id"`},
 		{"wrong types", `[{"id":"a","url":1,"description":{},"active":"yes","events":"all","created_at":5,"updated_at":"soon","coid":[]}]`, []Endpoint{{Active: true, ID: "a"}}, ""},
 		{"wrong types in events", `[{"id":"a","events":["x",1,null,["y"],"z"]}]`, []Endpoint{{Active: true, ID: "a", Events: []string{"x", "z"}}}, ""},
 		{"zero time", `[{"id":"a","created_at":"0001-01-01T00:00:00Z"}]`, []Endpoint{{Active: true, ID: "a"}}, ""},
-		{"ocid, escapes", `[{"\u0069d":"a\u00e9","ocid":"c","url":"http:\/\/h"}]`, []Endpoint{{Active: true, ID: "aé", CompanyID: "c", URL: "http://h"}}, ""},
+		{"ocid, escapes", `[{"\u0069d":"a\u00e9","ocid":"c","url":"http:\/\/h"}]`, []Endpoint{{Active: true, ID: "aé", CompanyID: "c", URL: "h"}}, ""},
 		{"invalid UTF-8", "[{\"id\":\"a\",\"description\":\"x\xffy\"}]", []Endpoint{{Active: true, ID: "a", Description: "x\uFFFDy"}}, ""},
 		{"behind the end", `[{"id":"a"}] ]]]`, []Endpoint{{Active: true, ID: "a"}}, ""},
 	} {

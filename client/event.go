@@ -37,12 +37,15 @@ type Video struct {
 }
 
 // Response is what the receiver of an event answered, or what the API says instead.
-// A member that is neither a string nor null appears as its JSON text.
+// A member that is neither a string nor null appears as its JSON text. URLs in it are
+// reduced to what Options.URLDetail says, and the secrets of the endpoint's own URL are
+// taken out however they are spelled.
 type Response struct {
 	StatusCode int    // as sent; 0 if sent so, missing or null
 	Status     string // at most 4 KiB
 	Message    string // the API's own words, at most 4 KiB
-	Body       string // at most 1 KiB
+	Cause      string // Message without any URL, for the words that say what went wrong
+	Body       string // at most 1 KiB; of paths without a host only the endpoint's own is hidden
 }
 
 // GetEvent returns one event of an endpoint. An answer about another event, or
@@ -62,7 +65,7 @@ func (c *Client) GetEvent(ctx context.Context, endpointID, eventID string) (Even
 		d := newDecoder(x)
 		defer d.recycle()
 		var err error
-		event, err = readEvent(d, x.key)
+		event, err = readEvent(d, x.redactor)
 		if err == nil && event.ID != eventID {
 			err = fmt.Errorf("%w: it is about another event", ErrBadPayload)
 		}
@@ -78,7 +81,7 @@ func (c *Client) GetEvent(ctx context.Context, endpointID, eventID string) (Even
 	return event, nil
 }
 
-func readEvent(d *decoder, key secret) (e Event, err error) {
+func readEvent(d *decoder, r *redactor) (e Event, err error) {
 	d.allow(maxEventBody, "one event")
 	if kind := d.json.PeekKind(); kind != jsontext.KindBeginObject {
 		return e, d.open(jsontext.KindBeginObject)
@@ -96,19 +99,19 @@ func readEvent(d *decoder, key secret) (e Event, err error) {
 			id, err = d.idText()
 			e.ID = string(id[:min(len(id), maxEventID+1)])
 		case "type":
-			e.Type, ok, err = d.plain(key, maxType)
+			e.Type, ok, err = d.plain(r.key, maxType)
 			unusable("type", ok)
 		case "created":
 			e.Created, _, ok, err = d.integer()
 			unusable("created", ok)
 		case "data":
-			e.Video, err = readData(d, key)
+			e.Video, err = readData(d, r.key)
 		case "response":
-			e.Response, err = readResponse(d, key)
+			e.Response, err = readResponse(d, r)
 		case "endpoint_id":
-			e.EndpointID, _, err = d.plain(key, maxText)
+			e.EndpointID, _, err = d.plain(r.key, maxText)
 		case "coid", "ocid":
-			e.CompanyID, _, err = d.plain(key, maxText)
+			e.CompanyID, _, err = d.plain(r.key, maxText)
 		default:
 			err = d.skip()
 		}
@@ -139,7 +142,7 @@ func readData(d *decoder, key secret) (v Video, err error) {
 }
 
 // readResponse returns nil where nothing is recorded.
-func readResponse(d *decoder, key secret) (*Response, error) {
+func readResponse(d *decoder, r *redactor) (*Response, error) {
 	switch kind := d.json.PeekKind(); kind {
 	case jsontext.KindBeginObject, jsontext.KindInvalid:
 	case jsontext.KindNull:
@@ -159,11 +162,20 @@ func readResponse(d *decoder, key secret) (*Response, error) {
 			}
 			found.StatusCode = int(code)
 		case "status":
-			found.Status, err = d.prose(key, maxText)
+			var raw []byte
+			if raw, err = d.prose(); err == nil {
+				found.Status = r.fit(raw, maxText)
+			}
 		case "message":
-			found.Message, err = d.prose(key, maxText)
+			var raw []byte
+			if raw, err = d.prose(); err == nil {
+				found.Message, found.Cause = r.fit(raw, maxText), r.cause(raw)
+			}
 		case "body":
-			found.Body, err = d.prose(key, maxReply)
+			var raw []byte
+			if raw, err = d.prose(); err == nil {
+				found.Body = r.fitBody(raw, maxReply)
+			}
 		default:
 			err = d.skip()
 		}

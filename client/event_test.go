@@ -29,6 +29,7 @@ func TestGetEvent(t *testing.T) {
 		Response: &Response{
 			StatusCode: 200, Status: "200 OK", Body: "webhook received\n",
 			Message: "webhook event with type video.process_succeeded succeeded",
+			Cause:   "webhook event with type video.process_succeeded succeeded",
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -47,9 +48,13 @@ func TestGetEventResponse(t *testing.T) {
 		{"nulls and empty strings", `{"status_code":null,"status":"","body":null,"message":""}`, nil},
 		{"unknown members alone", `{"attempts":3,"next":{"in":"5s"}}`, nil},
 		{"code 0", `{"status_code":0}`, &Response{}},
-		{"code null, message", `{"status_code":null,"message":"dial tcp: timeout"}`, &Response{Message: "dial tcp: timeout"}},
+		{"code null, message", `{"status_code":null,"message":"dial tcp: timeout"}`, &Response{Message: "dial tcp: timeout", Cause: "dial tcp: timeout"}},
 		{"code in quotes", `{"status_code":"502"}`, &Response{StatusCode: 502}},
 		{"fraction", `{"status_code":200.0}`, &Response{StatusCode: 200}},
+		{
+			"the words of a URL are no cause", `{"message":"Post \"https://tls.dns.example.com/timeout?x=eof\": lookup timeout.example.com: refused"}`,
+			&Response{Message: `Post "tls.dns.example.com": lookup timeout.example.com: refused`, Cause: `Post "": lookup timeout.example.com: refused`},
+		},
 		{"other kinds", `{"status_code":201,"status":201,"body":{"ok": true}}`, &Response{StatusCode: 201, Status: "201", Body: `{"ok": true}`}},
 		{"key in the body", `{"status_code":500,"body":"Bearer ` + testKey + `"}`, &Response{StatusCode: 500, Body: "Bearer [redacted]"}},
 		{"key across the cut", `{"status_code":500,"body":"` + strings.Repeat("x", maxReply-3) + testKey + `"}`, &Response{StatusCode: 500, Body: strings.Repeat("x", maxReply-3) + "[re"}},

@@ -22,9 +22,9 @@ const (
 // reads. Read reads its body.
 type exchange struct {
 	*call
+	*redactor
 	client *Client
 	slot   *ratelimit.Slot
-	key    secret
 	sent   time.Time
 	resp   *http.Response // nil before the header is there
 	read   int64          // bytes of the body
@@ -43,7 +43,7 @@ type exchange struct {
 // begin sends the request and waits for the header. close gives the slot
 // back; where err is not nil the exchange is closed.
 func (c *Client) begin(ctx context.Context, q *call, key secret, slot *ratelimit.Slot) (*exchange, error) {
-	x := &exchange{call: q, client: c, slot: slot, key: key, sent: time.Now(), caller: ctx}
+	x := &exchange{call: q, client: c, slot: slot, redactor: c.redactorOf(q, key), sent: time.Now(), caller: ctx}
 	x.ctx, x.cancel = context.WithCancelCause(ctx)
 	x.timer = time.AfterFunc(c.opts.Timeout, func() { x.cancel(ErrTimeout) })
 	req, err := http.NewRequestWithContext(x.ctx, http.MethodGet, c.base+q.path, nil)
@@ -61,6 +61,11 @@ func (c *Client) begin(ctx context.Context, q *call, key secret, slot *ratelimit
 		return nil, err
 	}
 	return x, nil
+}
+
+// redactorOf returns what hides the secrets of a call in its answer and its errors.
+func (c *Client) redactorOf(q *call, key secret) *redactor {
+	return &redactor{key: key, detail: c.opts.URLDetail, urls: c.urls.of(q.endpointID)}
 }
 
 // observe reports the round trip. Call it at its end.
@@ -123,7 +128,7 @@ func (x *exchange) failure(err error) *Error {
 	case errors.Is(context.Cause(x.ctx), ErrTimeout):
 		e.Err = fmt.Errorf("%w: %s", ErrTimeout, x.slowness())
 	default:
-		e.Err = fmt.Errorf("%w: %w", ErrConnection, x.key.scrubError(err))
+		e.Err = fmt.Errorf("%w: %w", ErrConnection, x.scrubError(err))
 	}
 	return e
 }

@@ -74,7 +74,7 @@ func FuzzEvent(f *testing.F) {
 		read := func(in io.Reader) (Event, error) {
 			d := newDecoder(in)
 			defer d.recycle()
-			return readEvent(d, "sesame")
+			return readEvent(d, &redactor{key: "sesame"})
 		}
 		e, err := read(bytes.NewReader(body))
 		e2, err2 := read(crumbs{bytes.NewReader(body)})
@@ -85,7 +85,7 @@ func FuzzEvent(f *testing.F) {
 		if e.Response != nil {
 			r = *e.Response
 		}
-		for _, text := range []string{e.CompanyID, e.EndpointID, e.Type, r.Status, r.Message, r.Body} {
+		for _, text := range []string{e.CompanyID, e.EndpointID, e.Type, r.Status, r.Message, r.Cause, r.Body} {
 			if !utf8.ValidString(text) || len(text) > maxText || strings.Contains(text, "sesame") {
 				t.Fatalf("text %q", text)
 			}

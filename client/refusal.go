@@ -33,7 +33,7 @@ func (x *exchange) refusal() *Error {
 		return e
 	}
 	body, _ := io.ReadAll(io.LimitReader(x, maxErrorBody))
-	e.Err = fmt.Errorf("%w (status %d)%s", kind, code, x.key.hint(body))
+	e.Err = fmt.Errorf("%w (status %d)%s", kind, code, x.hint(body))
 	return e
 }
 
@@ -64,5 +64,5 @@ func (x *exchange) target() string {
 	if err != nil || to.Host == "" {
 		return "nowhere"
 	}
-	return "host " + x.key.scrub(to.Host)
+	return "host " + x.scrub(to.Host)
 }

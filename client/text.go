@@ -1,7 +1,6 @@
 package client
 
 import (
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,12 +19,6 @@ func (d *decoder) plain(key secret, n int) (s string, ok bool, err error) {
 	return "", false, d.skip()
 }
 
-// fit returns the first n bytes of foreign text, as valid UTF-8. The key goes before
-// the cut: half a key could not be found.
-func (s secret) fit(text []byte, n int) string {
-	return cut(s.redact(strings.ToValidUTF8(string(text), "\uFFFD")), n)
-}
-
 // time reads a time in RFC 3339; all else counts as the zero time.
 func (d *decoder) time() (time.Time, error) {
 	s, _, err := d.plain("", len("2006-01-02T15:04:05.999999999+00:00"))
@@ -39,16 +32,15 @@ func (d *decoder) time() (time.Time, error) {
 	return t, nil
 }
 
-// prose reads what a receiver said: a string, or any other value as it stands. It
-// is valid UTF-8 without the key, at most n bytes, and empty for null.
-func (d *decoder) prose(key secret, n int) (string, error) {
+// prose reads what a receiver said: a string, or any other value as it stands, and
+// nothing for null. It is valid until the next read.
+func (d *decoder) prose() ([]byte, error) {
 	raw, err := d.json.ReadValue()
-	if err != nil || raw.Kind() == jsontext.KindNull {
-		return "", err
+	switch {
+	case err != nil || raw.Kind() == jsontext.KindNull:
+		return nil, err
+	case raw.Kind() == jsontext.KindString:
+		return d.unquote(raw), nil
 	}
-	s := []byte(raw)
-	if raw.Kind() == jsontext.KindString {
-		s = d.unquote(raw)
-	}
-	return key.fit(s, n), nil
+	return raw, nil
 }

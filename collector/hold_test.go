@@ -109,9 +109,9 @@ func TestOnlyCompleteScrapesCount(t *testing.T) {
 	}
 }
 
-// TestRestart starts again on a state: the first complete scrape shows the counters
-// as they were, the next what happened meanwhile, and gauges are there before the
-// API has answered.
+// TestRestart starts again on a state: for a hold from the first complete scrape on, the
+// counters are shown as they were, be it to a second scraper, then what happened
+// meanwhile; gauges are there before the API has answered.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -147,6 +147,9 @@ func TestRestart(t *testing.T) {
 			failure: "1", eventsOf(endpointA, failedType): "1", "omegastream_up": "1",
 			of("webhook_endpoint_consecutive_failures", endpointA): "2", // gauges need not wait
 		})
+		time.Sleep(30 * time.Second)
+		r.scrape().want(t, map[string]string{failure: "1", eventsOf(endpointA, failedType): "1"}) // the other of a pair
+		time.Sleep(30 * time.Second)
 		r.scrape().want(t, map[string]string{failure: "2", eventsOf(endpointA, failedType): "2"})
 	})
 }

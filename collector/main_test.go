@@ -99,7 +99,7 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	}
 	telemetry := NewTelemetry()
 	s.client.Observer = telemetry
-	s.client.RateLimit, s.client.Concurrency = s.options.RateLimit, s.options.Concurrency
+	s.client.RateLimit, s.client.Concurrency, s.client.URLDetail = s.options.RateLimit, s.options.Concurrency, s.options.URLDetail
 	api, err := client.New(url, client.StaticKey(s.key), s.client)
 	if err != nil {
 		t.Fatal(err)

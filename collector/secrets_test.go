@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
 	"omegastream_exporter/internal/syncer"
@@ -19,14 +20,14 @@ func TestNoSecrets(t *testing.T) {
 	t.Parallel()
 	const key, password = "sk-live-0123456789", "hunter2"
 	for _, tt := range []struct {
-		detail   syncer.URLDetail
+		detail   client.URLDetail
 		url      string // that is shown
 		withPath bool
 	}{
 		{"", "hooks.example.com:8443", false},
-		{syncer.URLHost, "hooks.example.com:8443", false},
-		{syncer.URLPath, "hooks.example.com:8443/in/" + simulator.SecretMark, true},
-		{syncer.URLNone, "", false},
+		{client.URLHost, "hooks.example.com:8443", false},
+		{client.URLPath, "hooks.example.com:8443/in/" + simulator.SecretMark, true},
+		{client.URLNone, "", false},
 	} {
 		t.Run(string(tt.detail), func(t *testing.T) {
 			t.Parallel()
@@ -90,15 +91,15 @@ func TestNoSecrets(t *testing.T) {
 func TestLessDetailLater(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		later syncer.URLDetail
+		later client.URLDetail
 		url   string
-	}{{syncer.URLHost, "a.example.com"}, {syncer.URLNone, ""}} {
+	}{{client.URLHost, "a.example.com"}, {client.URLNone, ""}} {
 		t.Run(string(tt.later), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(simulator.Options{}, endpointA)
 				path := filepath.Join(t.TempDir(), "ledger.db")
-				r := start(t, a, setup{store: ledger.NewFile(path), options: syncer.Options{URLDetail: syncer.URLPath}})
+				r := start(t, a, setup{store: ledger.NewFile(path), options: syncer.Options{URLDetail: client.URLPath}})
 				r.scrape().want(t, map[string]string{of("webhook_events_listed", endpointA): "0"})
 				r.stop()
 				a.AddFault(simulator.Fault{Do: simulator.Status(http.StatusNotFound, "")})

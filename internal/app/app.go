@@ -39,6 +39,7 @@ type application struct {
 	telemetry *collector.Telemetry
 	api       *client.Client
 	book      *ledger.Book
+	failures  *failureLog // nil with --no-log.failures
 	syncer    *syncer.Syncer
 	exporter  *collector.Exporter
 	stopSync  func() // nil without --demo
@@ -57,8 +58,12 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 	if a.book, err = openBook(ctx, cfg, a.telemetry, log); err != nil {
 		return err
 	}
+	if cfg.Log.Failures {
+		a.failures = newFailureLog(log, cfg.Web.ExternalURL)
+		a.book.OnFailed(a.failures.report)
+	}
 	a.syncer = syncer.New(a.api, a.book, syncer.Options{
-		URLDetail:   syncer.URLDetail(cfg.Webhook.URLDetail),
+		URLDetail:   client.URLDetail(cfg.Webhook.URLDetail),
 		Pinned:      len(cfg.Webhook.EndpointIDs) > 0,
 		MinInterval: cfg.Collector.MinInterval,
 		Concurrency: cfg.API.Concurrency,
@@ -93,6 +98,9 @@ func (a *application) close(ctx context.Context) error {
 	}
 	if a.book != nil {
 		errs = append(errs, a.book.Close(ctx))
+	}
+	if a.failures != nil {
+		a.failures.close()
 	}
 	if a.stopDemo != nil {
 		a.stopDemo()

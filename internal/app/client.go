@@ -29,6 +29,7 @@ func newClient(cfg config.Config, observer client.Observer) (*client.Client, err
 		MaxListEvents: cfg.API.MaxListEvents,
 		Concurrency:   cfg.API.Concurrency,
 		RateLimit:     cfg.API.RateLimit,
+		URLDetail:     client.URLDetail(cfg.Webhook.URLDetail),
 		Observer:      observer,
 	})
 	if err != nil {

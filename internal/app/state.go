@@ -29,6 +29,10 @@ func openBook(ctx context.Context, cfg config.Config, watcher ledger.Watcher, lo
 		log.Error("The state could not be read: it was set aside and the counters begin at 0",
 			"err", opening.Cause, "set_aside", opening.SetAside)
 	}
+	if opening.Soon {
+		log.Warn("The exporter was started within --collector.hold-new-series of its last start: until a complete scrape and that time have passed, counters stay as they were",
+			"hold", cfg.Collector.HoldNewSeries)
+	}
 	return book, nil
 }
 

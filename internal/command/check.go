@@ -14,7 +14,6 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/app"
 	"omegastream_exporter/internal/config"
-	"omegastream_exporter/internal/syncer"
 )
 
 // ErrCheckFailed is returned when something that was checked does not work. The report
@@ -93,13 +92,12 @@ func (r *report) endpoints(ctx context.Context, cfg config.Config, api *client.C
 		})
 	}
 	_ = group.Wait()
-	showURL := syncer.URLDetail(cfg.Webhook.URLDetail).Reduce
 	r.printf("\n")
 	table := tabwriter.NewWriter(r.w, 0, 0, 2, ' ', 0)
 	write := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
 	write("ENDPOINT", "HOST", "ACTIVE", "NEWEST EVENT", "ANSWER")
 	for i, e := range shown {
-		write(e.ID, cut(showURL(e.URL), 20), active(e), rows[i].newest, rows[i].answer)
+		write(e.ID, cut(e.URL, 20), active(e), rows[i].newest, rows[i].answer)
 	}
 	if err := table.Flush(); err != nil && r.err == nil {
 		r.err = err

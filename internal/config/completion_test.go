@@ -86,7 +86,7 @@ func TestCompletions(t *testing.T) {
 				{[]string{"state", "res"}, []string{"reset-counters"}},
 				{[]string{"state", "copy", "--fr"}, []string{"--from"}},
 				{[]string{"--api.k"}, []string{"--api.key-file"}},
-				{[]string{"check", "--log.f"}, []string{"--log.format"}},
+				{[]string{"check", "--log.fo"}, []string{"--log.format"}},
 				{[]string{"--log.level", "de"}, []string{"debug"}},
 				{[]string{"--webhook.url-detail", "n"}, []string{"none"}},
 			} {

@@ -102,4 +102,6 @@ func (c Web) TCPAddresses() (tcp []string) {
 type Log struct {
 	Level  string // debug, info, warn or error
 	Format string // logfmt or json
+
+	Failures bool // a line for each failed delivery
 }

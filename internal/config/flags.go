@@ -40,6 +40,7 @@ func (f *flags) register() {
 	f.add("demo", "", "Serve a simulated account: no key needed, state in memory.", toggle(&c.Demo))
 	f.add("log.level", "info", "Log messages from this severity on: debug, info, warn or error.", oneOf(&c.Log.Level, "debug", "info", "warn", "error"))
 	f.add("log.format", "logfmt", "Format of the log: logfmt or json.", oneOf(&c.Log.Format, "logfmt", "json"))
+	f.add("log.failures", "true", "Log a line for each failed delivery, at most 100 a second, then a line with the count of the rest.", toggle(&c.Log.Failures))
 }
 
 // registerWeb takes exporter-toolkit's flags and gives them our values, so that

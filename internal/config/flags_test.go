@@ -43,6 +43,7 @@ var samples = map[string]string{
 	"demo":                        "true",
 	"log.level":                   "debug",
 	"log.format":                  "json",
+	"log.failures":                "false",
 }
 
 func TestEveryFlagHasAVariable(t *testing.T) {
@@ -117,7 +118,7 @@ func TestDefaults(t *testing.T) {
 		},
 		State: State{kind: stateFile, path: "data/ledger.db", schema: Program},
 		Web:   Web{TelemetryPath: "/metrics"},
-		Log:   Log{Level: "info", Format: "logfmt"},
+		Log:   Log{Level: "info", Format: "logfmt", Failures: true},
 	}
 	if diff := cmp.Diff(want, cfg, cmp.AllowUnexported(State{}, Secret{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

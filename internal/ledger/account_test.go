@@ -136,13 +136,56 @@ func TestFirstScrapeShowsWhatWasLoaded(t *testing.T) {
 		t.Fatal(err)
 	}
 	read(t, a, "ep", epoch, true, at(2, time.Minute), at(1, 0))
-	v := a.view(epoch)
-	if n := events(v, "ep"); n != 1 {
-		t.Errorf("the first scrape shows %d, want what was loaded", n)
+	for _, row := range []struct {
+		after    time.Duration
+		complete bool
+		want     uint64
+		until    time.Duration // 0 where it is not known
+		held     bool
+	}{
+		{0, false, 1, 0, true},
+		{time.Hour, true, 1, time.Hour + time.Minute, true}, // the first of a pair
+		{time.Hour + 30*time.Second, true, 1, time.Hour + time.Minute, true},
+		{time.Hour + time.Minute - time.Second, true, 1, time.Hour + time.Minute, true},
+		{time.Hour + time.Minute, true, 2, 0, false},
+		{time.Hour + 2*time.Minute, true, 2, 0, false},
+	} {
+		now := epoch.Add(row.after)
+		a.Release(now)
+		v := a.view(now)
+		if n := events(v, "ep"); n != row.want {
+			t.Errorf("after %v a scrape shows %d, want %d", row.after, n, row.want)
+		}
+		if row.complete {
+			a.Shown(v, now)
+		}
+		until, held := a.HeldUntil()
+		if held != row.held || until.IsZero() != (row.until == 0) || row.until != 0 && !until.Equal(epoch.Add(row.until)) {
+			t.Errorf("after %v counters are held until %v (%v)", row.after, until, held)
+		}
 	}
-	a.Shown(v, epoch)
-	if n := events(a.view(epoch), "ep"); n != 2 {
-		t.Errorf("the next one shows %d", n)
+}
+
+// A start within the hold of the one before is told, not one after it or by a clock
+// that was set back.
+func TestStartSoonAfterAnother(t *testing.T) {
+	t.Parallel()
+	s := newRowStore()
+	for _, row := range []struct {
+		at   time.Duration
+		soon bool
+	}{{0, false}, {59 * time.Second, true}, {2 * time.Minute, false}, {time.Minute, false}, {time.Minute, true}} {
+		now := epoch.Add(row.at)
+		a, err := load(context.Background(), s, testURL, testPolicy(), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if soon := a.Started(now); soon != row.soon {
+			t.Errorf("a start after %v is soon: %v", row.at, soon)
+		}
+		if err := s.Commit(context.Background(), a.batch()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -249,6 +292,7 @@ func TestFoldedTypesAreShownAsLoadedFirst(t *testing.T) {
 	read(t, a, "ep", epoch, true, item{hexID(1), "other", epoch.Unix()})
 	v := a.view(epoch)
 	a.Shown(v, epoch)
+	a.Release(epoch.Add(time.Minute))
 	if after := a.view(epoch); v.FoldedTypes != 3 || after.FoldedTypes != 4 {
 		t.Errorf("%d, then %d", v.FoldedTypes, after.FoldedTypes)
 	}

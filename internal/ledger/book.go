@@ -19,6 +19,7 @@ import (
 type Book struct {
 	store   Store
 	watcher Watcher
+	failed  atomic.Pointer[func([]FailedDelivery)]
 	share   *share // nil where the state is this process's own
 
 	mu      sync.Mutex // guards account and applied
@@ -55,6 +56,7 @@ type Watcher interface {
 type Opening struct {
 	SetAside string // where unreadable content was moved, "" if there was none
 	Cause    error  // why it was unreadable
+	Soon     bool   // the start before was within Policy.Hold
 }
 
 // Open loads the account of an API URL from a store. Unreadable content is set
@@ -78,6 +80,7 @@ func Open(ctx context.Context, s Store, apiURL string, policy Policy, w Watcher)
 		return nil, how, errors.Join(err, s.Close())
 	}
 	a.Pin()
+	how.Soon = a.Started(time.Now())
 	batch := a.batch()
 	if err := s.Commit(ctx, batch); err != nil {
 		return nil, how, errors.Join(fmt.Errorf("write state: %w", err), s.Close())
@@ -108,6 +111,11 @@ func (b *Book) Now() time.Time {
 	}
 	return b.share.now()
 }
+
+// OnFailed sets what is told of the failed deliveries that a commit counts: once for
+// each batch, before the first try, so that who is killed in between may be told again
+// and is never not told. The commit waits for report, which must not call the Book.
+func (b *Book) OnFailed(report func([]FailedDelivery)) { b.failed.Store(&report) }
 
 // Do applies transitions. What they change is shown once it is durable; Flush
 // waits for that.
@@ -279,6 +287,9 @@ func (b *Book) commits() {
 func (b *Book) commit(batch *Batch) error {
 	if batch.Empty() {
 		return nil
+	}
+	if report := b.failed.Load(); report != nil && len(batch.Failed) > 0 {
+		(*report)(batch.Failed)
 	}
 	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
 	wait.Reset()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -11,6 +12,7 @@ import (
 // before it healed. Times are Unix seconds.
 type FailedDelivery struct {
 	EndpointID string
+	Host       string // of the endpoint, as far as it may be shown
 	EventID    string
 	Type       string // the label
 	Created    int64  // first sight where it is not trusted
@@ -93,6 +95,9 @@ func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
 	}
 	if f.Code == CodeNone {
 		f.Reason = t.Reason
+	}
+	if e.row.Meta != nil {
+		f.Host, _, _ = strings.Cut(e.row.Meta.URL, "/")
 	}
 	if kept, ok := e.kept.find(ev.position()); ok {
 		_, f.Message = kept.Said()

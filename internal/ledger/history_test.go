@@ -106,10 +106,19 @@ type world struct {
 
 	zero map[string]int64  // when a complete scrape first showed a series at 0
 	most map[string]uint64 // the highest value shown
-	off  bool              // a run showed everything at once
+	run  *run
+	off  bool // a run showed everything at once
 
 	passed  int64         // seconds that went by, whatever the clock said
 	minHold time.Duration // the shortest of all runs
+}
+
+// run is what a process has shown since its start: until one complete scrape and a hold
+// have passed, the counters as they were loaded.
+type run struct {
+	loaded map[string]uint64
+	began  int64 // first complete scrape, by passed; -1 before
+	hold   time.Duration
 }
 
 type apiEndpoint struct {

@@ -30,7 +30,11 @@ func (w *world) start() {
 	w.m.turnBack(w.now)
 	w.flying, w.waiting, w.off = make(map[string]Task), nil, w.off || w.p.Hold == 0
 	w.commit()
+	w.beginRun()
 }
+
+// beginRun notes what a process that has just started shows.
+func (w *world) beginRun() { w.run = &run{loaded: shownCounters(w.view), began: -1, hold: w.p.Hold} }
 
 // restart is a kill at any moment and a start, perhaps with other flags.
 func (w *world) restart() {
@@ -132,11 +136,21 @@ func (w *world) scrape() {
 			w.Fatalf("%s is shown as %d at %d, at 0 since %d (%v)", name, value, w.passed, zero, ok)
 		}
 	}
+	if w.run.hold > 0 && (w.run.began < 0 || w.passed-w.run.began < seconds(w.run.hold)) {
+		for name, value := range shownCounters(w.view) {
+			if value != w.run.loaded[name] {
+				w.Fatalf("%s is shown as %d soon after a start, it was loaded as %d", name, value, w.run.loaded[name])
+			}
+		}
+	}
 	if w.view.FoldedTypes > w.durable.folded {
 		w.Fatalf("folded types are shown as %d, durable is %d", w.view.FoldedTypes, w.durable.folded)
 	}
 	if w.chance(80, "complete") {
 		w.a.Shown(w.view, w.time())
+		if w.run.began < 0 {
+			w.run.began = w.passed
+		}
 		for name, value := range shownCounters(w.view) {
 			if _, ok := w.zero[name]; !ok && value == 0 {
 				w.zero[name] = w.passed

@@ -33,6 +33,7 @@ type peer struct {
 	zero  map[string]int64
 	most  map[string]uint64
 	mem   *modelMemory
+	run   *run
 	lost  bool // the account was taken over from it, and it does not know
 }
 
@@ -88,7 +89,7 @@ func (w *world) handOver() {
 		}
 		w.view, w.durable = w.a.view(w.time()), w.m.clone()
 	}
-	w.peers = append(w.peers, &peer{w.shared(), w.a, w.view, w.zero, w.most, w.mem, taken})
+	w.peers = append(w.peers, &peer{w.shared(), w.a, w.view, w.zero, w.most, w.mem, w.run, taken})
 	w.workOn()
 }
 
@@ -101,16 +102,21 @@ func (w *world) workOn() {
 			w.Fatal(err)
 		}
 		w.a, w.zero, w.most, w.mem = a, maps.Clone(w.zero), make(map[string]uint64), newModelMemory()
+		w.run = nil
 	} else {
 		n := w.pick(len(w.peers), "replica")
 		next := w.peers[n]
 		w.peers = slices.Delete(w.peers, n, n+1)
 		w.store, w.a, w.view, w.zero, w.most, w.mem = next.store, next.a, next.view, next.zero, next.most, next.mem
+		w.run = next.run
 		w.catchUp(next)
 	}
 	w.claimAll()
 	w.m.turnBack(w.now)
 	w.commit()
+	if w.run == nil {
+		w.beginRun()
+	}
 }
 
 // catchUp takes in what others have committed. One that was taken over from notices.

@@ -100,7 +100,7 @@ func TestNewEndpointHasNoHistory(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			a := newAccount(AccountRow{}, testPolicy())
-			a.gate.off = true
+			a.gate.off, a.gate.open = true, true
 			found := Found{ID: "ep", Meta: Meta{Events: []string{failed}, CreatedAt: epoch.Add(row.created)}}
 			first := []Found{found}
 			if !row.known {

@@ -9,13 +9,14 @@ import (
 type AccountRow struct {
 	APIURL      string    `json:"api_url"` // normalised
 	CompanyID   string    `json:"company_id"`
-	Created     time.Time `json:"created"`       // when this state began
-	Resets      uint64    `json:"resets"`        // states set aside before this one
-	FoldedTypes uint64    `json:"folded_types"`  // events counted under TypeOther
-	Era         uint64    `json:"era,omitempty"` // times that the counters were reset on purpose
-	Types       []string  `json:"types"`         // admitted beyond the documented, in order
-	LastListing time.Time `json:"last_listing"`  // the API's time of the last successful listing
-	LastSync    time.Time `json:"last_sync"`     // end of the last sync that succeeded for every endpoint
+	Created     time.Time `json:"created"`          // when this state began
+	Resets      uint64    `json:"resets"`           // states set aside before this one
+	FoldedTypes uint64    `json:"folded_types"`     // events counted under TypeOther
+	Era         uint64    `json:"era,omitempty"`    // times that the counters were reset on purpose
+	Types       []string  `json:"types"`            // admitted beyond the documented, in order
+	LastListing time.Time `json:"last_listing"`     // the API's time of the last successful listing
+	LastSync    time.Time `json:"last_sync"`        // end of the last sync that succeeded for every endpoint
+	Started     time.Time `json:"started,omitzero"` // the last start on a state that is not shared
 }
 
 func (r AccountRow) clone() AccountRow {

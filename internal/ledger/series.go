@@ -90,10 +90,26 @@ type Exemplar struct {
 	Observed time.Time
 }
 
-// gate is what the whole account knows about showing counters.
+// gate is what the whole account knows about showing counters. It is not stored: after
+// a start the counters stay as they were loaded until one complete scrape has shown them
+// and the hold has passed since. A process comes back under a new name, and each of its
+// scrapers must see them once.
 type gate struct {
-	off  bool // --collector.hold-new-series=0
-	open bool // the first complete scrape after the start has shown the loaded values
+	off   bool      // --collector.hold-new-series=0
+	open  bool      // the values as they are may be shown
+	shown time.Time // start of the first complete scrape that showed the loaded ones
+}
+
+// showAt notes that a complete scrape has shown the counters as they were loaded.
+func (g *gate) showAt(at time.Time) {
+	if !g.open && (g.shown.IsZero() || at.Before(g.shown)) { // before: the clock was set back
+		g.shown = at
+	}
+}
+
+// due reports whether the gate is to be opened.
+func (g *gate) due(now time.Time, hold time.Duration) bool {
+	return !g.open && !g.shown.IsZero() && now.Sub(g.shown) >= hold
 }
 
 // latencyBounds are the upper bounds of the latency histogram, in seconds.

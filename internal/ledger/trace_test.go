@@ -129,3 +129,46 @@ func TestBatchReportsWhatItCounts(t *testing.T) {
 		t.Errorf("only a changed code is an outcome: %+v", again)
 	}
 }
+
+// What a commit counts as failed is told once, before the first try.
+func TestFailedIsToldBeforeTheCommit(t *testing.T) {
+	t.Parallel()
+	s := newRowStore()
+	b, _, err := Open(context.Background(), s, testURL, testPolicy(), quiet{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	tries := 0
+	b.OnFailed(func(failed []FailedDelivery) {
+		if tries > 0 {
+			t.Error("told after a try")
+		}
+		for _, f := range failed {
+			told = append(told, f.EventID)
+		}
+	})
+	s.mu.Lock()
+	s.fail = func() error {
+		if len(told) == 0 {
+			return nil // the contact's
+		}
+		if tries++; tries < 3 {
+			return errDisk
+		}
+		return nil
+	}
+	s.mu.Unlock()
+	b.Do(func(a *Account) {
+		a.List([]Found{{ID: "ep"}}, epoch, epoch)
+		read(t, a, "ep", epoch, true)
+		read(t, a, "ep", epoch, true, at(1, 0))
+		answerAll(a, epoch, func(Task) Answer { return failedWith(500, "") })
+	})
+	if err := b.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || told[0] != at(1, 0).id || tries != 3 {
+		t.Errorf("told of %v, %d tries", told, tries)
+	}
+}

@@ -80,7 +80,7 @@ func (a *Account) empty(t Task, now time.Time) { a.Answered(t, Answer{}, now) }
 
 // unheld is a view that shows every counter's value.
 func (a *Account) unheld(now time.Time) *View {
-	a.gate.off = true
+	a.gate.off, a.gate.open = true, true
 	for _, e := range a.endpoints {
 		e.view, e.last = nil, nil
 	}

@@ -122,7 +122,7 @@ func (a *Account) viewOf(row *AccountRow, now time.Time, kept func(*Endpoint) (*
 		LastSync:    row.LastSync,
 		gated:       !a.gate.open,
 	}
-	if !a.gate.open && !a.gate.off {
+	if !a.gate.open {
 		v.FoldedTypes = a.folded
 		if a.resetNow {
 			v.Resets-- // shown before its increment, like every counter

@@ -25,7 +25,7 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 		f.succeeded()
 		f.problems.healed(of)
 		answer := answerOf(ev)
-		answer.Words = wordsOf(ev.Response, f.opts.URLDetail, f.opts.KeepBodies)
+		answer.Words = wordsOf(ev.Response, f.opts.KeepBodies)
 		enter = func(a *ledger.Account) { a.Answered(t, answer, now) }
 	case errors.Is(err, client.ErrNotFound):
 		f.succeeded()

@@ -70,7 +70,7 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	if s.client.Transport == nil {
 		s.client.Transport = simulator.Transport(a)
 	}
-	s.client.RateLimit, s.client.Concurrency = s.options.RateLimit, s.options.Concurrency
+	s.client.RateLimit, s.client.Concurrency, s.client.URLDetail = s.options.RateLimit, s.options.Concurrency, s.options.URLDetail
 	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), s.client)
 	if err != nil {
 		t.Fatal(err)

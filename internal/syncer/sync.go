@@ -79,7 +79,7 @@ func (p *pass) applyEndpoints(list client.EndpointList) error {
 	found := make([]ledger.Found, len(list.Endpoints))
 	ids := make(map[string]struct{}, len(list.Endpoints))
 	for i, e := range list.Endpoints {
-		found[i] = foundEndpoint(e, p.opts.URLDetail)
+		found[i] = foundEndpoint(e)
 		ids[e.ID] = struct{}{}
 	}
 	var pinned []string

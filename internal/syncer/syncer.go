@@ -41,9 +41,10 @@ type Observer interface {
 
 // Options are the settings of a Syncer.
 type Options struct {
-	// URLDetail says how much of an endpoint's URL is stored and shown. Empty
+	// URLDetail says how much of a URL that the state holds is shown, as the client's
+	// says of those that it reads. Empty
 	// means URLHost.
-	URLDetail URLDetail
+	URLDetail client.URLDetail
 
 	// Pinned says that the endpoints were named by flags: the account's listing
 	// is then for metadata only, and its failure is no error.
@@ -131,7 +132,7 @@ func New(api API, book *ledger.Book, o Options) *Syncer {
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.fetcher = newFetcher(s.ctx, api, book, s.problems, o)
-	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.reduceBare) })
+	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.ReduceShown) })
 	s.running.Go(func() { s.fetcher.run(s.ctx) })
 	return s
 }

@@ -1,0 +1,208 @@
+package client
+
+import (
+	"cmp"
+	"errors"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	redacted     = "[redacted]"
+	maxErrorText = 300 // bytes of foreign text in an error
+	maxHint      = 200 // bytes of an error's body that are worth a quote
+)
+
+// redactor takes out of foreign text what nobody is to see: the key, and of URLs what
+// their detail hides. Of the endpoint that a call is about it knows the URL, and finds
+// its secret parts wherever they occur. The zero value hides the paths of all URLs.
+type redactor struct {
+	key    secret
+	detail URLDetail
+	urls   []string // of the endpoint, as the API sent them
+
+	own []ownSecret // in urls, nil before it is needed
+}
+
+// ownSecret is a part of the endpoint's URL, in plain spelling.
+type ownSecret struct {
+	text  string
+	shown string
+	path  bool // it stands behind the host
+}
+
+const (
+	minSecret = 8 // bytes of a secret that is taken out of the middle of a word, too
+	minAlone  = 6 // bytes of a password or a value of a query that is taken out alone
+
+	// maxWords is how much of a text is looked at. That is more than is kept of any,
+	// so that a secret across the cut is found.
+	maxWords = 64 << 10
+)
+
+// words returns what a person may read of a text: no key, and no more of URLs and
+// paths than their detail says.
+func (r *redactor) words(text string) string {
+	return r.detail.reducePaths(r.urlsIn(text))
+}
+
+// urlsIn is words, but leaves paths that are of no known URL.
+func (r *redactor) urlsIn(text string) string {
+	return r.detail.reduceURLs(r.ownIn(r.key.redact(text)))
+}
+
+// ownIn takes the secrets of the endpoint's own URL out of a text.
+func (r *redactor) ownIn(text string) string {
+	if len(r.urls) == 0 {
+		return text
+	}
+	if r.own == nil {
+		for _, raw := range r.urls {
+			r.own = append(r.own, secretsOf(raw, r.detail)...)
+		}
+	}
+	return replaceSpelled(text, func(plain string) (found []replacement) {
+		for _, s := range r.own {
+			for from := 0; ; {
+				i := strings.Index(plain[from:], s.text)
+				if i < 0 {
+					break
+				}
+				i += from
+				from = i + len(s.text)
+				if shown, ok := s.at(plain, i); ok {
+					found = append(found, replacement{i, from, shown})
+				}
+			}
+		}
+		return sorted(found)
+	})
+}
+
+// at returns what is shown in place of the secret that plain has at i. ok is false
+// where a short one is but a part of a word.
+func (s *ownSecret) at(plain string, i int) (shown string, ok bool) {
+	before, _ := utf8.DecodeLastRuneInString(plain[:i])
+	behind, _ := utf8.DecodeRuneInString(plain[i+len(s.text):])
+	if s.path && isWord(before) { // of a host
+		return "", len(s.text) >= minSecret || !isWord(behind)
+	}
+	return s.shown, len(s.text) >= minSecret || !isWord(before) && !isWord(behind)
+}
+
+func isWord(r rune) bool {
+	return r != utf8.RuneError && (r == '_' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r))
+}
+
+// secretsOf returns the parts of a URL that are not to be seen.
+func secretsOf(raw string, detail URLDetail) (all []ownSecret) {
+	add := func(text, shown string, atLeast int) {
+		if text = plainOf(text); len(text) >= atLeast {
+			all = append(all, ownSecret{text: text, shown: shown})
+		}
+	}
+	_, rest, found := strings.Cut(raw, "://")
+	if !found {
+		rest = raw
+	}
+	rest, fragment, _ := strings.Cut(rest, "#")
+	rest, query, _ := strings.Cut(rest, "?")
+	authority, path, _ := strings.Cut(rest, "/")
+	if at := strings.LastIndexByte(authority, '@'); at > 0 {
+		user, password, _ := strings.Cut(authority[:at], ":")
+		add(authority[:at]+"@", "", 0)
+		add(authority[:at], redacted, minAlone)
+		add(cmp.Or(password, user), redacted, minAlone)
+	}
+	if query != "" {
+		add("?"+query, "", 0)
+		add(query, redacted, 0)
+		for _, pair := range strings.Split(query, "&") {
+			_, value, _ := strings.Cut(pair, "=")
+			add(value, redacted, minAlone)
+		}
+	}
+	add(fragment, redacted, minAlone)
+	if path = plainOf(strings.TrimRight(path, "/")); detail != URLPath && path != "" {
+		all = append(all, ownSecret{text: "/" + path, shown: hiddenURL, path: true})
+		if strings.Contains(path, "/") {
+			add(path, hiddenURL, 0)
+		}
+	}
+	return all
+}
+
+// fit returns the first n bytes of what words makes of foreign text, as valid UTF-8.
+// Secrets go before the cut: half of one could not be found.
+func (r *redactor) fit(text []byte, n int) string {
+	return cut(r.words(validText(text)), n)
+}
+
+// fitBody is fit for what a receiver answered, which can be full of other paths.
+func (r *redactor) fitBody(text []byte, n int) string {
+	return cut(r.urlsIn(validText(text)), n)
+}
+
+// cause returns a text without any URL. The words of a URL are the customer's: a host
+// named dns.example.com is no reason.
+func (r *redactor) cause(text []byte) string {
+	without := replaceSpelled(r.ownIn(r.key.redact(validText(text))), func(plain string) (found []replacement) {
+		for _, at := range anyURL.FindAllStringIndex(plain, -1) {
+			found = append(found, replacement{at[0], at[1], ""})
+		}
+		return found
+	})
+	return cut(without, maxText)
+}
+
+func validText(text []byte) string {
+	return strings.ToValidUTF8(string(text[:min(len(text), maxWords)]), "\uFFFD")
+}
+
+// scrub makes foreign text fit for an error: no secrets, one short line.
+func (r *redactor) scrub(text string) string { return oneLine(r.words(text)) }
+
+// oneLine makes one short line of a text.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	return cut(text, maxErrorText)
+}
+
+// scrubError hides err's own text, and every *url.Error in it, which holds the URL,
+// but not what it is. Paths stay: those of an error of our own are of files.
+func (r *redactor) scrubError(err error) error {
+	for outer, ok := errors.AsType[*url.Error](err); ok; outer, ok = errors.AsType[*url.Error](err) {
+		err = outer.Err
+	}
+	return &scrubbed{oneLine(r.urlsIn(err.Error())), err}
+}
+
+// hint returns the body of an error as a quote, or nothing where it is not one
+// short line of plain text.
+func (r *redactor) hint(body []byte) string {
+	text := strings.TrimSpace(string(body))
+	plain := func(r rune) bool { return unicode.IsPrint(r) && r != '\\' }
+	if text == "" || len(text) > maxHint || text[0] == '<' || !utf8.ValidString(text) ||
+		strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return ""
+	}
+	return ": " + r.scrub(text)
+}
+
+// cut returns the first n bytes of text, or less where that would split a rune.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}

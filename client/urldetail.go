@@ -1,0 +1,94 @@
+package client
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// URLDetail says how much of an endpoint's URL is shown: the path of many webhooks is
+// a secret, like their query and password. Empty means URLHost.
+type URLDetail string
+
+// The details of a URL.
+const (
+	URLHost URLDetail = "host" // host and port
+	URLPath URLDetail = "path" // host, port and path
+	URLNone URLDetail = "none"
+)
+
+// hiddenURL stands where nothing of a URL is shown.
+const hiddenURL = "(URL)"
+
+// Reduce returns of a URL what is shown, which is nothing where it is none.
+func (d URLDetail) Reduce(raw string) string {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || d == URLNone:
+		return ""
+	case d == URLPath:
+		return u.Host + u.EscapedPath()
+	}
+	return u.Host
+}
+
+// ReduceShown is Reduce for what is left of a URL that was reduced before.
+func (d URLDetail) ReduceShown(shown string) string {
+	switch d {
+	case URLPath:
+		shown, _, _ := strings.Cut(shown, "?")
+		return shown
+	case URLNone:
+		return ""
+	default:
+		host, _, _ := strings.Cut(shown, "/")
+		return host
+	}
+}
+
+// anyURL matches a URL with its scheme.
+var anyURL = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^ \t\r\n"]*`)
+
+// reduceURLs returns text with every URL in it, however it is spelled, reduced to what
+// is shown.
+func (d URLDetail) reduceURLs(text string) string {
+	if !hasSlash(text) { // spares a detail the regular expression
+		return text
+	}
+	return replaceSpelled(text, func(plain string) (found []replacement) {
+		for _, at := range anyURL.FindAllStringIndex(plain, -1) {
+			raw := strings.TrimRight(plain[at[0]:at[1]], sentenceEnds)
+			found = append(found, replacement{at[0], at[0] + len(raw), orHidden(d.Reduce(raw))})
+		}
+		return found
+	})
+}
+
+// bareURL matches a URL without a scheme, or a path without a host, of which the rest
+// of a word is part: in "lookup host/path" as well as in "POST /path".
+var bareURL = regexp.MustCompile(`(?:^|[\s"'` + "`" + `(<\[={,;])((?:[\w-]+(?:\.[\w-]+)+(?::\d+)?)?/[^\s"'` + "`" + `<>)\]}]+)`)
+
+// reducePaths returns text with every path in it left out, and every URL without a
+// scheme reduced to what is shown: the path of a webhook is as good as its URL.
+func (d URLDetail) reducePaths(text string) string {
+	if !hasSlash(text) {
+		return text
+	}
+	return replaceSpelled(text, func(plain string) (found []replacement) {
+		for _, at := range bareURL.FindAllStringSubmatchIndex(plain, -1) {
+			raw := strings.TrimRight(plain[at[2]:at[3]], sentenceEnds)
+			found = append(found, replacement{at[2], at[2] + len(raw), orHidden(d.ReduceShown(raw))})
+		}
+		return found
+	})
+}
+
+// sentenceEnds ends the sentence and not the URL.
+const sentenceEnds = ".,:;"
+
+func orHidden(reduced string) string {
+	if reduced == "" {
+		return hiddenURL
+	}
+	return reduced
+}
