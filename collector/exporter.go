@@ -19,6 +19,10 @@ type Options struct {
 	// at least half of it.
 	TimeoutOffset time.Duration
 
+	// ExternalURL is where people reach the pages, without a slash at its end. Empty
+	// means that it is not known.
+	ExternalURL string
+
 	// Logger gets what goes wrong with a scrape. Nil discards it.
 	Logger *slog.Logger
 }
@@ -46,6 +50,6 @@ func New(s *syncer.Syncer, book *ledger.Book, t *Telemetry, o Options) *Exporter
 		o.Timeout = 9500 * time.Millisecond
 	}
 	t.log.Store(o.Logger)
-	t.registry.MustRegister(stateCollector{book, s})
+	t.registry.MustRegister(stateCollector{book, s, o.ExternalURL})
 	return &Exporter{syncer: s, book: book, telemetry: t, opts: o, log: o.Logger}
 }

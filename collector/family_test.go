@@ -56,6 +56,7 @@ omegastream_exporter_folded_event_types_total                           counter
 omegastream_exporter_state_resets_total                                 counter
 omegastream_exporter_state_commit_failures_total                        counter
 omegastream_exporter_state_commit_duration_seconds                      histogram
+omegastream_exporter_web_info                                           gauge      external_url
 omegastream_exporter_state_size_bytes                                   gauge
 omegastream_exporter_state_created_timestamp_seconds                    gauge
 omegastream_exporter_state_failing                                      gauge     reason

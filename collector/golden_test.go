@@ -130,7 +130,9 @@ func goodAccount(t *testing.T) string {
 	silent := a.AddEndpoint(simulator.Endpoint{ID: "dddddddddddddddddddddddd", Events: testTypes, Active: true})
 	a.AddEndpoint(simulator.Endpoint{ID: "eeeeeeeeeeeeeeeeeeeeeeee", Events: testTypes[:1]})
 	withHistory(a)
-	r := start(t, a, held())
+	with := held()
+	with.scrape.ExternalURL = "https://example.com/webhooks"
+	r := start(t, a, with)
 	r.scrape()
 	r.scrapes(4, 15*time.Second)
 	a.Emit(endpointA, succeedType, simulator.Responded(200)) // healthy

@@ -20,7 +20,10 @@ var (
 			"what is shown stays what was last durable.", labelReason)
 )
 
-var stateFamilies = []*Family{up, stateSize, stateFailing}
+var webInfo = gauge("omegastream_exporter_web_info",
+	"URL under which people reach the pages: --web.external-url; always 1, and missing without it.", "external_url")
+
+var stateFamilies = []*Family{up, stateSize, stateFailing, webInfo}
 
 // stateReasons are the errors behind the values of the label reason. What is none of
 // them is a write that failed.
@@ -41,6 +44,7 @@ const stateWriteFailed = "write_failed"
 type stateCollector struct {
 	book   *ledger.Book
 	syncer *syncer.Syncer
+	url    string // of the pages; "" where it is not known
 }
 
 // Describe implements prometheus.Collector.
@@ -52,6 +56,9 @@ func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
+	if c.url != "" {
+		ch <- webInfo.gaugeValue(1, c.url)
+	}
 	ch <- stateSize.gaugeValue(float64(c.book.Size()))
 	failing := ""
 	err := c.book.Failure()

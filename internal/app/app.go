@@ -59,7 +59,7 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 		return err
 	}
 	if cfg.Log.Failures {
-		a.failures = newFailureLog(log, cfg.Web.ExternalURL)
+		a.failures = newFailureLog(log, cfg.Web.Address())
 		a.book.OnFailed(a.failures.report)
 	}
 	a.syncer = syncer.New(a.api, a.book, syncer.Options{
@@ -75,6 +75,7 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 	a.exporter = collector.New(a.syncer, a.book, a.telemetry, collector.Options{
 		Timeout:       cfg.Collector.Timeout,
 		TimeoutOffset: cfg.Collector.TimeoutOffset,
+		ExternalURL:   cfg.Web.Address(),
 		Logger:        log,
 	})
 	if cfg.Demo {

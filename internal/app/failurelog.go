@@ -3,7 +3,6 @@ package app
 import (
 	"log/slog"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -30,12 +29,8 @@ type failureLog struct {
 	writing chan struct{} // holds an element while lines are written
 }
 
-func newFailureLog(log *slog.Logger, external *url.URL) *failureLog {
-	f := &failureLog{log: log, lines: failureLines, last: time.Now(), writing: make(chan struct{}, 1)}
-	if external != nil {
-		f.base = strings.TrimRight(external.String(), "/")
-	}
-	return f
+func newFailureLog(log *slog.Logger, externalURL string) *failureLog {
+	return &failureLog{log: log, base: externalURL, lines: failureLines, last: time.Now(), writing: make(chan struct{}, 1)}
 }
 
 // report writes the lines. It returns when they are written, or when stderr has not

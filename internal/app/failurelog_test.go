@@ -3,7 +3,6 @@ package app
 import (
 	"bytes"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -42,7 +41,6 @@ var where = regexp.MustCompile(` (caller|time)=\S+`)
 
 func TestFailureLines(t *testing.T) {
 	t.Parallel()
-	external, _ := url.Parse("https://example.com/hooks/")
 	for format, want := range map[string]string{
 		"logfmt": `level=warn msg="Delivery failed" endpoint_id=ep host=h.example.com event_id="a/b \"c" event_type=video.deleted ` +
 			`status_code=503 video_uuid=u-1 created=2026-03-01T12:30:00Z url=https://example.com/hooks/events/a%2Fb%20%22c` + "\n" +
@@ -51,7 +49,7 @@ func TestFailureLines(t *testing.T) {
 		"json": `"endpoint_id":"ep","event_id":"a/b \"c","event_type":"video.deleted","host":"h.example.com","level":"warn","msg":"Delivery failed","status_code":503,`,
 	} {
 		var out bytes.Buffer
-		f := newFailureLog(NewLogger(&out, config.Log{Level: "info", Format: format}), external)
+		f := newFailureLog(NewLogger(&out, config.Log{Level: "info", Format: format}), "https://example.com/hooks")
 		f.report([]ledger.FailedDelivery{
 			{EndpointID: "ep", Host: "h.example.com", EventID: `a/b "c`, Type: "video.deleted", Created: 1772368200, Code: 503, Video: ledger.Video{ID: "v-1", UUID: "u-1"}, Message: "never logged"},
 			{EndpointID: "ep", Host: "h.example.com", EventID: "2", Type: "video.deleted", Created: 1772368200, Reason: ledger.ReasonTLS},
@@ -71,7 +69,7 @@ func TestFailureLinesAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var out pipe
-		f := newFailureLog(NewLogger(&out, config.Log{Level: "info"}), nil)
+		f := newFailureLog(NewLogger(&out, config.Log{Level: "info"}), "")
 		for range 5 {
 			f.report(failedDeliveries(50))
 		}
@@ -98,7 +96,7 @@ func TestFailureLinesWithBlockedStderr(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		out := pipe{blocked: make(chan struct{})}
-		f := newFailureLog(NewLogger(&out, config.Log{Level: "info"}), nil)
+		f := newFailureLog(NewLogger(&out, config.Log{Level: "info"}), "")
 		began := time.Now()
 		f.report(failedDeliveries(3))
 		if took := time.Since(began); took != stderrWait {

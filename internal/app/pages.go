@@ -18,6 +18,7 @@ import (
 func newPages(cfg config.Config, api *client.Client, book *ledger.Book, syncs *syncer.Syncer, telemetry *collector.Telemetry, log *slog.Logger) http.Handler {
 	return web.New(book, web.Options{
 		Base:        cfg.Web.LinkPath(),
+		ExternalURL: cfg.Web.Address(),
 		Prefix:      cfg.Web.RoutePrefix,
 		MetricsPath: cfg.Web.TelemetryPath,
 		Window:      cfg.Collector.Window,

@@ -69,6 +69,15 @@ type Web struct {
 	ShowBody      bool // what receivers answered, on the pages
 }
 
+// Address is the --web.external-url without a slash at its end, "" where it was not
+// given.
+func (c Web) Address() string {
+	if c.ExternalURL == nil {
+		return ""
+	}
+	return strings.TrimRight(c.ExternalURL.String(), "/")
+}
+
 // LinkPath is the path before every link: that of --web.external-url, else the
 // route prefix, without a slash at its end.
 func (c Web) LinkPath() string {

@@ -40,6 +40,9 @@ func (l links) Failures(q url.Values) string {
 // FailuresOf returns the address of an endpoint's failed deliveries.
 func (l links) FailuresOf(id string) string { return l.Failures(url.Values{"endpoint": {id}}) }
 
+// Runbooks returns the address of the runbooks.
+func (l links) Runbooks() string { return l.base + "/runbooks" }
+
 func (l links) item(path, id string) string {
 	if id == "" || id == "." || id == ".." {
 		return "" // a browser would take these for other pages

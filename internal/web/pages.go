@@ -98,6 +98,7 @@ func New(l Ledger, o Options) *Pages {
 	p.page("/endpoints/{id}", p.endpoint)
 	p.page("/events/{id}", p.event)
 	p.page("/failures", p.failures)
+	p.page("/runbooks", p.runbooks)
 	p.mux.HandleFunc("GET "+o.Prefix+assetPath+"{name}", p.asset)
 	p.mux.HandleFunc("/", p.notFound)
 	return p

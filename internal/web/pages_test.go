@@ -110,6 +110,9 @@ func TestLinks(t *testing.T) {
 		for len(todo) > 0 {
 			path := todo[0]
 			todo = todo[1:]
+			if strings.HasPrefix(path, "https://") { // of the runbooks
+				continue
+			}
 			own, ok := strings.CutPrefix(path, row.base)
 			if seen[path] || !ok {
 				if !ok {
@@ -265,5 +268,35 @@ func TestUnsavedState(t *testing.T) {
 	}
 	if _, body := get(New(fullDisk{book}, options()), "/"); !strings.Contains(body, `no space left on device\x1b[31m`) {
 		t.Errorf("does not say that the state cannot be written: %s", body)
+	}
+}
+
+// A link of an alert leads to its section.
+func TestRunbooks(t *testing.T) {
+	t.Parallel()
+	response, body := get(filled(t, options()), "/runbooks")
+	if response.StatusCode != 200 || strings.Contains(body, "refresh.js") {
+		t.Errorf("%d", response.StatusCode)
+	}
+	rules, err := os.ReadFile("../../dashboards/rules/omegastream.rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := regexp.MustCompile(`(?m)^\s+- alert: (\w+)`).FindAllStringSubmatch(string(rules), -1)
+	for _, alert := range alerts {
+		if !strings.Contains(body, `id="`+alert[1]+`"`) {
+			t.Errorf("no section #%s", alert[1])
+		}
+	}
+	if len(alerts) < 10 {
+		t.Errorf("%d alerts", len(alerts))
+	}
+	for _, match := range regexp.MustCompile(`href="(#[^"]*)"`).FindAllStringSubmatch(body, -1) {
+		if !strings.Contains(body, `id="`+match[1][1:]+`"`) {
+			t.Errorf("%q leads nowhere", match[1])
+		}
+	}
+	if strings.Contains(body, `href="../`) || strings.Contains(body, ".md") && strings.Contains(body, `href="`+"operating.md") {
+		t.Error("a link leads into the source")
 	}
 }

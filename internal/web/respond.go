@@ -16,6 +16,7 @@ type answer struct {
 	title    string
 	template string // of the content
 	content  any
+	still    bool                      // it never changes
 	data     any                       // for ?format=json, nil where there is no such form
 	missing  string                    // what was not found; "" if the page is there
 	stream   func(http.ResponseWriter) // writes the answer itself; nil for a page
@@ -59,7 +60,9 @@ func (p *Pages) page(pattern string, build func(r *http.Request, now time.Time) 
 			p.writeJSON(w, r, http.StatusOK, a.data)
 		default:
 			f := p.frame(a.title, a.template, a.content, now)
-			f.Refresh = p.opts.Refresh.Milliseconds()
+			if !a.still {
+				f.Refresh = p.opts.Refresh.Milliseconds()
+			}
 			p.write(w, r, http.StatusOK, f)
 		}
 	})
