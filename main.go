@@ -45,7 +45,7 @@ func dispatch(ctx context.Context, name config.Command, cfg config.Config, stdou
 	case config.Check:
 		return command.Check(ctx, cfg, stdout)
 	case config.ResetCounters:
-		return command.ResetCounters(ctx, cfg, stdout)
+		return command.ResetCounters(ctx, cfg, os.Stdin, stdout)
 	case config.CopyState:
 		return command.CopyState(ctx, cfg, stdout)
 	case config.Healthcheck:

@@ -1,12 +1,14 @@
 package command
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"omegastream_exporter/internal/app"
@@ -33,8 +35,9 @@ func readableState(ctx context.Context, cfg config.Config) error {
 	return nil
 }
 
-// ResetCounters starts the counters of the state at 0.
-func ResetCounters(ctx context.Context, cfg config.Config, stdout io.Writer) error {
+// ResetCounters starts the counters of the state at 0. While an exporter works on the
+// state, it asks, if stdin is a terminal.
+func ResetCounters(ctx context.Context, cfg config.Config, stdin *os.File, stdout io.Writer) error {
 	if err := missing(cfg.State); err != nil {
 		return fmt.Errorf("--state.url: %w; there are no counters to reset", err)
 	}
@@ -46,11 +49,60 @@ func ResetCounters(ctx context.Context, cfg config.Config, stdout io.Writer) err
 	if err != nil {
 		return err
 	}
+	if err := confirmReset(ctx, cfg, store, stdin, stdout); err != nil {
+		return errors.Join(err, store.Close())
+	}
 	if err := ledger.ResetCounters(ctx, store, cfg.API.URL.String(), app.Policy(cfg), time.Now()); err != nil {
 		return app.StateError(stateFlag, cfg.State, err)
 	}
 	_, err = fmt.Fprintf(stdout, "The counters in %s begin at 0 again. What was seen stays seen.\n", cfg.State.Where())
 	return err
+}
+
+// confirmReset returns an error unless the counters are to be reset under an exporter
+// that works on them.
+func confirmReset(ctx context.Context, cfg config.Config, store ledger.Store, stdin *os.File, stdout io.Writer) error {
+	shared, ok := store.(ledger.InUser)
+	if !ok || cfg.Yes {
+		return nil
+	}
+	used, err := shared.InUse(ctx)
+	if err != nil {
+		return app.StateError(stateFlag, cfg.State, err)
+	}
+	if !used {
+		return nil
+	}
+	running := "an exporter works on " + cfg.State.Where()
+	if !isTerminal(stdin) {
+		return fmt.Errorf("%s: stop it first, or reset its counters while it runs with --yes", running)
+	}
+	return ask(stdin, stdout, running+". Reset its counters while it runs?")
+}
+
+// isTerminal reports whether there may be somebody who answers.
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}
+
+var errNotConfirmed = errors.New("nothing was changed")
+
+// ask returns an error unless the answer to a question is yes.
+func ask(in io.Reader, out io.Writer, question string) error {
+	if _, err := fmt.Fprintf(out, "%s [y/N] ", question); err != nil {
+		return err
+	}
+	answer, _ := bufio.NewReader(in).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return errNotConfirmed
 }
 
 // CopyState copies a state into another one, which is empty: counters go on in it

@@ -22,6 +22,7 @@ type Config struct {
 	Collector Collector
 	State     State
 	From      State // of CopyState: what to copy
+	Yes       bool  // of ResetCounters: do not ask
 	Web       Web
 	Log       Log
 	Warnings  []string // what is probably not meant so, each for one line

@@ -45,8 +45,8 @@ func TestManPage(t *testing.T) {
 	}
 	for _, c := range model.FlattenedCommands() {
 		wants = append(wants, c.FullCommand, c.Help)
-		for _, f := range c.Flags {
-			wants = append(wants, flagHead(f)+"\n", f.Help)
+		for _, f := range c.Flags { // the help follows a short one on its line
+			wants = append(wants, flagHead(f), f.Help)
 		}
 	}
 	for _, want := range wants {

@@ -114,7 +114,8 @@ func newFlags(cfg *Config, stdout, stderr io.Writer) *flags {
 	f.app.Command(string(Check), "Check key, API, endpoints and state, and show what was found.")
 	f.app.Command(string(Healthcheck), "Ask the exporter that runs here, with the same flags, whether it is healthy.")
 	state := f.app.Command("state", "Work on the stored state.")
-	state.Command("reset-counters", "Start the counters at 0 again, as needed after restoring a backup. What was already counted stays known.")
+	state.Command("reset-counters", "Start the counters at 0 again, as needed after restoring a backup. What was already counted stays known.").
+		Flag("yes", "Do not ask while an exporter works on the state.").NoEnvar().BoolVar(&f.cfg.Yes)
 	state.Command("copy", "Copy a state into --state.url, which must be empty; the counters go on there where they stand.").
 		Flag(flagFrom, "The state to copy: file:PATH, or postgres://... without a password.").PlaceHolder("URL").Required().NoEnvar().StringVar(&f.raw.from)
 	return f

@@ -40,6 +40,11 @@ type Prober interface {
 	Probe(ctx context.Context) error
 }
 
+// InUser is a Store that knows whether an exporter works on it.
+type InUser interface {
+	InUse(ctx context.Context) (bool, error)
+}
+
 // ResetCounters starts every counter of a state at 0 with a new birth, and closes the
 // store: what a restored backup needs. What was seen stays seen. Processes that share
 // the state go on from there.

@@ -78,7 +78,7 @@ func TestDatabaseWentBack(t *testing.T) {
 	// What was counted after the backup is unknown to the state and counts again,
 	// in counters that are new.
 	status, stdout, stderr := setup{
-		dir: t.TempDir(), args: []string{"state", "reset-counters", "--api.url=" + apiURL}, env: s.env,
+		dir: t.TempDir(), args: []string{"state", "reset-counters", "--yes", "--api.url=" + apiURL}, env: s.env,
 	}.run(t)
 	if status != 0 || stdout == "" {
 		t.Fatalf("state reset-counters: exit status %d\n%s%s", status, stdout, stderr)
