@@ -1,0 +1,233 @@
+package syncer
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/simulator"
+)
+
+func manyIDs(n int) (ids []string) {
+	for i := range n {
+		ids = append(ids, fmt.Sprintf("%024x", i+1))
+	}
+	return ids
+}
+
+// scrapes asks for a sync so many times, each 15 s after the one before.
+func (r *rig) scrapes(n int) {
+	for range n {
+		time.Sleep(15 * time.Second)
+		r.waitFor(9500 * time.Millisecond)
+	}
+}
+
+// endpoint returns what is shown of an endpoint.
+func (r *rig) endpoint(id string) *ledger.EndpointView {
+	r.Helper()
+	for _, e := range r.book.View(r.book.Now()).Endpoints {
+		if e.ID == id {
+			return e
+		}
+	}
+	r.Fatalf("endpoint %s is not shown", id)
+	return nil
+}
+
+// delivered returns how many outcomes of an endpoint were counted.
+func (r *rig) delivered(id string) (n uint64) {
+	for _, c := range r.endpoint(id).Counters.Series {
+		if c.Kind == ledger.CountDeliveries {
+			n += c.Value
+		}
+	}
+	return n
+}
+
+// TestForbiddenList has a key that may not read one of forty lists: the others stay fresh.
+func TestForbiddenList(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ids := manyIDs(40)
+		a := newAccount(ids...)
+		a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: ids[0], Do: simulator.Status(403, "no")})
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second, RateLimit: 20}})
+		r.scrapes(20)
+		for _, id := range ids {
+			age := time.Since(r.endpoint(id).LastSync)
+			if fresh := age < 30*time.Second; fresh != (id != ids[0]) {
+				t.Errorf("%s was read %v ago", id, age)
+			}
+		}
+		s := r.Status()
+		if s.Result != Partial || r.Up() || len(s.Problems) != 1 || s.Problems[0].EndpointID != ids[0] {
+			t.Errorf("up is %v, %+v", r.Up(), s)
+		}
+		if r.log.count("level=WARN") != 1 || r.log.count("List of events failed", "endpoint_id="+ids[0], "403") != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+	})
+}
+
+// TestForbiddenDetail has a key that may not read one detail, that of the oldest of very
+// many events: it backs off and is visible, the others are counted as fast as the rate lets.
+func TestForbiddenDetail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(endpointA)
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second, RateLimit: 20}})
+		r.scrapes(2)
+		bad := a.Emit(endpointA, failedType, simulator.Responded(500))
+		a.AddFault(simulator.Fault{Operation: simulator.GetEvent, EventID: bad, Do: simulator.Status(403, "no")})
+		for range 600 {
+			a.Emit(endpointA, failedType, simulator.Responded(500))
+		}
+		r.scrapes(3) // 45 s, of which 30 are the rate's
+		if n := r.delivered(endpointA); n != 600 {
+			t.Errorf("%d outcomes are counted", n)
+		}
+		if n := a.DetailCalls(endpointA, bad); n > 10 {
+			t.Errorf("the bad one was asked for %d times", n)
+		}
+		problems := r.Status().Problems
+		if !r.Up() || len(problems) != 1 || problems[0].Operation != client.OpGetEvent || problems[0].EndpointID != endpointA {
+			t.Errorf("up is %v, problems: %+v", r.Up(), problems)
+		}
+		if r.log.count("level=WARN") != 1 || r.log.count("Detail of an event failed", "event_id="+bad) != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+	})
+}
+
+// TestListingOnceAMinute counts the asks for the account's endpoints.
+func TestListingOnceAMinute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(endpointA, endpointB)
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second}})
+		listings := func(want int, why string) {
+			t.Helper()
+			if got := a.Calls().Requests[simulator.ListEndpoints]; got != want {
+				t.Errorf("%s: %d asks, want %d", why, got, want)
+			}
+			a.ResetCalls()
+		}
+		r.Start()
+		synctest.Wait()
+		listings(1, "at the start, unasked")
+		r.scrapes(40)
+		listings(10, "in ten minutes")
+
+		heal := a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.Status(404, "no")})
+		time.Sleep(45 * time.Second)
+		r.scrapes(1)
+		a.ResetCalls()
+		r.scrapes(36)
+		listings(9, "in nine minutes of a hint that was wrong")
+		heal()
+
+		for range 3 {
+			r.Hint("eeeeeeeeeeeeeeeeeeeeeeee")
+			synctest.Wait()
+			r.Hint("ffffffffffffffffffffffff")
+			synctest.Wait()
+		}
+		listings(1, "pages of endpoints that do not exist")
+		a.AddEndpoint(simulator.Endpoint{ID: "ffffffffffffffffffffffff", URL: "https://f.example.com", Active: true})
+		time.Sleep(10 * time.Minute)
+		a.ResetCalls()
+		r.Hint("ffffffffffffffffffffffff")
+		synctest.Wait()
+		listings(1, "a page ten minutes later")
+		r.endpoint("ffffffffffffffffffffffff")
+	})
+}
+
+// TestGoneIsNoFailure has an endpoint go: its list answers 404, and the account is asked at
+// once whether that is so.
+func TestGoneIsNoFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(endpointA, endpointB)
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second}})
+		r.scrapes(2)
+		a.RemoveEndpoint(endpointB)
+		for range 6 {
+			r.scrapes(1)
+			if s := r.Status(); s.Result != Success || !r.Up() || len(s.Problems) != 0 {
+				t.Fatalf("up is %v, %+v", r.Up(), s)
+			}
+		}
+		if n := r.log.count("level=WARN"); n != 0 {
+			t.Errorf("log:\n%s", r.log)
+		}
+		if shown := r.book.View(time.Now()).Endpoints; len(shown) != 1 {
+			t.Errorf("%d endpoints are shown", len(shown))
+		}
+	})
+}
+
+// TestNotReadIsNotWell has a list that fails and then rests: as long as it was not read it
+// is not well.
+func TestNotReadIsNotWell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(endpointA, endpointB)
+		for i := range 6 { // oldest first: a list without order
+			a.Insert(endpointB, simulator.Event{
+				Type: failedType, CreatedTime: time.Now().Add(time.Duration(i-10) * time.Hour), Answers: []simulator.Answer{simulator.Responded(200)},
+			})
+		}
+		a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.OldestFirst()})
+		api := &watched{RoundTripper: simulator.Transport(a), takes: 3 * time.Second}
+		r := start(t, a, setup{
+			options: Options{MinInterval: 9 * time.Second},
+			client:  client.Options{Transport: api, MaxListEvents: 4},
+		})
+		for range 12 {
+			r.scrapes(1)
+			if s := r.Status(); s.Result != Partial || r.Up() || len(s.Problems) != 1 {
+				t.Fatalf("after %d reads of the list up is %v, %+v", len(api.lists[endpointB]), r.Up(), s)
+			}
+		}
+		if n := len(api.lists[endpointB]); n > 5 {
+			t.Errorf("%d reads in three minutes, it is to rest", n)
+		}
+		if n := r.log.count("again"); n != 0 || r.log.count("List of events failed", "--api.max-list-events") != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+	})
+}
+
+// TestPauseIsNoFailureOfLists has the API ask for a long pause: the lists that were not
+// asked for keep the result of their last read.
+func TestPauseIsNoFailureOfLists(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ids := manyIDs(40)
+		a := newAccount(ids...)
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second, RateLimit: 20}})
+		r.scrapes(2)
+		heal := a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: ids[7], Do: simulator.TooManyRequests(time.Minute)})
+		r.scrapes(1)
+		heal()
+		s := r.Status()
+		if s.Result != Partial || r.Up() {
+			t.Errorf("up is %v, %+v", r.Up(), s)
+		}
+		for _, p := range s.Problems {
+			if !slices.Contains([]string{"", ids[7]}, p.EndpointID) {
+				t.Errorf("%+v", p)
+			}
+		}
+		r.scrapes(6)
+		if s := r.Status(); s.Result != Success || !r.Up() || len(s.Problems) != 0 {
+			t.Errorf("after the pause up is %v, %+v", r.Up(), s)
+		}
+	})
+}
