@@ -17,6 +17,7 @@ type scrape struct {
 	ctx      context.Context
 	exporter *Exporter
 	grace    time.Duration // how long writing may take after the end of ctx
+	waited   time.Time     // when its wait ended
 	view     *ledger.View  // what was shown, once Collect has returned
 	series   int
 }
@@ -37,6 +38,7 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 		s.exporter.telemetry.deadlineExceeded.Inc()
 	}
 	s.release()
+	s.waited = time.Now()
 	now := s.exporter.book.Now()
 	s.view = s.exporter.book.View(now)
 	send := func(m prometheus.Metric) {

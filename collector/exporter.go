@@ -38,6 +38,9 @@ type Exporter struct {
 	cache  metricCache
 	gauges gaugeCache
 	many   atomic.Bool // the last scrape had very many series
+
+	exposition atomic.Int64 // nanoseconds from the end of the last scrape's wait to that of its answer
+	incomplete incomplete
 }
 
 // New returns an exporter of a book that a syncer brings up to date. The telemetry must

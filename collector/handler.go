@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,24 +41,61 @@ func (e *Exporter) Handler() http.Handler {
 // gathered first, so that the exporter's own metrics tell of this scrape too.
 func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus.Registry) {
 	began := e.book.Now()
-	timeout, spare := scrapeTimeout(r.Header, e.opts)
+	timeout, spare := scrapeTimeout(r.Header, e.opts, time.Duration(e.exposition.Load()))
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	s := &scrape{ctx: ctx, exporter: e, grace: min(spare/2, longestGrace)}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s)
-	out := &completion{ResponseWriter: w, log: e.log}
+	out := &completion{ResponseWriter: w}
 	promhttp.HandlerFor(joined{registry, own}, promhttp.HandlerOpts{
 		ErrorLog:            out,
 		ErrorHandling:       promhttp.ContinueOnError, // one bad series is no reason to hide the others
 		Registry:            own,
 		EnableOpenMetrics:   true,
 		OfferedCompressions: []promhttp.Compression{promhttp.Identity, promhttp.Gzip},
-	}).ServeHTTP(out, r)
+	}).ServeHTTP(out, acceptable(r))
+	if !s.waited.IsZero() {
+		e.exposition.Store(int64(time.Since(s.waited)))
+	}
 	if s.view != nil && s.view.Awaited() && out.complete(r) {
 		e.shown(s.view, began)
 	}
+	if out.failed {
+		e.incomplete.report(e.log, out.err, r.Context().Err() != nil)
+	}
 	e.countSeries(s.series)
+}
+
+// acceptable returns the request with a header that promhttp can choose an encoding by: of
+// the encodings that a client takes only gzip matters, and one that takes none gets the
+// answer as it is.
+func acceptable(r *http.Request) *http.Request {
+	gzip := acceptsGzip(r.Header)
+	r = r.Clone(r.Context())
+	r.Header.Del("Accept-Encoding")
+	if gzip {
+		r.Header.Set("Accept-Encoding", "gzip")
+	}
+	return r
+}
+
+// acceptsGzip reports whether a client takes gzip, by its name or, where that is not there,
+// by a star.
+func acceptsGzip(h http.Header) bool {
+	weights := make(map[string]float64)
+	for part := range strings.SplitSeq(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
+		coding, params, _ := strings.Cut(part, ";")
+		weight := 1.0
+		if q, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
+			weight, _ = strconv.ParseFloat(q, 64) // what makes no sense is a no
+		}
+		weights[strings.ToLower(strings.TrimSpace(coding))] = weight
+	}
+	if weight, ok := weights["gzip"]; ok {
+		return weight > 0
+	}
+	return weights["*"] > 0
 }
 
 // joined gathers from registries whose families have different names.
@@ -89,35 +128,67 @@ func (e *Exporter) shown(v *ledger.View, began time.Time) {
 	e.book.Do(func(a *ledger.Account) { a.Shown(v, began) })
 }
 
-// scrapeTimeout returns how long a scrape may take: what the request says less an
-// offset, but at least half of it, and what is spared so. A request that says
-// nothing that makes sense has the default.
-func scrapeTimeout(h http.Header, o Options) (timeout, spare time.Duration) {
+// scrapeTimeout returns how long a scrape may wait: what the request says less an offset
+// and the time that the last exposition took, but at least half of it, and what is left
+// beside both. A request that says nothing that makes sense has the default.
+func scrapeTimeout(h http.Header, o Options, exposition time.Duration) (timeout, spare time.Duration) {
 	asked, err := strconv.ParseFloat(h.Get(timeoutHeader), 64)
 	if err != nil || math.IsNaN(asked) || math.IsInf(asked, 0) || asked <= 0 {
-		return o.Timeout, o.TimeoutOffset
+		return max(o.Timeout-exposition, o.Timeout/2), o.TimeoutOffset
 	}
 	limit := longestTimeout
 	if asked < longestTimeout.Seconds() {
 		limit = time.Duration(asked * float64(time.Second))
 	}
-	timeout = max(limit-o.TimeoutOffset, limit/2)
-	return timeout, limit - timeout
+	timeout = max(limit-o.TimeoutOffset-exposition, limit/2)
+	return timeout, max(limit-timeout-exposition, 0)
 }
 
 // completion tells whether an answer had everything and could be written.
 type completion struct {
 	http.ResponseWriter
-	log    *slog.Logger
 	status int
 	failed bool
+	err    string // the first, of what could not be gathered or written
 }
 
-// Println implements promhttp.Logger: it is told what could not be gathered or
-// written.
+// Println implements promhttp.Logger: it is told of each metric family that could not be
+// gathered or written.
 func (c *completion) Println(v ...any) {
-	c.failed = true
-	c.log.Warn("A scrape is incomplete", "err", fmt.Sprint(v...))
+	c.fail(strings.TrimSuffix(fmt.Sprintln(v...), "\n"))
+}
+
+func (c *completion) fail(err string) {
+	if c.failed = true; c.err == "" {
+		c.err = err
+	}
+}
+
+// incomplete logs scrapes that were not answered completely, once a minute.
+type incomplete struct {
+	mu        sync.Mutex
+	next      time.Time
+	unwritten int
+}
+
+func (i *incomplete) report(log *slog.Logger, err string, left bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	now := time.Now()
+	if now.Before(i.next) {
+		i.unwritten++
+		return
+	}
+	text := "A scrape is incomplete"
+	if left {
+		text = "A scrape was broken off by its client"
+	}
+	args := []any{"err", err}
+	if i.unwritten > 0 {
+		args = append(args, "unwritten", i.unwritten)
+	}
+	log.Warn(text, args...)
+	i.next, i.unwritten = now.Add(time.Minute), 0
 }
 
 func (c *completion) WriteHeader(status int) {
@@ -131,7 +202,7 @@ func (c *completion) Write(b []byte) (int, error) {
 	}
 	n, err := c.ResponseWriter.Write(b)
 	if err != nil {
-		c.failed = true
+		c.fail(err.Error())
 	}
 	return n, err
 }

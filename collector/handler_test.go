@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -36,10 +37,106 @@ func TestScrapeTimeout(t *testing.T) {
 		{"soon", 0, 9500 * time.Millisecond},
 	} {
 		h := http.Header{timeoutHeader: {tt.header}}
-		if got, _ := scrapeTimeout(h, Options{Timeout: 9500 * time.Millisecond, TimeoutOffset: tt.offset}); got != tt.want {
+		if got, _ := scrapeTimeout(h, Options{Timeout: 9500 * time.Millisecond, TimeoutOffset: tt.offset}, 0); got != tt.want {
 			t.Errorf("%q less %v: %v, want %v", tt.header, tt.offset, got, tt.want)
 		}
 	}
+}
+
+// A scrape spares what the last exposition took, but waits at least half of its time.
+func TestScrapeTimeoutSparesTheExposition(t *testing.T) {
+	t.Parallel()
+	o := Options{Timeout: 9500 * time.Millisecond, TimeoutOffset: 500 * time.Millisecond}
+	for _, tt := range []struct {
+		header                  string
+		exposition, wait, spare time.Duration
+	}{
+		{"10", 2 * time.Second, 7500 * time.Millisecond, 500 * time.Millisecond},
+		{"10", 20 * time.Second, 5 * time.Second, 0},
+		{"1", 200 * time.Millisecond, 500 * time.Millisecond, 300 * time.Millisecond},
+		{"", 2 * time.Second, 7500 * time.Millisecond, 500 * time.Millisecond},
+	} {
+		wait, spare := scrapeTimeout(http.Header{timeoutHeader: {tt.header}}, o, tt.exposition)
+		if wait != tt.wait || spare != tt.spare {
+			t.Errorf("%q after an exposition of %v: waits %v and spares %v, want %v and %v", tt.header, tt.exposition, wait, spare, tt.wait, tt.spare)
+		}
+	}
+}
+
+// slowWriter is a client that takes a second for the first byte of an answer.
+type slowWriter struct {
+	*httptest.ResponseRecorder
+	began bool
+}
+
+func (w *slowWriter) Write(b []byte) (int, error) {
+	if !w.began {
+		w.began = true
+		time.Sleep(time.Second)
+	}
+	return w.ResponseRecorder.Write(b)
+}
+
+// TestExpositionIsSpared has an answer take a second, and then a scrape that waits for its
+// sync until the deadline: the whole answer is there in time.
+func TestExpositionIsSpared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{scrape: Options{TimeoutOffset: 500 * time.Millisecond}})
+		for i := range 2 {
+			request := httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody)
+			request.Header.Set(timeoutHeader, "5")
+			began := time.Now()
+			r.handler.ServeHTTP(&slowWriter{ResponseRecorder: httptest.NewRecorder()}, request)
+			want := []time.Duration{time.Second, 4500 * time.Millisecond}[i]
+			if took := time.Since(began); took != want {
+				t.Errorf("answer %d took %v, want %v", i, took, want)
+			}
+			a.AddFault(simulator.Fault{Do: simulator.Hang()})
+		}
+	})
+}
+
+// TestBrokenOffScrapes has clients that leave while the answer is written: one line, and
+// the next one a minute later.
+func TestBrokenOffScrapes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newAccount(simulator.Options{}, endpointA), setup{})
+		for range 9 {
+			ctx, cancel := context.WithCancel(t.Context())
+			r.syncer.Wait(ctx)
+			cancel()
+			r.handler.ServeHTTP(brokenWriter{httptest.NewRecorder()}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
+			time.Sleep(10 * time.Second)
+		}
+		if r.log.count("level=WARN") != 2 || r.log.count("A scrape was broken off by its client", "unwritten=5") != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+	})
+}
+
+// TestAcceptEncoding checks which answers are compressed: whatever a client says of it, it
+// gets an answer that it can read, and no warning.
+func TestAcceptEncoding(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newAccount(simulator.Options{}, endpointA), setup{})
+		for header, want := range map[string]string{
+			"": "", "gzip": "gzip", "gzip;q=0": "", "gzip; q=0, *": "", "*": "gzip", "*;q=0": "", "identity;q=0": "",
+			"identity;q=0, *;q=0": "", "br": "", "zstd, gzip;q=0.1": "gzip", "GZIP;q=1.0": "gzip", "gzip;q=x": "",
+			"deflate;q=0,gzip;q=0,identity;q=0": "",
+		} {
+			w := r.answer(func(q *http.Request) { q.Header.Set("Accept-Encoding", header) })
+			if got := w.Header().Get("Content-Encoding"); got != want || w.Code != http.StatusOK {
+				t.Errorf("%q: status %d, encoding %q, want %q", header, w.Code, got, want)
+			}
+		}
+		if n := r.log.count("level=WARN"); n != 0 {
+			t.Errorf("log:\n%s", r.log)
+		}
+	})
 }
 
 // TestDefaultTimeout has a scraper that sends no deadline.

@@ -73,6 +73,9 @@ func TestOnlyCompleteScrapesCount(t *testing.T) {
 		counts bool
 	}{
 		{"complete", func(r *rig) { r.scrape() }, true},
+		{"compressed", func(r *rig) { r.scrape(func(q *http.Request) { q.Header.Set("Accept-Encoding", "identity;q=0") }) }, true},
+		{"not compressed", func(r *rig) { r.scrape(func(q *http.Request) { q.Header.Set("Accept-Encoding", "gzip;q=0") }) }, true},
+		{"no encoding at all", func(r *rig) { r.scrape(func(q *http.Request) { q.Header.Set("Accept-Encoding", "*;q=0") }) }, true},
 		{"HEAD", func(r *rig) { r.scrape(func(q *http.Request) { q.Method = http.MethodHead }) }, false},
 		{"some families", func(r *rig) { r.scrape(func(q *http.Request) { q.URL.RawQuery = "name%5B%5D=omegastream_up" }) }, false},
 		{"client went away", func(r *rig) {
