@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"unicode"
@@ -108,6 +109,10 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
+// assignment matches a line of a shell or an environment file. The = signs at the end
+// of a key in base64 are none.
+var assignment = regexp.MustCompile(`^(?:export\s+)?(?:[A-Z][A-Z0-9_]*|[A-Za-z0-9_]*(?i:key|token|secret)[A-Za-z0-9_]*)\s*=\s*[^=\s]`)
+
 // checkKey returns the key without the white space around it.
 func checkKey(key string) (string, error) {
 	key = strings.TrimSpace(key)
@@ -116,6 +121,12 @@ func checkKey(key string) (string, error) {
 		return "", errors.New("API key: empty")
 	case len(key) > maxKeyBytes:
 		return "", fmt.Errorf("API key: longer than %d bytes", maxKeyBytes)
+	case strings.HasPrefix(key, "\uFEFF"):
+		return "", errors.New("API key: begins with a byte order mark; save the file as UTF-8 without one")
+	case assignment.MatchString(key):
+		return "", errors.New("API key: looks like NAME=key; write the key alone")
+	case strings.ContainsAny(key[:1]+key[len(key)-1:], "\"'`"):
+		return "", errors.New("API key: is in quotes; write the key alone")
 	case strings.ContainsFunc(key, unicode.IsSpace):
 		return "", errors.New("API key: contains white space, is it more than the key?")
 	case !utf8.ValidString(key) || strings.ContainsFunc(key, isControl):

@@ -13,8 +13,8 @@ const (
 	ReasonUnknown Reason = iota
 	ReasonTimeout
 	ReasonDNS
-	ReasonRefused
-	ReasonReset
+	ReasonRefused // nobody listens, or nobody can be reached
+	ReasonReset   // the connection was closed on the way
 	ReasonTLS
 	ReasonNotRecorded // the API never recorded a response
 	reasons
@@ -54,10 +54,16 @@ var reasonWords = []struct {
 	words  []string
 }{
 	{ReasonDNS, []string{"no such host", "lookup ", "dns", "name resolution", "name or service not known", "getaddrinfo", "nxdomain"}},
-	{ReasonTimeout, []string{"timeout", "timed out", "deadline exceeded"}},
-	{ReasonRefused, []string{"connection refused", "econnrefused", "actively refused"}},
-	{ReasonReset, []string{"connection reset", "econnreset", "broken pipe", "socket hang up", "unexpected eof", ": eof"}},
-	{ReasonTLS, []string{"tls", "x509", "certificate", "ssl"}},
+	{ReasonTimeout, []string{"timeout", "timed out", "etimedout", "deadline exceeded"}},
+	{ReasonRefused, []string{
+		"connection refused", "econnrefused", "actively refused",
+		"no route to host", "ehostunreach", "network is unreachable", "enetunreach", "host is down",
+	}},
+	{ReasonReset, []string{
+		"connection reset", "econnreset", "broken pipe", "socket hang up", "unexpected eof", ": eof",
+		"goaway", "stream error", "server closed idle connection", "connection lost", "econnaborted",
+	}},
+	{ReasonTLS, []string{"tls", "x509", "certificate", "ssl", "http response to https client"}},
 }
 
 // ReasonOf reads the reason from the provider's words, `response.message` or
