@@ -15,9 +15,12 @@ import (
 // request must reach the sync that Collect waits for.
 type scrape struct {
 	ctx      context.Context
+	client   context.Context // ends when nobody waits for the answer any more
 	exporter *Exporter
 	grace    time.Duration // how long writing may take after the end of ctx
-	waited   time.Time     // when its wait ended
+	writer   *writer       // of the answer
+	leave    func()        // gives the place among those that write back; nil without one
+	waited   time.Time     // when its waits ended
 	view     *ledger.View  // what was shown, once Collect has returned
 	series   int
 }
@@ -38,6 +41,12 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 		s.exporter.telemetry.deadlineExceeded.Inc()
 	}
 	s.release()
+	// The client's own time, not the scrape's: it has ended where the API was slow.
+	leave, err := s.exporter.gate.enter(s.client, s.writer, int(s.exporter.series.Load()))
+	if err != nil {
+		return // the handler says so
+	}
+	s.leave = leave
 	s.waited = time.Now()
 	now := s.exporter.book.Now()
 	s.view = s.exporter.book.View(now)

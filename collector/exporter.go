@@ -35,9 +35,11 @@ type Exporter struct {
 	opts      Options
 	log       *slog.Logger
 
+	gate   *gate
 	cache  metricCache
 	gauges gaugeCache
-	many   atomic.Bool // the last scrape had very many series
+	series atomic.Int64 // of the last scrape
+	many   atomic.Bool  // the last scrape had very many series
 
 	exposition atomic.Int64 // nanoseconds from the end of the last scrape's wait to that of its answer
 	incomplete incomplete
@@ -54,5 +56,5 @@ func New(s *syncer.Syncer, book *ledger.Book, t *Telemetry, o Options) *Exporter
 	}
 	t.log.Store(o.Logger)
 	t.registry.MustRegister(stateCollector{book, s, o.ExternalURL})
-	return &Exporter{syncer: s, book: book, telemetry: t, opts: o, log: o.Logger}
+	return &Exporter{syncer: s, book: book, telemetry: t, opts: o, log: o.Logger, gate: newGate()}
 }

@@ -44,18 +44,30 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	timeout, spare := scrapeTimeout(r.Header, e.opts, time.Duration(e.exposition.Load()))
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
-	s := &scrape{ctx: ctx, exporter: e, grace: min(spare/2, longestGrace)}
+	client, leave := context.WithTimeout(r.Context(), timeout+writeGrace)
+	defer leave()
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + writeGrace)) // an answer that nobody takes
+	out := &completion{writer: &writer{ResponseWriter: w}}
+	s := &scrape{ctx: ctx, client: client, exporter: e, grace: min(spare/2, longestGrace), writer: out.writer}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s)
-	out := &completion{ResponseWriter: w}
-	promhttp.HandlerFor(joined{registry, own}, promhttp.HandlerOpts{
+	var families []*dto.MetricFamily
+	var err error
+	answer := promhttp.HandlerFor(prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, err }), promhttp.HandlerOpts{
 		ErrorLog:            out,
 		ErrorHandling:       promhttp.ContinueOnError, // one bad series is no reason to hide the others
 		Registry:            own,
 		EnableOpenMetrics:   true,
 		OfferedCompressions: []promhttp.Compression{promhttp.Identity, promhttp.Gzip},
-	}).ServeHTTP(out, acceptable(r))
-	if !s.waited.IsZero() {
+	})
+	families, err = joined{registry, own}.Gather()
+	if s.leave == nil {
+		http.Error(w, "Too many scrapes at once, try again later.", http.StatusServiceUnavailable)
+		return
+	}
+	defer s.leave()
+	answer.ServeHTTP(out, acceptable(r))
+	if !out.failed { // how long a client takes that does not read is no measure
 		e.exposition.Store(int64(time.Since(s.waited)))
 	}
 	if s.view != nil && s.view.Awaited() && out.complete(r) {
@@ -117,6 +129,7 @@ func (j joined) Gather() ([]*dto.MetricFamily, error) {
 
 // countSeries warns of very many series, once until they are fewer again.
 func (e *Exporter) countSeries(n int) {
+	e.series.Store(int64(n))
 	many := n > manySeries
 	if e.many.Swap(many) != many && many {
 		e.log.Warn("A scrape has very many series, which Prometheus may limit", "series", n)
@@ -146,7 +159,7 @@ func scrapeTimeout(h http.Header, o Options, exposition time.Duration) (timeout,
 
 // completion tells whether an answer had everything and could be written.
 type completion struct {
-	http.ResponseWriter
+	*writer
 	status int
 	failed bool
 	err    string // the first, of what could not be gathered or written
@@ -200,15 +213,12 @@ func (c *completion) Write(b []byte) (int, error) {
 	if c.status == 0 {
 		c.status = http.StatusOK
 	}
-	n, err := c.ResponseWriter.Write(b)
+	n, err := c.writer.Write(b)
 	if err != nil {
 		c.fail(err.Error())
 	}
 	return n, err
 }
-
-// Unwrap lets http.ResponseController find the writer beneath.
-func (c *completion) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // complete reports whether the client was sent everything that there is to show,
 // as far as can be known here.
@@ -218,6 +228,6 @@ func (c *completion) complete(r *http.Request) bool {
 	}
 	// A short answer is still buffered. Where it cannot be sent net/http ends the
 	// request's context.
-	_ = http.NewResponseController(c.ResponseWriter).Flush()
+	c.Flush()
 	return r.Context().Err() == nil
 }

@@ -31,16 +31,17 @@ func serve(ctx context.Context, listeners []net.Listener, app *Application, c co
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
 
+	open := newConnections()
 	g := &serverGroup{failed: make(chan error, 1)}
 	if len(listeners) == 0 {
-		g.start(newServer(requests, handler, log), func(s *http.Server) error {
+		g.start(newServer(requests, handler, open, log), func(s *http.Server) error {
 			return toolkitError(c, web.ListenAndServe(s, c.Toolkit, log))
 		})
 	}
 	for _, l := range listeners {
 		// A server for each listener: web.Serve wraps the handler of its server,
 		// and would wrap a shared one once for each listener.
-		g.start(newServer(requests, handler, log), func(s *http.Server) error {
+		g.start(newServer(requests, handler, open, log), func(s *http.Server) error {
 			return web.Serve(l, s, c.Toolkit, log)
 		})
 	}
@@ -64,10 +65,9 @@ func serve(ctx context.Context, listeners []net.Listener, app *Application, c co
 	return err
 }
 
-func newServer(requests context.Context, handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:     handler,
-		BaseContext: func(net.Listener) context.Context { return requests },
+func newServer(requests context.Context, handler http.Handler, open *connections, log *slog.Logger) *http.Server {
+	s := &http.Server{
+		Handler: handler,
 		// No ReadTimeout: net/http goes on reading while a handler runs, and
 		// would end the context of a scrape that takes longer.
 		ReadHeaderTimeout: 10 * time.Second,
@@ -75,9 +75,18 @@ func newServer(requests context.Context, handler http.Handler, log *slog.Logger)
 		// Longer than Prometheus keeps an idle connection (5m): closing first,
 		// we could close under a scrape that is on its way.
 		IdleTimeout:    6 * time.Minute,
-		MaxHeaderBytes: 64 << 10,
+		MaxHeaderBytes: maxHeaderBytes,
+		ConnState:      open.changed,
+		ConnContext:    open.remember,
 		ErrorLog:       slog.NewLogLogger(quietServer{log.Handler()}, slog.LevelWarn),
 	}
+	s.BaseContext = func(net.Listener) context.Context {
+		// By now exporter-toolkit has put its handler around ours: what it answers
+		// itself, as without a password, is bounded as well.
+		s.Handler = open.withoutBody(s.Handler)
+		return requests
+	}
+	return s
 }
 
 // quietServer keeps what any client can provoke in http.Server (broken TLS

@@ -1,0 +1,203 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// memoryLimit is what the manifests give a container.
+const memoryLimit = 128 << 20
+
+// programSize is above what the program's file takes of the resident memory, which a
+// cgroup can drop.
+const programSize = 32 << 20
+
+// Clients that mean harm neither end a process that has the memory of the manifests, nor
+// keep a scraper from its metrics.
+func TestClientsThatStall(t *testing.T) {
+	t.Parallel()
+	account, apiURL := serveAccount(t, simulator.Options{})
+	for n := range 60 {
+		account.AddEndpoint(simulator.Endpoint{Active: true, URL: fmt.Sprintf("https://hooks%d.example.com/x", n)})
+	}
+	p := limited(t, watching(t, apiURL, "--api.rate-limit=0", "--collector.hold-new-series=0"))
+	full, err := p.scrape(time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	figures(t, "%d series; before: %s", len(full.values), p.peak(t))
+
+	for _, attack := range []struct {
+		name    string
+		clients int
+		request string
+	}{
+		{"answers that nobody takes", 500, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"},
+		{"bodies that never come", 1500, "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nX: " + strings.Repeat("x", 12<<10) + "\r\n\r\n"},
+		{"headers that are too long", 1500, "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nX: " + strings.Repeat("x", 60<<10) + "\r\n\r\n"},
+	} {
+		release := p.attack(t, attack.clients, attack.request)
+		// Within its own deadline, but for what one attempt meets: all places in use.
+		eventually(t, time.Minute, func() error {
+			s, err := p.scrape(10 * time.Second)
+			if err == nil && s.ended.Sub(s.began) > 10*time.Second {
+				err = fmt.Errorf("a scrape took %s", s.ended.Sub(s.began))
+			}
+			return err
+		})
+		release()
+		figures(t, "%s: %s", attack.name, p.peak(t))
+	}
+
+	eventually(t, time.Minute, func() error { // its connections of the attacks end
+		s, err := p.scrape(10 * time.Second)
+		if err == nil && s.values["process_open_fds{}"] > 100 {
+			err = fmt.Errorf("%v files are open", s.values["process_open_fds{}"])
+		}
+		return err
+	})
+	var scrapes sync.WaitGroup
+	failed := make(chan error, 500)
+	for range 500 {
+		scrapes.Go(func() {
+			status, _, err := p.fetch(context.Background(), http.MethodGet, "/metrics", "X-Prometheus-Scrape-Timeout-Seconds", "60")
+			if err == nil && status != http.StatusOK {
+				err = fmt.Errorf("status %d", status)
+			}
+			if err != nil {
+				failed <- err
+			}
+		})
+	}
+	scrapes.Wait()
+	close(failed)
+	if err := <-failed; err != nil {
+		t.Errorf("%d scrapes of 500 at once failed: %v", len(failed)+1, err)
+	}
+	figures(t, "500 scrapes at once: %s", p.peak(t))
+	p.mustScrape(10 * time.Second)
+	p.stop()
+}
+
+// attack opens connections that send the same and take nothing, until they are released.
+// Some are refused, which is what the program may do.
+func (p *program) attack(t *testing.T, clients int, request string) (release func()) {
+	t.Helper()
+	address := strings.TrimPrefix(p.url(), "http://")
+	var mu sync.Mutex
+	var open []net.Conn
+	var dialing sync.WaitGroup
+	for range clients {
+		dialing.Go(func() {
+			conn, err := net.DialTimeout("tcp", address, time.Minute)
+			if err != nil {
+				return
+			}
+			_ = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
+			_, _ = io.WriteString(conn, request)
+			mu.Lock()
+			defer mu.Unlock()
+			open = append(open, conn)
+		})
+	}
+	dialing.Wait()
+	return func() {
+		for _, conn := range open {
+			conn.Close()
+		}
+	}
+}
+
+// limited starts a program with the memory of the manifests: in a cgroup where one can
+// be had, else within a limit of its own that peak looks at. The race detector would
+// take several times the memory.
+func limited(t *testing.T, s setup) *program {
+	t.Helper()
+	s.binary = filepath.Join(t.TempDir(), "omegastream_exporter")
+	if out, err := exec.Command("go", "build", "-o", s.binary, "omegastream_exporter").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	group, err := memoryGroup(t)
+	if err != nil {
+		t.Logf("no cgroup: %v", err)
+		s.env = append(s.env, "GOMEMLIMIT="+strconv.Itoa(memoryLimit*9/10))
+	} else {
+		s.shell = "echo $$ > " + group + "/cgroup.procs"
+	}
+	return s.serve(t)
+}
+
+// memoryGroup makes a cgroup of version 2 or 1 with the limit.
+func memoryGroup(t *testing.T) (group string, err error) {
+	t.Helper()
+	for _, version := range []struct{ mount, limit string }{
+		{"/sys/fs/cgroup", "memory.max"},
+		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
+	} {
+		group = filepath.Join(version.mount, fmt.Sprintf("omegastream-e2e-%d", os.Getpid()))
+		made := os.Mkdir(group, 0o755)
+		if made == nil {
+			t.Cleanup(func() { _ = os.Remove(group) }) // after the process has ended
+			made = writeTo(filepath.Join(group, version.limit), strconv.Itoa(memoryLimit))
+		}
+		if made == nil {
+			return group, nil
+		}
+		err = errors.Join(err, made)
+	}
+	return "", err
+}
+
+// writeTo writes to a file that is there: the kernel makes those of a cgroup.
+func writeTo(name, text string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
+
+// peak returns the most memory that the process had resident so far, and fails the test
+// where that is over the limit or the process is gone.
+func (p *program) peak(t *testing.T) string {
+	t.Helper()
+	status, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		t.Fatalf("the process is gone: %v", err)
+	}
+	defer status.Close()
+	lines := bufio.NewScanner(status)
+	for lines.Scan() {
+		value, found := strings.CutPrefix(lines.Text(), "VmHWM:")
+		if !found {
+			continue
+		}
+		kib, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(value), " kB"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The kernel holds a cgroup to its limit, without the program's own code.
+		if kib<<10 > memoryLimit+programSize {
+			t.Errorf("%d MiB were resident", kib>>10)
+		}
+		return fmt.Sprintf("%d MiB resident at most", kib>>10)
+	}
+	t.Fatal("no peak: the process has ended")
+	return ""
+}
