@@ -1,277 +1,343 @@
-import { account, current, maximum, type Numbers } from "./queries.js";
-import { burn, dashboards, links, objective, thresholds as t } from "./settings.js";
+import { account, current, endpoint, gauge, grown, increase, maximum, ours, ratio, records, type Window } from "./queries.js";
+import { burn, dashboards, links, objective, thresholds as t, type Burn } from "./settings.js";
 
 export interface Alert {
   name: string;
-  severity: "critical" | "warning" | "info";
+  severity: "critical" | "warning";
   /** When to change what, for those who read the rules. */
   comment: string;
   expr: string;
+  /** The part of the expression that people change most: Helm values replace it. */
+  threshold?: string;
   for?: string;
   keepFiringFor?: string;
   summary: string;
   description: string;
   dashboard: string;
+  /** The dashboard and the title of its panel that shows what the alert looks at. */
+  panel: [uid: string, title: string];
 }
 
-/** How texts name things: Prometheus and Grafana expand templates differently. */
+/** How texts name things: Prometheus can ask for more within a text, Grafana cannot. */
 export interface Words {
   /** A label of the alert. */
   label(name: string): string;
-  /** A parameter of a link that says the value of a label; nothing where the alert does not have it. */
-  parameter(variable: string, label: string): string;
-  /** The endpoint's host and id; the id alone where no host is shown. */
-  endpoint: string;
-  /** The same of an endpoint that is not shown any more. */
-  formerEndpoint: string;
-  /** The exporter: its job. */
-  exporter: string;
-  /** The value of the expression in a format of Go's printf, as a share, or as a duration. */
+  /** Something where the alert has the label, and something else where it has not. */
+  withLabel(name: string, then: string, otherwise?: string): string;
+  /** The value of a label within a link. */
+  escaped(name: string): string;
+  /** The value of the expression in a format of Go's printf, or as a duration. */
   number: string;
-  share: string;
+  percent: string;
   duration: string;
+  /** What share of an endpoint's deliveries failed in some windows. */
+  shares(windows: Window[]): string;
+  /** How an endpoint's last delivery ended: its status code, or why there is none. */
+  lastOutcome: string;
+  /** How the API answered calls that failed. */
+  answers: string;
 }
 
 const percent = (share: number) => `${+(share * 100).toFixed(2)} %`;
 const minutes = (seconds: number) => `${seconds / 60} minutes`;
+const budget = +(1 - objective).toFixed(6);
 
-const endpointPageOf = (w: Words) => `${links.grafana}/d/${dashboards.deliveries}${w.parameter("endpoint", "endpoint_id")}`;
-const exporterPageOf = (w: Words) => `${links.grafana}/d/${dashboards.exporter}${w.parameter("job", "job")}`;
+/** What every text about the objective ends with. */
+export const objectiveText = `the objective is at most ${percent(budget)}`;
+
+const spoken: Record<Window, string> = {
+  "5m": "5 minutes", "30m": "30 minutes", "1h": "hour", "2h": "2 hours", "6h": "6 hours", "1d": "day", "3d": "3 days", "7d": "7 days",
+};
+export const speak = (window: Window) => spoken[window];
+
+/** The endpoint's host and id; the id alone where no host is shown. */
+const endpointOf = (w: Words, start: "endpoint" | "Endpoint" = "endpoint") =>
+  w.withLabel("host", `${w.label("host")} (endpoint ${w.label("endpoint_id")})`, `${start} ${w.label("endpoint_id")}`);
+
+/** The exporter: its job. */
+const exporterOf = (w: Words) => `omegastream_exporter${w.withLabel("job", ` (job ${w.label("job")})`)}`;
+
+/** A dashboard with the account chosen, where the alert has one. */
+function page(w: Words, uid: string, more = ""): string {
+  const also = ["cluster", "namespace"].map((label) => w.withLabel(label, `&var-${label}=${w.escaped(label)}`)).join("");
+  return `${links.grafana}/d/${uid}${w.withLabel("job", `?var-job=${w.escaped("job")}${also}${more}`)}`;
+}
+const endpointPage = (w: Words) => page(w, dashboards.deliveries, `&var-endpoint=${w.escaped("endpoint_id")}`);
+const exporterPage = (w: Words) => page(w, dashboards.exporter);
+
+/** Where failures are listed one by one, below the exporter's address. */
+export function failuresPath(a: Alert, w: Words): string {
+  return `/failures${a.expr.includes("group_left (host, description)") ? `?endpoint=${w.escaped("endpoint_id")}` : ""}`;
+}
 
 export function runbook(alert: string): string {
   return `${links.runbooks}#${alert.toLowerCase()}`;
 }
 
-/** One pair of windows of a burn alert. */
-function burns(n: Numbers, pair: { long: string; short: string; rate: number }, minimum: number): string {
-  const limit = `${+(pair.rate * (1 - objective)).toFixed(6)}`;
-  type W = Parameters<Numbers["ratio"]>[0];
-  const group = (expr: string) => (expr.includes(" ") ? `(${expr})` : expr);
+/** Series of endpoints with the labels that people route by. */
+function routed(expr: string): string {
+  return `(\n${expr.replaceAll(/^(?=.)/gm, "  ")}\n)\n* on (${endpoint}) group_left (host, description) ${records.info}`;
+}
+
+const active = `${gauge("active")} == 1`;
+
+/** The last deliveries all failed, and not in one moment only: that may have been a restart of the receiver. */
+const failing = `${gauge("inARow")} >= ${t.failuresInARow}
+and ${gauge("failingFor")} >= ${t.failingFor}
+and ${active}`;
+
+/** One pair of windows: it failed too often for long, and lately still. The short window is remembered a little, so that few deliveries do not flap. */
+function burns(pair: Burn): string {
+  const limit = `${pair.rate} * ${budget}`;
   return [
-    `  ${group(n.ratio(pair.long as W))} > ${limit}`,
-    `  and ${group(n.ratio(pair.short as W))} > ${limit}`,
-    `  and ${n.increase("deliveries", pair.long as W)} >= ${minimum}`,
+    `  ${ratio(pair.long)} > ${limit}`,
+    `  and max_over_time(${ratio(pair.short)}[${pair.remember}]) > ${limit}`,
+    ...(pair.deliveries ? [`  and ${increase("deliveries", pair.long)} >= ${pair.deliveries}`] : []),
+    ...(pair.failures ? [`  and ${increase("failures", pair.long)} >= ${pair.failures}`] : []),
+    ...(pair.fewerThan ? [`  and ${increase("deliveries", pair.long)} < ${pair.fewerThan}`] : []),
   ].join("\n");
 }
 
-function budget(n: Numbers, pairs: readonly { long: string; short: string; rate: number }[], minimum: number): string {
-  return pairs.map((pair) => `(\n${burns(n, pair, minimum)}\n)`).join("\nor\n");
+/** Where every delivery fails, EndpointFailing says so; what is off or gone needs nobody. */
+function spent(pairs: readonly Burn[]): string {
+  return routed(`100 * (\n${pairs.map((pair) => burns(pair)).join("\n  or\n")}\n)\nand ${active}\nunless (${failing.replaceAll("\n", " ")})`);
 }
 
-export function deliveryAlerts(n: Numbers, w: Words): Alert[] {
-  const endpointPage = endpointPageOf(w);
-  const pending = (offset = "") => `sum without (event_type) (webhook_deliveries_pending${offset})`;
-  const active = `${n.gauge("webhook_endpoint_active")} == 1`;
-  const inARow = n.gauge("webhook_endpoint_consecutive_failures");
-  const last = n.gauge("webhook_endpoint_last_status_code");
+const pace = (pairs: readonly Burn[]) => pairs.map((b) => `${b.rate} times over ${b.long} and ${b.short}`).join(", ");
+
+/** Seconds of silence of an endpoint, where a week ago there was no such silence. */
+function silent(seconds: number, window: Window): string {
+  return `(
+  time() - ${maximum(ours("webhook_last_event_timestamp_seconds"))} > ${seconds}
+  and ${increase("events", window)} offset 1w >= ${t.eventsLastWeek}
+)`;
+}
+
+export function deliveryAlerts(w: Words): Alert[] {
+  const name = endpointOf(w);
+  const pending = gauge("pending");
   return [
     {
       name: "OmegaStreamDeliveryFailed",
-      severity: "info",
-      comment: `Any new failure. The window (${t.failedWindow}) must span three scrapes.`,
-      expr: `max by (endpoint_id, event_type, status_code) (increase(webhook_delivery_failures_total[${t.failedWindow}])) > 0`,
-      summary: "A webhook delivery failed",
+      severity: "warning",
+      comment: `Any new failure; it ends half an hour after the last one. The window (${t.failedWindow}) must span three scrapes.`,
+      expr: routed(ours(`${maximum(grown("webhook_delivery_failures_total", t.failedWindow), `${endpoint}, event_type, status_code`)} > 0`)),
+      threshold: "> 0",
+      keepFiringFor: "20m",
+      summary: `Webhook delivery failed with status code ${w.label("status_code")}: ${w.label("event_type")} to ${name}`,
       description:
-        `Deliveries of ${w.label("event_type")} to ${w.endpoint} that failed within ${t.failedWindow} ` +
-        `with status code ${w.label("status_code")} (none: no HTTP response): ${w.number}.`,
-      dashboard: endpointPage,
+        `${w.number} of the deliveries of ${w.label("event_type")} to ${name} failed in the last 10 minutes ` +
+        `with status code ${w.label("status_code")} (none: no HTTP response).`,
+      dashboard: endpointPage(w),
+      panel: [dashboards.deliveries, "Failures by status code"],
     },
     {
       name: "OmegaStreamErrorBudgetBurningFast",
       severity: "critical",
-      comment:
-        `The budget of ${percent(1 - objective)} goes at ${burn.fast.map((b) => `${b.rate} times the even rate over ${b.long} and ${b.short}`).join(", or at ")}; ` +
-        `from ${burn.fastMinimum} deliveries on.`,
-      expr: budget(n, burn.fast, burn.fastMinimum),
-      keepFiringFor: "15m",
-      summary: "Webhook deliveries fail so often that the error budget is spent within days",
-      description: `${w.share} of the deliveries to ${w.endpoint} failed; ${percent(1 - objective)} may.`,
-      dashboard: endpointPage,
+      comment: `The budget of ${percent(budget)} goes too fast: ${pace(burn.fast)} the even rate; from ${burn.fast[0]!.deliveries} deliveries on.`,
+      expr: spent(burn.fast),
+      for: "5m",
+      summary: `${w.percent} of deliveries to ${name} failed; ${objectiveText}`,
+      description: `Deliveries to ${name} that failed: ${w.shares(burn.fast.map((pair) => pair.long))}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
+      dashboard: endpointPage(w),
+      panel: [dashboards.deliveries, "Burn rates"],
     },
     {
       name: "OmegaStreamErrorBudgetBurningSlowly",
       severity: "warning",
       comment:
-        `The budget of ${percent(1 - objective)} goes at ${burn.slow.map((b) => `${b.rate} times the even rate over ${b.long} and ${b.short}`).join(", or at ")}; ` +
-        `from ${burn.slowMinimum} deliveries on.`,
-      expr: budget(n, burn.slow, burn.slowMinimum),
+        `The budget of ${percent(budget)} goes too fast: ${pace(burn.slow)} the even rate, from ${t.failuresAtLeast} failures on. ` +
+        `With fewer than ${burn.few[0]!.fewerThan} deliveries: ${pace(burn.few)}.`,
+      expr: spent([...burn.slow, ...burn.few]),
       for: "15m",
-      keepFiringFor: "1h",
-      summary: "Webhook deliveries fail more often than the objective allows",
-      description: `${w.share} of the deliveries to ${w.endpoint} failed; ${percent(1 - objective)} may.`,
-      dashboard: endpointPage,
+      summary: `${w.percent} of deliveries to ${name} failed; ${objectiveText}`,
+      description: `Deliveries to ${name} that failed: ${w.shares([...new Set([...burn.slow, ...burn.few].map((pair) => pair.long))])}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
+      dashboard: endpointPage(w),
+      panel: [dashboards.deliveries, "Burn rates"],
     },
     {
       name: "OmegaStreamEndpointFailing",
       severity: "critical",
-      comment: `${t.failuresInARow} failures in a row, in order of creation: it works at one delivery a day.`,
-      expr: `${inARow} >= ${t.failuresInARow}\nand ${active}`,
-      for: "5m",
-      summary: "A webhook endpoint fails every delivery",
-      description: `Deliveries to ${w.endpoint} that failed in a row: ${w.number}.`,
-      dashboard: endpointPage,
-    },
-    {
-      name: "OmegaStreamEndpointNotAnswering",
-      severity: "critical",
-      comment: `No HTTP response (timeout, DNS, refused, TLS), with ${t.unansweredInARow} failures in a row.`,
-      expr: `${inARow} >= ${t.unansweredInARow}\nand ${last} == 0\nand ${active}`,
-      for: "5m",
-      summary: "A webhook endpoint does not answer",
-      description: `The last delivery to ${w.endpoint} got no HTTP response. Failures in a row: ${w.number}.`,
-      dashboard: endpointPage,
-    },
-    {
-      name: "OmegaStreamEndpointRejecting",
-      severity: "critical",
-      comment: `The last code is ${t.rejections.join(", ")}: will not heal by itself; with ${t.rejectedInARow} failures in a row.`,
-      expr:
-        `${inARow} >= ${t.rejectedInARow}\nand (\n` +
-        t.rejections.map((code, i) => `  ${i ? "or " : ""}${last} == ${code}`).join("\n") +
-        `\n)\nand ${active}`,
-      for: "5m",
-      summary: "A webhook endpoint rejects deliveries, which will not heal by itself",
-      description:
-        `The last delivery to ${w.endpoint} was rejected with one of ${t.rejections.join(", ")}: ` +
-        `wrong credentials, wrong URL, or the receiver is gone. Failures in a row: ${w.number}.`,
-      dashboard: endpointPage,
+      comment: `${t.failuresInARow} failures in a row, in order of creation, over at least ${minutes(t.failingFor)}: it works at one delivery a day, and a restart of the receiver is no outage.`,
+      expr: routed(failing),
+      threshold: `>= ${t.failuresInARow}`,
+      for: "2m",
+      summary: `Every delivery to ${name} fails: ${w.lastOutcome}`,
+      description: `The last ${w.number} deliveries to ${name} failed, and none succeeded since. The last one: ${w.lastOutcome}.`,
+      dashboard: endpointPage(w),
+      panel: [dashboards.deliveries, "Endpoints"],
     },
     {
       name: "OmegaStreamDeliveriesPendingGrowing",
       severity: "warning",
       comment: `${t.pending} or more deliveries waiting for half an hour, and more of them than half an hour ago; only while syncs succeed.`,
-      expr: `(
-  ${current(`${pending()} and on (${account}, instance) omegastream_up == 1`, n.behind)}
-  > ${maximum(pending(" offset 30m"))}
-)
-and min_over_time((${maximum(pending())})[30m:1m]) >= ${t.pending}`,
+      expr: routed(`${pending} > ${pending} offset 30m
+and min_over_time(${pending}[30m]) >= ${t.pending}
+and on (${account}) ${maximum("omegastream_up", account)} == 1`),
+      threshold: `>= ${t.pending}`,
       for: "10m",
-      summary: "Webhook deliveries pile up",
-      description: `Deliveries to ${w.endpoint} without an outcome: ${w.number}, and they become more.`,
-      dashboard: endpointPage,
+      summary: `${w.number} deliveries to ${name} wait for an outcome`,
+      description: `${w.number} deliveries to ${name} have no outcome yet, more than half an hour ago: OmegaStream does not deliver, or does not say so.`,
+      dashboard: endpointPage(w),
+      panel: [dashboards.deliveries, "Pending"],
     },
     {
       name: "OmegaStreamNoEvents",
       severity: "warning",
-      comment: `No event of any type for ${t.silence / 3600} h, where the same weekday a week ago had ${t.eventsLastWeek} or more.`,
-      expr: `time() - ${maximum("webhook_last_event_timestamp_seconds")} > ${t.silence}
-and ${n.increase("events", "1d", "1w")} >= ${t.eventsLastWeek}
+      comment: `No event of any type for 6 h or a day, where the same time a week ago had ${t.eventsLastWeek} or more. Needs eight days of data.`,
+      expr: routed(`(
+${[silent(6 * 3600, "6h"), silent(86400, "1d")].join("\nor\n").replaceAll(/^(?=.)/gm, "  ")}
+)
 and ${active}
-and time() - ${maximum("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds")} < ${t.stale}`,
+and on (${account}) ${records.age} < ${t.stale}`),
+      threshold: `>= ${t.eventsLastWeek}`,
       for: "30m",
-      summary: "A webhook endpoint gets no events, although it had some a week ago",
-      description: `The last event for ${w.endpoint} is ${w.duration} old. On the same day last week there were ${t.eventsLastWeek} or more.`,
-      dashboard: endpointPage,
+      summary: `No events for ${name} in ${w.duration}`,
+      description: `The last event for ${name} is ${w.duration} old. At the same time last week there were ${t.eventsLastWeek} or more.`,
+      dashboard: endpointPage(w),
+      panel: [dashboards.deliveries, "Events by type"],
     },
     {
       name: "OmegaStreamEndpointSwitchedOff",
       severity: "warning",
       comment: "Fires for a day after an endpoint was switched off; one that is off for long is quiet.",
-      expr: `${n.gauge("webhook_endpoint_active")} == 0\nand ${maximum("max_over_time(webhook_endpoint_active[1d])")} == 1`,
+      expr: routed(`${gauge("active")} == 0\nand max_over_time(${gauge("active")}[1d]) == 1`),
       for: "5m",
-      summary: "A webhook endpoint was switched off",
-      description: `${w.endpoint} is not active any more: OmegaStream sends nothing to it.`,
-      dashboard: endpointPage,
+      summary: `${name} was switched off`,
+      description: `${endpointOf(w, "Endpoint")} was active within the last day and is not any more: OmegaStream sends nothing to it.`,
+      dashboard: endpointPage(w),
+      panel: [dashboards.deliveries, "Endpoints"],
     },
     {
       name: "OmegaStreamEndpointRemoved",
       severity: "warning",
       comment: "Fires for a day after an endpoint left the account, while its exporter is well.",
-      expr: `max by (endpoint_id) (
-  (
-    max by (${account}, endpoint_id) (max_over_time(webhook_endpoint_active[1d]))
-    unless on (endpoint_id) webhook_endpoint_active
-  )
+      expr: `(
+  max_over_time(${gauge("active")}[1d]) >= bool 0
+  unless on (${endpoint}) webhook_endpoint_active
   and on (${account}) ${maximum("omegastream_up", account)} == 1
-)`,
+)
+* on (${endpoint}) group_left (host, description) topk by (${endpoint}) (1, last_over_time(${records.info}[1d]))`,
       for: "5m",
-      summary: "A webhook endpoint was removed from the account",
-      description: `${w.formerEndpoint} is not in the account any more: OmegaStream sends nothing to it.`,
-      dashboard: endpointPage,
+      summary: `${name} was removed from the account`,
+      description: `${endpointOf(w, "Endpoint")} was in the account within the last day and is not any more: OmegaStream sends nothing to it.`,
+      dashboard: endpointPage(w),
+      panel: [dashboards.deliveries, "Endpoints"],
     },
   ];
 }
 
-export function exporterAlerts(n: Numbers, w: Words): Alert[] {
-  const endpointPage = endpointPageOf(w);
-  const exporterPage = exporterPageOf(w);
-  const synced = maximum("omegastream_exporter_last_successful_sync_timestamp_seconds", account);
+/** The API refused a key and accepted nothing since. One endpoint or event that may not be read is no key that is refused. */
+const rejected = `${maximum(
+  `sum by (${account}, instance) (increase(omegastream_api_requests_total{code=~"401|403"}[5m])) > 0
+  unless on (${account}, instance) sum by (${account}, instance) (increase(omegastream_api_requests_total{code=~"2.."}[2m])) > 0`, account,
+)}`;
+
+export function exporterAlerts(w: Words): Alert[] {
+  const exporter = exporterOf(w);
   const created = "omegastream_exporter_state_created_timestamp_seconds";
   const failed = 'omegastream_api_requests_total{code!~"2..|401|403|404|410|429"}';
+  const never = `(${maximum("omegastream_up offset 5m", account)} unless on (${account}) ${records.age})`;
+  /** What explains by itself that nothing was read, and has an alert of its own. */
+  const explained = `unless on (${account}) (${rejected.replaceAll("\n", " ")})\nunless on (${account}) ${maximum("omegastream_exporter_state_failing", account)} == 1`;
   return [
     {
       name: "OmegaStreamExporterDown",
       severity: "critical",
-      comment: "No instance is scraped any more, or none ever was. A pod that comes back under a new name is no gap. Take it out only with the exporter.",
+      comment: "No instance is scraped any more, or none ever was. A pod that comes back under a new name is no gap. It ends a day after the target was removed.",
       expr: `(
-  max by (${account}) (max_over_time(omegastream_up[1d]))
+  ${records.known}
   unless on (${account}) omegastream_up
 )
 or
-absent(omegastream_up) unless on () max_over_time(omegastream_up[1d])`,
+absent(omegastream_up) unless on () ${records.known}`,
       for: "5m",
-      summary: "omegastream_exporter is not scraped",
-      description: `Prometheus has no data from ${w.exporter}: webhook deliveries are not watched.`,
-      dashboard: exporterPage,
+      summary: `${exporter} is not scraped: webhook deliveries are not watched`,
+      description: `Prometheus has had no data from ${exporter} for 5 minutes: webhook deliveries are not watched.`,
+      dashboard: exporterPage(w),
+      panel: [dashboards.exporter, "Last sync"],
+    },
+    {
+      name: "OmegaStreamExporterBlind",
+      severity: "critical",
+      comment: `Not all endpoints were read for ${minutes(t.blind)}. A key that is rejected and a state that fails have alerts of their own.`,
+      expr: `${records.age} > ${t.blind}\n${explained}`,
+      threshold: `> ${t.blind}`,
+      for: "1m",
+      summary: `${exporter} has not read all endpoints for ${w.duration}`,
+      description: `${exporter} has not read all endpoints for ${w.duration}; ${w.answers}. Failures of deliveries are not seen meanwhile.`,
+      dashboard: exporterPage(w),
+      panel: [dashboards.exporter, "Age of the data"],
     },
     {
       name: "OmegaStreamExporterStale",
       severity: "warning",
-      comment: `No complete sync for ${minutes(t.stale)}, or none since the state began.`,
-      expr: `time() - ${synced} > ${t.stale}\nor\n(${maximum("omegastream_up", account)} unless on (${account}) ${synced})`,
-      for: "10m",
-      summary: "The webhook data is old",
-      description:
-        `${w.exporter} has not read all endpoints for more than ${minutes(t.stale)}, or never did. What dashboards and alerts say of deliveries may be old.`,
-      dashboard: exporterPage,
+      comment: `Not all endpoints were read for ${minutes(t.stale)}, or never since the state began; after ${minutes(t.blind)} it is OmegaStreamExporterBlind.`,
+      expr: `(\n  ${records.age} > ${t.stale} <= ${t.blind}\n  or\n  ${never}\n)\n${explained}`,
+      threshold: `> ${t.stale} `,
+      for: "1m",
+      summary: `${exporter} cannot read all endpoints: its data is old`,
+      description: `${exporter} has not read all endpoints for more than ${minutes(t.stale)}, or never did; ${w.answers}. What dashboards and alerts say of deliveries may be old.`,
+      dashboard: exporterPage(w),
+      panel: [dashboards.exporter, "Age of the data"],
     },
     {
       name: "OmegaStreamAPIKeyRejected",
       severity: "critical",
-      comment: "At once: a key that was revoked does not come back.",
-      expr: `sum by (${account}) (increase(omegastream_api_requests_total{code=~"401|403"}[5m])) > 0`,
-      summary: "The OmegaStream API rejects the exporter's key",
-      description: `The OmegaStream API answers ${w.exporter} with 401 or 403: the key was revoked, or may not read webhooks.`,
-      dashboard: exporterPage,
+      comment: "The API refused the key and accepted nothing for two minutes: a key that was revoked does not come back.",
+      expr: rejected,
+      summary: `The OmegaStream API rejects the key of ${exporter}`,
+      description: `The OmegaStream API has answered ${exporter} only with 401 or 403 for 2 minutes: the key was revoked, or may not read webhooks.`,
+      dashboard: exporterPage(w),
+      panel: [dashboards.exporter, "Calls by status code"],
     },
     {
       name: "OmegaStreamAPIFailing",
       severity: "warning",
-      comment: `${percent(t.apiFailures)} of the calls fail. Not among them: the key, the rate limit, and events that are gone, which have alerts of their own.`,
-      expr: `sum by (${account}) (increase(${failed}[10m]))
+      comment: `${percent(t.apiFailures)} of the calls fail, and syncs succeed nevertheless. Not among them: the key, the rate limit, and events that are gone.`,
+      expr: `100 * (
+  sum by (${account}) (increase(${failed}[10m]))
   / (sum by (${account}) (increase(omegastream_api_requests_total[10m])) > 0)
-  > ${t.apiFailures}`,
+  > ${t.apiFailures}
+)
+unless on (${account}) ${records.age} > ${t.stale - 60}`,
+      threshold: `> ${t.apiFailures}`,
       for: "5m",
-      summary: "The OmegaStream API fails",
-      description: `${w.share} of the calls of ${w.exporter} to the OmegaStream API fail.`,
-      dashboard: exporterPage,
+      summary: `${w.percent} of the calls of ${exporter} to the OmegaStream API fail`,
+      description: `${w.percent} of the calls of ${exporter} to the OmegaStream API failed in the last 10 minutes; ${w.answers}.`,
+      dashboard: exporterPage(w),
+      panel: [dashboards.exporter, "Calls by status code"],
     },
     {
       name: "OmegaStreamDetailBacklog",
       severity: "warning",
       comment: `Outcomes are learned with more than ${minutes(t.backlog)} of delay, for a quarter of an hour, by every instance.`,
-      expr: `time() - ${maximum("omegastream_exporter_oldest_unfetched_event_timestamp_seconds")} > ${t.backlog}
-and ${current("omegastream_exporter_event_detail_backlog", n.behind, "min")} > 0`,
+      expr: `${maximum(`time() - ${maximum("omegastream_exporter_oldest_unfetched_event_timestamp_seconds")} > ${t.backlog}
+  and ${current("omegastream_exporter_event_detail_backlog", records.behind, "min")} > 0`, account)}`,
+      threshold: `> ${t.backlog}`,
       for: "15m",
-      summary: "The exporter learns the outcome of deliveries late",
-      description: `The oldest event of ${w.endpoint} whose status code the exporter did not fetch yet is ${w.duration} old: the API limits it, or is slow.`,
-      dashboard: endpointPage,
+      summary: `${exporter} learns the outcome of deliveries ${w.duration} late`,
+      description: `The oldest event whose status code ${exporter} has not fetched is ${w.duration} old: the API limits it, or is slow.`,
+      dashboard: exporterPage(w),
+      panel: [dashboards.exporter, "Age of the oldest event without its detail"],
     },
     {
       name: "OmegaStreamEventsMissed",
       severity: "warning",
-      comment: "Stays for an hour.",
-      expr: "max by (endpoint_id) (increase(omegastream_exporter_list_gaps_total[1h])) > 0",
-      summary: "Events were missed",
-      description: `The list of ${w.endpoint} began after the newest known event: what was in between was dropped by the API before the exporter saw it, and is not counted.`,
-      dashboard: endpointPage,
+      comment: "Stays for an hour. One alert for the account: an API that forgot its history did so for all endpoints.",
+      expr: `count by (${account}) (${maximum(grown("omegastream_exporter_list_gaps_total", "1h"))} > 0)`,
+      threshold: "> 0",
+      summary: `${exporter} missed events of ${w.number} endpoints`,
+      description: `The lists of ${w.number} endpoints began after the newest known event in the last hour: the API dropped what was in between before ${exporter} saw it, and it is not counted.`,
+      dashboard: exporterPage(w),
+      panel: [dashboards.exporter, "List gaps"],
     },
     {
       name: "OmegaStreamStateReset",
       severity: "warning",
-      comment: "The state was unreadable, or is not the one of before: a volume that was lost, or `memory:`. Stays for an hour. An added instance with its own state is quiet.",
-      // Of one instance by itself, and of all where a pod came back under a new name. While they are new that says nothing:
-      // the older of two may have gone.
+      comment:
+        "The state was unreadable, or is not the one of before: a volume that was lost, or `memory:`. Stays for an hour. An added instance with its own state is quiet, and so is a rollout, in which old and new pods overlap.",
+      // Of one instance by itself, and of all where a pod came back under a new name with no other beside it.
       expr: `min by (${account}) (
   time() - ${created} < 3600
   and (omegastream_exporter_state_resets_total > 0 or ${created} > min_over_time(${created}[1d]))
@@ -280,20 +346,23 @@ or
 (
   time() - min by (${account}) (${created}) < 3600
   and time() - min by (${account}) (min_over_time(${created}[1d])) > 7200
+  unless max_over_time((max by (${account}) (${created}) - min by (${account}) (${created}))[65m:15s]) > 5
 )`,
-      summary: "The exporter's state was lost or set aside",
-      description: `${w.exporter} began a new state ${w.duration} ago. Counters start at 0; what happened between the two states is not counted.`,
-      dashboard: exporterPage,
+      summary: `The state of ${exporter} was lost or set aside`,
+      description: `${exporter} began a new state ${w.duration} ago. Counters start at 0; what happened between the two states is not counted.`,
+      dashboard: exporterPage(w),
+      panel: [dashboards.exporter, "Age of the state"],
     },
     {
-      name: "OmegaStreamStateNotWritten",
+      name: "OmegaStreamStateFailing",
       severity: "critical",
-      comment: "While the state cannot be written, nothing is asked of the API and nothing new is shown. What succeeds at a second try is quiet: it leaves the window before the alert fires.",
-      expr: `max by (${account}) (increase(omegastream_exporter_state_commit_failures_total[5m])) > 0`,
+      comment: "While the state cannot be worked on, nothing is asked of the API and nothing new is shown. The reason is a label.",
+      expr: `${maximum("omegastream_exporter_state_failing", `${account}, reason`)} == 1`,
       for: "5m",
-      summary: "The exporter cannot write its state",
-      description: `Failed attempts of ${w.exporter} to write its state within 5 minutes: ${w.number}. Until it can, new deliveries are not shown.`,
-      dashboard: exporterPage,
+      summary: `${exporter} cannot work on its state: ${w.label("reason")}`,
+      description: `${exporter} has not been able to work on its state for 5 minutes (${w.label("reason")}). Until it can, new deliveries are not shown.`,
+      dashboard: exporterPage(w),
+      panel: [dashboards.exporter, "Commit failures"],
     },
   ];
 }
@@ -305,15 +374,18 @@ export function videoAlerts(w: Words): Alert[] {
       name: "OmegaStreamVideosFailing",
       severity: "warning",
       comment: `${percent(t.videosFailed)} of at least ${t.videosMinimum} videos within an hour. Only endpoints that are subscribed to both types tell.`,
-      expr: `max by (${account}) (
+      expr: `100 * ${maximum(`
   sum without (event_type) (increase(webhook_events_total{event_type="video.process_failed"}[1h]))
   / (sum without (event_type) (increase(webhook_events_total{event_type=~"video.process_(failed|succeeded)"}[1h])) >= ${t.videosMinimum})
   and sum without (event_type) (webhook_endpoint_subscribed{event_type=~"video.process_(failed|succeeded)"}) == 2
-) > ${t.videosFailed}`,
+  and on (${account}) omegastream_up
+`, account)} > ${t.videosFailed * 100}`,
+      threshold: `> ${t.videosFailed * 100}`,
       for: "5m",
-      summary: "The processing of videos fails",
-      description: `${w.share} of the videos that were processed within an hour failed, as ${w.exporter} saw it.`,
-      dashboard: `${links.grafana}/d/${dashboards.deliveries}${w.parameter("job", "job")}`,
+      summary: `The processing of ${w.percent} of videos failed`,
+      description: `${w.percent} of the videos that were processed in the last hour failed, as ${exporterOf(w)} saw it.`,
+      dashboard: page(w, dashboards.deliveries),
+      panel: [dashboards.deliveries, "Events by type"],
     },
   ];
 }

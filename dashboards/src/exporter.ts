@@ -1,58 +1,60 @@
 // Dashboard "OmegaStream exporter".
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import { bar, number, series, type Steps } from "./panels.js";
-import { endpointLegend, named } from "./queries.js";
+import { account, endpoint, endpointLegend, grown, maximum, named, records } from "./queries.js";
 import { dashboards, slow, thresholds as t } from "./settings.js";
-import { datasourceVariable, exporterVariable, firing, jobVariable, link, outside, restarts, runbooksVariable, tidy } from "./variables.js";
+import { accountVariables, exporterVariable, firing, link, outside, restarts, runbooksVariable, selected, tidy } from "./variables.js";
 
-const J = 'job=~"$job"';
-const p99 = (metric: string, by: string) => `histogram_quantile(0.99, sum by (${by}) (rate(${metric}_bucket{${J}}[$__rate_interval])))`;
-const zeroIsGood: Steps = [[null, "green"], [1, "red"]];
+const J = selected;
+/** Whichever kind of histogram Prometheus stores: classic buckets, or a native one. */
+const p99 = (metric: string, by: string) =>
+  `histogram_quantile(0.99, sum by (${by}, le) (rate(${metric}_bucket{${J}}[$__rate_interval]))) or histogram_quantile(0.99, sum by (${by}) (rate(${metric}{${J}}[$__rate_interval])))`;
+const zeroIsGood: Steps = [[null, "green"], [0.5, "red"]];
 
 function overview(d: dashboard.DashboardBuilder): void {
-  const total = (title: string, description: string, metric: string, steps: Steps, by = "job") =>
-    number({ title, description, unit: "locale", decimals: 0, width: 4, calc: "last", steps, empty: "0", query: { expr: `round(sum(max by (${by}) (increase(${metric}{${J}}[$__range]))))` } });
+  const total = (title: string, description: string, metric: string, steps: Steps, by = account) =>
+    number({ title, description, unit: "locale", decimals: 0, width: 4, steps, query: { expr: `sum(${maximum(grown(`${metric}{${J}}`, "$__range"), by)})` } });
   const resets = `omegastream_exporter_state_resets_total{${J}}`;
   d.withRow(new dashboard.RowBuilder("Overview"))
     .withPanel(number({
       title: "Last sync", description: "Whether the last sync read every endpoint, for the instance that is best off.",
-      unit: "none", width: 4, calc: "last", colour: "background", steps: [[null, "red"], [1, "green"]], empty: "Not scraped",
-      query: { expr: `min(max by (job) (omegastream_up{${J}}))` },
+      unit: "none", width: 4, colour: "background", steps: [[null, "red"], [1, "green"]],
+      query: { expr: `min(${maximum(`omegastream_up{${J}}`, account)})` },
     }).mappings([{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "failed", index: 0 }, "1": { text: "complete", index: 1 } } }]))
     .withPanel(number({
       title: "Age of the data", description: "Time since all endpoints were read.",
-      unit: "s", decimals: 0, width: 4, calc: "last", steps: [[null, "green"], [t.stale / 3, "orange"], [t.stale, "red"]], empty: "Never read",
-      query: { expr: `time() - min(max by (job) (omegastream_exporter_last_successful_sync_timestamp_seconds{${J}}))` },
+      unit: "s", decimals: 0, width: 4, steps: [[null, "green"], [t.stale / 3, "orange"], [t.stale, "red"]], empty: "Never read",
+      query: { expr: `max(${records.age}{${J}})` },
     }))
     .withPanel(number({
       // Not an increase: a pod that comes back under a new instance begins with the reset counted.
       title: "State resets", description: "States in the time range that could not be read: the counters began at 0.",
-      unit: "locale", decimals: 0, width: 4, calc: "last", steps: zeroIsGood, empty: "0",
-      query: { expr: `sum(max by (job) (${resets} and time() - omegastream_exporter_state_created_timestamp_seconds{${J}} < $__range_s)) or 0 * sum(max by (job) (${resets}))` },
+      unit: "locale", decimals: 0, width: 4, steps: zeroIsGood,
+      query: { expr: `sum(${maximum(`${resets} and time() - omegastream_exporter_state_created_timestamp_seconds{${J}} < $__range_s`, account)}) or 0 * sum(${maximum(resets, account)})` },
     }))
-    .withPanel(total("List gaps", "Times in the time range that events may have been missed.", "omegastream_exporter_list_gaps_total", zeroIsGood, "job, endpoint_id"))
-    .withPanel(total("Folded types", "Events in the time range that count as other: the account has too many types.", "omegastream_exporter_folded_event_types_total", [[null, "green"], [1, "orange"]]))
-    .withPanel(total("Deadlines exceeded", "Scrapes in the time range that were answered before their sync had ended.", "omegastream_exporter_scrape_deadline_exceeded_total", [[null, "green"], [1, "orange"]], "job, instance"));
+    .withPanel(total("List gaps", "Times in the time range that events may have been missed.", "omegastream_exporter_list_gaps_total", zeroIsGood, endpoint))
+    .withPanel(total("Folded types", "Events in the time range that count as other: the account has too many types.", "omegastream_exporter_folded_event_types_total", [[null, "green"], [0.5, "orange"]]))
+    .withPanel(total("Deadlines exceeded", "Scrapes in the time range that were answered before their sync had ended.", "omegastream_exporter_scrape_deadline_exceeded_total", [[null, "green"], [0.5, "orange"]], `${account}, instance`));
 }
 
 function syncs(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Syncs"))
     .withPanel(series({
       title: "Syncs by result", description: "Passes over all lists. Partial: some endpoints failed.",
-      unit: "locale", decimals: 0, width: 8, height: 9, kind: "bars", empty: "No syncs",
-      queries: [{ expr: `sum by (result) (${bar("job, instance, result", "omegastream_exporter_syncs_total", J)})`, legend: "{{result}}" }],
+      unit: "locale", decimals: 0, width: 8, height: 9, kind: "bars",
+      queries: [{ expr: `sum by (result) (${bar("cluster, namespace, job, instance, result", "omegastream_exporter_syncs_total", J)})`, legend: "{{result}}" }],
     }).overrideByName("success", [{ id: "color", value: { mode: "fixed", fixedColor: "green" } }])
       .overrideByName("partial", [{ id: "color", value: { mode: "fixed", fixedColor: "orange" } }])
       .overrideByName("error", [{ id: "color", value: { mode: "fixed", fixedColor: "red" } }]))
     .withPanel(series({
       title: "Sync duration, p99", description: "How long one pass over all lists took. It must stay well below the scrape time-out.",
-      unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [slow.sync, "red"]], empty: "No syncs",
-      queries: [{ expr: p99("omegastream_exporter_sync_duration_seconds", "instance, le"), legend: "{{instance}}" }],
+      unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [slow.sync, "red"]],
+      queries: [{ expr: p99("omegastream_exporter_sync_duration_seconds", "instance"), legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Endpoints' data age", description: "Time since each endpoint's list was read as far as it had to be.",
-      unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.stale, "red"]], empty: "No endpoints",
-      queries: [{ expr: named(`time() - max by (endpoint_id) (omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds{${J}})`, J), legend: endpointLegend }],
+      unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.stale, "red"]],
+      queries: [{ expr: named(`time() - max by (${endpoint}) (omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds{${J}})`), legend: endpointLegend }],
     }));
 }
 
@@ -60,30 +62,30 @@ function api(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("API"))
     .withPanel(series({
       title: "Calls by operation", description: "Calls of all instances to the OmegaStream API.",
-      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], empty: "No calls",
-      queries: [{ expr: `sum by (operation) (${bar("job, instance, operation, code", "omegastream_api_requests_total", J)})`, legend: "{{operation}}" }],
+      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"],
+      queries: [{ expr: `sum by (operation) (${bar("cluster, namespace, job, instance, operation, code", "omegastream_api_requests_total", J)})`, legend: "{{operation}}" }],
     }))
     .withPanel(series({
       title: "Calls by status code", description: "How the API answered; none: no answer at all.",
-      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true, empty: "No calls",
-      queries: [{ expr: `sum by (code) (${bar("job, instance, operation, code", "omegastream_api_requests_total", J)}) > 0`, legend: "{{code}}" }],
+      unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true,
+      queries: [{ expr: `sum by (code) (${bar("cluster, namespace, job, instance, operation, code", "omegastream_api_requests_total", J)}) > 0`, legend: "{{code}}" }],
     }))
     .withPanel(series({
       title: "Duration of calls, p99", description: "From the request to its answer, for lists to the end of the header.",
-      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.call, "red"]], empty: "No calls",
-      queries: [{ expr: p99("omegastream_api_request_duration_seconds", "operation, le"), legend: "{{operation}}" }],
+      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.call, "red"]],
+      queries: [{ expr: p99("omegastream_api_request_duration_seconds", "operation"), legend: "{{operation}}" }],
     }))
     .withPanel(series({
       title: "Waits for the rate limit", description: "Seconds that calls waited for --api.rate-limit or a Retry-After, per second: how many calls wait at a time.",
-      unit: "none", decimals: 2, width: 8, kind: "lines", empty: "No waits",
+      unit: "none", decimals: 2, width: 8, kind: "lines",
       queries: [{ expr: `sum by (operation) (rate(omegastream_api_rate_limit_wait_seconds_total{${J}}[$__rate_interval]))`, legend: "{{operation}}" }],
     }))
     .withPanel(series({
       title: "Retries and bad answers", description: "Calls that were repeated, and elements of answers that made no sense.",
-      unit: "locale", decimals: 0, width: 8, kind: "bars", empty: "None",
+      unit: "locale", decimals: 0, width: 8, kind: "bars",
       queries: [
-        { expr: `sum by (operation) (${bar("job, instance, operation", "omegastream_api_retries_total", J)}) > 0`, legend: "retried {{operation}}" },
-        { expr: `sum by (operation) (${bar("job, instance, operation", "omegastream_exporter_invalid_payloads_total", J)}) > 0`, legend: "bad {{operation}}" },
+        { expr: `sum by (operation) (${bar("cluster, namespace, job, instance, operation", "omegastream_api_retries_total", J)}) > 0`, legend: "retried {{operation}}" },
+        { expr: `sum by (operation) (${bar("cluster, namespace, job, instance, operation", "omegastream_exporter_invalid_payloads_total", J)}) > 0`, legend: "bad {{operation}}" },
       ],
     }));
 }
@@ -93,30 +95,30 @@ function backlog(d: dashboard.DashboardBuilder): void {
     .withPanel(series({
       title: "New events without their detail", description: "Their outcome is not counted yet. Above 0 for long: calls are too slow or too few.",
       unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines", empty: "No backlog",
-      queries: [{ expr: named(`max by (endpoint_id) (omegastream_exporter_event_detail_backlog{${J}})`, J), legend: endpointLegend }],
+      queries: [{ expr: named(`max by (${endpoint}) (omegastream_exporter_event_detail_backlog{${J}})`), legend: endpointLegend }],
     }))
     .withPanel(series({
       title: "Age of the oldest event without its detail", description: "How late failures may be noticed. Nothing is shown while there is no backlog.",
       unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.backlog, "red"]], empty: "No backlog",
-      queries: [{ expr: named(`time() - max by (endpoint_id) (omegastream_exporter_oldest_unfetched_event_timestamp_seconds{${J}})`, J), legend: endpointLegend }],
+      queries: [{ expr: named(`time() - max by (${endpoint}) (omegastream_exporter_oldest_unfetched_event_timestamp_seconds{${J}})`), legend: endpointLegend }],
     }))
     .withPanel(series({
       title: "History without its detail", description: "Events from before the first contact, fetched in spare time. They affect gauges only.",
       unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines", empty: "No backlog",
-      queries: [{ expr: named(`max by (endpoint_id) (omegastream_exporter_history_detail_backlog{${J}})`, J), legend: endpointLegend }],
+      queries: [{ expr: named(`max by (${endpoint}) (omegastream_exporter_history_detail_backlog{${J}})`), legend: endpointLegend }],
     }))
     .withPanel(series({
       title: "Events listed and tracked", description: "Events in the last complete list, and those that the state holds.",
-      unit: "short", decimals: 0, width: 12, kind: "lines", empty: "No events",
+      unit: "short", decimals: 0, width: 12, kind: "lines",
       queries: [
-        { expr: `sum(max by (endpoint_id) (webhook_events_listed{${J}}))`, legend: "listed" },
-        { expr: `sum(max by (endpoint_id) (omegastream_exporter_tracked_events{${J}}))`, legend: "tracked" },
+        { expr: `sum(max by (${endpoint}) (webhook_events_listed{${J}}))`, legend: "listed" },
+        { expr: `sum(max by (${endpoint}) (omegastream_exporter_tracked_events{${J}}))`, legend: "tracked" },
       ],
     }))
     .withPanel(series({
       title: "List gaps", description: "Times that a list began after the newest known event.",
-      unit: "locale", decimals: 0, width: 12, kind: "bars", empty: "No gaps",
-      queries: [{ expr: named(`sum by (endpoint_id) (${bar("endpoint_id", "omegastream_exporter_list_gaps_total", J)}) > 0`, J), legend: endpointLegend }],
+      unit: "locale", decimals: 0, width: 12, kind: "bars",
+      queries: [{ expr: named(`sum by (${endpoint}) (${bar(endpoint, "omegastream_exporter_list_gaps_total", J)}) > 0`), legend: endpointLegend }],
     }));
 }
 
@@ -124,38 +126,38 @@ function state(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("State and process"))
     .withPanel(series({
       title: "Commit time, p99", description: "How long writing the state took. It stands between an event and its metric.",
-      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.commit, "orange"]], empty: "No commits",
-      queries: [{ expr: p99("omegastream_exporter_state_commit_duration_seconds", "instance, le"), legend: "{{instance}}" }],
+      unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.commit, "orange"]],
+      queries: [{ expr: p99("omegastream_exporter_state_commit_duration_seconds", "instance"), legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Commit failures", description: "Attempts to write the state that failed. Nothing new is shown until one succeeds.",
-      unit: "locale", decimals: 0, width: 8, kind: "bars", empty: "No failures",
-      queries: [{ expr: `sum by (instance) (${bar("job, instance", "omegastream_exporter_state_commit_failures_total", J)}) > 0`, legend: "{{instance}}" }],
+      unit: "locale", decimals: 0, width: 8, kind: "bars",
+      queries: [{ expr: `sum by (instance) (${bar("cluster, namespace, job, instance", "omegastream_exporter_state_commit_failures_total", J)}) > 0`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Size of the state", description: "Bytes where the state is stored; 0 in memory.",
-      unit: "bytes", width: 8, kind: "lines", empty: "No state",
+      unit: "bytes", width: 8, kind: "lines",
       queries: [{ expr: `max by (instance) (omegastream_exporter_state_size_bytes{${J}})`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Age of the state", description: "Time since the state began. It falls to 0 where a state was lost or set aside.",
-      unit: "s", width: 8, kind: "lines", empty: "No state",
+      unit: "s", width: 8, kind: "lines",
       queries: [{ expr: `time() - max by (instance) (omegastream_exporter_state_created_timestamp_seconds{${J}})`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Memory", description: "Resident memory of each instance.",
-      unit: "bytes", width: 8, kind: "lines", empty: "Not scraped",
+      unit: "bytes", width: 8, kind: "lines",
       queries: [{ expr: `max by (instance) (process_resident_memory_bytes{${J}})`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Goroutines", description: "Goroutines of each instance. Flat over days.",
-      unit: "short", decimals: 0, width: 8, kind: "lines", empty: "Not scraped",
+      unit: "short", decimals: 0, width: 8, kind: "lines",
       queries: [{ expr: `max by (instance) (go_goroutines{${J}})`, legend: "{{instance}}" }],
     }));
 }
 
 export function exporterDashboard(): dashboard.Dashboard {
-  const d = new dashboard.DashboardBuilder("OmegaStream exporter")
+  const d = accountVariables(new dashboard.DashboardBuilder("OmegaStream exporter"))
     .uid(dashboards.exporter)
     .description("Whether omegastream_exporter sees everything, and what that costs.")
     .tags(["omegastream"])
@@ -164,13 +166,11 @@ export function exporterDashboard(): dashboard.Dashboard {
     .time({ from: "now-6h", to: "now" })
     .refresh("1m")
     .tooltip(dashboard.DashboardCursorSync.Crosshair)
-    .withVariable(datasourceVariable())
-    .withVariable(jobVariable())
     .withVariable(exporterVariable())
     .withVariable(runbooksVariable())
     .link(link("Webhook deliveries", `/d/${dashboards.deliveries}`, "What the exporter is there for", true))
     .annotation(restarts())
-    .annotation(firing());
+    .annotation(firing(selected));
   for (const l of outside()) d.link(l);
   overview(d);
   syncs(d);

@@ -1,6 +1,6 @@
-// The same alerts for those who alert from Grafana: they need neither Prometheus' rules nor Alertmanager.
-import { deliveryAlerts, exporterAlerts, runbook, videoAlerts, type Alert, type Words } from "./alerts.js";
-import { inline } from "./queries.js";
+// The same alerts for those who alert from Grafana: they need the recorded series of Prometheus' rules, but no Alertmanager.
+import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
+import { deliveryAlerts, exporterAlerts, failuresPath, runbook, speak, videoAlerts, type Alert, type Words } from "./alerts.js";
 import { links } from "./settings.js";
 
 /** The uid that deploy/grafana/provisioning/datasources gives to Prometheus. */
@@ -30,30 +30,24 @@ datasources:
           urlDisplayLabel: The exporter's page of this event
 `;
 
-function endpoint(start: "endpoint" | "Endpoint"): string {
-  return `{{ if .Labels.url }}{{ .Labels.url }} (endpoint {{ .Labels.endpoint_id }}){{ else }}${start} {{ .Labels.endpoint_id }}{{ end }}`;
-}
-
 /** Without dollars: provisioning takes some of them for the environment's, and not in every version the same. */
 const words: Words = {
   label: (name) => `{{ .Labels.${name} }}`,
-  parameter: (variable, label) => `{{ with .Labels.${label} }}?var-${variable}={{ . | urlquery }}{{ end }}`,
-  endpoint: endpoint("endpoint"),
-  formerEndpoint: endpoint("Endpoint"),
-  exporter: "omegastream_exporter{{ with .Labels.job }} (job {{ . }}){{ end }}",
+  withLabel: (name, then, otherwise) => `{{ if .Labels.${name} }}${then}${otherwise === undefined ? "" : `{{ else }}${otherwise}`}{{ end }}`,
+  escaped: (name) => `{{ .Labels.${name} | urlquery }}`,
   number: '{{ .Values.A.Value | printf "%.0f" }}',
-  share: "{{ .Values.A.Value | humanizePercentage }}",
+  percent: '{{ .Values.A.Value | printf "%.3g" }} %',
   duration: "{{ .Values.A.Value | humanizeDuration }}",
+  // Grafana cannot ask for more within a text: its dashboard says it.
+  shares: (windows) => `{{ .Values.A.Value | printf "%.3g" }} % in one of these windows: the last ${windows.map(speak).join(", ")}`,
+  lastOutcome: "see the column Last of the dashboard",
+  answers: "the dashboard says what the API answered",
 };
 
-/** Grafana cannot look a host up in a text, so the query has to bring it along, from one series for each endpoint. */
-function withHost(a: Alert): string {
-  if (!a.description.includes(".Labels.url")) return a.expr;
-  const host = "topk by (endpoint_id) (1, max by (endpoint_id, url) (last_over_time(webhook_endpoint_info[1d])))";
-  return `(\n${a.expr}\n)\n* on (endpoint_id) group_left (url) ${host}`;
-}
-
-function rule(a: Alert): object {
+function rule(a: Alert, models: Dashboard[]): object {
+  const [uid, title] = a.panel;
+  const panel = models.find((model) => model.uid === uid)?.panels?.find((p) => p.title === title);
+  if (panel?.id === undefined) throw new Error(`${a.name}: no panel ${title} in ${uid}`);
   return {
     uid: a.name.replace("OmegaStream", "omegastream-").toLowerCase(),
     title: a.name,
@@ -62,20 +56,24 @@ function rule(a: Alert): object {
     ...(a.keepFiringFor ? { keepFiringFor: a.keepFiringFor } : {}),
     // What is absent does not fire: the rules that mean absence say so themselves.
     noDataState: "OK",
-    execErrState: "Error",
+    // Nor does a Prometheus that restarts: OmegaStreamExporterDown tells when it stays away from the exporter.
+    execErrState: "KeepLast",
+    dashboardUid: uid,
+    panelId: panel.id,
     labels: { severity: a.severity },
     annotations: {
       summary: a.summary,
       description: a.description,
-      runbook_url: runbook(a.name),
       dashboard_url: a.dashboard,
+      failures_url: links.exporter + failuresPath(a, words),
+      runbook_url: runbook(a.name),
     },
     data: [
       {
         refId: "A",
         relativeTimeRange: { from: 600, to: 0 },
         datasourceUid: prometheus,
-        model: { refId: "A", editorMode: "code", expr: withHost(a), instant: true, range: false },
+        model: { refId: "A", editorMode: "code", expr: a.expr, instant: true, range: false },
       },
       {
         // The query has the threshold: every series that it returns is a firing alert. No value is below 0.
@@ -111,16 +109,47 @@ function yaml(value: unknown, indent = ""): string {
   return ` ${scalar(value, indent)}`;
 }
 
-export function grafanaFiles(): Record<string, string> {
-  const group = (name: string, alerts: Alert[]) => ({ orgId: 1, name, folder: "OmegaStream", interval: "1m", rules: alerts.map(rule) });
+/** What replaces Alertmanager's grouping and inhibitions: an example, to be copied to provisioning/alerting. */
+const policies = `# Generated from dashboards/src by \`make dashboards\`: an example of who is told. Put your own addresses in.
+# Not tried on a running Grafana. Grafana has no inhibitions: one cause is one message by the grouping here, and the
+# alerts themselves leave out what another one explains (a rejected key, an endpoint that fails every delivery).
+apiVersion: 1
+contactPoints:
+  - orgId: 1
+    name: omegastream-people
+    receivers:
+      - {uid: omegastream-people, type: webhook, settings: {url: 'http://localhost:9099/people'}}
+  - orgId: 1
+    name: omegastream-pager
+    receivers:
+      - {uid: omegastream-pager, type: webhook, settings: {url: 'http://localhost:9099/pager'}}
+# This replaces the whole tree of policies: add the two routes to your own where there is one.
+policies:
+  - orgId: 1
+    receiver: omegastream-people
+    group_by: [cluster, namespace, job, endpoint_id]
+    group_wait: 30s
+    group_interval: 5m
+    repeat_interval: 12h
+    routes:
+      - receiver: omegastream-pager
+        object_matchers: [[severity, '=', critical]]
+      - receiver: omegastream-people
+        object_matchers: [[alertname, '=', OmegaStreamDeliveryFailed]]
+        repeat_interval: 4d
+`;
+
+export function grafanaFiles(models: Dashboard[]): Record<string, string> {
+  const group = (name: string, alerts: Alert[]) => ({ orgId: 1, name, folder: "OmegaStream", interval: "1m", rules: alerts.map((a) => rule(a, models)) });
   const file = (groups: object[]) =>
     `# Generated from dashboards/src by \`make dashboards\`: the alerts of dashboards/rules for Grafana's own alerting.\n` +
-    `# Not tried on a running Grafana.\napiVersion: 1\ngroups:${yaml(groups)}\n`;
+    `# Prometheus must record what they read: omegastream-records.rules.yaml. Not tried on a running Grafana.\napiVersion: 1\ngroups:${yaml(groups)}\n`;
   const dir = "deploy/grafana";
   return {
-    [`${dir}/provisioning/alerting/omegastream.yaml`]: file([group("omegastream-deliveries", deliveryAlerts(inline, words)), group("omegastream-exporter", exporterAlerts(inline, words))]),
-    // An option: to be copied there.
+    [`${dir}/provisioning/alerting/omegastream.yaml`]: file([group("omegastream-deliveries", deliveryAlerts(words)), group("omegastream-exporter", exporterAlerts(words))]),
+    // Options: to be copied there.
     [`${dir}/optional/omegastream-videos.yaml`]: file([group("omegastream-videos", videoAlerts(words))]),
+    [`${dir}/optional/notification-policies.yaml`]: policies,
     [`${dir}/provisioning/datasources/prometheus.yaml`]: datasource,
   };
 }

@@ -7,12 +7,10 @@ import { grafanaFiles } from "./grafana.js";
 import { here, out } from "./options.js";
 import { ruleFiles } from "./rules.js";
 
-const files: Record<string, string> = { ...ruleFiles(), ...grafanaFiles() };
+const models = { "webhook-deliveries": deliveriesDashboard(), "omegastream-exporter": exporterDashboard() };
+const files: Record<string, string> = { ...ruleFiles(), ...grafanaFiles(Object.values(models)) };
 
-for (const [path, model] of [
-  ["webhook-deliveries", deliveriesDashboard()],
-  ["omegastream-exporter", exporterDashboard()],
-] as const) {
+for (const [path, model] of Object.entries(models)) {
   const json = JSON.stringify(model, null, 2);
   files[`dashboards/${path}.json`] = `${json}\n`;
   // For `tsc -p schema`: the same, where Grafana's own types say what a dashboard may be.

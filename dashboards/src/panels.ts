@@ -1,4 +1,5 @@
 // The few shapes that panels have. Every panel takes a title, a description and a unit, and says what it shows when it has nothing.
+import { barWidth } from "./queries.js";
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import * as heatmap from "@grafana/grafana-foundation-sdk/heatmap";
@@ -9,20 +10,17 @@ import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 
 export const datasource: common.DataSourceRef = { type: "prometheus", uid: "${datasource}" };
 
-/** Bars count what happened within their width. Five minutes are exact for scrapes up to 75 seconds apart. */
-const barWidth = "5m";
+/** What recorded bars add up to within a bar of the panel, which is wider where it shows many days. */
+export function inBar(record: string, selector: string): string {
+  return `sum_over_time(${record}{${selector}}[$__interval])`;
+}
 
 /**
- * The increase within one bar. The range reaches one scrape further back than the bar, so that no increment falls
- * between two bars; the factor takes back what increase() adds for that.
+ * The increase of a counter within one bar. The range reaches one scrape further back than the bar, so that no increment
+ * falls between two bars; the factor takes back what increase() adds for that.
  */
 export function bar(by: string, metric: string, selector: string): string {
   return `max by (${by}) (increase(${metric}{${selector}}[$__rate_interval])) * $__interval_ms / $__rate_interval_ms`;
-}
-
-/** The same over a longer range up to now: its bars added up, in which pods may come and go. The panel needs an interval. */
-export function bars(by: string, metric: string, selector: string, range: string): string {
-  return `sum_over_time((${bar(by, metric, selector)})[${range}:$__interval])`;
 }
 
 export interface Query {
@@ -59,13 +57,16 @@ function target(q: Query, refId: string): prometheus.DataqueryBuilder {
 
 const letter = (i: number) => String.fromCharCode("A".charCodeAt(0) + i);
 
-/** Colours by the class of a status code: a later match wins, so that common codes of one class differ a little. */
+/**
+ * Colours by the class of a status code: a later match wins, so that common codes of one class differ a little. Good is
+ * blue and bad is orange to red, so that they are two colours to those who see red and green as one.
+ */
 const classes: [string, string][] = [
-  ["/^[1-2]\\d\\d$/", "green"],
-  ["/^3\\d\\d$/", "blue"],
-  ["/^4\\d\\d$/", "orange"],
-  ["/^40[13]$/", "dark-orange"],
-  ["/^429$/", "light-orange"],
+  ["/^[1-2]\\d\\d$/", "blue"],
+  ["/^3\\d\\d$/", "light-blue"],
+  ["/^4\\d\\d$/", "yellow"],
+  ["/^40[13]$/", "dark-yellow"],
+  ["/^429$/", "light-yellow"],
   ["/^5\\d\\d$/", "red"],
   ["/^500$/", "dark-red"],
   ["/^503$/", "light-red"],
@@ -103,7 +104,7 @@ export function series(o: Series): timeseries.PanelBuilder {
     .span(o.width)
     .height(o.height ?? 8)
     .min(o.min ?? 0)
-    .noValue(o.empty ?? "No data in this time range")
+    .noValue(o.empty ?? "No data")
     .legend(legend)
     .tooltip(new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending))
     .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.PaletteClassic));
@@ -141,8 +142,8 @@ export interface Stat extends Common {
   /** A second number beside it. */
   beside?: Query;
   steps: Steps;
-  /** "last" asks once; "sum" adds up the bars of the time range. */
-  calc: "last" | "sum";
+  /** Several numbers, each with its name. */
+  names?: boolean;
   colour?: "value" | "background";
 }
 
@@ -158,25 +159,26 @@ export function number(o: Stat): stat.PanelBuilder {
     .thresholds(thresholds(o.steps))
     .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds))
     .colorMode(o.colour === "background" ? common.BigValueColorMode.Background : common.BigValueColorMode.Value)
-    .graphMode(o.calc === "sum" ? common.BigValueGraphMode.Area : common.BigValueGraphMode.None)
-    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs([o.calc === "sum" ? "sum" : "lastNotNull"]).fields("").values(false));
+    .graphMode(common.BigValueGraphMode.None)
+    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]).fields("").values(false));
   if (o.decimals !== undefined) panel.decimals(o.decimals);
   panel.interval(barWidth);
-  if (o.calc === "sum") panel.withTarget(target(o.query, "A").range());
-  else panel.withTarget(target(o.query, "A").instant());
+  // One question at the end of the time range: how wide the panel is must not change the number.
+  panel.withTarget(target(o.query, "A").instant());
+  if (o.names) panel.textMode(common.BigValueTextMode.ValueAndName);
   if (o.beside) panel.textMode(common.BigValueTextMode.ValueAndName).withTarget(target(o.beside, "B").instant());
   return panel;
 }
 
-export function heat(o: Common & { query: Query }): heatmap.PanelBuilder {
-  return new heatmap.PanelBuilder()
+export function heat(o: Common & { queries: Query[] }): heatmap.PanelBuilder {
+  const panel = new heatmap.PanelBuilder()
     .title(o.title)
     .description(o.description)
     .datasource(datasource)
     .unit(o.unit)
     .span(o.width)
     .height(o.height ?? 8)
-    .noValue(o.empty ?? "No data in this time range")
+    .noValue(o.empty ?? "No data")
     .interval(barWidth)
     .thresholds(thresholds([[null, "green"]]))
     .calculate(false)
@@ -184,8 +186,9 @@ export function heat(o: Common & { query: Query }): heatmap.PanelBuilder {
     .exemplarsColor("rgba(255,0,255,0.7)")
     .filterValues(new heatmap.FilterValueRangeBuilder().le(1e-9))
     .yAxis(new heatmap.YAxisConfigBuilder().unit("s").axisPlacement(common.AxisPlacement.Left))
-    .tooltip(new heatmap.HeatmapTooltipBuilder().mode(common.TooltipDisplayMode.Single).yHistogram(true))
-    .withTarget(target(o.query, "A").format(prometheus.PromQueryFormat.Heatmap).range());
+    .tooltip(new heatmap.HeatmapTooltipBuilder().mode(common.TooltipDisplayMode.Single).yHistogram(true));
+  o.queries.forEach((q, i) => panel.withTarget(target(q, letter(i)).format(prometheus.PromQueryFormat.Heatmap).range()));
+  return panel;
 }
 
 export interface Column {
@@ -211,7 +214,7 @@ export function rows(o: Common & { columns: Column[]; sortBy: string; hide: stri
     .unit(o.unit)
     .span(o.width)
     .height(o.height ?? 10)
-    .noValue(o.empty ?? "-")
+    .noValue(o.empty ?? "No data")
     .interval(barWidth)
     .sortBy([new common.TableSortByFieldStateBuilder().displayName(o.sortBy).desc(true)])
     .thresholds(thresholds([[null, "text"]]))

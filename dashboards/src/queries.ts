@@ -1,43 +1,69 @@
 // PromQL that rules, alerts and dashboards share.
 //
-// Every instance of the exporter shows the whole account. So each query takes the increase of each instance by itself,
+// Every instance of the exporter shows the whole account. So each query takes the growth of each instance by itself,
 // adds up what belongs to that instance, and only then takes the maximum over instances. A sum would count every
-// replica again; an increase of the maximum would take a replica that leaves for a counter that was reset.
+// replica again; the growth of the maximum would take a replica that leaves for a counter that was reset.
 
 import { thresholds } from "./settings.js";
 
 /** What identifies an account's exporter, whatever instances it has. Labels that a target does not have do no harm. */
 export const account = "cluster, namespace, job";
 
-export const windows = ["5m", "30m", "1h", "2h", "6h", "1d", "3d"] as const;
+/** What identifies an endpoint: two accounts, or production and staging, never share an alert. */
+export const endpoint = `${account}, endpoint_id`;
+
+export const windows = ["5m", "30m", "1h", "2h", "6h", "1d", "3d", "7d"] as const;
 export type Window = (typeof windows)[number];
 
-const counters = {
+/** How long windows are put together: from so many shorter ones, each beginning where the next one ends. */
+const parts: Partial<Record<Window, { of: Window; count: number }>> = {
+  "1h": { of: "30m", count: 2 },
+  "2h": { of: "1h", count: 2 },
+  "6h": { of: "2h", count: 3 },
+  "1d": { of: "6h", count: 4 },
+  "3d": { of: "1d", count: 3 },
+  "7d": { of: "1d", count: 7 },
+};
+
+const unit = { m: 1, h: 60, d: 1440 };
+function times(window: Window, n: number): string {
+  const minutes = Number.parseInt(window, 10) * unit[window.at(-1) as keyof typeof unit] * n;
+  return minutes % 1440 === 0 ? `${minutes / 1440}d` : minutes % 60 === 0 ? `${minutes / 60}h` : `${minutes}m`;
+}
+
+export const counters = {
   deliveries: { metric: "webhook_deliveries_total", record: "webhook_deliveries", details: "event_type, status_code" },
   failures: { metric: "webhook_delivery_failures_total", record: "webhook_delivery_failures", details: "event_type, status_code" },
   events: { metric: "webhook_events_total", record: "webhook_events", details: "event_type" },
 };
 export type Counter = keyof typeof counters;
 
+/** The windows that something reads. */
+const windowsOf: Record<Counter, readonly Window[]> = { deliveries: windows, failures: windows, events: ["30m", "1h", "2h", "6h", "1d"] };
+
 /** Selectors within braces, or nothing. */
 function braces(selector: string): string {
   return selector === "" ? "" : `{${selector}}`;
 }
 
-/** The increase of a counter for each endpoint. */
-export function increaseOf(counter: Counter, range: string, selector = ""): string {
-  const { metric, details } = counters[counter];
-  return `max by (endpoint_id) (sum without (${details}) (increase(${metric}${braces(selector)}[${range}])))`;
-}
-
-/** The same over days: pods come and go, so an hour's maxima are added up. */
-export function increaseOverDays(hour: string, range: string, offset = ""): string {
-  return `sum_over_time(${hour.startsWith("endpoint:") ? hour : `(${hour})`}[${range}:1h]${offset && ` offset ${offset}`})`;
-}
-
 /** The largest value over the instances. */
-export function maximum(expr: string, by = "endpoint_id"): string {
+export function maximum(expr: string, by = endpoint): string {
   return `max by (${by}) (${expr})`;
+}
+
+/**
+ * What a counter grew by, exactly: no extrapolation, so 12 failures are 12, and windows that follow each other share
+ * nothing and lose nothing. A series that begins within the window began with what its exporter had loaded, or at 0;
+ * one that was reset within it began at 0.
+ */
+export function growth(counter: string, range: string): string {
+  const last = `last_over_time(${counter}[${range}])`;
+  return `${last} - (${counter} offset ${range} <= ${last} or min_over_time(${counter}[${range}]))`;
+}
+
+/** The same without the increment between the window's first sample and the one before: for windows that are looked at alone. */
+export function grown(counter: string, range: string): string {
+  return `last_over_time(${counter}[${range}]) - min_over_time(${counter}[${range}])`;
 }
 
 /**
@@ -46,46 +72,60 @@ export function maximum(expr: string, by = "endpoint_id"): string {
  */
 export function behind(selector = ""): string {
   const synced = `omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds${braces(selector)}`;
-  return `${maximum(synced)} - on (endpoint_id) group_right () ${synced} > ${thresholds.stale}`;
+  return `${maximum(synced)} - on (${endpoint}) group_right () ${synced} > ${thresholds.behind}`;
 }
 
 /** A gauge of endpoints, taken over the instances that are not behind. */
 export function current(gauge: string, late = `(${behind()})`, aggregation: "max" | "min" = "max"): string {
-  return `${aggregation} by (endpoint_id) (${gauge} unless ${late})`;
+  return `${aggregation} by (${endpoint}) (${gauge} unless ${late})`;
 }
 
-/** The gauges of endpoints that alerts compare again and again. */
-const gauges = ["webhook_endpoint_active", "webhook_endpoint_consecutive_failures", "webhook_endpoint_last_status_code"] as const;
-type Gauge = (typeof gauges)[number];
+/** The gauges of endpoints that alerts and panels read again and again. */
+const gauges = {
+  active: { record: "endpoint:webhook_endpoint_active:max", expr: "webhook_endpoint_active" },
+  inARow: { record: "endpoint:webhook_endpoint_consecutive_failures:max", expr: "webhook_endpoint_consecutive_failures" },
+  lastCode: { record: "endpoint:webhook_endpoint_last_status_code:max", expr: "webhook_endpoint_last_status_code" },
+  failingFor: {
+    record: "endpoint:webhook_endpoint_failing:seconds",
+    expr: "(webhook_endpoint_last_failure_timestamp_seconds - webhook_endpoint_failing_since_timestamp_seconds)",
+  },
+  pending: { record: "endpoint:webhook_deliveries_pending:max", expr: "sum without (event_type) (webhook_deliveries_pending)" },
+};
 
 /** How a legend names an endpoint, given series from named(): many endpoints may have one host, or none that is shown. */
-export const endpointLegend = "{{url}} …{{id}}";
+export const endpointLegend = "{{host}} …{{id}}";
 
-/** Gives series of endpoints their host and the end of their id, from one series for each endpoint whatever instances say. */
-export function named(expr: string, selector: string): string {
-  const info = `topk by (endpoint_id) (1, max by (endpoint_id, url) (webhook_endpoint_info{${selector}}))`;
-  return `(${expr}) * on (endpoint_id) group_left (url, id) label_replace(${info}, "id", "$1", "endpoint_id", ".*?(.{1,6})")`;
+/** Gives series of endpoints their host and the end of their id. */
+export function named(expr: string): string {
+  return `(${expr}) * on (${endpoint}) group_left (host, id) label_replace(${records.info}, "id", "$1", "endpoint_id", ".*?(.{1,6})")`;
 }
 
-/** How rules say the numbers of endpoints: by the names of recorded series, or by what they are made from. */
-export interface Numbers {
-  increase(counter: Counter, window: Window, offset?: string): string;
-  ratio(window: Window): string;
-  /** What current() says. */
-  gauge(name: Gauge): string;
+/** The names of the recorded series. */
+export const records = {
   /** What behind() says. */
-  behind: string;
+  behind: "endpoint_instance:omegastream_exporter_behind:seconds",
+  /** One series for each endpoint, with its host and description. */
+  info: "endpoint:webhook_endpoint_info:host",
+  /** One series for each account's exporter that was seen lately, whether it is up or not. */
+  known: "job:omegastream_exporter_known:group",
+  /** Seconds since an account's endpoints were all read. */
+  age: "job:omegastream_exporter_data_age:seconds",
+};
+
+export const gauge = (name: keyof typeof gauges) => gauges[name].record;
+export const increase = (counter: Counter, window: Window) => `endpoint:${counters[counter].record}:increase${window}`;
+export const ratio = (window: Window) => `endpoint:webhook_delivery_failures:ratio${window}`;
+
+/** What only an exporter of ours shows: others have metrics of the same names. */
+export function ours(expr: string): string {
+  return `${expr} and on (${account}) ${records.known}`;
 }
 
-/** The definition of an increase, given a way to say the increase of an hour. */
-function define(counter: Counter, window: Window, hour: string, offset = ""): string {
-  if (window === "1d" || window === "3d") {
-    return increaseOverDays(hour, window, offset);
-  }
-  if (offset !== "") {
-    throw new Error(`increase over ${window} with an offset`);
-  }
-  return increaseOf(counter, window);
+function info(): string {
+  const shown = `label_replace(${ours("webhook_endpoint_info")}, "host", "$1", "url", "(.*)")`;
+  return `topk by (${endpoint}) (1, ${maximum(shown, `${endpoint}, host, description`)})
+or on (${endpoint})
+${maximum(ours("webhook_endpoint_consecutive_failures >= bool 0"))}`;
 }
 
 /** The definition of a ratio: a delivery without a failure is 0, no delivery is nothing. */
@@ -93,48 +133,78 @@ function divide(failures: string, deliveries: string): string {
   return `(${failures} or 0 * ${deliveries}) / (${deliveries} > 0)`;
 }
 
-export function recordOf(counter: Counter, window: Window): string {
-  return `endpoint:${counters[counter].record}:increase${window}`;
-}
-
-export function ratioRecordOf(window: Window): string {
-  return `endpoint:webhook_delivery_failures:ratio${window}`;
-}
-
-/** For Prometheus' own rules. */
-export const recorded: Numbers = {
-  increase: (counter, window, offset = "") => recordOf(counter, window) + (offset && ` offset ${offset}`),
-  ratio: ratioRecordOf,
-  gauge: (name) => `endpoint:${name}:max`,
-  behind: "endpoint_instance:omegastream_exporter_behind:seconds",
-};
-
-/** For those who evaluate alerts elsewhere: needs no recorded series. */
-export const inline: Numbers = {
-  increase: (counter, window, offset) => define(counter, window, increaseOf(counter, "1h"), offset),
-  ratio: (window) => divide(inline.increase("failures", window), inline.increase("deliveries", window)),
-  gauge: (name) => current(name),
-  behind: `(${behind()})`,
-};
+/** The counter of each instance and endpoint, of all types and codes. A label set begins at 0, so a sum of them only grows, too. */
+const sum = (counter: Counter) => `endpoint_instance:${counters[counter].record}:sum`;
 
 export interface RecordingRule {
   record: string;
   expr: string;
 }
 
-/** All recording rules, those first that others need. */
+/** Adds up windows that follow each other, where some may be missing. */
+function addUp(record: string, window: Window, count: number): string {
+  const older = Array.from({ length: count - 1 }, (_, i) => `  or label_replace(${record} offset ${times(window, i + 1)}, "part", "${i + 1}", "", "")`);
+  return `sum by (${endpoint}) (\n  ${record}\n${older.join("\n")}\n)`;
+}
+
+/** The recording rules of the alerts and of panels that must agree with them, those first that others need. */
 export function recordingRules(): RecordingRule[] {
-  const rules: RecordingRule[] = [{ record: recorded.behind, expr: behind() }];
-  for (const name of gauges) {
-    rules.push({ record: recorded.gauge(name), expr: current(name, recorded.behind) });
+  const rules: RecordingRule[] = [
+    {
+      record: records.known,
+      // An exporter that is down stays known while it is a target; one that was removed is known for a day.
+      expr: `group by (${account}) (last_over_time(omegastream_up[1d]))
+or
+group by (${account}) (up) and on (${account}) last_over_time(${records.known}[1d])`,
+    },
+    { record: records.age, expr: `time() - ${maximum("omegastream_exporter_last_successful_sync_timestamp_seconds", account)}` },
+    { record: records.behind, expr: behind() },
+    { record: records.info, expr: info() },
+  ];
+  for (const { record, expr } of Object.values(gauges)) {
+    rules.push({ record, expr: current(ours(expr), records.behind) });
   }
   for (const counter of ["deliveries", "failures", "events"] as const) {
-    for (const window of windows) {
-      rules.push({ record: recordOf(counter, window), expr: define(counter, window, recordOf(counter, "1h")) });
+    const { metric, details } = counters[counter];
+    rules.push({ record: sum(counter), expr: ours(`sum without (${details}) (${metric})`) });
+    for (const window of windowsOf[counter]) {
+      const part = parts[window];
+      rules.push({
+        record: increase(counter, window),
+        expr: part ? addUp(increase(counter, part.of), part.of, part.count) : maximum(growth(sum(counter), window)),
+      });
     }
   }
   for (const window of windows) {
-    rules.push({ record: ratioRecordOf(window), expr: divide(recordOf("failures", window), recordOf("deliveries", window)) });
+    rules.push({ record: ratio(window), expr: divide(increase("failures", window), increase("deliveries", window)) });
   }
   return rules;
+}
+
+/** How far apart the bars of the dashboards are: a group of its own, evaluated as often. */
+export const barWidth = "5m" as const;
+
+/** What happened within a bar of each endpoint, by all that panels take apart. */
+const barOf = {
+  deliveries: { record: "endpoint:webhook_deliveries:bar5m", metric: counters.deliveries.metric, details: counters.deliveries.details },
+  failures: { record: "endpoint:webhook_delivery_failures:bar5m", metric: counters.failures.metric, details: counters.failures.details },
+  events: { record: "endpoint:webhook_events:bar5m", metric: counters.events.metric, details: counters.events.details },
+  noResponse: { record: "endpoint:webhook_delivery_no_response:bar5m", metric: "webhook_delivery_no_response_total", details: "reason" },
+  recoveries: { record: "endpoint:webhook_delivery_recoveries:bar5m", metric: "webhook_delivery_recoveries_total", details: "event_type" },
+  unresolved: { record: "endpoint:webhook_events_unresolved:bar5m", metric: "webhook_events_unresolved_total", details: "event_type" },
+};
+export const bar = (name: keyof typeof barOf) => barOf[name].record;
+
+/** Latency as classic buckets, and as native histograms, which Prometheus can be told to make of them. */
+export const latency = { buckets: "endpoint:webhook_delivery_latency_seconds_bucket:bar5m", native: "endpoint:webhook_delivery_latency_seconds:bar5m" };
+
+/** Only what is not 0 is recorded: of ten types and five codes, most never happen. */
+export function barRules(): RecordingRule[] {
+  const grew = (metric: string, details: string) => maximum(growth(metric, barWidth), `${endpoint}, ${details}`);
+  return [
+    ...Object.values(barOf).map(({ record, metric, details }) => ({ record, expr: ours(`${grew(metric, details)} > 0`) })),
+    { record: latency.buckets, expr: `${grew("webhook_delivery_latency_seconds_bucket", "le")}\nand on (${endpoint}) ${increase("deliveries", barWidth)} > 0` },
+    // Native histograms know no maximum; every instance shows the same.
+    { record: latency.native, expr: ours(`avg by (${endpoint}) (increase(webhook_delivery_latency_seconds[${barWidth}]))`) },
+  ];
 }

@@ -1,26 +1,43 @@
 // The rules as YAML: for Prometheus as they are, and for its operator.
-import { deliveryAlerts, exporterAlerts, runbook, videoAlerts, type Alert, type Words } from "./alerts.js";
-import { recorded, recordingRules } from "./queries.js";
+import { deliveryAlerts, exporterAlerts, failuresPath, runbook, speak, videoAlerts, type Alert, type Words } from "./alerts.js";
+import { barRules, barWidth, gauge, ratio, recordingRules, type RecordingRule } from "./queries.js";
 import { dashboards, links } from "./settings.js";
 
-/** Names an endpoint by the host that the exporter shows, without making it a part of the alert's identity. */
-function endpoint(info: string, start: "endpoint" | "Endpoint"): string {
-  const id = "{{ $labels.endpoint_id }}";
-  return `{{ with printf \`${info}\` $labels.endpoint_id | query }}{{ . | first | label "url" }} (endpoint ${id}){{ else }}${start} ${id}{{ end }}`;
+/** Asks Prometheus within a text for series of the alert's account, and says something of the first one. */
+function ask(query: string, labels: string[], then: string, otherwise = ""): string {
+  const matchers = ["cluster", "namespace", "job", ...labels];
+  const selector = matchers.map((label) => `${label}=%q`).join(",");
+  const full = query.includes(",{}") ? query.replace("{}", selector) : query.replace("{}", `{${selector}}`);
+  return `{{ with printf \`${full}\` ${matchers.map((label) => `$labels.${label}`).join(" ")} | query }}${then}{{ else }}${otherwise}{{ end }}`;
 }
 
-const shown = 'webhook_endpoint_info{endpoint_id=%q,url!=""}';
+const value = (format: string) => `{{ . | first | value | printf "${format}" }}`;
+
+/** What each alert that fires asks for is small, of one endpoint, and only while it fires. */
+const reason = ask("topk(1, max by (reason) (increase(webhook_delivery_no_response_total{}[1h])) > 0)", ["endpoint_id"], ' ({{ . | first | label "reason" }})');
 
 const words: Words = {
   label: (name) => `{{ $labels.${name} }}`,
-  parameter: (variable, label) => `{{ with $labels.${label} }}?var-${variable}={{ . | urlquery }}{{ end }}`,
-  endpoint: endpoint(shown, "endpoint"),
-  formerEndpoint: endpoint(`last_over_time(${shown}[1d])`, "Endpoint"),
-  exporter: 'omegastream_exporter{{ with $labels.job }} (job {{ . }}){{ end }}',
+  withLabel: (name, then, otherwise) => `{{ if $labels.${name} }}${then}${otherwise === undefined ? "" : `{{ else }}${otherwise}`}{{ end }}`,
+  escaped: (name) => `{{ $labels.${name} | urlquery }}`,
   number: '{{ $value | printf "%.0f" }}',
-  share: "{{ $value | humanizePercentage }}",
+  percent: '{{ $value | printf "%.3g" }} %',
   duration: "{{ $value | humanizeDuration }}",
+  shares: (windows) => windows.map((window) => `${ask(`100 * ${ratio(window)}{}`, ["endpoint_id"], `${value("%.3g")} %`, "none")} in the last ${speak(window)}`).join(", "),
+  lastOutcome: ask(
+    `${gauge("lastCode")}{}`, ["endpoint_id"],
+    `{{ if eq (. | first | value) 0.0 }}no HTTP response${reason}{{ else }}status code ${value("%.0f")}{{ end }}`, "not known",
+  ),
+  answers: ask(
+    'topk(1, sum by (code) (increase(omegastream_api_requests_total{code!~"2..",{}}[10m])) > 0)', [],
+    'most failed calls got {{ with . | first | label "code" }}{{ if eq . "none" }}no answer{{ else }}status code {{ . }}{{ end }}{{ end }}', "no call to the API failed",
+  ),
 };
+
+/** A page of the exporter, where it says its address, else where the generator was told that it is. */
+function exporterPage(path: string, otherwise: string): string {
+  return ask("topk(1, omegastream_exporter_web_info{})", [], `{{ . | first | label "external_url" }}${path}`, otherwise);
+}
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
 
@@ -43,29 +60,39 @@ function alertYAML(a: Alert): string {
     `      summary: ${quote(a.summary)}`,
     `      description: ${quote(a.description)}`,
     `      dashboard_url: ${quote(a.dashboard)}`,
-    `      runbook_url: ${quote(runbook(a.name))}`,
+    `      failures_url: ${quote(exporterPage(failuresPath(a, words), links.exporter + failuresPath(a, words)))}`,
+    `      runbook_url: ${quote(exporterPage(`/runbooks#${a.name}`, runbook(a.name)))}`,
   );
   return lines.join("\n");
 }
 
-function group(name: string, comment: string, rules: string[]): string {
-  return `# ${comment}\n- name: ${name}\n  rules:\n${rules.join("\n")}`;
+function group(name: string, comment: string, rules: string[], interval?: string): string {
+  return `# ${comment}\n- name: ${name}\n${interval ? `  interval: ${interval}\n` : ""}  rules:\n${rules.join("\n")}`;
 }
 
-const records = () => recordingRules().map((r) => `  - record: ${r.record}\n    expr: ${expression(r.expr)}`);
+const records = (rules: RecordingRule[]) => rules.map((r) => `  - record: ${r.record}\n    expr: ${expression(r.expr)}`);
+
+function recordGroups(): string[] {
+  return [
+    group("omegastream-records", "What alerts and panels need of each endpoint. The group has no interval of its own: that of the server holds.", records(recordingRules())),
+    group("omegastream-bars", "What the bars of the dashboards show. Its interval is their width: each evaluation is one bar.", records(barRules()), barWidth),
+  ];
+}
 
 const head = `# Generated from dashboards/src by \`make dashboards\`.
 #
-# The thresholds stand in dashboards/src/settings.ts with when to change each; the comment on an alert repeats it.
-# Where links lead is a flag of the generator: \`npm run generate -- --help\` in dashboards. Without Node:
-#   sed -i 's|${links.grafana}|https://your.grafana|; s|${links.runbooks}|https://your/runbooks.md|' FILE
+# Change an alert here: its \`for\`, its severity, the number in its expression. The comment above each says what the
+# number means; dashboards/src/settings.ts has them all, with when to change each. In Helm: prometheusRule.alerts.
+# Links to the exporter lead where --web.external-url says. The others are flags of the generator (\`npm run generate --
+# --help\` in dashboards). Without Node:
+#   sed -i 's|${links.grafana}|https://your.grafana|; s|${links.runbooks}|https://your/runbooks.md|; s|${links.exporter}|https://your.exporter|' FILE
 `;
 
 function main(): string {
   return [
-    group("omegastream-records", "What alerts need of each endpoint. No group has an interval of its own: that of the server holds.", records()),
-    group("omegastream-deliveries", `Deliveries, one alert for each endpoint. Dashboard: /d/${dashboards.deliveries}.`, deliveryAlerts(recorded, words).map(alertYAML)),
-    group("omegastream-exporter", `The exporter itself. Dashboard: /d/${dashboards.exporter}.`, exporterAlerts(recorded, words).map(alertYAML)),
+    ...recordGroups(),
+    group("omegastream-deliveries", `Deliveries, one alert for each endpoint. Dashboard: /d/${dashboards.deliveries}.`, deliveryAlerts(words).map(alertYAML)),
+    group("omegastream-exporter", `The exporter itself. Dashboard: /d/${dashboards.exporter}.`, exporterAlerts(words).map(alertYAML)),
   ].join("\n\n");
 }
 
@@ -91,6 +118,8 @@ export function ruleFiles(): Record<string, string> {
   return {
     "dashboards/rules/omegastream.rules.yaml": `${head}\ngroups:\n${main()}\n`,
     "dashboards/rules/omegastream-videos.rules.yaml": `${head}\ngroups:\n${videos()}\n`,
+    // For those who alert from Grafana: its alerts and the dashboards read them.
+    "deploy/grafana/omegastream-records.rules.yaml": `${head}\ngroups:\n${recordGroups().join("\n\n")}\n`,
     "dashboards/rules/prometheusrule.yaml": operator("omegastream-exporter", main()),
     "dashboards/rules/prometheusrule-videos.yaml": operator("omegastream-exporter-videos", videos()),
   };

@@ -1,5 +1,6 @@
 // Everything that differs from one installation to the next, and when to change it. After a change: `make dashboards`.
 import { urlOption } from "./options.js";
+import type { Window } from "./queries.js";
 
 /** Where links lead. Given by flags of `npm run generate`, so that nothing here has to be changed for them. */
 export const links = {
@@ -11,47 +12,74 @@ export const links = {
   exporter: urlOption("exporter-url", "http://localhost:9877"),
 };
 
-/** The service level objective: the share of deliveries that are answered with 2xx. Change it with those who receive the webhooks. */
+/**
+ * The service level objective: the share of deliveries that are answered with 2xx. Change it with those who receive the
+ * webhooks. In Helm: prometheusRule.objective. In a file of rules: the `0.01` of the alerts about the error budget.
+ */
 export const objective = 0.99;
 
-/** How fast the error budget may burn. A rate of 1 spends it exactly within 30 days. */
-export const burn = {
+/** A pair of windows over which the error budget burns. */
+export interface Burn {
+  long: Window;
+  short: Window;
+  /** How fast: at 1 the budget is spent exactly within 30 days. */
+  rate: number;
+  /** For how long the short window is remembered: how long an alert goes on after the last failure, beyond that window. */
+  remember: string;
+  /** Deliveries or failures that the long window must have. */
+  deliveries?: number;
+  failures?: number;
+  /** Only endpoints with fewer deliveries in the long window. */
+  fewerThan?: number;
+}
+
+/** Failures from which on a share of them is news. Raise it where single failures are told often enough by DeliveryFailed. */
+const failuresAtLeast = 5;
+
+/** How fast the error budget may burn. */
+export const burn: Record<"fast" | "slow" | "few", Burn[]> = {
+  /** A page. Raise `deliveries` where few failures page; what is rare is told by `slow` and `few`. */
   fast: [
     // 2 % of the budget in an hour.
-    { long: "1h", short: "5m", rate: 14.4 },
+    { long: "1h", short: "5m", rate: 14.4, remember: "15m", deliveries: 20 },
     // 5 % of the budget in six hours.
-    { long: "6h", short: "30m", rate: 6 },
+    { long: "6h", short: "30m", rate: 6, remember: "15m", deliveries: 20 },
   ],
+  /** A warning. The windows of hours tell a tenth that fails within two hours of the fifth failure. */
   slow: [
+    { long: "2h", short: "30m", rate: 5, remember: "1h", failures: failuresAtLeast },
+    { long: "6h", short: "2h", rate: 5, remember: "1h", failures: failuresAtLeast },
     // 10 % of the budget in a day.
-    { long: "1d", short: "2h", rate: 3 },
+    { long: "1d", short: "2h", rate: 3, remember: "1h", failures: failuresAtLeast },
     // 10 % of the budget in three days.
-    { long: "3d", short: "6h", rate: 1 },
+    { long: "3d", short: "6h", rate: 1, remember: "1h", failures: failuresAtLeast },
   ],
-  /** Deliveries that the long window must have. Raise it where single failures page; EndpointFailing covers what is rare. */
-  fastMinimum: 20,
-  slowMinimum: 100,
-} as const;
+  /** The same for endpoints with few deliveries, whose failures are hours apart. */
+  few: [
+    { long: "1d", short: "6h", rate: 3, remember: "1h", failures: failuresAtLeast, fewerThan: 100 },
+    { long: "3d", short: "1d", rate: 3, remember: "1h", failures: failuresAtLeast, fewerThan: 100 },
+    { long: "7d", short: "3d", rate: 3, remember: "1h", failures: failuresAtLeast, fewerThan: 100 },
+  ],
+};
 
 export const thresholds = {
+  failuresAtLeast,
   /** Window of "a delivery failed". At least three scrape intervals; longer if Prometheus may be away for longer. */
   failedWindow: "10m",
   /** Failures in a row that make an endpoint "failing". Raise it for an endpoint that is busy and known to stumble. */
   failuresInARow: 3,
-  /** Failures in a row without any HTTP response. */
-  unansweredInARow: 2,
-  /** Failures in a row of which the last was refused for good. */
-  rejectedInARow: 2,
-  /** Status codes that do not heal by themselves. Add 400, 413, 415 or 422 if your receivers mean it. */
-  rejections: [401, 403, 404, 405, 410],
+  /** Seconds between the first and the last of them. Longer than a receiver takes to restart. */
+  failingFor: 180,
   /** Pending deliveries of one endpoint that may wait for half an hour. Raise it for an account with many events. */
   pending: 10,
-  /** Events that an endpoint had on the same weekday a week ago for their absence to be news. Raise it if traffic is uneven. */
+  /** Events that an endpoint had at the same time a week ago for their absence to be news. Raise it if traffic is uneven. */
   eventsLastWeek: 10,
-  /** Silence of such an endpoint, in seconds. */
-  silence: 86400,
-  /** Age of the last complete sync, in seconds. More than ten scrape intervals, and more than a sync takes. */
-  stale: 900,
+  /** Age of the last complete sync, in seconds: a warning. More than ten scrape intervals, and more than a sync takes. */
+  stale: 300,
+  /** The same: a page. */
+  blind: 1800,
+  /** Seconds that an instance may be behind another one before its gauges have no say. */
+  behind: 900,
   /** Share of failed calls to the API. */
   apiFailures: 0.5,
   /** Age of an event whose outcome is still unknown to the exporter, in seconds. Raise it if your API key allows few calls. */

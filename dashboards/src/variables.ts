@@ -4,13 +4,23 @@ import * as prometheus from "@grafana/grafana-foundation-sdk/prometheus";
 import { datasource } from "./panels.js";
 import { links } from "./settings.js";
 
-export function datasourceVariable(): dashboard.DatasourceVariableBuilder {
+function datasourceVariable(): dashboard.DatasourceVariableBuilder {
   return new dashboard.DatasourceVariableBuilder("datasource").label("Data source").type("prometheus");
 }
 
-/** All expands to the jobs that have the metric, so that nothing of other jobs gets in. */
-export function jobVariable(): dashboard.QueryVariableBuilder {
-  return query("job", "Job", "label_values(omegastream_up, job)").multi(true).includeAll(true).current(all());
+/** The series of the exporters that are chosen at the top. */
+export const selected = 'cluster=~"$cluster", namespace=~"$namespace", job=~"$job"';
+
+/**
+ * Which exporters: their data source, cluster, namespace and job. A label that targets do not have is no variable to
+ * choose from; its "All" stands for any value. "All" of the jobs are those of exporters, so that nothing else gets in.
+ */
+export function accountVariables(d: dashboard.DashboardBuilder): dashboard.DashboardBuilder {
+  return d
+    .withVariable(datasourceVariable())
+    .withVariable(query("cluster", "Cluster", "label_values(omegastream_up, cluster)").multi(true).includeAll(true).allValue(".*").current(all()))
+    .withVariable(query("namespace", "Namespace", 'label_values(omegastream_up{cluster=~"$cluster"}, namespace)').multi(true).includeAll(true).allValue(".*").current(all()))
+    .withVariable(query("job", "Job", 'label_values(omegastream_up{cluster=~"$cluster", namespace=~"$namespace"}, job)').multi(true).includeAll(true).current(all()));
 }
 
 export function query(name: string, label: string, expr: string): dashboard.QueryVariableBuilder {
@@ -75,13 +85,14 @@ export function annotation(name: string, expr: string, title: string, text: stri
 }
 
 export const restarts = () =>
-  at("Exporter restarts", 'process_start_time_seconds{job=~"$job"} * 1000', "Exporter started", "{{instance}}", "blue");
-export const firing = () =>
-  annotation("Alerts", 'ALERTS{alertname=~"OmegaStream.*", alertstate="firing"}', "{{alertname}}", "{{endpoint_id}} {{status_code}}", "red");
+  at("Exporter restarts", `process_start_time_seconds{${selected}} * 1000`, "Exporter started", "{{instance}}", "blue");
+/** What fires for the exporters that are chosen, and for the endpoints where a dashboard has them. */
+export const firing = (selector: string) =>
+  annotation("Alerts", `ALERTS{alertname=~"OmegaStream.*", alertname!="OmegaStreamDeliveryFailed", alertstate="firing", ${selector}}`, "{{alertname}}", "{{host}} {{endpoint_id}}", "red");
 
 /**
- * Numbers the panels, so that links to one last, and takes out the defaults of an interval variable, which the SDK
- * gives to every variable and the schema does not know of others.
+ * Numbers the panels, so that links to one last, and takes out two defaults of the SDK: those of an interval variable, which
+ * the schema does not know of others, and the placement of links and annotations, which hides them in a menu since Grafana 12.3.
  */
 export function tidy(model: dashboard.Dashboard): dashboard.Dashboard {
   model.panels?.forEach((panel, i) => {
@@ -92,5 +103,6 @@ export function tidy(model: dashboard.Dashboard): dashboard.Dashboard {
       for (const key of ["auto", "auto_min", "auto_count"]) delete variable[key];
     }
   }
+  for (const shown of [...(model.links ?? []), ...(model.annotations?.list ?? [])]) delete shown.placement;
   return model;
 }
