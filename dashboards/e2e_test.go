@@ -3,11 +3,13 @@ package dashboards_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -104,12 +106,12 @@ func TestEndToEnd(t *testing.T) {
 			a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
 			eventually(t, 30*time.Second, "the first 503 is told", fails("503"))
 			alert := told.received(map[string]string{"status_code": "503"})[0]
-			want := "Deliveries of video.process_succeeded to shop.example.com (endpoint " + first + ") that failed within 10m with status code 503 (none: no HTTP response): 1."
+			want := "1 of the deliveries of video.process_succeeded to shop.example.com (endpoint " + first + ") failed in the last 10 minutes with status code 503 (none: no HTTP response)."
 			if alert["description"] != want {
 				t.Errorf("description:\n got %s\nwant %s", alert["description"], want)
 			}
 			if alert["path"] != "/people" {
-				t.Errorf("an info went to %s", alert["path"])
+				t.Errorf("it went to %s", alert["path"])
 			}
 			counted("the first failure is counted once")
 
@@ -215,17 +217,14 @@ func TestInhibitions(t *testing.T) {
 			t.Fatal(resp.Status)
 		}
 	}
-	endpoint := func(name, id string) map[string]string {
-		return map[string]string{"alertname": "OmegaStream" + name, "endpoint_id": id, "severity": "warning"}
-	}
-	exporter := func(name, job string) map[string]string {
-		return map[string]string{"alertname": "OmegaStream" + name, "job": job, "severity": "warning"}
+	labels := func(name, namespace, id string) map[string]string {
+		return map[string]string{"alertname": "OmegaStream" + name, "cluster": "c", "namespace": namespace, "job": "omegastream", "endpoint_id": id, "severity": "warning"}
 	}
 	post(
-		endpoint("EndpointNotAnswering", "e1"), endpoint("EndpointFailing", "e1"), endpoint("ErrorBudgetBurningFast", "e1"),
-		endpoint("DeliveryFailed", "e1"), endpoint("DeliveryFailed", "e2"),
-		exporter("APIKeyRejected", "one"), exporter("ExporterStale", "one"), endpoint("DetailBacklog", "e1"), exporter("StateReset", "one"),
-		exporter("ExporterStale", "two"),
+		labels("EndpointFailing", "prod", "e1"), labels("ErrorBudgetBurningFast", "prod", "e1"), labels("DeliveryFailed", "prod", "e1"),
+		labels("DeliveryFailed", "prod", "e2"), labels("DeliveryFailed", "staging", "e1"),
+		labels("APIKeyRejected", "prod", ""), labels("DetailBacklog", "prod", ""), labels("StateReset", "prod", ""),
+		labels("ExporterStale", "staging", ""),
 	)
 	state := func() map[string]string {
 		t.Helper()
@@ -242,7 +241,7 @@ func TestInhibitions(t *testing.T) {
 		}
 		states := make(map[string]string)
 		for _, a := range alerts {
-			states[strings.TrimPrefix(a.Labels["alertname"], "OmegaStream")+" "+a.Labels["endpoint_id"]+a.Labels["job"]] = a.Status.State
+			states[strings.TrimSpace(strings.TrimPrefix(a.Labels["alertname"], "OmegaStream")+" "+a.Labels["namespace"]+" "+a.Labels["endpoint_id"])] = a.Status.State
 		}
 		return states
 	}
@@ -262,7 +261,47 @@ func TestInhibitions(t *testing.T) {
 			return nil
 		})
 	}
-	expect("APIKeyRejected one, DeliveryFailed e2, EndpointNotAnswering e1, ExporterStale two, StateReset one")
-	post(exporter("ExporterDown", "one"))
-	expect("ExporterDown one, ExporterStale two")
+	expect("APIKeyRejected prod, DeliveryFailed prod e2, DeliveryFailed staging e1, EndpointFailing prod e1, ExporterStale staging, StateReset prod")
+	// The exporter of one environment says nothing of the other one.
+	post(labels("ExporterDown", "staging", ""))
+	expect("APIKeyRejected prod, DeliveryFailed prod e2, EndpointFailing prod e1, ExporterDown staging, StateReset prod")
+	post(labels("ExporterDown", "prod", ""))
+	expect("ExporterDown prod, ExporterDown staging")
+}
+
+// TestInfoInhibitor sends every alert of the rules through the inhibitions of
+// kube-prometheus-stack, whose InfoInhibitor keeps what has severity=info from people.
+func TestInfoInhibitor(t *testing.T) {
+	t.Parallel()
+	told := startReceiver(t)
+	address := startAlertmanagerWith(t, fmt.Sprintf(`
+route: {receiver: people, group_by: [alertname], group_wait: 100ms, group_interval: 1s}
+inhibit_rules:
+  - {source_matchers: [severity = critical], target_matchers: ["severity =~ warning|info"], equal: [namespace, alertname]}
+  - {source_matchers: [severity = warning], target_matchers: [severity = info], equal: [namespace, alertname]}
+  - {source_matchers: [alertname = InfoInhibitor], target_matchers: [severity = info], equal: [namespace]}
+receivers: [{name: people, webhook_configs: [{url: '%s/people'}]}]
+`, told.server.URL))
+	severities := regexp.MustCompile(`(?m)- alert: (\S+)\n(?:.*\n)+?\s+severity: (\S+)$`).FindAllStringSubmatch(read(t, "rules/omegastream.rules.yaml"), -1)
+	alerts := []map[string]any{{"labels": map[string]string{"alertname": "InfoInhibitor", "namespace": "monitoring", "severity": "none"}}}
+	for _, found := range severities {
+		alerts = append(alerts, map[string]any{"labels": map[string]string{"alertname": found[1], "namespace": "monitoring", "severity": found[2]}})
+	}
+	text, err := json.Marshal(alerts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Post("http://"+address+"/api/v2/alerts", "application/json", bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	for _, found := range severities {
+		eventually(t, 10*time.Second, found[1]+" reaches people", func() error {
+			if len(told.received(map[string]string{"alertname": found[1]})) == 0 {
+				return errors.New("it does not")
+			}
+			return nil
+		})
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -108,6 +107,59 @@ func (p past) counters(instance string, born, from, to, every, down int) {
 	}
 }
 
+// recorded writes what the rules would have recorded: bars of the whole month, and
+// the windows that panels read of the last day. What rules record is tested by
+// rules/tests.
+func (p past) recorded() {
+	write := func(name, labels string, ago int, value float64) {
+		fmt.Fprintf(p.w, "%s{job=%q%s} %g %d\n", name, pastJob, labels, value, p.now.Add(-time.Duration(ago)*time.Minute).Unix())
+	}
+	series := func(name, labels string, from, every int, value func(ago int) (float64, bool)) {
+		for ago := from - from%every; ago >= 0; ago -= every {
+			if v, ok := value(ago); ok {
+				write(name, labels, ago, v)
+			}
+		}
+	}
+	for _, r := range rates {
+		labels := fmt.Sprintf(",endpoint_id=%q,event_type=%q,status_code=%q", r.endpoint, r.eventType, r.code)
+		bar := func(ago int) (float64, bool) {
+			n := r.count(ago) - r.count(ago+5)
+			return float64(n), n > 0
+		}
+		series("endpoint:webhook_deliveries:bar5m", labels, pastDays*1440, 5, bar)
+		if r.code[0] != '2' {
+			series("endpoint:webhook_delivery_failures:bar5m", labels, pastDays*1440, 5, bar)
+		}
+	}
+	day := int(recent.Minutes())
+	one := func(int) (float64, bool) { return 1, true }
+	series("job:omegastream_exporter_known:group", "", day, 2, one)
+	series("job:omegastream_exporter_data_age:seconds", "", day, 2, one)
+	for _, id := range values["endpoint_id"] {
+		labels := fmt.Sprintf(",endpoint_id=%q", id)
+		series("endpoint:webhook_endpoint_info:host", labels+`,host="hooks.example.com",description="Shop"`, day, 2, one)
+		for _, gauge := range []string{"webhook_endpoint_active", "webhook_endpoint_consecutive_failures", "webhook_endpoint_last_status_code", "webhook_deliveries_pending"} {
+			series("endpoint:"+gauge+":max", labels, day, 2, one)
+		}
+		series("endpoint:webhook_delivery_latency_seconds_bucket:bar5m", labels+`,le="1"`, day, 5, one)
+		series("endpoint:webhook_delivery_latency_seconds_bucket:bar5m", labels+`,le="+Inf"`, day, 5, one)
+		for name, detail := range map[string]string{"webhook_events": "event_type", "webhook_delivery_no_response": "reason", "webhook_delivery_recoveries": "event_type", "webhook_events_unresolved": "event_type"} {
+			series("endpoint:"+name+":bar5m", labels+fmt.Sprintf(",%s=%q", detail, values[detail][0]), day, 5, one)
+		}
+		for window, minutes := range map[string]int{"5m": 5, "1h": 60, "2h": 120, "6h": 360, "1d": 1440, "3d": 3 * 1440} {
+			within := func(ago int) (deliveries, failures float64) {
+				d, f := happened(id, ago+minutes)
+				d0, f0 := happened(id, ago)
+				return d - d0, f - f0
+			}
+			series("endpoint:webhook_deliveries:increase"+window, labels, day, 2, func(ago int) (float64, bool) { d, _ := within(ago); return d, true })
+			series("endpoint:webhook_delivery_failures:increase"+window, labels, day, 2, func(ago int) (float64, bool) { _, f := within(ago); return f, true })
+			series("endpoint:webhook_delivery_failures:ratio"+window, labels, day, 2, func(ago int) (float64, bool) { d, f := within(ago); return f / d, d > 0 })
+		}
+	}
+}
+
 // values are what labels have besides those of the rates.
 var values = map[string][]string{
 	"endpoint_id": {"past1", "past2"}, "event_type": {"video.process_succeeded", "video.process_failed"}, "status_code": {"200", "503"},
@@ -193,6 +245,7 @@ func backfill(t *testing.T) (dir string, end time.Time) {
 	}
 	stuck("webhook_endpoint_consecutive_failures", 99)
 	stuck("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds", float64(end.Add(-day*time.Minute).Unix()))
+	p.recorded()
 	fmt.Fprintln(p.w, "# EOF")
 	if err := p.w.Flush(); err != nil {
 		t.Fatal(err)
@@ -203,26 +256,7 @@ func backfill(t *testing.T) (dir string, end time.Time) {
 	data := filepath.Join(dir, "data")
 	// The file is read once for each block, so they are to be few.
 	run(t, promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=500h", file, data)
-	recordPast(t, promtool, data, end)
 	return data, end
-}
-
-// recordPast adds what the rules that others are made of would have recorded in the
-// last days.
-func recordPast(t *testing.T, promtool, data string, end time.Time) {
-	t.Helper()
-	records := regexp.MustCompile(`(?m)^ {2}- record: \S+:increase1h\n.*\n`).FindAllString(read(t, "rules/omegastream.rules.yaml"), -1)
-	if len(records) != 3 {
-		t.Fatalf("%d rules record an hour", len(records))
-	}
-	file := filepath.Join(t.TempDir(), "hours.yaml")
-	if err := os.WriteFile(file, []byte("groups:\n- name: hours\n  rules:\n"+strings.Join(records, "")), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	prom := startPrometheus(t, serverOptions{data: data, withoutRules: true})
-	run(t, promtool, "tsdb", "create-blocks-from", "rules", "--quiet", "--url="+prom.base, "--eval-interval=4m", "--output-dir="+data,
-		"--start="+end.Add(-73*time.Hour).Format(time.RFC3339), "--end="+end.Format(time.RFC3339), file)
-	prom.kill()
 }
 
 // run runs a command to its end.

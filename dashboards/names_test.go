@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"omegastream_exporter/collector"
@@ -15,7 +16,8 @@ import (
 // foreign are the series that rules and dashboards may name besides the exporter's
 // own families, with their labels.
 var foreign = map[string][]string{
-	"ALERTS":                        {"alertname", "alertstate", "severity", "endpoint_id", "status_code"},
+	"webhook_endpoint_failing_since_timestamp_seconds": {"endpoint_id"},
+	"ALERTS":                        {"alertname", "alertstate", "severity", "endpoint_id", "host"},
 	"up":                            nil,
 	"process_start_time_seconds":    nil,
 	"process_resident_memory_bytes": nil,
@@ -33,12 +35,17 @@ func names(t *testing.T) map[string][]string {
 		if f.Type == "histogram" {
 			known[f.Name+"_bucket"] = append([]string{"le"}, f.Labels...)
 			known[f.Name+"_sum"], known[f.Name+"_count"] = f.Labels, f.Labels
-			continue
 		}
-		known[f.Name] = f.Labels
+		known[f.Name] = f.Labels // of a histogram: where Prometheus makes a native one of it
 	}
 	for _, found := range regexp.MustCompile(`(?m)- record: (\S+)$`).FindAllStringSubmatch(read(t, "rules/omegastream.rules.yaml"), -1) {
 		known[found[1]] = []string{"endpoint_id"}
+		switch {
+		case strings.HasSuffix(found[1], ":bar5m"):
+			known[found[1]] = append(known[found[1]], "event_type", "status_code", "reason", "le")
+		case strings.HasSuffix(found[1], ":host"):
+			known[found[1]] = append(known[found[1]], "host", "description")
+		}
 	}
 	return known
 }

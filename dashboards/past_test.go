@@ -72,20 +72,17 @@ func checkPast(t *testing.T, prom *prometheus, all []dashboard, end time.Time) {
 		want   float64
 		within float64 // by how much it may differ: windows of hours stand on the clock's hours
 	}{
-		{"Success", 0, "", 1 - failed(day), 0.001},
-		{"Deliveries", 0, "", sent1 + sent2, 10},
-		{"Failures", 0, "", failed1 + failed2, 0.5},
+		{"Success, last hour", 0, "", 1 - failed(hour), 0},
+		{"Deliveries by status code", 0, "", sent1 + sent2, 5},
+		{"Failures by status code", 0, "", failed1 + failed2, 0},
 		{"Endpoints", 3, "past1", table["past1 OK"], 0.001},
-		{"Endpoints", 4, "past1", table["past1 sent"], 10},
+		{"Endpoints", 4, "past1", table["past1 sent"], 0},
 		{"Endpoints", 5, "past1", table["past1 failed"], 0},
 		{"Endpoints", 4, "past2", table["past2 sent"], 0},
 		{"Endpoints", 5, "past2", table["past2 failed"], 0},
-		{"Endpoints", 6, "past1", 1, 0}, // in a row; the instance that is stuck says 99
 		{"Burn rates", 0, "", failed(hour) / 0.01, 0.01},
-		{"Burn rates", 1, "", failed(6*hour) / 0.01, 0.1},
-		{"Burn rates", 2, "", failed(day) / 0.01, 0.1},
-		{"Burn rates", 3, "", failed(3*day) / 0.01, 0.1},
-		{"Budget left, 30 days", 0, "", 1 - failed(30*day)/0.01, 0.03},
+		{"Burn rates", 1, "", failed(6*hour) / 0.01, 0.01},
+		{"Budget left, 30 days", 0, "", 1 - failed(30*day)/0.01, 0.01},
 	} {
 		u := use{instant: true, hours: 24}
 		for _, p := range all[slices.IndexFunc(all, func(d dashboard) bool { return d.UID == "omegastream-deliveries" })].Panels {
@@ -97,15 +94,17 @@ func checkPast(t *testing.T, prom *prometheus, all []dashboard, end time.Time) {
 			u.raw = strings.ReplaceAll(u.raw, "$endpoint", tt.where)
 		}
 		values, expr, err := pastValues(prom, u, end)
-		if err != nil || len(values) != 1 {
+		if err != nil || len(values) == 0 || len(values) != 1 && u.instant {
 			t.Errorf("%s: %d series, %v\n%s", tt.panel, len(values), err, expr)
 			continue
 		}
 		got := values[0][len(values[0])-1]
 		if !u.instant && !strings.HasPrefix(tt.panel, "Burn") {
 			got = 0
-			for _, v := range values[0] {
-				got += v
+			for _, series := range values {
+				for _, v := range series {
+					got += v
+				}
 			}
 		}
 		if !(math.Abs(got-tt.want) <= tt.within) {

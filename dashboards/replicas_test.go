@@ -24,7 +24,11 @@ func multiplied(node any, whole func(name string) bool, over string) (names []st
 	case map[string]any:
 		switch node["type"] {
 		case "vectorSelector", "matrixSelector":
-			if name := fmt.Sprint(node["name"]); whole(name) && !slices.Contains([]string{"", "max", "min", "group"}, over) {
+			allowed := []string{"", "max", "min", "group"}
+			if node["name"] == "webhook_delivery_latency_seconds" {
+				allowed = append(allowed, "avg") // a native histogram knows no maximum
+			}
+			if name := fmt.Sprint(node["name"]); whole(name) && !slices.Contains(allowed, over) {
 				names = append(names, over+" of "+name)
 			}
 			return names

@@ -83,7 +83,7 @@ const active = `${gauge("active")} == 1`;
 
 /** The last deliveries all failed, and not in one moment only: that may have been a restart of the receiver. */
 const failing = `${gauge("inARow")} >= ${t.failuresInARow}
-and ${gauge("failingFor")} >= ${t.failingFor}
+unless ${gauge("failingFor")} < ${t.failingFor}
 and ${active}`;
 
 /** One pair of windows: it failed too often for long, and lately still. The short window is remembered a little, so that few deliveries do not flap. */
