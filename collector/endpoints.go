@@ -28,6 +28,11 @@ var endpointGauges = []endpointGauge{
 		},
 	},
 	{
+		gauge("webhook_endpoint_failing_since_timestamp_seconds",
+			"created of the first of the failed deliveries since the last success; absent if there is none.", labelEndpoint),
+		func(e *ledger.EndpointView, _ time.Time) (float64, bool) { return unix(e.FailingSince) },
+	},
+	{
 		gauge("webhook_endpoint_last_status_code",
 			"response.status_code of the newest event that has an outcome; 0: no HTTP response.", labelEndpoint),
 		func(e *ledger.EndpointView, _ time.Time) (float64, bool) { return float64(e.LastCode), e.HasCode },

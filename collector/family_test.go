@@ -26,6 +26,7 @@ webhook_window_deliveries                                               gauge   
 webhook_deliveries_pending                                              gauge      endpoint_id event_type
 webhook_oldest_pending_age_seconds                                      gauge      endpoint_id
 webhook_endpoint_consecutive_failures                                   gauge      endpoint_id
+webhook_endpoint_failing_since_timestamp_seconds                        gauge      endpoint_id
 webhook_endpoint_last_status_code                                       gauge      endpoint_id
 webhook_endpoint_last_success_timestamp_seconds                         gauge      endpoint_id
 webhook_endpoint_last_failure_timestamp_seconds                         gauge      endpoint_id

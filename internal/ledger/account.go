@@ -67,7 +67,7 @@ func newAccount(row AccountRow, policy Policy) *Account {
 	a := &Account{
 		policy:    policy,
 		row:       row,
-		types:     newTypes(row.Types),
+		types:     newTypes(row.Types, laterTypes),
 		endpoints: make(map[string]*Endpoint),
 		waiting:   make(map[*Endpoint]struct{}),
 		leased:    make(map[*Endpoint]struct{}),
@@ -318,7 +318,7 @@ func (a *Account) ResetCounters(now time.Time) {
 func (a *Account) resolveType(raw string) TypeID {
 	id, grew := a.types.resolve(raw)
 	if grew {
-		a.row.Types = a.types.admitted()
+		a.row.Types = a.types.rows()
 		a.changedRow = true
 	}
 	return id

@@ -84,7 +84,7 @@ func (a *Account) followRow(theirs AccountRow) error {
 		return err
 	}
 	for _, name := range merged.Types[len(a.row.Types):] {
-		a.types.add(name)
+		a.types.admit(name)
 	}
 	a.row, a.base = merged, theirs
 	return nil
@@ -153,7 +153,7 @@ func (e *Endpoint) same(r EventRow) bool {
 func (e *Endpoint) followEvents(rows []EventRow) error {
 	var out map[slot]struct{}
 	for _, r := range rows {
-		if r.Slot >= maxSlots || r.Event.State >= states || int(r.Event.Type) >= len(e.account.types.names) {
+		if r.Slot >= maxSlots || r.Event.State >= states || !e.account.types.has(r.Event.Type) {
 			return fmt.Errorf("%w: event in slot %d of endpoint %q", ErrOvertaken, r.Slot, r.Endpoint)
 		}
 		if r.Slot < e.slab.used && e.slab.at(r.Slot).State != Free && e.slab.at(r.Slot).Key != r.Event.Key {

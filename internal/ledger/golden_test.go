@@ -27,7 +27,7 @@ func goldenRows() *Batch {
 	at := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	unix := at.Unix()
 	admitted := []string{"video.odd", "live.started"}
-	named := newTypes(admitted)
+	named := newTypes(admitted, laterTypes)
 	typed := func(name string) TypeID {
 		id, grew := named.resolve(name)
 		if grew {
@@ -115,14 +115,7 @@ func TestGoldenState(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	content, err := os.ReadFile(goldenState)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path := copyOfGolden(t)
 	var all Batch
 	f := NewFile(path)
 	if err := f.Load(t.Context(), gather{&all}); err != nil {
@@ -155,6 +148,20 @@ func TestGoldenState(t *testing.T) {
 	if err := book.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
+}
+
+// copyOfGolden returns the path of a copy of the golden state.
+func copyOfGolden(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	content, err := os.ReadFile(goldenState)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Numbers and bounds that stand in every state for what they mean.

@@ -269,16 +269,16 @@ func (w *world) checkGauges(after string, e *Endpoint, want *modelEndpoint) {
 	}
 	type gauges struct {
 		Backlog, History, Tracked, Listed, Consecutive, LastCode int
-		Pending, Unfetched, Success, Failure                     int64
+		Pending, Unfetched, Success, Failure, Since              int64
 		Contacted                                                bool
 	}
 	got := gauges{
 		v.Backlog, v.HistoryBacklog, v.Tracked, v.Listed, v.Consecutive, int(v.LastCode),
-		v.OldestPending, v.OldestUnfetched, v.LastSuccess, v.LastFailure, v.Contacted,
+		v.OldestPending, v.OldestUnfetched, v.LastSuccess, v.LastFailure, v.FailingSince, v.Contacted,
 	}
 	naive := gauges{
 		backlog, history, len(want.events), want.listed, want.consecutive(), want.last.cod,
-		oldestPending, oldestUnfetched, want.lastSuccess.at.time, want.lastFailed.at.time, want.contacted,
+		oldestPending, oldestUnfetched, want.lastSuccess.at.time, want.lastFailed.at.time, want.failingSince(), want.contacted,
 	}
 	if got != naive {
 		w.Fatalf("%s: gauges\n%+v, want\n%+v", after, got, naive)

@@ -178,7 +178,7 @@ func (l *loader) endpoint(id string) (*Endpoint, error) {
 }
 
 func (l *loader) checkType(t TypeID) error {
-	if l.account == nil || int(t) >= len(l.account.types.names) {
+	if l.account == nil || !l.account.types.has(t) {
 		return fmt.Errorf("%w: event type number %d", ErrUnreadable, t)
 	}
 	return nil

@@ -449,6 +449,18 @@ func (e *modelEndpoint) consecutive() int {
 	return n + len(e.foldedFailures)
 }
 
+func (e *modelEndpoint) failingSince() (since int64) {
+	for _, ev := range e.events {
+		if ev.failing() && (!e.lastSuccess.set || ev.position().after(e.lastSuccess.at)) && (since == 0 || ev.time < since) {
+			since = ev.time
+		}
+	}
+	if len(e.foldedFailures) > 0 {
+		since = e.foldedFailures[0].time
+	}
+	return since
+}
+
 func (e *modelEndpoint) window(now time.Time, p Policy) map[string]int {
 	counts := make(map[string]int)
 	for _, ev := range e.events {

@@ -7,10 +7,12 @@ type Standing struct {
 	LastSuccess Mark `json:"last_success"` // the newest success
 	LastFailure Mark `json:"last_failure"` // the newest failure, healed later or not
 
-	// Failures that were forgotten and are newer than the last success, and the
-	// newest of them.
-	Forgotten       int  `json:"forgotten_failures"`
-	ForgottenNewest Mark `json:"forgotten_newest"`
+	// Failures that were forgotten and are newer than the last success, the newest of
+	// them, and the creation of the oldest, Unix seconds (0 where an older version forgot
+	// it).
+	Forgotten       int   `json:"forgotten_failures"`
+	ForgottenNewest Mark  `json:"forgotten_newest"`
+	ForgottenOldest int64 `json:"forgotten_oldest,omitempty"`
 }
 
 // Mark is one event's place in the order of creation. The zero value is before
@@ -47,7 +49,7 @@ func (s *Standing) observe(e *Event) {
 	}
 	s.LastSuccess.advance(e)
 	if e.position().compare(s.ForgottenNewest.position()) > 0 {
-		s.Forgotten = 0
+		s.Forgotten, s.ForgottenOldest = 0, 0
 	}
 }
 
@@ -55,7 +57,9 @@ func (s *Standing) observe(e *Event) {
 // of creation.
 func (s *Standing) forget(e *Event) {
 	if e.Failing() && e.position().compare(s.LastSuccess.position()) > 0 {
-		s.Forgotten++
+		if s.Forgotten++; s.Forgotten == 1 {
+			s.ForgottenOldest = e.Time
+		}
 		s.ForgottenNewest.advance(e)
 	}
 }
@@ -63,4 +67,18 @@ func (s *Standing) forget(e *Event) {
 // consecutive counts the failures after the last success.
 func (s *Standing) consecutive(f *failures) int {
 	return s.Forgotten + f.after(s.LastSuccess.position())
+}
+
+// failingSince returns the creation of the first of the failures after the last success,
+// in Unix seconds, 0 where there is none.
+func (s *Standing) failingSince(f *failures) int64 {
+	switch {
+	case s.ForgottenOldest != 0:
+		return s.ForgottenOldest
+	case s.Forgotten > 0:
+		return s.ForgottenNewest.Time
+	case f.after(s.LastSuccess.position()) == 0:
+		return 0
+	}
+	return f.slab.at(f.slots[len(f.slots)-f.after(s.LastSuccess.position())]).Time
 }

@@ -14,9 +14,10 @@ const (
 // maxAdmittedTypes bounds how many undocumented types get a label of their own.
 const maxAdmittedTypes = 20
 
-// builtinTypes have their numbers from their place here, in every state file:
-// append only. The documented types come first.
-var builtinTypes = []string{
+// firstTypes have their numbers from their place here, in every state file, and the
+// types that an account is admitted beside them the next maxAdmittedTypes numbers. So
+// none may be added here: what the API documents later goes to laterTypes.
+var firstTypes = []string{
 	"video.uploaded",
 	"video.ready_for_processing",
 	"video.in_progress",
@@ -31,33 +32,58 @@ var builtinTypes = []string{
 	TypeOther,
 }
 
-// DocumentedTypes returns the event types that the API documents.
-func DocumentedTypes() []string { return slices.Clone(builtinTypes[:10]) }
+// laterTypes are documented types that came after the first version: append only. Their
+// numbers begin behind those of the admitted types. An account that was admitted one
+// before it came here keeps that number.
+var laterTypes []string
 
-// types numbers the labels of an account: the builtin ones, then up to
-// maxAdmittedTypes more in the order in which they were met.
+// DocumentedTypes returns the event types that the API documents.
+func DocumentedTypes() []string { return slices.Concat(firstTypes[:10], laterTypes) }
+
+// types numbers the labels of an account: the first ones, then up to maxAdmittedTypes
+// more in the order in which they were met, then the later ones.
 type types struct {
-	names []string
-	ids   map[string]TypeID
+	names    []string // "" where no type has the number
+	ids      map[string]TypeID
+	admitted int
 }
 
-func newTypes(admitted []string) types {
-	t := types{ids: make(map[string]TypeID)}
-	for _, name := range slices.Concat(builtinTypes, admitted) {
-		t.add(name)
+func newTypes(admitted, later []string) types {
+	t := types{ids: make(map[string]TypeID), names: make([]string, len(firstTypes)+maxAdmittedTypes+len(later))}
+	for i, name := range firstTypes {
+		t.put(i, name)
+	}
+	for _, name := range admitted {
+		t.admit(name)
+	}
+	for i, name := range later {
+		t.put(len(firstTypes)+maxAdmittedTypes+i, name)
 	}
 	return t
 }
 
-func (t *types) add(name string) TypeID {
-	id := TypeID(len(t.names))
-	t.names = append(t.names, name)
-	t.ids[name] = id
-	return id
+// put gives a type a number, and to its name where that has none yet.
+func (t *types) put(n int, name string) {
+	t.names[n] = name
+	if _, ok := t.ids[name]; !ok {
+		t.ids[name] = TypeID(n)
+	}
 }
 
-// admitted returns the types beyond the builtin ones.
-func (t *types) admitted() []string { return slices.Clone(t.names[len(builtinTypes):]) }
+func (t *types) admit(name string) TypeID {
+	n := len(firstTypes) + t.admitted
+	t.admitted++
+	t.put(n, name)
+	return TypeID(n)
+}
+
+// rows returns the admitted types, as they are stored.
+func (t *types) rows() []string {
+	return slices.Clone(t.names[len(firstTypes):][:t.admitted])
+}
+
+// has reports whether a type has the number.
+func (t *types) has(id TypeID) bool { return int(id) < len(t.names) && t.names[id] != "" }
 
 func (t *types) name(id TypeID) string { return t.names[id] }
 
@@ -75,8 +101,8 @@ func (t *types) resolve(raw string) (id TypeID, grew bool) {
 	if id, ok := t.ids[name]; ok {
 		return id, false
 	}
-	if len(t.names) >= len(builtinTypes)+maxAdmittedTypes {
+	if t.admitted == maxAdmittedTypes {
 		return t.ids[TypeOther], false
 	}
-	return t.add(name), true
+	return t.admit(name), true
 }

@@ -40,6 +40,7 @@ type EndpointView struct {
 	LastRead        time.Time // last read, however it ended
 	ReadError       string    // the kind of its error; "" for none
 	Consecutive     int
+	FailingSince    int64 // creation of the first of them
 	LastCode        Code
 	HasCode         bool // LastCode means something
 	LastSuccess     int64
@@ -168,6 +169,7 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 		LastRead:       e.row.LastRead,
 		ReadError:      e.row.ReadError,
 		Consecutive:    standing.consecutive(&e.failing),
+		FailingSince:   standing.failingSince(&e.failing),
 		LastCode:       standing.Last.Code,
 		HasCode:        standing.Last.Set,
 		LastSuccess:    standing.LastSuccess.Time,
