@@ -59,7 +59,7 @@ func (q *call) check() error {
 
 // do asks until there is an answer or no reason to ask again. An answer with
 // status 200 goes to read, which closes it.
-func (c *Client) do(ctx context.Context, q *call, read func(*exchange) error) error {
+func (c *Client) do(ctx context.Context, q *call, read func(*request) error) error {
 	if err := q.check(); err != nil {
 		return err
 	}
@@ -70,40 +70,24 @@ func (c *Client) do(ctx context.Context, q *call, read func(*exchange) error) er
 	// From here on the ids serve errors alone, the path has them already.
 	q.endpointID, q.eventID = secret(key).redact(q.endpointID), secret(key).redact(q.eventID)
 
-	err = c.try(ctx, q, secret(key), read)
-	failed, ok := errors.AsType[*Error](err)
-	if !ok || !errors.Is(failed, ErrUnauthorized) {
-		return err
-	}
-	// The key may have been rotated. What counts is whether it is another one than
-	// was sent: another call may have read it again already.
-	_, reloadErr := c.keys.Reload()
-	switch newKey, keyErr := c.keys.Key(); {
-	case reloadErr != nil:
-		failed.Err = fmt.Errorf("%w; %w", failed.Err, reloadErr)
-		return failed
-	case keyErr != nil || newKey == key:
-		return failed
-	default:
-		c.observer.Retry(q.op)
-		return c.try(ctx, q, secret(newKey), read)
-	}
-}
-
-// try makes the attempts with one key.
-func (c *Client) try(ctx context.Context, q *call, key secret, read func(*exchange) error) error {
-	delays := newDelays()
+	delays, replaced := newDelays(), false
 	for attempt := 1; ; attempt++ {
-		err := c.attempt(ctx, q, key, read)
-		if err == nil {
+		failed := c.attempt(ctx, q, secret(key), read)
+		switch {
+		case failed == nil:
 			return nil
-		}
-		if again, _ := shouldRetry(attempt, err); !again {
-			return err
-		}
-		// Where the API said how long to wait, or is taken to have said it, the limiter
-		// holds this call back like all others.
-		if failed, ok := errors.AsType[*Error](err); ok && failed.RetryAfter == 0 {
+		case errors.Is(failed, ErrUnauthorized) && !replaced:
+			another, err := c.anotherKey(key)
+			if err != nil {
+				failed.Err = fmt.Errorf("%w; %w", failed.Err, err)
+			}
+			if another == "" {
+				return failed
+			}
+			key, replaced, attempt = another, true, 0
+		case !shouldRetry(attempt, failed):
+			return failed
+		case failed.RetryAfter == 0: // else the limiter holds this call back like all others
 			if ended := sleep(ctx, delays.NextBackOff()); ended != nil {
 				failed.Err = fmt.Errorf("%w, before another try after: %w", ended, failed.Err)
 				return failed
@@ -113,8 +97,21 @@ func (c *Client) try(ctx context.Context, q *call, key secret, read func(*exchan
 	}
 }
 
-// attempt makes one request, as soon as the limiter lets it. Its error is an *Error.
-func (c *Client) attempt(ctx context.Context, q *call, key secret, read func(*exchange) error) error {
+// anotherKey reads the key again, which can have been rotated, and returns it if it is
+// another one than was sent: another call may have read it again already.
+func (c *Client) anotherKey(sent string) (string, error) {
+	if _, err := c.keys.Reload(); err != nil {
+		return "", err
+	}
+	key, err := c.keys.Key()
+	if err != nil || key == sent {
+		return "", nil //nolint:nilerr // The answer says enough.
+	}
+	return key, nil
+}
+
+// attempt makes one request, as soon as the limiter lets it.
+func (c *Client) attempt(ctx context.Context, q *call, key secret, read func(*request) error) *Error {
 	slot, limited, err := c.limiter.Acquire(ctx, q.class())
 	if limited > 0 {
 		c.observer.RateLimitWait(q.op, limited)
@@ -126,15 +123,21 @@ func (c *Client) attempt(ctx context.Context, q *call, key secret, read func(*ex
 		}
 		return failed
 	}
-	x, err := c.begin(ctx, q, key, slot)
+	x := c.newRequest(ctx, q, key, slot)
+	if err = x.send(); err == nil && x.resp.StatusCode == http.StatusOK {
+		c.limiter.Succeeded(x.sent)
+		if err = read(x); err == nil {
+			return nil
+		}
+		if failed, ok := errors.AsType[*Error](err); ok {
+			return failed
+		}
+		return q.fail(err)
+	}
+	defer x.close()
+	defer x.observe()
 	if err != nil {
-		return err
+		return x.failure(err)
 	}
-	if x.resp.StatusCode != http.StatusOK {
-		defer x.close()
-		defer x.observe()
-		return x.refusal()
-	}
-	c.limiter.Succeeded(x.sent)
-	return read(x)
+	return x.statusError()
 }

@@ -42,7 +42,7 @@ type Endpoint struct {
 // Source: GET /client/webhooks/all.
 func (c *Client) ListEndpoints(ctx context.Context) (EndpointList, error) {
 	var list EndpointList
-	err := c.do(ctx, endpointsCall(), func(x *exchange) error {
+	err := c.do(ctx, endpointsCall(), func(x *request) error {
 		defer x.close()
 		defer x.observe()
 		if paged(x.resp.Header) {
@@ -141,7 +141,7 @@ func (r *endpointReader) endpoint() (e Endpoint, rawURL string, isObject bool, e
 	})
 	hide := &redactor{key: r.key, detail: r.detail, urls: []string{rawURL}}
 	e.URL = cut(r.key.redact(r.detail.Reduce(rawURL)), maxURL)
-	e.Description = hide.fit([]byte(description), maxText)
+	e.Description = hide.fit([]byte(description))
 	return e, rawURL, isObject, err
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,27 @@ var (
 	// ErrInvalidID is returned, without a request, when an id cannot be asked for.
 	ErrInvalidID = errors.New("invalid id")
 )
+
+// kindOf returns the sentinel for a status that is not 200.
+func kindOf(code int) error {
+	switch {
+	case code == http.StatusUnauthorized:
+		return ErrUnauthorized
+	case code == http.StatusForbidden:
+		return ErrForbidden
+	case code == http.StatusNotFound:
+		return ErrNotFound
+	case code == http.StatusGone:
+		return ErrGone
+	case code == http.StatusTooManyRequests:
+		return ErrRateLimited
+	case code >= 500:
+		return ErrServer
+	case code >= 300 && code < 400:
+		return ErrRedirected
+	}
+	return ErrUnexpectedStatus
+}
 
 // IsUnauthorized reports whether the API does not accept the key at all (401), so
 // that no other call can go well.

@@ -59,7 +59,7 @@ type Response struct {
 // Source: GET /client/webhooks/:id/events/:eid.
 func (c *Client) GetEvent(ctx context.Context, endpointID, eventID string) (Event, error) {
 	var event Event
-	err := c.do(ctx, eventCall(endpointID, eventID), func(x *exchange) error {
+	err := c.do(ctx, eventCall(endpointID, eventID), func(x *request) error {
 		defer x.close()
 		defer x.observe()
 		d := newDecoder(x)
@@ -92,7 +92,7 @@ func readEvent(d *decoder, r *redactor) (e Event, err error) {
 		}
 	}
 	err = d.members(func(name []byte) (err error) {
-		ok := true
+		var ok bool
 		switch string(name) {
 		case "id":
 			var id []byte
@@ -155,8 +155,9 @@ func readResponse(d *decoder, r *redactor) (*Response, error) {
 	err := d.members(func(name []byte) (err error) {
 		switch string(name) {
 		case "status_code":
-			kind, ok := d.json.PeekKind(), false
+			kind := d.json.PeekKind()
 			var code int64
+			var ok bool
 			if code, coded, ok, err = d.integer(); err == nil && !ok {
 				return fmt.Errorf("%w: its response.status_code is %s instead of a number", ErrBadPayload, kindName(kind))
 			}
@@ -164,17 +165,17 @@ func readResponse(d *decoder, r *redactor) (*Response, error) {
 		case "status":
 			var raw []byte
 			if raw, err = d.prose(); err == nil {
-				found.Status = r.fit(raw, maxText)
+				found.Status = r.fit(raw)
 			}
 		case "message":
 			var raw []byte
 			if raw, err = d.prose(); err == nil {
-				found.Message, found.Cause = r.fit(raw, maxText), r.cause(raw)
+				found.Message, found.Cause = r.fit(raw), r.cause(raw)
 			}
 		case "body":
 			var raw []byte
 			if raw, err = d.prose(); err == nil {
-				found.Body = r.fitBody(raw, maxReply)
+				found.Body = r.fitBody(raw)
 			}
 		default:
 			err = d.skip()

@@ -284,7 +284,7 @@ func trickle(part string) transport {
 				case <-time.After(3 * time.Second):
 					_, err = io.WriteString(w, part)
 				case <-r.Context().Done():
-					err = w.CloseWithError(context.Cause(r.Context()))
+					_ = w.CloseWithError(context.Cause(r.Context()))
 					return
 				}
 			}

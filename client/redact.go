@@ -134,15 +134,16 @@ func secretsOf(raw string, detail URLDetail) (all []ownSecret) {
 	return all
 }
 
-// fit returns the first n bytes of what words makes of foreign text, as valid UTF-8.
+// fit returns the first 4 KiB of what words makes of foreign text, as valid UTF-8.
 // Secrets go before the cut: half of one could not be found.
-func (r *redactor) fit(text []byte, n int) string {
-	return cut(r.words(validText(text)), n)
+func (r *redactor) fit(text []byte) string {
+	return cut(r.words(validText(text)), maxText)
 }
 
-// fitBody is fit for what a receiver answered, which can be full of other paths.
-func (r *redactor) fitBody(text []byte, n int) string {
-	return cut(r.urlsIn(validText(text)), n)
+// fitBody is fit for the first 1 KiB of what a receiver answered, which can be full of
+// other paths.
+func (r *redactor) fitBody(text []byte) string {
+	return cut(r.urlsIn(validText(text)), maxReply)
 }
 
 // cause returns a text without any URL. The words of a URL are the customer's: a host

@@ -88,7 +88,7 @@ func TestOwnSecretsInAnySpelling(t *testing.T) {
 		behind := rapid.SampledFrom([]string{"", "\": EOF", " is gone", "/more", ")", "&quot;", "%", `\`, "\u00e9"}).Draw(t, "behind")
 		text := before + spell(t, said, "spelled") + behind
 		for what, got := range map[string]string{
-			"words": r.fit([]byte(text), maxText), "body": r.fitBody([]byte(text), maxText), "cause": r.cause([]byte(text)), "error": r.scrub(text),
+			"words": r.fit([]byte(text)), "body": r.fitBody([]byte(text)), "cause": r.cause([]byte(text)), "error": r.scrub(text),
 		} {
 			for _, secret := range []string{"PATH", "QUERY", "PASS", "KEYKEY"} {
 				if strings.Contains(got, secret) {
@@ -142,7 +142,7 @@ func TestOwnSecrets(t *testing.T) {
 	} {
 		for detail, want := range map[URLDetail]string{URLHost: tt.host, URLPath: tt.path} {
 			r := &redactor{detail: detail, urls: []string{tt.url}}
-			if got := r.fit([]byte(tt.text), maxText); got != want {
+			if got := r.fit([]byte(tt.text)); got != want {
 				t.Errorf("%s, %s: %q is %q, want %q", tt.name, detail, tt.text, got, want)
 			}
 		}

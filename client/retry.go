@@ -16,32 +16,23 @@ import (
 // the one after a change of the key.
 const maxAttempts = 3
 
-// shouldRetry decides about a call whose attempt failed, counting from 1. The
-// reason completes "not repeated because" or "repeated because".
-func shouldRetry(attempt int, err error) (again bool, reason string) {
-	var failed *Error
+// shouldRetry decides about a call whose attempt failed, counting from 1.
+func shouldRetry(attempt int, failed *Error) bool {
 	switch {
-	case attempt >= maxAttempts:
-		return false, "it was tried often enough"
-	case errors.Is(err, ErrTimeout):
-		return false, "asking a slow API again makes it slower"
-	case errors.Is(err, ErrConnection):
-		if _, bad := errors.AsType[*tls.CertificateVerificationError](err); bad {
-			return false, "the certificate will not change"
-		}
-		return true, "the connection failed"
-	case !errors.As(err, &failed):
-		return false, "it is no answer of the API"
+	case attempt >= maxAttempts, errors.Is(failed, ErrTimeout): // asking a slow API again makes it slower
+		return false
+	case errors.Is(failed, ErrConnection):
+		_, bad := errors.AsType[*tls.CertificateVerificationError](failed) // it will not change
+		return !bad
 	case failed.RetryAfter > ratelimit.Patience:
-		return false, "the API wants to be left alone for longer than a call waits"
+		return false
 	}
 	switch failed.StatusCode {
-	case http.StatusTooManyRequests:
-		return true, "the API asked to come back later"
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true, "the API failed for now"
+	case http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
 	}
-	return false, "the answer would be the same"
+	return false
 }
 
 // newDelays returns the waits between the attempts of one call where the API did

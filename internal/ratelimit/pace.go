@@ -67,7 +67,7 @@ func (p *pace) adjust(now time.Time) {
 
 // restart begins with the share of the rate that the throttle says and with no turn
 // left over at the time of the last request.
-func (p *pace) restart(last, now time.Time) {
+func (p *pace) restart(last time.Time) {
 	p.last = last
 	if p.configured > 0 {
 		p.limiter = rate.NewLimiter(rate.Limit(p.configured*p.throttle.share), p.limiter.Burst())

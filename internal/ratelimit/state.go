@@ -55,6 +55,6 @@ func (l *Limiter) Restore(s State) {
 	if l.pace.last.After(last) {
 		last = l.pace.last
 	}
-	l.pace.restart(last, now)
+	l.pace.restart(last)
 	l.paused(now)
 }

@@ -18,9 +18,9 @@ const (
 	drainPatience = 100 * time.Millisecond // how long that may take
 )
 
-// exchange is one HTTP round trip, from the slot it took to the last byte it
+// request is one HTTP round trip, from the slot it took to the last byte it
 // reads. Read reads its body.
-type exchange struct {
+type request struct {
 	*call
 	*redactor
 	client *Client
@@ -29,8 +29,8 @@ type exchange struct {
 	resp   *http.Response // nil before the header is there
 	read   int64          // bytes of the body
 
-	// An exchange outlives the method that begins it where a list is streamed;
-	// the contexts tell the caller's end from the exchange's own.
+	// A request outlives the method that begins it where a list is streamed;
+	// the contexts tell the caller's end from the request's own.
 	caller context.Context
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -40,36 +40,32 @@ type exchange struct {
 	left time.Duration // that the next element of a list of events may take
 }
 
-// begin sends the request and waits for the header. close gives the slot
-// back; where err is not nil the exchange is closed.
-func (c *Client) begin(ctx context.Context, q *call, key secret, slot *ratelimit.Slot) (*exchange, error) {
-	x := &exchange{call: q, client: c, slot: slot, redactor: c.redactorOf(q, key), sent: time.Now(), caller: ctx}
+// newRequest returns the request of a call, which is to be sent in a slot of the
+// limiter. close gives the slot back.
+func (c *Client) newRequest(ctx context.Context, q *call, key secret, slot *ratelimit.Slot) *request {
+	hide := &redactor{key: key, detail: c.opts.URLDetail, urls: c.urls.of(q.endpointID)}
+	x := &request{call: q, redactor: hide, client: c, slot: slot, sent: time.Now(), caller: ctx}
 	x.ctx, x.cancel = context.WithCancelCause(ctx)
 	x.timer = time.AfterFunc(c.opts.Timeout, func() { x.cancel(ErrTimeout) })
-	req, err := http.NewRequestWithContext(x.ctx, http.MethodGet, c.base+q.path, nil)
-	if err == nil {
-		req.Header.Set("Authorization", "Bearer "+string(key))
-		req.Header.Set("Content-Type", "application/json")
-		req.Header.Set("Accept", "application/json")
-		req.Header.Set("User-Agent", c.opts.UserAgent)
-		x.resp, err = c.http.Do(req) //nolint:bodyclose // exchange.close does
-	}
-	if err != nil {
-		err = x.failure(err)
-		x.observe()
-		x.close()
-		return nil, err
-	}
-	return x, nil
+	return x
 }
 
-// redactorOf returns what hides the secrets of a call in its answer and its errors.
-func (c *Client) redactorOf(q *call, key secret) *redactor {
-	return &redactor{key: key, detail: c.opts.URLDetail, urls: c.urls.of(q.endpointID)}
+// send sends the request and waits for the header of the answer.
+func (x *request) send() error {
+	req, err := http.NewRequestWithContext(x.ctx, http.MethodGet, x.client.base+x.path, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+string(x.key))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", x.client.opts.UserAgent)
+	x.resp, err = x.client.http.Do(req) //nolint:bodyclose // request.close does
+	return err
 }
 
 // observe reports the round trip. Call it at its end.
-func (x *exchange) observe() {
+func (x *request) observe() {
 	code := 0
 	if x.resp != nil {
 		code = x.resp.StatusCode
@@ -80,7 +76,7 @@ func (x *exchange) observe() {
 // Read reads the body. A list of events has no time to be complete in, but each of
 // its elements has one. Only the time in Read counts: what the caller does between
 // elements is its own.
-func (x *exchange) Read(p []byte) (int, error) {
+func (x *request) Read(p []byte) (int, error) {
 	if x.op == OpListEvents {
 		began := time.Now()
 		x.timer.Reset(x.left)
@@ -94,10 +90,10 @@ func (x *exchange) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// close ends the exchange and gives its slot back. Where little of the body is
+// close ends the request and gives its slot back. Where little of the body is
 // left it is read, so that the connection can be used again; HTTP/2 keeps it
 // anyway.
-func (x *exchange) close() {
+func (x *request) close() {
 	if x.resp != nil {
 		if x.resp.ProtoMajor < 2 && x.resp.ContentLength-x.read <= maxDrain {
 			x.timer.Reset(drainPatience)
@@ -113,8 +109,8 @@ func (x *exchange) close() {
 	x.slot.Release()
 }
 
-// failure makes err, of any step of the exchange, the error of the call.
-func (x *exchange) failure(err error) *Error {
+// failure makes err, of any step of the request, the error of the call.
+func (x *request) failure(err error) *Error {
 	e := x.fail(err)
 	if x.resp != nil {
 		e.StatusCode = x.resp.StatusCode
@@ -133,7 +129,7 @@ func (x *exchange) failure(err error) *Error {
 	return e
 }
 
-func (x *exchange) slowness() string {
+func (x *request) slowness() string {
 	switch {
 	case x.resp == nil:
 		return fmt.Sprintf("no answer within %v", x.client.opts.Timeout)
@@ -144,11 +140,47 @@ func (x *exchange) slowness() string {
 }
 
 // contentType returns a remark where the answer does not even claim to be JSON.
-func (x *exchange) contentType() string {
+func (x *request) contentType() string {
 	// The key goes first: a media type comes back in lower case.
 	kind, _, err := mime.ParseMediaType(x.key.redact(x.resp.Header.Get("Content-Type")))
 	if err != nil || kind == "application/json" {
 		return ""
 	}
 	return fmt.Sprintf(" (content type %s)", cut(kind, 64))
+}
+
+// statusError returns the error of an answer whose status is not 200. Where the API
+// asks for patience the limiter learns of it, before the request gives its slot to
+// another call.
+func (x *request) statusError() *Error {
+	code := x.resp.StatusCode
+	kind := kindOf(code)
+	e := x.fail(kind)
+	e.StatusCode = code
+	if errors.Is(kind, ErrRedirected) {
+		e.Err = fmt.Errorf("%w: status %d to %s", kind, code, x.target())
+		return e
+	}
+	pause := retryAfter(x.resp.Header, time.Now())
+	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable && pause > 0 {
+		e.RetryAfter = x.client.limiter.BackOff(ratelimit.Backoff{
+			Sent: x.sent, Wait: pause, SlowDown: code == http.StatusTooManyRequests,
+		})
+	}
+	if code == http.StatusUnauthorized { // what to do says more than what the API says
+		e.Err = fmt.Errorf("%w (status %d): replace it in OMEGASTREAM_API_KEY or in the file of --api.key-file", kind, code)
+		return e
+	}
+	body, _ := io.ReadAll(io.LimitReader(x, maxErrorBody))
+	e.Err = fmt.Errorf("%w (status %d)%s", kind, code, x.hint(body))
+	return e
+}
+
+// target returns where a redirect points to, no more of it than the host.
+func (x *request) target() string {
+	to, err := x.resp.Location()
+	if err != nil || to.Host == "" {
+		return "nowhere"
+	}
+	return "host " + x.scrub(to.Host)
 }
