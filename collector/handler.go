@@ -192,15 +192,14 @@ func (i *incomplete) report(log *slog.Logger, err string, left bool) {
 		i.unwritten++
 		return
 	}
-	text := "A scrape is incomplete"
-	if left {
-		text = "A scrape was broken off by its client"
-	}
-	args := []any{"err", err}
 	if i.unwritten > 0 {
-		args = append(args, "unwritten", i.unwritten)
+		log = log.With("unwritten", i.unwritten)
 	}
-	log.Warn(text, args...)
+	if left {
+		log.Warn("A scrape was broken off by its client", "err", err)
+	} else {
+		log.Warn("A scrape is incomplete", "err", err)
+	}
 	i.next, i.unwritten = now.Add(time.Minute), 0
 }
 

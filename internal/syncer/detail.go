@@ -24,6 +24,7 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 	case err == nil:
 		f.succeeded()
 		f.problems.healed(of)
+		f.use(t, ev.Unusable)
 		answer := answerOf(ev)
 		answer.Words = wordsOf(ev.Response, f.opts.KeepBodies)
 		enter = func(a *ledger.Account) { a.Answered(t, answer, now) }
@@ -48,6 +49,19 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 	}
 	f.book.Do(enter)
 	f.moved.notify()
+}
+
+// use counts and reports members of a detail that cannot be used; the others are.
+func (f *fetcher) use(t ledger.Task, unusable []string) {
+	var faults client.Faults
+	if len(unusable) > 0 {
+		faults = make(client.Faults)
+		f.opts.Observer.Invalid(client.OpGetEvent, 1)
+	}
+	for _, member := range unusable {
+		faults[member] = 1
+	}
+	f.problems.use(subject{operation: UseMembers, endpointID: t.EndpointID}, faults)
 }
 
 // forbidden reports whether the key may not read an event. Where the API asks for

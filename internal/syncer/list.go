@@ -31,7 +31,8 @@ func (s *Syncer) readList(ctx context.Context, id string, state *read) error {
 		return err
 	}
 	defer list.Close()
-	defer s.headerOf(id, state)()
+	slow := s.headerOf(id, state)
+	defer slow.Stop()
 	var r *ledger.Reading
 	s.book.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), s.book.Now()) })
 	if r == nil {
@@ -39,6 +40,9 @@ func (s *Syncer) readList(ctx context.Context, id string, state *read) error {
 	}
 	err = s.readEvents(ctx, list, r)
 	s.invalid(client.OpListEvents, list.Faults().Total())
+	if list.Complete() || len(list.Faults()) > 0 {
+		s.problems.use(subject{operation: UseElements, endpointID: id}, list.Faults())
+	}
 	s.book.Do(func(a *ledger.Account) { a.End(r, list.Complete(), s.book.Now()) })
 	s.fetcher.wakeUp()
 	return errors.Join(err, list.Err())

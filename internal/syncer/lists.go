@@ -245,8 +245,8 @@ func (s *Syncer) readFailed(id string, err error) {
 }
 
 // headerOf notes that the header of a list has come: from now on it counts how long it
-// takes.
-func (s *Syncer) headerOf(id string, r *read) (stop func() bool) {
+// takes, until the timer is stopped.
+func (s *Syncer) headerOf(id string, r *read) *time.Timer {
 	s.mu.Lock()
 	r.answered = true
 	ended := r.ended
@@ -261,5 +261,5 @@ func (s *Syncer) headerOf(id string, r *read) (stop func() bool) {
 			s.readFailed(id, errSlowList)
 			ended <- ending{id: id, how: failed, err: errSlowList}
 		}
-	}).Stop
+	})
 }

@@ -15,6 +15,8 @@ var messages = map[client.Operation]struct{ failed, well string }{
 	client.OpListEndpoints: {"List of endpoints failed", "List of endpoints is read again"},
 	client.OpListEvents:    {"List of events failed", "List of events is read again"},
 	client.OpGetEvent:      {"Detail of an event failed", "Detail of an event is fetched again"},
+	UseElements:            {"Elements of a list cannot be used", "Every element of the list can be used again"},
+	UseMembers:             {"Members of a detail cannot be used", "Every member of a detail can be used again"},
 	WriteState:             {"State is not written", "State is written again"},
 }
 
@@ -91,7 +93,7 @@ func (p *problems) write(op client.Operation, l *lines, now time.Time) {
 	if l.unwritten > 1 {
 		args = append(args, "unwritten", l.unwritten-1)
 	}
-	p.of(of).Log(context.Background(), level, text, args...)
+	p.of(of).Log(context.Background(), level, text, args...) //nolint:sloglint // one of messages
 	l.next, l.unwritten, l.healed = now.Add(lineEvery), 0, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,6 +19,10 @@ import (
 const (
 	WriteState client.Operation = "write_state"
 	OpSync     client.Operation = "sync" // as a whole: a key that is refused, an API that does not answer
+
+	// Parts of answers that otherwise are of use.
+	UseElements client.Operation = "use_elements" // of a list
+	UseMembers  client.Operation = "use_members"  // of a detail
 )
 
 const (
@@ -162,9 +167,29 @@ func (p *problems) all() []Problem {
 	})
 }
 
+// oddError says what of an answer cannot be used.
+type oddError struct {
+	text string
+	kind string // the names of the members
+}
+
+func (e *oddError) Error() string { return e.text }
+
+// use reports the parts of an answer that cannot be used, or that there are none.
+func (p *problems) use(s subject, faults client.Faults) {
+	if len(faults) == 0 {
+		p.healed(s)
+		return
+	}
+	p.report(s, &oddError{faults.String(), strings.Join(slices.Sorted(maps.Keys(faults)), ", ")})
+}
+
 // kindOf tells errors apart that a person would: the text of one problem differs
 // from call to call, by a port, a pause or the number of a byte.
 func kindOf(err error) string {
+	if odd := (*oddError)(nil); errors.As(err, &odd) {
+		return odd.kind
+	}
 	var e *client.Error
 	if !errors.As(err, &e) {
 		return err.Error()

@@ -35,6 +35,8 @@ func (p Problem) What() string {
 		return "Fetching the details of events"
 	case OpSync:
 		return "Syncing"
+	case UseElements, UseMembers:
+		return "Using every part of the API's answers"
 	default:
 		return "Writing the state"
 	}

@@ -56,6 +56,7 @@ func (p *pass) listEndpoints(ctx context.Context) {
 	list, err := p.api.ListEndpoints(ctx)
 	if err == nil {
 		p.invalid(client.OpListEndpoints, list.Faults.Total())
+		p.problems.use(subject{operation: UseElements}, list.Faults)
 		err = p.applyEndpoints(list)
 	}
 	p.mu.Lock()

@@ -2,7 +2,11 @@ package syncer
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -228,6 +232,46 @@ func TestPauseIsNoFailureOfLists(t *testing.T) {
 		r.scrapes(6)
 		if s := r.Status(); s.Result != Success || !r.Up() || len(s.Problems) != 0 {
 			t.Errorf("after the pause up is %v, %+v", r.Up(), s)
+		}
+	})
+}
+
+// oddList is an API whose lists have elements that cannot be used, while that is on.
+type oddList struct {
+	http.RoundTripper
+	on atomic.Bool
+}
+
+func (o *oddList) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !o.on.Load() || !strings.HasSuffix(r.URL.Path, endpointA) {
+		return o.RoundTripper.RoundTrip(r)
+	}
+	body := `[{"created":946684830,"id":"x1","type":"video.process_failed"},{"created":946684830},{"created":946684830,"id":null}]`
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+}
+
+// TestOddElements has a list some elements of which cannot be used: the log says which
+// member is wrong, the others count.
+func TestOddElements(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(endpointA)
+		odd := &oddList{RoundTripper: simulator.Transport(a)}
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second}, client: client.Options{Transport: odd}})
+		r.scrapes(2)
+		odd.on.Store(true)
+		r.scrapes(2)
+		if n := r.log.count("Elements of a list cannot be used", "endpoint_id="+endpointA, `2 have no usable`, "id"); n != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+		s := r.Status()
+		if s.Result != Success || !r.Up() || !slices.ContainsFunc(s.Problems, func(p Problem) bool { return p.Operation == UseElements }) {
+			t.Errorf("up is %v, %+v", r.Up(), s)
+		}
+		odd.on.Store(false)
+		r.scrapes(5)
+		if r.log.count("Every element of the list can be used again") != 1 {
+			t.Errorf("log:\n%s", r.log)
 		}
 	})
 }

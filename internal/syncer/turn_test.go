@@ -42,16 +42,17 @@ func (w *watched) RoundTrip(r *http.Request) (*http.Response, error) {
 		w.lists[path[0]] = append(w.lists[path[0]], time.Now())
 	}
 	w.mu.Unlock()
-	if isList := len(path) == 1 && path[0] != "all"; isList && w.drips != nil && w.drips(path[0]) {
+	isList := len(path) == 1 && path[0] != "all"
+	if isList && w.drips != nil && w.drips(path[0]) {
 		body, pipe := io.Pipe()
 		go drip(r, pipe)
 		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil
-	} else if resp, err := w.RoundTripper.RoundTrip(r); err != nil || !isList || w.takes == 0 {
-		return resp, err
-	} else {
-		resp.Body = &late{resp.Body, r, w.takes}
-		return resp, nil
 	}
+	resp, err := w.RoundTripper.RoundTrip(r)
+	if err == nil && isList && w.takes > 0 {
+		resp.Body = &late{resp.Body, r, w.takes}
+	}
+	return resp, err
 }
 
 func drip(r *http.Request, w *io.PipeWriter) {
