@@ -24,6 +24,7 @@ func newPages(cfg config.Config, api *client.Client, book *ledger.Book, syncs *s
 		Window:      cfg.Collector.Window,
 		ShowBody:    cfg.Web.ShowBody,
 		Version:     version.Version,
+		Unknown:     syncs.Hint,
 		Status: func() web.Status {
 			requests, failed := telemetry.Requests()
 			return web.Status{Status: syncs.Status(), Requests: requests, Failed: failed, Limits: api.Limiter().Limits()}

@@ -1,6 +1,9 @@
 package syncer
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 const (
 	listingEvery = time.Minute      // how often the account's endpoints are asked for
@@ -66,6 +69,9 @@ func (l *listing) hint(kind hintKind, endpointID string, now time.Time) bool {
 	h := hint{kind, endpointID}
 	if now.Before(l.rests[h.rest()]) {
 		return false
+	}
+	if kind == visited { // one is enough: anybody can look for very many
+		maps.DeleteFunc(l.hints, func(other hint, _ struct{}) bool { return other.kind == visited })
 	}
 	l.hints[h] = struct{}{}
 	return true

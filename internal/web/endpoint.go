@@ -62,6 +62,7 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 	v := p.ledger.View(now)
 	e := find(v, id)
 	if e == nil {
+		p.opts.Unknown(id)
 		return answer{missing: "The account has no webhook endpoint with this id, or it was removed."}
 	}
 	var hours []ledger.Hour

@@ -65,6 +65,10 @@ type Options struct {
 	// means that nothing is known.
 	Status func() Status
 
+	// Unknown is told that somebody looks for an endpoint that is not known. It must not
+	// block. Nil means nobody.
+	Unknown func(endpointID string)
+
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
@@ -83,6 +87,9 @@ type Pages struct {
 func New(l Ledger, o Options) *Pages {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Unknown == nil {
+		o.Unknown = func(string) {}
 	}
 	if o.Status == nil {
 		o.Status = func() Status { return Status{} }
