@@ -10,7 +10,7 @@ import (
 func TestAsk(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]error{
-		"y\n": nil, "YES\r\n": nil, " y": nil,
+		"y\n": nil, "YES\r\n": nil, "y": nil,
 		"": errNotConfirmed, "\n": errNotConfirmed, "n\n": errNotConfirmed, "yellow\n": errNotConfirmed,
 	} {
 		var out bytes.Buffer
