@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/prometheus/common/version"
 
@@ -18,6 +19,7 @@ import (
 func newPages(cfg config.Config, api *client.Client, book *ledger.Book, syncs *syncer.Syncer, telemetry *collector.Telemetry, log *slog.Logger) http.Handler {
 	return web.New(book, web.Options{
 		Base:        cfg.Web.LinkPath(),
+		APIURL:      strings.TrimRight(cfg.API.URL.String(), "/"),
 		ExternalURL: cfg.Web.Address(),
 		Prefix:      cfg.Web.RoutePrefix,
 		MetricsPath: cfg.Web.TelemetryPath,

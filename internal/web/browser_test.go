@@ -52,7 +52,7 @@ func TestBrowser(t *testing.T) {
 		t.Run(name, func(t *testing.T) { // one after the other: they share two cores
 			own, closeTab := chromedp.NewContext(ctx)
 			defer closeTab()
-			limited, cancel := context.WithTimeout(own, 90*time.Second)
+			limited, cancel := context.WithTimeout(own, 5*time.Minute)
 			defer cancel()
 			test(t, &tab{T: t, ctx: limited})
 		})

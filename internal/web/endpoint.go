@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/syncer"
 )
 
 // endpointPage is everything about one endpoint.
@@ -30,8 +31,10 @@ type endpointPage struct {
 	All       string // link to all of them, "" where all are listed
 	Awaited   []pendingRow
 	MoreAwait int // pending events that are not shown
-	Problems  []problemRow
-	JSON      string // link
+	Notices   []notice
+	Types     []string // that it is subscribed to
+	Failures  string   // link to all of its failed deliveries
+	JSON      string   // link
 }
 
 // pendingRow is an event whose detail has no response yet.
@@ -72,26 +75,30 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 		waiting = a.Pending(id, mostPending)
 	})
 	link := links{base: p.opts.Base}.Endpoint(id)
+	card := p.syncCard(v, now)
 	page := endpointPage{
-		endpointHead: headOf(e), tally: tallyOf(e.Window),
+		endpointHead: headOf(e, healthOf(e, hours, card.stale(e, now), now)), tally: tallyOf(e.Window),
 		Window: windowName(p.opts.Window), Company: v.CompanyID, LastSync: e.LastSync,
 		Tracked: e.Tracked, Waiting: e.Backlog + e.HistoryBacklog,
 		Chart:  newChart(hours, p.opts.Window, now, largeBars, largeHeight),
 		Matrix: newMatrix(e.Window, link), Filter: filterOf(r.URL.Query()),
 	}
 	if e.Meta != nil {
-		page.Created, page.Updated = e.Meta.CreatedAt, e.Meta.UpdatedAt
+		page.Created, page.Updated, page.Types = e.Meta.CreatedAt, e.Meta.UpdatedAt, e.Meta.Events
 	}
 	if e.HasCode {
 		page.LastCode = codeText(e.LastCode, ledger.ReasonUnknown, "")
 	}
 	page.list(e.Failures(), waiting)
 	page.JSON = link + "?" + page.Filter.query("format", "json")
-	for _, t := range p.syncCard(v, now).Problems {
+	var own []syncer.Problem
+	for _, t := range p.opts.Status().Problems {
 		if t.EndpointID == id || t.EndpointID == "" {
-			page.Problems = append(page.Problems, t)
+			own = append(own, t)
 		}
 	}
+	page.Notices = noticesOf(own, nil)
+	page.Failures = links{base: p.opts.Base}.FailuresOf(id)
 	data := p.endpointJSON(v, e, page, hours)
 	if r.URL.Query().Get("show") != "all" && page.Fitting > mostFailures {
 		page.Listed, page.All = page.Listed[:mostFailures], link+"?"+page.Filter.query("show", "all")+"#failures"

@@ -2,7 +2,9 @@ package web
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"omegastream_exporter/internal/ledger"
@@ -27,7 +29,9 @@ type sentEvent struct {
 	Healed               time.Time
 	Replies              []replyRow
 	Omitted              int
-	Kept                 bool // the answers are kept; else it never failed, or too long ago
+	Video                ledger.Video // as far as known
+	Command              string       // that asks the API
+	Kept                 bool         // the answers are kept; else it never failed, or too long ago
 }
 
 // replyRow is an answer in the history of an event.
@@ -42,10 +46,19 @@ func (p *Pages) event(r *http.Request, now time.Time) answer {
 	id := r.PathValue("id")
 	v := p.ledger.View(now)
 	var tracked []ledger.Known
-	p.ledger.Look(func(a *ledger.Account) { tracked = a.Events(id) })
+	videos := make(map[string]ledger.Video)
+	p.ledger.Look(func(a *ledger.Account) {
+		tracked = a.Events(id)
+		for _, k := range tracked {
+			for _, f := range a.FailedDeliveries(k.EndpointID, []ledger.Key{k.Key}) {
+				videos[k.EndpointID] = f.Video
+			}
+		}
+	})
 	page := eventPage{ID: id, JSON: links{base: p.opts.Base}.Event(id) + "?format=json"}
 	for _, e := range v.Endpoints {
 		if s, ok := p.sent(e, id, tracked); ok {
+			s.Video, s.Command = videos[e.ID], p.curl(e.ID, id)
 			page.Sent = append(page.Sent, s)
 		}
 	}
@@ -58,7 +71,7 @@ func (p *Pages) event(r *http.Request, now time.Time) answer {
 
 // sent puts together what is known of an event at an endpoint.
 func (p *Pages) sent(e *ledger.EndpointView, id string, tracked []ledger.Known) (s sentEvent, ok bool) {
-	s = sentEvent{EndpointID: e.ID, Endpoint: headOf(e).Name}
+	s = sentEvent{EndpointID: e.ID, Endpoint: nameOf(e)}
 	if i := slices.IndexFunc(tracked, func(k ledger.Known) bool { return k.EndpointID == e.ID }); i >= 0 {
 		k := tracked[i]
 		ok = true
@@ -117,4 +130,11 @@ func eventState(s ledger.State, c ledger.Code, reason ledger.Reason) state {
 		return state{"delivered", "good"}
 	}
 	return state{codeText(c, reason, ""), "bad"}
+}
+
+// curl is the command that asks the API for an event. The key does not stand on the
+// command line, where every process can read it.
+func (p *Pages) curl(endpointID, eventID string) string {
+	quoted := strings.ReplaceAll(p.opts.APIURL+"/client/webhooks/"+url.PathEscape(endpointID)+"/events/"+url.PathEscape(eventID), "'", "%27")
+	return "curl -fsS -H @key-header.txt '" + quoted + "'"
 }

@@ -104,17 +104,17 @@ func (p *Pages) failures(r *http.Request, now time.Time) answer {
 	}
 	l := links{base: p.opts.Base}
 	page := failuresPage{Window: windowName(p.opts.Window), Selection: s, All: l.Failures(nil)}
-	heads := make(map[string]endpointHead)
+	names := make(map[string]string)
 	for _, e := range p.ledger.View(now).Endpoints {
-		heads[e.ID] = headOf(e)
-		page.Endpoints = append(page.Endpoints, endpointChoice{e.ID, heads[e.ID].Name})
+		names[e.ID] = nameOf(e)
+		page.Endpoints = append(page.Endpoints, endpointChoice{e.ID, names[e.ID]})
 	}
 	if len(page.Endpoints) > mostChoices {
 		page.Endpoints = nil
 	}
 	rows := page.gather(p, s, before, q.Get("group"), now)
 	for _, f := range rows[:min(len(rows), mostRows)] {
-		page.Rows = append(page.Rows, failedRowOf(f, heads[f.EndpointID].Name))
+		page.Rows = append(page.Rows, failedRowOf(f, names[f.EndpointID]))
 	}
 	with := func(key, value string) string {
 		v := s.values()

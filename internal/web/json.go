@@ -9,6 +9,56 @@ import (
 // The forms for scripts. Names and values are those of the metrics where there is
 // a metric; a time that is not is null.
 
+type overviewJSON struct {
+	CompanyID     string        `json:"company_id"`
+	WindowSeconds int64         `json:"window_seconds"`
+	Read          *time.Time    `json:"read"` // when a list was read last
+	Stale         bool          `json:"stale"`
+	Problems      []problemJSON `json:"problems"`
+	Endpoints     []summaryJSON `json:"endpoints"` // the worst first
+}
+
+type problemJSON struct {
+	What  string     `json:"what"`
+	Error string     `json:"error"`
+	Since *time.Time `json:"since"`
+}
+
+type summaryJSON struct {
+	ID                  string     `json:"id"`
+	URL                 string     `json:"url"`
+	Description         string     `json:"description"`
+	State               string     `json:"state"`
+	ConsecutiveFailures int        `json:"consecutive_failures"`
+	FailingSince        *time.Time `json:"failing_since"`
+	Deliveries          int        `json:"deliveries"`
+	Failures            int        `json:"failures"`
+	Pending             int        `json:"pending"`
+	LastSuccess         *time.Time `json:"last_success"`
+	LastFailure         *time.Time `json:"last_failure"`
+}
+
+func (p *Pages) overviewJSON(page overviewPage) overviewJSON {
+	out := overviewJSON{
+		CompanyID: page.Company, WindowSeconds: int64(p.opts.Window / time.Second), Read: moment(page.Sync.Read), Stale: page.Sync.Stale,
+		Problems: []problemJSON{}, Endpoints: []summaryJSON{},
+	}
+	for _, n := range page.Sync.Notices {
+		out.Problems = append(out.Problems, problemJSON{n.What, n.Error, moment(n.Since)})
+	}
+	for _, e := range page.Endpoints {
+		url := e.Name
+		if url == e.ID {
+			url = ""
+		}
+		out.Endpoints = append(out.Endpoints, summaryJSON{
+			e.ID, url, e.Description, e.State.Word, e.InARow, moment(e.FailingSince), e.Deliveries, e.Failures, e.Pending,
+			moment(e.LastSuccess), moment(e.LastFailure),
+		})
+	}
+	return out
+}
+
 type endpointJSON struct {
 	ID                  string         `json:"id"`
 	URL                 string         `json:"url"`
@@ -106,6 +156,8 @@ type sentJSON struct {
 	LastAsked  *time.Time  `json:"last_asked"`
 	Asked      int         `json:"asked,omitempty"`
 	Healed     *time.Time  `json:"healed"`
+	VideoID    *string     `json:"video_id"`
+	VideoUUID  *string     `json:"video_uuid"`
 	Counted    bool        `json:"counted"`
 	Answers    []replyJSON `json:"answers"` // oldest first
 	Omitted    int         `json:"answers_omitted,omitempty"`
@@ -125,7 +177,7 @@ func (e eventPage) json() eventJSON {
 	for _, s := range e.Sent {
 		sent := sentJSON{
 			EndpointID: s.EndpointID, Type: s.Type, State: s.State.Word, Created: moment(s.Created), FirstSeen: moment(s.FirstSeen),
-			LastAsked: moment(s.LastAsked), Asked: s.Asked, Healed: moment(s.Healed), Counted: !s.History, Omitted: s.Omitted,
+			LastAsked: moment(s.LastAsked), Asked: s.Asked, Healed: moment(s.Healed), VideoID: orNull(s.Video.ID), VideoUUID: orNull(s.Video.UUID), Counted: !s.History, Omitted: s.Omitted,
 			Answers: []replyJSON{},
 		}
 		for _, r := range s.Replies {

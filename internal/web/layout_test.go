@@ -18,6 +18,7 @@ import (
 // everyPage are pages with everything on them, by name.
 var everyPage = map[string]string{
 	"overview": "/", "endpoint": "/endpoints/ep-bad", "filtered": "/endpoints/ep-bad?code=none", "pending": "/endpoints/ep-good",
+	"failures": "/failures", "one code": "/failures?code=503", "no failures": "/failures?code=404", "runbooks": "/runbooks",
 	"event": "/events/shared%20event%2F1", "bodies": "/events/" + hexID(3), "missing": "/nothing",
 }
 
@@ -33,7 +34,7 @@ func stillServer(t *testing.T) string {
 // eachLook shows every page in every width and colour.
 func eachLook(b *tab, see func(look string)) {
 	url := stillServer(b.T)
-	for _, width := range []int64{360, 768, 1400} {
+	for _, width := range []int64{390, 768, 1440} {
 		for _, scheme := range []string{"light", "dark"} {
 			b.looks(width, scheme)
 			for name, path := range everyPage {

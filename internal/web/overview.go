@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"omegastream_exporter/internal/ledger"
@@ -19,7 +20,13 @@ type overviewPage struct {
 	Pending   int
 	Oldest    time.Time // of the pending events; zero if there are none
 	Failing   int       // endpoints
+	Known     int       // endpoints in all
 	Endpoints []endpointRow
+	Folded    int       // endpoints that are well and not listed
+	Query     string    // by which endpoints are looked for
+	All       string    // link to all of them
+	HeldUntil time.Time // until when counters are shown as they were loaded; zero if they are not
+	Target    string    // of a scrape
 }
 
 // tally counts the deliveries of a window.
@@ -37,15 +44,17 @@ type endpointRow struct {
 
 // endpointHead is what an endpoint's row and its page have in common.
 type endpointHead struct {
-	ID          string
-	Name        string // host, else the id
-	Description string
-	State       state
-	Pending     int
-	Oldest      time.Time // creation of the oldest pending event
-	InARow      int       // failures
-	LastSuccess time.Time
-	LastFailure time.Time
+	ID           string
+	Name         string // host, else the id
+	Description  string
+	State        state
+	Pending      int
+	Oldest       time.Time // creation of the oldest pending event
+	InARow       int       // failures
+	FailingSince time.Time // creation of the first of them; zero if there is none
+	Why, Message string    // with what the newest failure failed, where that is what counts
+	LastSuccess  time.Time
+	LastFailure  time.Time
 }
 
 // state is a word about something with the colour that it has.
@@ -61,28 +70,35 @@ const (
 	largeBars, largeHeight = 96, 200
 )
 
-func (p *Pages) overview(_ *http.Request, now time.Time) answer {
+// mostListed is how many endpoints are listed with those that are well.
+const mostListed = 100
+
+func (p *Pages) overview(r *http.Request, now time.Time) answer {
 	v := p.ledger.View(now)
 	hours := make(map[string][]ledger.Hour, len(v.Endpoints))
+	q := r.URL.Query()
+	page := overviewPage{
+		Company: v.CompanyID, Window: windowName(p.opts.Window), Known: len(v.Endpoints), Query: q.Get("q"),
+		Sync: p.syncCard(v, now), Catchup: catchingUp(v.Endpoints), All: links{base: p.opts.Base}.Overview() + "?show=all", Target: r.Host,
+	}
 	p.ledger.Look(func(a *ledger.Account) {
 		for _, e := range v.Endpoints {
 			hours[e.ID] = a.Hours(e.ID)
 		}
+		page.HeldUntil, _ = a.HeldUntil()
 	})
-	page := overviewPage{
-		Company: v.CompanyID, Window: windowName(p.opts.Window),
-		Sync: p.syncCard(v, now), Catchup: catchingUp(v.Endpoints),
+	if !page.HeldUntil.After(now) {
+		page.HeldUntil = time.Time{}
 	}
 	for _, e := range v.Endpoints {
 		row := endpointRow{
-			endpointHead: headOf(e), tally: tallyOf(e.Window),
-			Chart: newChart(hours[e.ID], p.opts.Window, now, smallBars, smallHeight),
+			endpointHead: headOf(e, healthOf(e, hours[e.ID], page.Sync.stale(e, now), now)), tally: tallyOf(e.Window),
 		}
 		page.Endpoints = append(page.Endpoints, row)
 		page.Total.Deliveries += row.Deliveries
 		page.Total.Failures += row.Failures
 		page.Pending += row.Pending
-		if row.InARow > 0 {
+		if row.State.Tone == "bad" {
 			page.Failing++
 		}
 		if !row.Oldest.IsZero() && (page.Oldest.IsZero() || row.Oldest.Before(page.Oldest)) {
@@ -90,62 +106,67 @@ func (p *Pages) overview(_ *http.Request, now time.Time) answer {
 		}
 	}
 	slices.SortFunc(page.Endpoints, worseFirst)
-	return answer{title: "Overview", template: "overview", content: page}
+	data := p.overviewJSON(page)
+	page.fold(q.Get("show") == "all")
+	for i := range page.Endpoints {
+		row := &page.Endpoints[i]
+		row.Chart = newChart(hours[row.ID], p.opts.Window, now, smallBars, smallHeight)
+	}
+	return answer{title: "Overview", template: "overview", content: page, data: data}
 }
 
-// worseFirst puts failing endpoints first, and those with the longest row of
-// failures before the others. What is switched off comes last.
+// fold leaves those endpoints of the list that were looked for; of very many, without
+// being asked for all, those that are not well.
+func (page *overviewPage) fold(all bool) {
+	if page.Query != "" {
+		page.Endpoints = slices.DeleteFunc(page.Endpoints, func(row endpointRow) bool {
+			return !strings.Contains(strings.ToLower(row.Name+"\x00"+row.ID+"\x00"+row.Description+"\x00"+row.State.Word), strings.ToLower(page.Query))
+		})
+	}
+	if all || len(page.Endpoints) <= mostListed {
+		return
+	}
+	keep := slices.IndexFunc(page.Endpoints, func(row endpointRow) bool { return row.State.rank() >= stateUnread.rank() })
+	if keep < 0 || keep > mostListed {
+		keep = mostListed
+	}
+	page.Folded = len(page.Endpoints) - keep
+	page.Endpoints = page.Endpoints[:keep]
+}
+
+// worseFirst puts the worst state first, and in it those with the longest row of
+// failures.
 func worseFirst(a, b endpointRow) int {
 	return cmp.Or(
-		cmp.Compare(b.InARow, a.InARow),
 		cmp.Compare(a.State.rank(), b.State.rank()),
+		cmp.Compare(b.InARow, a.InARow),
+		cmp.Compare(b.Failures, a.Failures),
 		cmp.Compare(a.Name, b.Name),
 		cmp.Compare(a.ID, b.ID),
 	)
 }
 
-func (s state) rank() int {
-	if s == stateOff {
-		return 1
-	}
-	return 0
-}
-
-// The states of an endpoint.
-var (
-	stateUnread  = state{"not read yet", "muted"}
-	stateFailing = state{"failing", "bad"}
-	stateOff     = state{"switched off", "muted"}
-	stateQuiet   = state{"no deliveries", "muted"}
-	stateFine    = state{"delivering", "good"}
-)
-
-func stateOf(e *ledger.EndpointView) state {
-	switch {
-	case !e.Contacted:
-		return stateUnread
-	case e.Meta != nil && !e.Meta.Active:
-		return stateOff
-	case e.Consecutive > 0:
-		return stateFailing
-	case !e.HasCode:
-		return stateQuiet
-	}
-	return stateFine
-}
-
-func headOf(e *ledger.EndpointView) endpointHead {
+func headOf(e *ledger.EndpointView, s state) endpointHead {
 	h := endpointHead{
-		ID: e.ID, Name: e.ID, State: stateOf(e), Oldest: unix(e.OldestPending), InARow: e.Consecutive,
+		ID: e.ID, Name: nameOf(e), State: s, FailingSince: unix(e.FailingSince), Oldest: unix(e.OldestPending), InARow: e.Consecutive,
 		LastSuccess: unix(e.LastSuccess), LastFailure: unix(e.LastFailure),
 	}
 	if e.Meta != nil {
-		h.Name, h.Description = cmp.Or(e.Meta.URL, e.ID), e.Meta.Description
+		h.Description = e.Meta.Description
 	}
+	h.Why, h.Message = whyOf(e, s)
 	for _, t := range e.Pending {
 		h.Pending += t.Count
 	}
 	return h
+}
+
+// nameOf is an endpoint's host, else its id.
+func nameOf(e *ledger.EndpointView) string {
+	if e.Meta == nil {
+		return e.ID
+	}
+	return cmp.Or(e.Meta.URL, e.ID)
 }
 
 func tallyOf(window []ledger.WindowCount) (t tally) {

@@ -51,7 +51,7 @@ func TestWorseFirst(t *testing.T) {
 	for _, r := range rows {
 		got = append(got, r.Name)
 	}
-	if want := "worst bad a b c off"; strings.Join(got, " ") != want {
+	if want := "worst bad c b a off"; strings.Join(got, " ") != want {
 		t.Errorf("%v, want %s", got, want)
 	}
 }
@@ -95,22 +95,6 @@ func TestLimits(t *testing.T) {
 		}
 		if _, body := get(New(p.ledger, o), "/"); !strings.Contains(body, row.want) {
 			t.Errorf("%s: the page does not say %q", name, row.want)
-		}
-	}
-}
-
-func TestStateOf(t *testing.T) {
-	t.Parallel()
-	active, off := &ledger.Meta{Active: true}, &ledger.Meta{}
-	for want, e := range map[state]*ledger.EndpointView{
-		stateUnread:  {Meta: active, Consecutive: 1},
-		stateOff:     {Meta: off, Contacted: true, Consecutive: 1, HasCode: true},
-		stateFailing: {Meta: active, Contacted: true, Consecutive: 1, HasCode: true},
-		stateQuiet:   {Meta: active, Contacted: true},
-		stateFine:    {Contacted: true, HasCode: true}, // named by a flag, and the account cannot be listed
-	} {
-		if got := stateOf(e); got != want {
-			t.Errorf("%+v: %+v, want %+v", e, got, want)
 		}
 	}
 }

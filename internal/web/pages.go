@@ -37,6 +37,9 @@ type Options struct {
 	// at its end. Empty means none.
 	Base string
 
+	// APIURL is the base URL of the API, for the commands on the pages.
+	APIURL string
+
 	// ExternalURL is where people reach the exporter, without a slash at its end.
 	// Empty means that only a request tells.
 	ExternalURL string

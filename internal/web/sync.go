@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/syncer"
 )
@@ -19,13 +20,28 @@ type syncCard struct {
 	Rate     string
 	Paused   time.Time // no request before then; zero if there is no pause
 	Slowed   bool
-	Problems []problemRow
-	Unsaved  string // why the state cannot be written
+	Notices  []notice
+	Stale    bool      // what is shown of the account may be old
+	Unsaved  string    // why the state cannot be written
+	Read     time.Time // when a list was read last
+	Known    bool      // there is an endpoint
+
+	fresh  time.Duration   // how old the last read may be
+	unread map[string]bool // endpoints whose list cannot be read
 }
 
-type problemRow struct {
-	syncer.Problem
-	Endpoint string // name
+// stale reports whether what is known of an endpoint may be old.
+func (c *syncCard) stale(e *ledger.EndpointView, now time.Time) bool {
+	return c.Stale || c.unread[e.ID] || now.Sub(e.LastSync) > c.fresh
+}
+
+func newestRead(v *ledger.View) (at time.Time) {
+	for _, e := range v.Endpoints {
+		if e.LastSync.After(at) {
+			at = e.LastSync
+		}
+	}
+	return at
 }
 
 func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
@@ -43,11 +59,22 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	}
 	names := make(map[string]string)
 	for _, e := range v.Endpoints {
-		names[e.ID] = headOf(e).Name
+		names[e.ID] = nameOf(e)
 	}
+	c.Notices = noticesOf(s.Problems, names)
+	c.fresh = max(freshFor, 3*s.Turn)
+	c.unread = make(map[string]bool)
 	for _, t := range s.Problems {
-		c.Problems = append(c.Problems, problemRow{t, names[t.EndpointID]})
+		switch {
+		case t.Operation == client.OpListEndpoints && t.EndpointID == "":
+			c.Stale = true
+		case t.Operation == client.OpListEvents:
+			c.unread[t.EndpointID] = true
+		}
 	}
+	newest := newestRead(v)
+	c.Read, c.Known = newest, len(v.Endpoints) > 0
+	c.Stale = c.Stale || c.Known && now.Sub(newest) > c.fresh
 	if err := p.ledger.Failure(); err != nil {
 		c.Unsaved = ledger.Prose(err.Error(), 512)
 	}

@@ -37,6 +37,28 @@
 		if (link) link.focus({ preventScroll: true });
 	};
 
+	// Commands and configuration are there to be copied.
+	const copies = () => {
+		for (const text of content.querySelectorAll("pre.copy")) {
+			const box = document.createElement("div");
+			box.className = "copied";
+			text.replaceWith(box);
+			const copy = document.createElement("button");
+			copy.type = "button";
+			copy.textContent = "Copy";
+			copy.addEventListener("click", async () => {
+				try {
+					await navigator.clipboard.writeText(text.textContent);
+					copy.textContent = "Copied";
+				} catch {
+					getSelection().selectAllChildren(text); // without TLS there is no clipboard
+				}
+			});
+			box.append(text, copy);
+		}
+	};
+	copies();
+
 	const refresh = async () => {
 		if (paused || document.hidden || inUse()) return;
 		try {
@@ -48,10 +70,11 @@
 			content.replaceChildren(...document.adoptNode(next.getElementById("content")).childNodes);
 			clock.replaceChildren(...document.adoptNode(next.getElementById("refreshed")).childNodes);
 			clock.classList.remove("stale");
+			copies();
 			restore(was);
 		} catch {
 			clock.classList.add("stale"); // the figures stay, and say so
 		}
 	};
-	setInterval(refresh, every);
+	if (every) setInterval(refresh, every);
 })();

@@ -1,0 +1,96 @@
+package web
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// The states of an endpoint, the worst first. Green is what was read a short time ago
+// and delivers.
+var (
+	stateFailing   = state{"failing", "bad"}
+	stateSilent    = state{"not answering", "bad"}
+	statePartly    = state{"failing partly", "bad"}
+	stateStale     = state{"not read lately", "warn"}
+	stateUnread    = state{"not read yet", "muted"}
+	stateFine      = state{"delivering", "good"}
+	stateQuiet     = state{"no deliveries", "muted"}
+	stateOff       = state{"switched off", "muted"}
+	statesByDegree = []state{stateFailing, stateSilent, statePartly, stateStale, stateUnread, stateFine, stateQuiet, stateOff}
+)
+
+// When an endpoint counts as failing, as the alerts see it.
+const (
+	failingInARow = 3
+	silentInARow  = 2
+	partlyPercent = 1         // of the recent deliveries
+	recently      = time.Hour // and up to an hour more: deliveries are counted by the hour
+	freshFor      = 5 * time.Minute
+)
+
+// rank is a state's place among the others, the worst first.
+func (s state) rank() int {
+	for i, known := range statesByDegree {
+		if s == known {
+			return i
+		}
+	}
+	return len(statesByDegree)
+}
+
+// healthOf says how an endpoint gets on. stale says that what is known may be old.
+func healthOf(e *ledger.EndpointView, hours []ledger.Hour, stale bool, now time.Time) state {
+	recent := recentOf(hours, now)
+	all := tallyOf(e.Window)
+	switch {
+	case !e.Contacted:
+		return stateUnread
+	case e.Meta != nil && !e.Meta.Active:
+		return stateOff
+	case e.Consecutive >= silentInARow && e.HasCode && e.LastCode == ledger.CodeNone:
+		return stateSilent
+	case e.Consecutive >= failingInARow, e.Consecutive > 0 && all.Deliveries == all.Failures:
+		return stateFailing
+	case e.Consecutive > 0, recent.Failures*100 > recent.Deliveries*partlyPercent:
+		return statePartly
+	case stale:
+		return stateStale
+	case all.Deliveries == 0:
+		return stateQuiet
+	}
+	return stateFine
+}
+
+// recentOf counts the deliveries of the last hour or two.
+func recentOf(hours []ledger.Hour, now time.Time) (t tally) {
+	since := now.Add(-recently).Truncate(time.Hour).Unix()
+	for _, h := range hours {
+		if h.Start >= since {
+			t.Deliveries += h.Delivered + h.Failed
+			t.Failures += h.Failed
+		}
+	}
+	return t
+}
+
+// whyOf says with what the endpoint's newest failure failed, "" where the newest
+// delivery is none.
+func whyOf(e *ledger.EndpointView, s state) (why, message string) {
+	if s.Tone != "bad" {
+		return "", ""
+	}
+	failures := e.Failures()
+	if len(failures) == 0 {
+		return codeText(e.LastCode, ledger.ReasonUnknown, ""), ""
+	}
+	f := failures[0]
+	status, message := f.Said()
+	if f.Code == ledger.CodeNone {
+		words := strings.TrimPrefix(reasonWords[f.Reason], ": ")
+		return cmp.Or(words, "no response"), message
+	}
+	return codeText(f.Code, f.Reason, status), message
+}

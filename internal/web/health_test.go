@@ -1,0 +1,180 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/syncer"
+)
+
+func TestHealthOf(t *testing.T) {
+	t.Parallel()
+	active, off := &ledger.Meta{Active: true}, &ledger.Meta{}
+	window := func(ok, failed int) []ledger.WindowCount {
+		return []ledger.WindowCount{{Code: 200, Count: ok}, {Code: 503, Count: failed}}
+	}
+	now := func(ok, failed int) []ledger.Hour {
+		return []ledger.Hour{{Start: epoch.Truncate(time.Hour).Unix(), Delivered: ok, Failed: failed}}
+	}
+	for name, row := range map[string]struct {
+		want  state
+		e     ledger.EndpointView
+		hours []ledger.Hour
+		stale bool
+	}{
+		"not read yet":                  {want: stateUnread, e: ledger.EndpointView{Meta: active, Consecutive: 1}},
+		"switched off":                  {want: stateOff, e: ledger.EndpointView{Meta: off, Contacted: true, Consecutive: 9, HasCode: true, LastCode: 500}},
+		"three in a row":                {want: stateFailing, e: ledger.EndpointView{Contacted: true, Consecutive: 3, HasCode: true, LastCode: 503, Window: window(90, 3)}},
+		"all that there is":             {want: stateFailing, e: ledger.EndpointView{Contacted: true, Consecutive: 1, HasCode: true, LastCode: 503, Window: window(0, 1)}},
+		"no response twice":             {want: stateSilent, e: ledger.EndpointView{Contacted: true, Consecutive: 2, HasCode: true, Window: window(9, 2)}},
+		"the newest failed":             {want: statePartly, e: ledger.EndpointView{Contacted: true, Consecutive: 1, HasCode: true, LastCode: 503, Window: window(9, 1)}},
+		"half fail":                     {want: statePartly, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(50, 50)},
+		"half fail, and not read":       {want: statePartly, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(50, 50), stale: true},
+		"one of a thousand":             {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(999, 1)}, hours: now(999, 1)},
+		"failed yesterday":              {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(9, 0)},
+		"delivers, and is not read":     {want: stateStale, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0)}, stale: true},
+		"quiet, and is not read":        {want: stateStale, e: ledger.EndpointView{Contacted: true}, stale: true},
+		"no deliveries":                 {want: stateQuiet, e: ledger.EndpointView{Meta: active, Contacted: true}},
+		"named by a flag, and delivers": {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 204, Window: window(1, 0)}},
+	} {
+		if got := healthOf(&row.e, row.hours, row.stale, epoch); got != row.want {
+			t.Errorf("%s: %+v, want %+v", name, got, row.want)
+		}
+	}
+}
+
+// Nothing is green while the key is refused, a list cannot be read, nothing was read
+// for long, or an endpoint fails.
+func TestGreenMeansWell(t *testing.T) {
+	t.Parallel()
+	book := openBook(t, policy())
+	book.Do(func(a *ledger.Account) {
+		a.List([]ledger.Found{{ID: "ep", Meta: ledger.Meta{URL: "h.example.com", Active: true}}}, epoch, epoch)
+		live(a, map[string][]event{"ep": {{hexID(1), ready, epoch.Add(-time.Hour), []ledger.Answer{answered(200, "fine")}}}})
+	})
+	if err := book.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	problem := func(op client.Operation, endpoint string, err error) []syncer.Problem {
+		return []syncer.Problem{{Operation: op, EndpointID: endpoint, Err: err, Since: epoch.Add(-time.Minute)}}
+	}
+	for name, row := range map[string]struct {
+		well   bool
+		later  time.Duration
+		status syncer.Status
+		says   []string
+	}{
+		"well": {well: true, status: syncer.Status{Ended: epoch, Result: syncer.Success}, says: []string{"delivering"}},
+		"refused key": {
+			status: syncer.Status{Ended: epoch, Result: syncer.Failed, Problems: problem(client.OpListEndpoints, "", client.ErrUnauthorized)},
+			says:   []string{"not read lately", "The API does not accept the key", "OMEGASTREAM_API_KEY", "--api.key-file", "when they were read last"},
+		},
+		"a list that cannot be read": {
+			status: syncer.Status{Ended: epoch, Result: syncer.Partial, Problems: problem(client.OpListEvents, "ep", client.ErrServer)},
+			says:   []string{"not read lately", "h.example.com"},
+		},
+		"not read for long": {
+			later: time.Hour, status: syncer.Status{Ended: epoch, Result: syncer.Success},
+			says: []string{"not read lately", "60 min ago"},
+		},
+		"a slow turn is no trouble": {
+			well: true, later: 8 * time.Minute, status: syncer.Status{Ended: epoch, Result: syncer.Success, Turn: 5 * time.Minute},
+			says: []string{"delivering"},
+		},
+	} {
+		o := options()
+		o.Status = func() Status { return Status{Status: row.status} }
+		o.Now = func() time.Time { return epoch.Add(row.later) }
+		p := New(book, o)
+		_, body := get(p, "/")
+		for _, want := range row.says {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s: the page does not say %q", name, want)
+			}
+		}
+		if green := strings.Contains(body, `<span class="pill good">delivering</span>`); green != row.well {
+			t.Errorf("%s: green is %v", name, green)
+		}
+		_, body = get(p, "/?format=json")
+		var data struct {
+			Stale     bool
+			Endpoints []struct{ State string }
+			Problems  []struct{ What, Error string }
+		}
+		if err := json.Unmarshal([]byte(body), &data); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if len(data.Endpoints) != 1 || (data.Endpoints[0].State == "delivering") != row.well || len(data.Problems) != len(row.status.Problems) {
+			t.Errorf("%s: %s", name, body)
+		}
+		if _, body = get(p, "/endpoints/ep"); strings.Contains(body, `<span class="pill good">delivering</span>`) != row.well {
+			t.Errorf("%s: the endpoint's page is green otherwise", name)
+		}
+	}
+}
+
+// One trouble of many endpoints is told once.
+func TestNotices(t *testing.T) {
+	t.Parallel()
+	var problems []syncer.Problem
+	names := map[string]string{}
+	for i := range 8 {
+		id := fmt.Sprintf("0123456789-%d", i)
+		names[id] = "h.example.com"
+		problems = append(problems, syncer.Problem{Operation: client.OpListEvents, EndpointID: id, Err: client.ErrForbidden, Since: epoch.Add(time.Duration(-i) * time.Minute)})
+	}
+	got := noticesOf(problems, names)
+	if len(got) != 1 || len(got[0].Endpoints) != mostNamed || got[0].More != 3 || !got[0].Since.Equal(epoch.Add(-7*time.Minute)) || got[0].Endpoints[0] != "h.example.com (…6789-0)" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Of very many endpoints those that are well are folded, until they are asked for.
+func TestVeryManyEndpoints(t *testing.T) {
+	t.Parallel()
+	book := openBook(t, policy())
+	book.Do(func(a *ledger.Account) {
+		var found []ledger.Found
+		lists := map[string][]event{}
+		for i := range 1000 {
+			id := fmt.Sprintf("%024x", i)
+			found = append(found, ledger.Found{ID: id, Meta: ledger.Meta{URL: fmt.Sprintf("host-%d.example.com", i), Active: true}})
+			code := 200
+			if i%200 == 7 {
+				code = 503
+			}
+			lists[id] = []event{{hexID(i), ready, epoch.Add(-time.Hour), []ledger.Answer{answered(code, "said")}}}
+		}
+		a.List(found, epoch, epoch)
+		for id, events := range lists {
+			list(a, id, epoch, events...)
+		}
+		for {
+			task, ok := a.Take(epoch, func(ledger.Class) bool { return true })
+			if !ok {
+				break
+			}
+			a.Answered(task, lists[task.EndpointID][0].answers[0], epoch)
+		}
+	})
+	if err := book.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o := options()
+	o.Status = func() Status { return Status{Status: syncer.Status{Ended: epoch, Result: syncer.Success}} }
+	p := New(book, o)
+	for path, rows := range map[string]int{"/": 5, "/?show=all": 1000, "/?q=host-77": 11, "/?q=failing": 5, "/?q=nothing": 0} {
+		_, body := get(p, path)
+		if got := strings.Count(body, "data-endpoint="); got != rows {
+			t.Errorf("%s lists %d endpoints, want %d", path, got, rows)
+		}
+		if path == "/" && (len(body) > 150<<10 || !strings.Contains(body, "995 endpoints more")) {
+			t.Errorf("%s has %d bytes", path, len(body))
+		}
+	}
+}
