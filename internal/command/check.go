@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -46,7 +47,10 @@ func Check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 
 // check writes the report.
 func check(ctx context.Context, cfg config.Config, api *client.Client, stdout io.Writer) error {
-	r := report{w: stdout}
+	r := &report{w: stdout}
+	for _, warning := range cfg.Warnings {
+		r.warn("%s", warning)
+	}
 	r.line("Key", true, "found in "+app.KeyFrom(cfg))
 	began := time.Now()
 	list, err := api.ListEndpoints(ctx)
@@ -56,11 +60,11 @@ func check(ctx context.Context, cfg config.Config, api *client.Client, stdout io
 		r.line("API", true, fmt.Sprintf("%s does not list the account: %s", cfg.API.URL, cause(err)))
 		err = nil
 	case err != nil:
-		r.line("API", false, fmt.Sprintf("%s: %v", cfg.API.URL, err))
+		r.line("API", false, fmt.Sprintf("%s: %v%s", cfg.API.URL, err, pathHint(cfg.API.URL, err)))
 	default:
 		r.line("API", true, fmt.Sprintf("%s answered in %s", cfg.API.URL, time.Since(began).Round(time.Millisecond)))
 	}
-	if state, err := inspectState(ctx, cfg); err != nil {
+	if state, err := inspectState(ctx, cfg, r.warn); err != nil {
 		r.line("State", false, err.Error())
 	} else {
 		r.line("State", true, cfg.State.String()+", "+state)
@@ -68,10 +72,21 @@ func check(ctx context.Context, cfg config.Config, api *client.Client, stdout io
 	if err == nil {
 		r.endpoints(ctx, cfg, api, list)
 	}
+	r.warnings()
 	if r.failed {
 		return errors.Join(r.err, ErrCheckFailed)
 	}
 	return r.err
+}
+
+// pathHint says what is probably wrong with a URL that has no path and does not answer as
+// the API does.
+func pathHint(u *url.URL, err error) string {
+	if u.Path != "" || !errors.Is(err, client.ErrNotFound) && !errors.Is(err, client.ErrBadPayload) &&
+		!errors.Is(err, client.ErrRedirected) && !errors.Is(err, client.ErrUnexpectedStatus) && !errors.Is(err, client.ErrForbidden) {
+		return ""
+	}
+	return fmt.Sprintf("; the URL has no path, is it %s/company?", u)
 }
 
 // endpoints writes a table of the endpoints, each with its newest event.
@@ -97,7 +112,7 @@ func (r *report) endpoints(ctx context.Context, cfg config.Config, api *client.C
 	write := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
 	write("ENDPOINT", "HOST", "ACTIVE", "NEWEST EVENT", "ANSWER")
 	for i, e := range shown {
-		write(e.ID, cut(e.URL, 20), active(e), rows[i].newest, rows[i].answer)
+		write(config.Printable(e.ID), cut(e.URL, 20), active(e), rows[i].newest, rows[i].answer)
 	}
 	if err := table.Flush(); err != nil && r.err == nil {
 		r.err = err
@@ -106,8 +121,13 @@ func (r *report) endpoints(ctx context.Context, cfg config.Config, api *client.C
 		r.printf("... and %d more\n", more)
 	}
 	for i, e := range shown {
-		if err := rows[i].err; err != nil {
-			r.line("Endpoint", false, e.ID+": "+cause(err))
+		switch row := rows[i]; {
+		case row.err != nil && row.newest == "?":
+			r.line("Endpoint", false, e.ID+": "+cause(row.err))
+		case row.err != nil:
+			r.warn("endpoint %s: its newest event cannot be read: %s", e.ID, cause(row.err))
+		case row.failed:
+			r.warn("endpoint %s: its newest delivery failed, answer %s", e.ID, row.answer)
 		}
 	}
 }

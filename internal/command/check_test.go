@@ -43,6 +43,7 @@ func TestReport(t *testing.T) {
 		name  string
 		spoil func(*simulator.Account)
 		only  []string
+		url   string // --api.url, by default with its path
 		state string // --state.url, by default memory:
 		fails bool
 	}{
@@ -55,6 +56,8 @@ func TestReport(t *testing.T) {
 		{name: "wrong_key", spoil: func(a *simulator.Account) { a.SetKey("another") }, fails: true},
 		{name: "html", spoil: fault(simulator.ListEndpoints, simulator.HTML()), fails: true},
 		{name: "list_fails", spoil: fault(simulator.ListEvents, simulator.Status(http.StatusNotFound, "")), fails: true},
+		{name: "no_path", spoil: fault(simulator.ListEndpoints, simulator.HTML()), url: "https://api.example.com", fails: true},
+		{name: "detail_refused", spoil: fault(simulator.GetEvent, simulator.Status(http.StatusForbidden, ""))},
 		{name: "detail_is_gone", spoil: fault(simulator.GetEvent, simulator.Status(http.StatusNotFound, ""))},
 		{name: "one_endpoint", only: []string{"000000000000000000000002"}},
 		{name: "may_not_list", spoil: fault(simulator.ListEndpoints, simulator.Status(http.StatusForbidden, "")), only: []string{"000000000000000000000002"}},
@@ -73,7 +76,7 @@ func TestReport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			args := []string{"check", "--api.url=https://api.example.com/company", "--state.url=" + cmp.Or(row.state, "memory:")}
+			args := []string{"check", "--api.url=" + cmp.Or(row.url, "https://api.example.com/company"), "--state.url=" + cmp.Or(row.state, "memory:")}
 			for _, id := range row.only {
 				args = append(args, "--webhook.endpoint-id="+id)
 			}

@@ -11,8 +11,9 @@ import (
 )
 
 // inspectState says what the configured state holds, and proves that a start could
-// write into it. A file that is not there is not made.
-func inspectState(ctx context.Context, cfg config.Config) (string, error) {
+// write into it. A file that is not there is not made. warn is told of endpoints most of
+// whose deliveries fail.
+func inspectState(ctx context.Context, cfg config.Config, warn func(format string, args ...any)) (string, error) {
 	if cfg.State.InMemory() {
 		return "the counters begin at 0 with every start", nil
 	}
@@ -43,9 +44,23 @@ func inspectState(ctx context.Context, cfg config.Config) (string, error) {
 	tracked := 0
 	for _, e := range view.Endpoints {
 		tracked += e.Tracked
+		if failed, all := failedOf(e); 2*failed > all {
+			warn("endpoint %s: %d of the %d deliveries that the state knows of the window failed", e.ID, failed, all)
+		}
 	}
 	return fmt.Sprintf("%d endpoints, %d events, begun %s",
 		len(view.Endpoints), tracked, view.Created.UTC().Format("2006-01-02 15:04 MST")), nil
+}
+
+// failedOf counts the deliveries of an endpoint in the window.
+func failedOf(e *ledger.EndpointView) (failed, all int) {
+	for _, w := range e.Window {
+		all += w.Count
+		if !w.Code.Success() {
+			failed += w.Count
+		}
+	}
+	return failed, all
 }
 
 // probeState returns an error unless a start could write into the state.

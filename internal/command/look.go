@@ -14,6 +14,7 @@ import (
 type row struct {
 	newest string // age
 	answer string // what its receiver answered
+	failed bool   // the delivery, for all that is known
 	err    error
 }
 
@@ -53,9 +54,10 @@ func look(ctx context.Context, api *client.Client, e client.Endpoint, date time.
 	case ev.Response == nil:
 		r.answer = "pending"
 	case ev.Response.StatusCode < 100 || ev.Response.StatusCode > 599:
-		r.answer = "none"
+		r.answer, r.failed = "none", true
 	default:
 		r.answer = strconv.Itoa(ev.Response.StatusCode)
+		r.failed = ev.Response.StatusCode < 200 || ev.Response.StatusCode > 299
 	}
 	return r
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"omegastream_exporter/internal/config"
 )
 
 const lineWidth = 80
@@ -12,7 +14,8 @@ const lineWidth = 80
 type report struct {
 	w      io.Writer
 	failed bool
-	err    error // of writing
+	warned []string // what does not go well, though the set-up works
+	err    error    // of writing
 }
 
 func (r *report) printf(format string, args ...any) {
@@ -29,12 +32,25 @@ func (r *report) line(what string, ok bool, text string) {
 		r.failed = true
 	}
 	const indent = 19
-	for i, part := range wrap(text, lineWidth-indent) {
+	for i, part := range wrap(config.Printable(text), lineWidth-indent) {
 		if i == 0 {
 			r.printf("%-10s%-9s%s\n", what, status, part)
 		} else {
 			r.printf("%*s%s\n", indent, "", part)
 		}
+	}
+}
+
+// warn keeps a warning for the end of the report.
+func (r *report) warn(format string, args ...any) {
+	r.warned = append(r.warned, fmt.Sprintf(format, args...))
+}
+
+// warnings writes what was kept.
+func (r *report) warnings() {
+	for _, text := range r.warned {
+		const indent = "    "
+		r.printf("%s\n", strings.Join(wrap("warning: "+config.Printable(text), lineWidth-len(indent)), "\n"+indent))
 	}
 }
 
