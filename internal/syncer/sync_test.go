@@ -152,6 +152,23 @@ func TestListingOnceAMinute(t *testing.T) {
 	})
 }
 
+// TestCallsOfAPair counts the calls for two Prometheus servers that scrape every 15 s, half
+// an interval apart.
+func TestCallsOfAPair(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(manyIDs(5)...)
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second, RateLimit: 20}})
+		for range 80 { // ten minutes
+			r.waitFor(9500 * time.Millisecond)
+			time.Sleep(7500 * time.Millisecond)
+		}
+		if n := a.Calls().Total(); n > 10*22 {
+			t.Errorf("%d calls in ten minutes", n)
+		}
+	})
+}
+
 // TestGoneIsNoFailure has an endpoint go: its list answers 404, and the account is asked at
 // once whether that is so.
 func TestGoneIsNoFailure(t *testing.T) {

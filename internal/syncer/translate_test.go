@@ -29,6 +29,7 @@ func TestAnswerOf(t *testing.T) {
 		}
 	}
 }
+
 func TestWordsOf(t *testing.T) {
 	t.Parallel()
 	r := &client.Response{StatusCode: 500, Status: "500", Message: "failed", Body: "body"}
