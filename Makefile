@@ -131,7 +131,7 @@ dashboards: ## Write dashboards and rules anew; needs Node 20
 .PHONY: check-dashboards
 check-dashboards: ## Fail if they are stale or break Grafana's schema
 	cd dashboards && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run --silent check
-	@git diff --exit-code -- dashboards deploy/grafana && test -z "$$(git status --porcelain -- dashboards deploy/grafana)"
+	@git diff --exit-code -- dashboards deploy && test -z "$$(git status --porcelain -- dashboards deploy)"
 
 .PHONY: dashboard-pictures
 dashboard-pictures: tools ## Draw docs/img anew; Node and Chromium (MINUTES=15)

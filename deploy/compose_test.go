@@ -82,6 +82,10 @@ func TestCompose(t *testing.T) {
 			t.Errorf("%s is not where Grafana looks: %v", name, err)
 		}
 	}
+	// Prometheus alerts, and so Grafana does not.
+	if _, err := os.Stat(root["grafana"] + "/etc/grafana/provisioning/alerting"); err == nil {
+		t.Error("Grafana alerts as well as Prometheus")
+	}
 	home := services["grafana"].Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
 	if _, err := os.Stat(root["grafana"] + home); err != nil {
 		t.Errorf("the first page: %v", err)

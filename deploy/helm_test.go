@@ -85,18 +85,25 @@ func TestChart(t *testing.T) {
 // the addresses of the values.
 func TestChartRules(t *testing.T) {
 	t.Parallel()
-	const grafana, runbooks = "https://grafana.example.org", "https://wiki.example.org/runbooks"
+	const grafana, exporter = "https://grafana.example.org", "https://hooks.example.org/pages"
 	got, err := render(t, "--set=flags.demo=true,prometheusRule.enabled=true,prometheusRule.videos=true,dashboards.enabled=true,"+
-		"prometheusRule.grafanaURL="+grafana+"/,prometheusRule.runbookURL="+runbooks)
+		"grafanaURL="+grafana+"/,webExternalURL="+exporter)
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, other := range []string{"example.com", "localhost"} {
+		if i := strings.Index(got, other); i >= 0 {
+			t.Errorf("%s is left: %s", other, got[max(0, i-100):i+50])
+		}
+	}
+	linked := strings.NewReplacer(
+		"https://grafana.example.com", grafana,
+		"https://git.example.com/omegastream_exporter/docs/runbooks.md", exporter+"/runbooks",
+		"http://localhost:9877", exporter,
+	)
 	var want, found []any
 	for _, file := range []string{"prometheusrule.yaml", "prometheusrule-videos.yaml"} {
-		text := strings.NewReplacer(
-			"https://grafana.example.com", grafana,
-			"https://git.example.com/omegastream_exporter/docs/runbooks.md", runbooks,
-		).Replace(read(t, "../dashboards/rules/"+file))
+		text := linked.Replace(read(t, "../dashboards/rules/"+file))
 		for _, o := range parse(t, text) {
 			want = append(want, o.Spec.Groups)
 		}
@@ -118,7 +125,11 @@ func TestChartRules(t *testing.T) {
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("the rules differ from dashboards/rules:\n%s", diff)
 	}
-	if diff := cmp.Diff(dashboards(t), shown); diff != "" {
+	wanted := dashboards(t)
+	for file, content := range wanted {
+		wanted[file] = linked.Replace(content)
+	}
+	if diff := cmp.Diff(wanted, shown); diff != "" {
 		t.Errorf("the ConfigMaps differ from dashboards/*.json:\n%s", diff)
 	}
 }
@@ -164,6 +175,7 @@ func TestChartPackage(t *testing.T) {
 	for _, rules := range []string{"prometheusrule.yaml", "prometheusrule-videos.yaml"} {
 		want[rules] = read(t, "../dashboards/rules/"+rules)
 	}
+	want["thresholds.yaml"] = read(t, filepath.Join(chart, "files/thresholds.yaml"))
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("-dashboards +package:\n%s", diff)
 	}
@@ -185,6 +197,18 @@ func TestChartValues(t *testing.T) {
 		{"one replica needs no file", key + "mode=replicated,state.existingSecret=state,replicas=1", "replicas: 1\n", "ledger.db"},
 		{"a version", key + "image.tag=9.9.9", "omegastream_exporter:9.9.9", "omegastream_exporter:0"},
 		{"part of another chart", key + "enabled=true,global.any=thing", "kind: Deployment", "kind: Ingress"},
+		{"an alert that is off", key + "prometheusRule.enabled=true,prometheusRule.disabled.OmegaStreamNoEvents=true", "alert: OmegaStreamEndpointFailing", "alert: OmegaStreamNoEvents"},
+		{"a threshold", key + "prometheusRule.enabled=true,prometheusRule.alerts.OmegaStreamExporterStale.threshold=600", "> 600 <= 1800", "> 300"},
+		{"another for", key + "prometheusRule.enabled=true,prometheusRule.alerts.OmegaStreamEndpointFailing.for=17m", "for: 17m", "for: 2m"},
+		{"another severity", key + "prometheusRule.enabled=true,prometheusRule.alerts.OmegaStreamEndpointFailing.severity=page", "severity: page", "no such text"},
+		{"labels of alerts", key + "prometheusRule.enabled=true,prometheusRule.additionalLabels.team=video", "team: video", "no such text"},
+		{"an objective", key + "prometheusRule.enabled=true,prometheusRule.objective=0.995", "> 14.4 * 0.005", "* 0.01"},
+		{"an objective in words", key + "prometheusRule.enabled=true,prometheusRule.objective=0.995", "at most 0.5 %", "at most 1 %"},
+		{"an address", key + "webExternalURL=https://example.com/hooks", "--web.external-url=https://example.com/hooks", "path: /-/ready"},
+		{"an Ingress", key + "webExternalURL=https://example.com/hooks,ingress.enabled=true", "host: example.com\n      http:\n        paths:\n          - path: /hooks\n", "kind: HTTPRoute"},
+		{"an HTTPRoute", key + "webExternalURL=https://example.com,httpRoute.enabled=true,httpRoute.parentRefs[0].name=public", "hostnames: [\"example.com\"]", "kind: Ingress"},
+		{"the memory's limit", key, "resource: limits.memory", "no such text"},
+		{"no trace of the state's password", "mode=replicated,apiKey.existingSecret=a,state.url=postgres://u:p@db/x", "kind: Secret", "checksum/"},
 		{"another name", key + "fullnameOverride=x", "name: x\n", "name: demo"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -211,6 +235,10 @@ func TestChartRefuses(t *testing.T) {
 		{"a file for replicas", "mode=replicated,apiKey.existingSecret=a,flags.state.url=file:x", "it must be a postgres:// URL"},
 		{"a state that is not used", "apiKey.existingSecret=a,state.existingSecret=b", "belong to mode=replicated"},
 		{"replicas of the demo", "mode=replicated,flags.demo=true", "use mode=standalone"},
+		{"an Ingress to nowhere", "flags.demo=true,ingress.enabled=true", "ingress.enabled needs webExternalURL"},
+		{"a route without a Gateway", "flags.demo=true,webExternalURL=https://a,httpRoute.enabled=true", "httpRoute.parentRefs names the Gateway"},
+		{"both", "flags.demo=true,webExternalURL=https://a,ingress.enabled=true,httpRoute.enabled=true,httpRoute.parentRefs[0].name=x", "enable one of the two"},
+		{"an alert that is none", "flags.demo=true,prometheusRule.disabled.OmegaStream=true", "there is no alert OmegaStream"},
 		{"both monitors", "flags.demo=true,serviceMonitor.enabled=true,podMonitor.enabled=true", "would scrape every pod twice"},
 		{"an address without a port", "flags.demo=true,flags.web.listen-address={localhost}", "ends in no port"},
 		{"unknown mode", "mode=sidecar", "at '/mode': value must be one of 'standalone', 'replicated'"},

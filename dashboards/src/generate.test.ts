@@ -27,13 +27,13 @@ test("addresses given by flags stand in every file, and nothing else differs", (
     );
     assert.equal(status, 0, stderr);
     const files = texts(out);
-    assert.equal(Object.keys(files).length, 9);
+    assert.equal(Object.keys(files).length, 12);
     for (const [path, text] of Object.entries(files)) {
       const back = text
         .replaceAll("https://grafana.test/sub", "https://grafana.example.com")
         .replaceAll("https://wiki.test/runbooks", "https://git.example.com/omegastream_exporter/docs/runbooks.md")
         .replaceAll("https://hooks.test", "http://localhost:9877");
-      assert.notEqual(text, back, path);
+      if (!/records|policies|thresholds/.test(path)) assert.notEqual(text, back, path);
       assert.equal(back, readFileSync(join(root, path), "utf8"), path);
     }
   } finally {

@@ -113,6 +113,15 @@ ${indent(groups, 2)}
 `;
 }
 
+/** Which part of each alert's expression the values of the chart replace. */
+function thresholds(): string {
+  const all = [...deliveryAlerts(words), ...exporterAlerts(words), ...videoAlerts(words)];
+  for (const { name, expr, threshold } of all) {
+    if (threshold !== undefined && !expr.includes(threshold)) throw new Error(`${name}: ${threshold} is not in its expression`);
+  }
+  return `# Generated from dashboards/src by \`make dashboards\`: what prometheusRule.alerts.NAME.threshold replaces.\n${all.flatMap((a) => (a.threshold === undefined ? [] : [`${a.name}: '${a.threshold}'\n`])).join("")}`;
+}
+
 /** The files by path from the root of the repository. */
 export function ruleFiles(): Record<string, string> {
   return {
@@ -120,6 +129,7 @@ export function ruleFiles(): Record<string, string> {
     "dashboards/rules/omegastream-videos.rules.yaml": `${head}\ngroups:\n${videos()}\n`,
     // For those who alert from Grafana: its alerts and the dashboards read them.
     "deploy/grafana/omegastream-records.rules.yaml": `${head}\ngroups:\n${recordGroups().join("\n\n")}\n`,
+    "deploy/helm/omegastream-exporter/files/thresholds.yaml": thresholds(),
     "dashboards/rules/prometheusrule.yaml": operator("omegastream-exporter", main()),
     "dashboards/rules/prometheusrule-videos.yaml": operator("omegastream-exporter-videos", videos()),
   };

@@ -12,6 +12,9 @@
 {{- $own = mergeOverwrite $own (dict "state" (dict "url" "file:/data/ledger.db")) -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.webExternalURL -}}
+{{- $own = mergeOverwrite $own (dict "web" (dict "external-url" .)) -}}
+{{- end -}}
 {{- mergeOverwrite $own (deepCopy $flags) | toJson -}}
 {{- end -}}
 
@@ -59,9 +62,26 @@
 {{- regexFind "[0-9]+$" $address | required "flags.web.listen-address: the first address ends in no port" -}}
 {{- end -}}
 
+{{/* Where people reach the exporter. */}}
+{{- define "omegastream-exporter.externalURL" -}}
+{{- dig "web" "external-url" "" (include "omegastream-exporter.flags" . | fromJson) | trimSuffix "/" -}}
+{{- end -}}
+
+{{/* A text of dashboards/ with the addresses of the values. Without one of them, the text keeps its example. */}}
+{{- define "omegastream-exporter.linked" -}}
+{{- $text := .text -}}
+{{- $exporter := include "omegastream-exporter.externalURL" .values -}}
+{{- $runbooks := .values.Values.runbookURL -}}
+{{- if and $exporter (not $runbooks) }}{{ $runbooks = printf "%s/runbooks" $exporter }}{{ end -}}
+{{- with .values.Values.grafanaURL }}{{ $text = $text | replace "https://grafana.example.com" (trimSuffix "/" .) }}{{ end -}}
+{{- with $runbooks }}{{ $text = $text | replace "https://git.example.com/omegastream_exporter/docs/runbooks.md" . }}{{ end -}}
+{{- with $exporter }}{{ $text = $text | replace "http://localhost:9877" . }}{{ end -}}
+{{- $text -}}
+{{- end -}}
+
 {{/* What stands before every path. */}}
 {{- define "omegastream-exporter.prefix" -}}
-{{- $web := dig "web" dict (.Values.flags | default dict) -}}
+{{- $web := dig "web" dict (include "omegastream-exporter.flags" . | fromJson) -}}
 {{- $prefix := index $web "route-prefix" -}}
 {{- if not $prefix }}{{ $prefix = (index $web "external-url" | default "" | urlParse).path }}{{ end -}}
 {{- $prefix | trimSuffix "/" -}}
@@ -74,7 +94,7 @@
 {{/* How a probe asks. The kubelet knows no password and no client certificate; healthcheck takes being asked for one as an
 answer. It must hear of the flags that move the page. */}}
 {{- define "omegastream-exporter.asks" -}}
-{{- $web := dig "web" dict (.values.Values.flags | default dict) -}}
+{{- $web := dig "web" dict (include "omegastream-exporter.flags" .values | fromJson) -}}
 {{- if dig "config" "file" "" $web -}}
 exec:
   command:
@@ -122,6 +142,14 @@ httpGet:
 {{- end -}}
 {{- else if or .Values.state.existingSecret .Values.state.url -}}
 {{- fail "state.existingSecret and state.url belong to mode=replicated: set it, or leave them out" -}}
+{{- end -}}
+{{- if and .Values.ingress.enabled .Values.httpRoute.enabled -}}
+{{- fail "ingress and httpRoute would serve the same address: enable one of the two" -}}
+{{- end -}}
+{{- range $name, $_ := merge (dict) .Values.prometheusRule.alerts .Values.prometheusRule.disabled -}}
+{{- if not (contains (printf "alert: %s\n" $name) (printf "%s%s" ($.Files.Get "files/prometheusrule.yaml") ($.Files.Get "files/prometheusrule-videos.yaml"))) -}}
+{{- fail (printf "prometheusRule: there is no alert %s" $name) -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled -}}
 {{- fail "serviceMonitor and podMonitor would scrape every pod twice: enable one of the two" -}}
