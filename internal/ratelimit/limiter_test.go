@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -197,12 +198,17 @@ func TestGuard(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := New(1, 1)
-		var lost error
-		l.Guard(func() error { return lost })
+		var lost atomic.Bool
+		l.Guard(func() error {
+			if lost.Load() {
+				return errors.ErrUnsupported
+			}
+			return nil
+		})
 		acquire(t, l, Details).Release()
-		time.AfterFunc(500*time.Millisecond, func() { lost = errors.ErrUnsupported })
+		time.AfterFunc(500*time.Millisecond, func() { lost.Store(true) })
 		begin := time.Now() // it is asked after the wait, not before
-		if slot, _, err := l.Acquire(t.Context(), Lists); !errors.Is(err, lost) || slot != nil || time.Since(begin) != time.Second {
+		if slot, _, err := l.Acquire(t.Context(), Lists); !errors.Is(err, errors.ErrUnsupported) || slot != nil || time.Since(begin) != time.Second {
 			t.Errorf("error %v after %v", err, time.Since(begin))
 		}
 		if l.busy != 0 || l.lists != 0 {
