@@ -54,7 +54,7 @@ func New(s *syncer.Syncer, book *ledger.Book, t *Telemetry, o Options) *Exporter
 	if o.Timeout == 0 {
 		o.Timeout = 9500 * time.Millisecond
 	}
-	t.log.Store(o.Logger)
+	t.LogTo(o.Logger)
 	t.registry.MustRegister(stateCollector{book, s, o.ExternalURL})
 	return &Exporter{syncer: s, book: book, telemetry: t, opts: o, log: o.Logger, gate: newGate()}
 }

@@ -23,7 +23,10 @@ var (
 var webInfo = gauge("omegastream_exporter_web_info",
 	"URL under which people reach the pages: --web.external-url; always 1, and missing without it.", "external_url")
 
-var stateFamilies = []*Family{up, stateSize, stateFailing, webInfo}
+var leading = gauge("omegastream_exporter_leading",
+	"1 if this replica led the last sync that it knows of, 0 if another one did; only with a state that replicas share.")
+
+var stateFamilies = []*Family{leading, up, stateSize, stateFailing, webInfo}
 
 // stateReasons are the errors behind the values of the label reason. What is none of
 // them is a write that failed.
@@ -58,6 +61,9 @@ func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
 func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
 	if c.url != "" {
 		ch <- webInfo.gaugeValue(1, c.url)
+	}
+	if leads, shared := c.syncer.Leads(); shared {
+		ch <- leading.gaugeValue(boolean(leads))
 	}
 	ch <- stateSize.gaugeValue(float64(c.book.Size()))
 	failing := ""

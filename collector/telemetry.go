@@ -148,6 +148,16 @@ func (t *Telemetry) LoadedAnew(cause error) {
 	}
 }
 
+// LogTo sets where goes what the telemetry is told of the state.
+func (t *Telemetry) LogTo(log *slog.Logger) { t.log.Store(log) }
+
+// Waiting implements ledger.Watcher.
+func (t *Telemetry) Waiting(cause error) {
+	if log := t.log.Load(); log != nil {
+		log.Warn("The state cannot be opened yet, the start waits for it", "err", cause)
+	}
+}
+
 // Synced implements syncer.Observer.
 func (t *Telemetry) Synced(r syncer.Result, took time.Duration) {
 	t.syncs.WithLabelValues(string(r)).Inc()

@@ -52,6 +52,7 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 		}
 	}
 	a.telemetry = collector.NewTelemetry()
+	a.telemetry.LogTo(log)
 	if a.api, err = newClient(cfg, a.telemetry); err != nil {
 		return err
 	}
@@ -62,6 +63,8 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 		a.failures = newFailureLog(log, cfg.Web.Address())
 		a.book.OnFailed(a.failures.report)
 	}
+	a.api.Limiter().Guard(a.book.Leads)
+	a.book.Carry(limits{a.api.Limiter()})
 	a.syncer = syncer.New(a.api, a.book, syncer.Options{
 		URLDetail:   client.URLDetail(cfg.Webhook.URLDetail),
 		Pinned:      len(cfg.Webhook.EndpointIDs) > 0,

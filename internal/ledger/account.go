@@ -38,8 +38,9 @@ type Account struct {
 	gate      gate
 	resetNow  bool // this start set a state aside
 
-	shared bool                // other processes change what this one has no lease on
-	base   AccountRow          // shared: the row as the store has it, as far as known
+	stored bool                // the store had it when it was loaded
+	shared bool                // other processes may change it: see leads
+	fence  uint64              // of the lease under which this process leads; 0 is none
 	reduce func(string) string // of URLs, before they are shown; nil for as they are
 
 	backlog    int    // counted events that wait for an outcome
@@ -50,16 +51,14 @@ type Account struct {
 	heard  int64                // when the API last answered for any event, Unix seconds
 	folded uint64               // the row's FoldedTypes at start
 
-	changedRow    bool
-	marked        []*Endpoint            // with changes since the last batch
-	waiting       map[*Endpoint]struct{} // with details to ask for again some time
-	leased        map[*Endpoint]struct{} // in a shared state
-	emptySince    time.Time              // since when the account lists no endpoint, though it had some
-	swept         int64                  // when Promote last looked at all endpoints, Unix seconds
-	failed        []FailedDelivery       // counted since the last batch
-	dropped       []string
-	droppedLeases []Lease
-	byID          []*Endpoint // nil when it must be sorted anew
+	changedRow bool
+	marked     []*Endpoint            // with changes since the last batch
+	waiting    map[*Endpoint]struct{} // with details to ask for again some time
+	emptySince time.Time              // since when the account lists no endpoint, though it had some
+	swept      int64                  // when Promote last looked at all endpoints, Unix seconds
+	failed     []FailedDelivery       // counted since the last batch
+	dropped    []string
+	byID       []*Endpoint // nil when it must be sorted anew
 }
 
 // newAccount returns the ledger of an account of which nothing is known yet.
@@ -70,7 +69,6 @@ func newAccount(row AccountRow, policy Policy) *Account {
 		types:     newTypes(row.Types, laterTypes),
 		endpoints: make(map[string]*Endpoint),
 		waiting:   make(map[*Endpoint]struct{}),
-		leased:    make(map[*Endpoint]struct{}),
 		folded:    row.FoldedTypes,
 	}
 	a.gate.off = policy.Hold == 0
@@ -100,6 +98,9 @@ const emptyFor = 10 * time.Minute
 // the answer had none). It reports whether the listing is believed: an empty one of an
 // account that had endpoints is not, for the first 10 minutes, and changes nothing.
 func (a *Account) List(found []Found, date, now time.Time) (believed bool) {
+	if !a.leads() {
+		return true
+	}
 	if date.IsZero() {
 		date = now
 	}
@@ -118,12 +119,9 @@ func (a *Account) List(found []Found, date, now time.Time) (believed bool) {
 		}
 	}
 	for id, e := range a.endpoints {
-		if _, ok := seen[id]; !ok && !a.pins(id) && e.ours() {
+		if _, ok := seen[id]; !ok && !a.pins(id) {
 			e.missed(now)
 		}
-	}
-	if len(a.Affected(found, now)) > 0 {
-		return true // what another process holds is taken in by a later listing
 	}
 	a.row.LastListing = present(date, now)
 	a.changedRow = true
@@ -149,9 +147,6 @@ func (a *Account) emptied(found []Found, now time.Time) bool {
 
 // found takes in that the account has an endpoint.
 func (a *Account) found(l Found, date, now time.Time) {
-	if a.shared && !a.holds(l.ID) {
-		return
-	}
 	e := a.ensure(l.ID)
 	first := e.row.Meta == nil
 	if first || !e.row.Meta.equal(l.Meta) {
@@ -190,9 +185,9 @@ func (a *Account) ensure(id string) *Endpoint {
 }
 
 // Pin makes the endpoints that the flags name known, for when the account cannot
-// be listed. In a shared account whoever first holds one makes it known.
+// be listed. In a shared account the process that leads does so.
 func (a *Account) Pin() {
-	if a.shared {
+	if !a.leads() {
 		return
 	}
 	for _, id := range a.policy.Endpoints {
@@ -224,13 +219,11 @@ func (a *Account) ToRead() []string {
 
 // Synced notes the end of a sync that succeeded for every endpoint.
 func (a *Account) Synced(now time.Time) {
+	if !a.leads() {
+		return
+	}
 	a.row.LastSync = now
 	a.changedRow = true
-}
-
-// SyncedBetween reports whether the last sync that succeeded ended between two times.
-func (a *Account) SyncedBetween(since, now time.Time) bool {
-	return a.row.LastSync.After(since) && !a.row.LastSync.After(now)
 }
 
 // Shown notes that a complete scrape, begun at began, has shown the view.
@@ -248,7 +241,7 @@ func (a *Account) Shown(v *View, began time.Time) {
 func (a *Account) ReduceURLs(reduce func(string) string) {
 	a.reduce = reduce
 	for _, e := range a.endpoints {
-		if e.ours() {
+		if a.leads() {
 			e.reduceURL()
 		}
 		e.last = nil

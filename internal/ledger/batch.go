@@ -17,17 +17,12 @@ func (c *changes) rows() int {
 // batch takes what has changed since the last one. Its rows share nothing with
 // the account.
 func (a *Account) batch() *Batch {
-	b := &Batch{Dropped: a.dropped, Failed: a.failed}
+	b := &Batch{Dropped: a.dropped, Failed: a.failed, Fence: a.fence}
 	a.failed = nil
-	for _, l := range a.droppedLeases {
-		b.need(l)
-		b.free(l)
-	}
-	a.dropped, a.droppedLeases = nil, nil
+	a.dropped = nil
 	if a.changedRow {
 		row := a.row.clone()
-		b.Account, b.Base, a.changedRow = &row, a.base, false
-		a.base = row
+		b.Account, a.changedRow = &row, false
 	}
 	for _, e := range a.marked {
 		e.marked = false
@@ -45,7 +40,6 @@ func (e *Endpoint) batch(b *Batch) {
 	}
 	e.version++
 	e.last = nil
-	b.need(e.lease)
 	if e.changed.row {
 		e.row.Tracked = e.slab.len()
 		b.Endpoints = append(b.Endpoints, e.row.clone())

@@ -50,6 +50,9 @@ type Watcher interface {
 
 	// LoadedAnew tells that the account of a shared state was loaded anew, and why.
 	LoadedAnew(cause error)
+
+	// Waiting tells that a start waits for the server of a shared state.
+	Waiting(cause error)
 }
 
 // Opening tells how a book came to be.
@@ -150,6 +153,7 @@ func (b *Book) Flush(ctx context.Context) error {
 	want := b.applied
 	loads := b.countLoads()
 	b.mu.Unlock()
+	defer b.hurry()()
 	if err := b.await(ctx, func() bool { return b.durable >= want }); err != nil {
 		return err
 	}
@@ -159,15 +163,32 @@ func (b *Book) Flush(ctx context.Context) error {
 	return nil
 }
 
+// hurry makes the committer of a shared state wait for nothing until the returned
+// function is called.
+func (b *Book) hurry() (done func()) {
+	if b.share == nil {
+		return func() {}
+	}
+	add := func(n int) {
+		b.state.Lock()
+		defer b.state.Unlock()
+		b.share.flushing += n
+	}
+	add(1)
+	b.wakeUp()
+	return func() { add(-1) }
+}
+
 func (b *Book) countLoads() uint64 {
 	b.state.Lock()
 	defer b.state.Unlock()
 	return b.loads
 }
 
-// Healthy waits until the last commit has succeeded.
+// Healthy waits until the last commit has succeeded. A state that went back is worked on:
+// that is what mends it.
 func (b *Book) Healthy(ctx context.Context) error {
-	return b.await(ctx, func() bool { return b.failure == nil })
+	return b.await(ctx, func() bool { return b.failure == nil || errors.Is(b.failure, ErrWentBack) })
 }
 
 // Failure returns why the last commit failed, or the shared state cannot be reached;
@@ -213,6 +234,9 @@ func (b *Book) View(now time.Time) *View {
 	shown := make([]*EndpointView, len(v.Endpoints))
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.share != nil && b.share.heal != nil {
+		return &v
+	}
 	for i, old := range v.Endpoints {
 		shown[i] = old
 		e, ok := b.account.endpoints[old.ID]
@@ -241,9 +265,6 @@ func (b *Book) Close(ctx context.Context) error {
 	defer late.Stop()
 	select {
 	case <-b.done:
-		if b.share != nil {
-			b.share.beats.Wait()
-		}
 		return cmp.Or(err, b.store.Close())
 	case <-late.C: // the store is in use, and no one may close it
 		return cmp.Or(err, errors.New("the state does not answer"))

@@ -20,6 +20,7 @@ type counting struct{ committed, failed atomic.Int64 }
 func (c *counting) Committed(time.Duration) { c.committed.Add(1) }
 func (c *counting) CommitFailed(error)      { c.failed.Add(1) }
 func (*counting) LoadedAnew(error)          {}
+func (*counting) Waiting(error)             {}
 
 func open(t testing.TB, s Store, w Watcher) *Book {
 	t.Helper()

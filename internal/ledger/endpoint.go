@@ -10,12 +10,7 @@ import (
 type Endpoint struct {
 	account *Account
 	row     EndpointRow
-	dropped bool  // the account does not know it any more
-	lease   Lease // in a shared state
-	freeing bool  // the lease ends with a batch that is not durable yet
-	yields  bool  // another process asks for the lease: no new work under it
-	uses    int   // reads of the list under way
-	done    ended // the last read under this lease or an earlier one of this process
+	dropped bool // the account does not know it any more
 
 	slab    slab
 	order   order

@@ -1,10 +1,12 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // follow takes in what other processes have committed. An error means that the two do
-// not fit together, and that the account must be loaded anew: as where others have
-// changed what this process takes to have a lease on.
+// not fit together, and that the account must be loaded anew.
 func (a *Account) follow(b *Batch) error {
 	if b.Account != nil {
 		if err := a.followRow(*b.Account); err != nil {
@@ -13,17 +15,12 @@ func (a *Account) follow(b *Batch) error {
 	}
 	touched := make(map[*Endpoint][]EventRow)
 	for i := range b.Endpoints {
-		if err := a.followEndpoint(b.Endpoints[i], touched); err != nil {
-			return err
-		}
+		a.followEndpoint(b.Endpoints[i], touched)
 	}
 	theirs := func(id string) (*Endpoint, error) {
 		e, ok := a.endpoints[id]
-		switch {
-		case !ok:
+		if !ok {
 			return nil, fmt.Errorf("%w: a row of an unknown endpoint %q", ErrOvertaken, id)
-		case e.ours():
-			return nil, fmt.Errorf("%w: the lease on endpoint %q", ErrOvertaken, id)
 		}
 		if _, ok := touched[e]; !ok {
 			touched[e] = nil
@@ -79,31 +76,27 @@ func (a *Account) follow(b *Batch) error {
 }
 
 func (a *Account) followRow(theirs AccountRow) error {
-	merged, err := mergeAccount(a.base, a.row, theirs)
-	if err != nil {
-		return err
+	known := len(a.row.Types)
+	if len(theirs.Types) < known || !slices.Equal(a.row.Types, theirs.Types[:known]) {
+		return fmt.Errorf("%w: it has admitted other event types", ErrOvertaken)
 	}
-	for _, name := range merged.Types[len(a.row.Types):] {
+	for _, name := range theirs.Types[known:] {
 		a.types.admit(name)
 	}
-	a.row, a.base = merged, theirs
+	a.row = theirs
 	return nil
 }
 
-func (a *Account) followEndpoint(r EndpointRow, touched map[*Endpoint][]EventRow) error {
+func (a *Account) followEndpoint(r EndpointRow, touched map[*Endpoint][]EventRow) {
 	e, ok := a.endpoints[r.ID]
-	switch {
-	case !ok:
+	if ok {
+		e.row = r
+	} else {
 		e = newEndpoint(a, r)
 		a.endpoints[r.ID] = e
 		a.byID = nil
-	case e.ours():
-		return fmt.Errorf("%w: the lease on endpoint %q", ErrOvertaken, r.ID)
-	default:
-		e.row = r
 	}
 	touched[e] = nil
-	return nil
 }
 
 // followSeries takes a counter in. One that is new here and released there is held

@@ -41,10 +41,6 @@ func (a *Account) forget(e *Endpoint) {
 	a.backlog -= e.backlog
 	delete(a.endpoints, e.row.ID)
 	delete(a.waiting, e)
-	delete(a.leased, e)
 	a.byID = nil
 	a.dropped = append(a.dropped, e.row.ID)
-	if e.lease.Fence != 0 {
-		a.droppedLeases = append(a.droppedLeases, e.lease)
-	}
 }

@@ -291,7 +291,6 @@ func (w *world) sync() {
 			found = append(found, Found{ID: id, CompanyID: "co", Meta: e.meta})
 		}
 	}
-	w.claim(w.a.Affected(found, w.time()))
 	if got, want := w.a.List(found, time.Unix(date, 0), w.time()), w.m.list(found, w.mem, date, w.now); got != want {
 		w.Fatalf("a listing of %d endpoints is believed: %v", len(found), got)
 	}

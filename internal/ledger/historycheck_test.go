@@ -26,7 +26,7 @@ func (w *world) start() {
 		w.Fatal(err)
 	}
 	w.a, w.m, w.mem = a, w.durable.clone(), newModelMemory()
-	w.claimAll()
+	w.leads()
 	w.m.turnBack(w.now)
 	w.flying, w.waiting, w.off = make(map[string]Task), nil, w.off || w.p.Hold == 0
 	w.commit()
@@ -296,7 +296,6 @@ func (w *world) settle() {
 	for _, id := range slices.Sorted(maps.Keys(w.api)) {
 		found = append(found, Found{ID: id, CompanyID: "co", Meta: w.api[id].meta})
 	}
-	w.claim(w.a.Affected(found, w.time()))
 	w.a.List(found, w.time(), w.time())
 	w.m.list(found, w.mem, w.now, w.now)
 	w.dropShown()

@@ -43,23 +43,21 @@ func (w *world) shared() *Postgres {
 	return p
 }
 
-// claim gives the replica at work the leases on endpoints.
-func (w *world) claim(ids []string) {
+// leads makes the replica at work lead.
+func (w *world) leads() {
 	p := w.shared()
-	if p == nil || len(ids) == 0 {
+	if p == nil {
 		return
 	}
-	got, err := p.Claim(context.Background(), Claim{Names: ids, Most: len(ids)})
-	if err != nil || len(got.Leases) != len(ids) {
-		w.Fatalf("%d of %d leases: %v", len(got.Leases), len(ids), err)
+	lease, theirs, err := p.Lead(context.Background(), Bid{Work: true})
+	if err == nil && theirs != nil {
+		err = w.a.follow(theirs)
 	}
-	for _, l := range got.Leases {
-		w.a.lease(l, w.time())
+	if err != nil || !lease.Ours {
+		w.Fatalf("%+v: %v", lease, err)
 	}
+	w.a.lead(lease.Fence, w.time())
 }
-
-// claimAll is for a replica that begins to work.
-func (w *world) claimAll() { w.claim(slices.Sorted(maps.Keys(w.a.endpoints))) }
 
 // handOver lets another replica go on with what is durable.
 func (w *world) handOver() {
@@ -74,16 +72,13 @@ func (w *world) handOver() {
 	if taken {
 		w.m = w.durable.clone()
 		if _, err := w.shared().pool.Exec(context.Background(),
-			w.shared().in(`UPDATE %[1]s.lease SET holder = NULL, fence = fence + 1 WHERE holder = $1`), w.shared().id); err != nil {
+			w.shared().in(`UPDATE %[1]s.state SET holder = NULL, fence = fence + 1`)); err != nil {
 			w.Fatal(err)
 		}
 	} else {
 		batch := w.a.batch()
-		for _, e := range w.a.endpoints {
-			batch.need(e.lease)
-			batch.free(e.lease)
-			e.lease = Lease{}
-		}
+		batch.Release = true
+		w.a.resign()
 		if err := w.store.Commit(context.Background(), batch); err != nil {
 			w.Fatal(err)
 		}
@@ -111,7 +106,7 @@ func (w *world) workOn() {
 		w.run = next.run
 		w.catchUp(next)
 	}
-	w.claimAll()
+	w.leads()
 	w.m.turnBack(w.now)
 	w.commit()
 	if w.run == nil {
@@ -122,32 +117,23 @@ func (w *world) workOn() {
 // catchUp takes in what others have committed. One that was taken over from notices.
 func (w *world) catchUp(p *peer) {
 	ctx := context.Background()
-	theirs, err := p.store.Follow(ctx)
-	if err == nil && theirs != nil {
-		err = w.a.follow(theirs)
-	}
-	if err == nil && p.lost {
-		held := false
-		for _, e := range w.a.endpoints {
-			if e.lease.Fence != 0 {
-				held = true
-				e.changeRow()
-			}
+	if !p.lost {
+		_, theirs, err := p.store.Follow(ctx)
+		if err == nil && theirs != nil {
+			err = w.a.follow(theirs)
 		}
-		if !held { // what it has had no lease on it has lost nothing of
-			return
+		if err != nil {
+			w.Fatal(err)
 		}
-		err = p.store.Commit(ctx, w.a.batch())
-	}
-	if err == nil && !p.lost {
 		return
 	}
+	_, err := p.store.Tell(ctx, w.a.batch())
 	if !errors.Is(err, ErrOvertaken) {
 		w.Fatalf("a replica that the account was taken over from: %v", err)
 	}
 	a, err := load(ctx, p.store, testURL, w.p, w.time())
 	if err == nil {
-		err = a.check(w.view, w.a.base.Era)
+		err = a.check(w.view, w.a.row.Era)
 	}
 	if err != nil {
 		w.Fatal(err)

@@ -26,7 +26,7 @@ func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.T
 		}
 		return nil, fmt.Errorf("%w: it was written for %s", ErrOtherAccount, l.account.row.APIURL)
 	}
-	l.account.clock, l.account.shared, l.account.base = now.Unix(), shared, l.account.row.clone()
+	l.account.clock, l.account.shared, l.account.stored = now.Unix(), shared, true
 	for _, e := range l.account.endpoints {
 		if err := e.restored(now); err != nil {
 			return nil, err
@@ -50,7 +50,7 @@ func (a *Account) used() bool {
 // been used: a start with a wrong URL has made it.
 func (a *Account) forAPI(apiURL string, now time.Time) *Account {
 	next := newAccount(AccountRow{APIURL: apiURL, Created: now, Resets: a.row.Resets, Era: a.row.Era}, a.policy)
-	next.changedRow, next.clock, next.base = true, now.Unix(), a.row.clone()
+	next.changedRow, next.clock, next.stored, next.shared = true, now.Unix(), true, a.shared
 	for id := range a.endpoints {
 		next.dropped = append(next.dropped, id)
 	}
@@ -202,7 +202,7 @@ func (e *Endpoint) restored(now time.Time) error {
 	}
 	e.dropStrayTraces()
 	e.countHeld()
-	if e.ours() {
+	if e.account.leads() {
 		e.takeUp(now)
 	}
 	return nil

@@ -28,7 +28,7 @@ func Inspect(ctx context.Context, s Store, apiURL string, policy Policy) (*View,
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if a.base.APIURL == "" {
+	if !a.stored {
 		return nil, s.Close()
 	}
 	return a.view(now), s.Close()
@@ -62,7 +62,7 @@ func resetOnce(ctx context.Context, s Store, apiURL string, policy Policy, now t
 	if err != nil {
 		return err
 	}
-	if a.base.APIURL == "" {
+	if !a.stored {
 		return ErrNoCounters
 	}
 	a.batch() // what loading has mended of them does not matter any more

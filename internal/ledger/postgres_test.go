@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -56,7 +55,7 @@ func TestCommitWhoseAnswerIsLost(t *testing.T) {
 			p := loaded(t, u.String())
 			commit(t, p, everyRow(1, 5))
 			row := *everyRow(0, 0).Account
-			change := &Batch{Account: &row, Base: row}
+			change := new(Batch)
 			grown := row
 			grown.FoldedTypes = 7
 			change.Account = &grown
@@ -70,8 +69,8 @@ func TestCommitWhoseAnswerIsLost(t *testing.T) {
 			if got.Account.FoldedTypes != 7 {
 				t.Errorf("7 was added %d times", got.Account.FoldedTypes/7)
 			}
-			if p.at+int64(len(p.own)) != 2 {
-				t.Errorf("it takes the commits %v above %d for its own", p.own, p.at)
+			if p.at != 2 {
+				t.Errorf("it takes %d for the last commit", p.at)
 			}
 		})
 	}
@@ -81,7 +80,7 @@ func TestCommitWhoseAnswerIsLost(t *testing.T) {
 // was made, as the restore of a backup does.
 func backup(t *testing.T, dsn string) (restore func()) {
 	t.Helper()
-	tables := []string{"state", "record", "replica", "lease"}
+	tables := []string{"state", "record"}
 	for _, table := range tables {
 		execSQL(t, dsn, fmt.Sprintf(`CREATE TABLE %%[1]s.old_%s AS SELECT * FROM %%[1]s.%s`, table, table))
 	}
@@ -102,13 +101,14 @@ func TestOlderStateIsNoticed(t *testing.T) {
 	policy := testPolicy()
 	policy.Hold = 0
 	b := replica(t, dsn, policy)
-	claim(t, b, "ep")
+	led := lead(t, b)
+	makeKnown(b, "ep")
 	readOn(b, "ep", nil)
-	release(t, b, "ep")
+	giveBack(t, b, led)
 	restore := backup(t, dsn)
-	claim(t, b, "ep")
+	led = lead(t, b)
 	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
-	release(t, b, "ep")
+	giveBack(t, b, led)
 	shown := shownCounters(b.View(b.Now()))
 
 	restore()
@@ -118,9 +118,6 @@ func TestOlderStateIsNoticed(t *testing.T) {
 	}
 	if !strings.Contains(b.Failure().Error(), "state reset-counters") {
 		t.Errorf("%v does not say what to do", b.Failure())
-	}
-	if _, err := b.Claim(ctx, Request{Names: []string{"ep"}, Most: 1}); err == nil {
-		t.Error("it takes leases in a state that it refuses")
 	}
 
 	if err := ResetCounters(ctx, openPostgres(t, dsn, "replicas"), testURL, policy, time.Now()); err != nil {
@@ -132,43 +129,88 @@ func TestOlderStateIsNoticed(t *testing.T) {
 			t.Errorf("%s is %d after the counters were reset", name, v)
 		}
 	}
-	claim(t, b, "ep")
+	led = lead(t, b)
 	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}, {hexID(2), "video.deleted", time.Now().Unix()}})
-	release(t, b, "ep")
+	giveBack(t, b, led)
 	if got := eventsCounted(b, "ep"); got != 2 {
 		t.Errorf("%d events count after the reset, want the 2 that the state had not seen", got)
 	}
 }
 
+// What a failover of the database has lost is learned again; what the API does not tell
+// any more is raised to what was shown. Until then nothing is shown that is lower.
+func TestLostCommitsHeal(t *testing.T) {
+	t.Parallel()
+	for name, tells := range map[string]bool{"the API still lists it": true, "the API has forgotten it": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := postgres.NewDatabase(t)
+			policy := testPolicy()
+			policy.Hold = 0
+			a, b := replica(t, dsn, policy), replica(t, dsn, policy)
+			led := lead(t, a)
+			makeKnown(a, "ep")
+			readOn(a, "ep", nil)
+			giveBack(t, a, led)
+			restore := backup(t, dsn)
+			led = lead(t, a)
+			items := []item{{hexID(1), "video.deleted", time.Now().Unix()}, {hexID(2), "video.deleted", time.Now().Unix()}}
+			readOn(a, "ep", items)
+			answer(a, 2, func() Answer { return Answer{Responded: true, StatusCode: 500} })
+			giveBack(t, a, led)
+			refresh(t, b)
+			shown := shownCounters(a.View(a.Now()))
+
+			restore()
+			execSQL(t, dsn, `UPDATE %[1]s.state SET server = 'another 00000002', commit = commit + 100`)
+			stops := []func(){a.Watch(), b.Watch()}
+			defer stops[0]()
+			defer stops[1]()
+			eventually(t, func() bool {
+				led, err := b.Lead(context.Background())
+				return err == nil && led != nil
+			})
+			eventually(t, func() bool { return errors.Is(a.Failure(), ErrWentBack) && errors.Is(b.Failure(), ErrWentBack) })
+			if !tells {
+				items = nil
+			}
+			readOn(b, "ep", items)
+			answer(b, 2, func() Answer { return Answer{Responded: true, StatusCode: 500} })
+			b.Do(func(acc *Account) { acc.Synced(b.Now()) })
+			for i, r := range []*Book{a, b} {
+				eventually(t, func() bool { return r.Failure() == nil })
+				for name, value := range shown {
+					if got := shownCounters(r.View(r.Now()))[name]; got != value {
+						t.Errorf("replica %d shows %s as %d, it was %d", i, name, got, value)
+					}
+				}
+			}
+		})
+	}
+}
+
 // After a failover the state is compared with what was shown, whatever the numbers of
-// its commits say.
+// its commits say, and it has a history of its own from then on.
 func TestOtherServerIsNoticed(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
 	b := replica(t, dsn, testPolicy())
 	p := b.store.(*Postgres)
-	p.server.mu.Lock()
-	identity := p.server.last
-	p.server.mu.Unlock()
-	if len(strings.Fields(identity)) != 2 {
-		t.Fatalf("the server is known as %q", identity)
+	if len(strings.Fields(p.here)) != 2 {
+		t.Fatalf("the server is known as %q", p.here)
 	}
-	p.server.met(identity)
-	if p.server.changed.Load() {
-		t.Error("one more connection to the same server is taken for a failover")
+	giveBack(t, b, lead(t, b))
+	if b.countLoads() != 0 {
+		t.Error("it has loaded anew on the same server")
 	}
-	claim(t, b, "ep")
-	readOn(b, "ep", nil)
-	release(t, b, "ep")
-	p.server.met("another 00000002")
-	eventually(t, func() bool { return b.countLoads() == 1 })
+	history := p.history
+	execSQL(t, dsn, `UPDATE %[1]s.state SET server = 'another 00000002'`)
+	giveBack(t, b, lead(t, b))
+	if p.history == history || b.countLoads() != 1 {
+		t.Errorf("history %s after %s, loaded anew %d times", p.history, history, b.countLoads())
+	}
 	if err := b.Healthy(context.Background()); err != nil {
 		t.Error(err)
-	}
-	q := loaded(t, dsn)
-	q.server.met("another 00000002")
-	if err := q.Commit(context.Background(), everyRow(1, 0)); !errors.Is(err, errOtherServer) {
-		t.Errorf("a commit on another server: %v", err)
 	}
 }
 
@@ -178,7 +220,7 @@ func TestFollowAfterPruning(t *testing.T) {
 	dsn := postgres.NewDatabase(t)
 	a, b := loaded(t, dsn), loaded(t, dsn)
 	commit(t, a, everyRow(1, 5))
-	if _, err := b.Follow(context.Background()); err != nil {
+	if _, _, err := b.Follow(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	gone := everyRow(1, 5).Failures[:1]
@@ -187,10 +229,10 @@ func TestFollowAfterPruning(t *testing.T) {
 	execSQL(t, dsn, `UPDATE %[1]s.record SET at = at - interval '1 day'`)
 	a.pruned = time.Time{}
 	commit(t, a, &Batch{Endpoints: everyRow(1, 0).Endpoints})
-	if _, err := b.Follow(context.Background()); !errors.Is(err, ErrOvertaken) {
+	if _, _, err := b.Follow(context.Background()); !errors.Is(err, ErrOvertaken) {
 		t.Errorf("a follow over a deletion that was pruned: %v", err)
 	}
-	if _, err := a.Follow(context.Background()); err != nil {
+	if _, _, err := a.Follow(context.Background()); err != nil {
 		t.Errorf("the one that made all commits: %v", err)
 	}
 }
@@ -268,72 +310,6 @@ func TestInspectPostgresMakesNothing(t *testing.T) {
 	if err != nil || len(v.Endpoints) != 2 {
 		t.Errorf("%+v, %v", v, err)
 	}
-	var replicas int
-	if err := p.pool.QueryRow(context.Background(), p.in(`SELECT count(*) FROM %[1]s.replica`)).Scan(&replicas); err != nil || replicas != 1 {
-		t.Errorf("%d replicas are known, %v", replicas, err)
-	}
-}
-
-func TestLeases(t *testing.T) {
-	t.Parallel()
-	dsn := postgres.NewDatabase(t)
-	ctx := context.Background()
-	a, b := loaded(t, dsn), loaded(t, dsn)
-	commit(t, a, everyRow(3, 0))
-	names := []string{"endpoint-2", "endpoint-0", "endpoint-1"}
-	ask := func(p *Postgres, most int, since time.Time) Claims {
-		t.Helper()
-		got, err := p.Claim(ctx, Claim{Names: names, Most: most, Since: since})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got
-	}
-	held := func(c Claims) (names []string) {
-		for _, l := range c.Leases {
-			names = append(names, l.Name)
-		}
-		slices.Sort(names)
-		return names
-	}
-	began := time.Now().Add(-time.Minute)
-	first := ask(a, 2, began)
-	if got := held(first); len(got) != 2 {
-		t.Fatalf("%v of 2", got)
-	}
-	second := ask(b, 3, began)
-	if got := held(second); len(got) != 1 || slices.Contains(held(first), got[0]) {
-		t.Fatalf("a has %v, b has %v", held(first), got)
-	}
-	// What b had to ask for, a is told of.
-	told, err := a.Follow(ctx)
-	if err != nil || told == nil || len(told.Wanted) != 2 {
-		t.Fatalf("asked for %+v, %v", told, err)
-	}
-	// What a has done, nobody does again, and a failure is told.
-	done := &Batch{Leases: map[string]uint64{}, Freed: map[string]uint64{}}
-	for i, l := range first.Leases {
-		done.Leases[l.Name], done.Freed[l.Name] = l.Fence, l.Fence
-		done.Done = append(done.Done, Done{l.Name, i == 0})
-	}
-	commit(t, a, done)
-	third := ask(b, 3, began)
-	if len(third.Done) != 2 || !third.Done[first.Leases[0].Name] || third.Done[first.Leases[1].Name] {
-		t.Errorf("done are %v", third.Done)
-	}
-	if got := held(ask(b, 3, time.Now().Add(time.Minute))); len(got) != 3 {
-		t.Errorf("after that %v are to be had, b's own among them", got)
-	}
-	// Those of a replica that is not heard of any more are free.
-	execSQL(t, dsn, `UPDATE %[1]s.replica SET alive_until = now() - interval '1 second' WHERE id = $1`, b.id)
-	if got := ask(a, 3, time.Time{}); len(got.Leases) != 3 || got.Leases[0].Name != names[0] {
-		t.Errorf("of a dead replica %v", got.Leases)
-	}
-	commit(t, b, &Batch{Endpoints: everyRow(1, 0).Endpoints}) // needs no lease
-	stale := &Batch{Endpoints: everyRow(1, 0).Endpoints, Leases: map[string]uint64{second.Leases[0].Name: second.Leases[0].Fence}}
-	if err := b.Commit(ctx, stale); !errors.Is(err, ErrOvertaken) {
-		t.Errorf("a commit under a lease that ended: %v", err)
-	}
 }
 
 func TestCopy(t *testing.T) {
@@ -378,15 +354,11 @@ func TestHoldOfWhatOthersReleased(t *testing.T) {
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
 	scrape := func(r *Book, at time.Time) uint64 {
 		t.Helper()
-		if err := r.Refresh(ctx); err != nil {
-			t.Fatal(err)
+		if r == b {
+			refresh(t, r)
 		}
 		r.Do(func(acc *Account) { acc.Release(at) })
 		if err := r.Flush(ctx); err != nil {
-			t.Fatal(err)
-		}
-		// A view of what was released here, by nobody else, comes with the next follow.
-		if err := r.Refresh(ctx); err != nil {
 			t.Fatal(err)
 		}
 		v := r.View(at)
@@ -402,7 +374,8 @@ func TestHoldOfWhatOthersReleased(t *testing.T) {
 	start := a.Now()
 	scrape(a, start)
 	scrape(b, start)
-	claim(t, a, "ep")
+	lead(t, a)
+	makeKnown(a, "ep")
 	readOn(a, "ep", nil)
 	readOn(a, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
 	if got := scrape(a, start.Add(time.Second)); got != 0 {
@@ -460,12 +433,7 @@ func TestCommitOntoAnOlderState(t *testing.T) {
 		},
 		"another's commit": func(t *testing.T, dsn string, p *Postgres) {
 			commit(t, loaded(t, dsn), &Batch{Endpoints: everyRow(2, 0).Endpoints})
-			if _, err := p.Follow(ctx); err != nil {
-				t.Fatal(err)
-			}
-		},
-		"a beat": func(t *testing.T, _ string, p *Postgres) {
-			if _, err := p.Beat(ctx); err != nil {
+			if _, _, err := p.Follow(ctx); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -494,58 +462,4 @@ func TestCommitOntoAnOlderState(t *testing.T) {
 			})
 		}
 	}
-}
-
-// A commit that takes long does not keep its own process from being heard of, which
-// would end all of its leases.
-func TestBeatDuringALongCommit(t *testing.T) {
-	t.Parallel()
-	dsn := postgres.NewDatabase(t)
-	ctx := context.Background()
-	p, other := loaded(t, dsn), loaded(t, dsn)
-	tx, err := other.pool.Begin(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = tx.Rollback(ctx) }()
-	if _, err := tx.Exec(ctx, other.in(`LOCK TABLE %[1]s.record IN SHARE MODE`)); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- p.Commit(ctx, everyRow(1, 5)) }()
-	eventually(t, func() bool {
-		var waits bool
-		if err := tx.QueryRow(ctx, `SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = to_regclass('replicas.record')`).Scan(&waits); err != nil {
-			t.Fatal(err)
-		}
-		return waits
-	})
-	beat, cancel := context.WithTimeout(ctx, beatLimit)
-	defer cancel()
-	if _, err := p.Beat(beat); err != nil {
-		t.Errorf("a beat during a commit: %v", err)
-	}
-	if err := tx.Rollback(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-}
-
-// Beats may overtake each other: that is no older state.
-func TestBeatsAtOnce(t *testing.T) {
-	t.Parallel()
-	p := loaded(t, postgres.NewDatabase(t))
-	var beats sync.WaitGroup
-	for range 8 {
-		beats.Go(func() {
-			for range 20 {
-				if _, err := p.Beat(context.Background()); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	beats.Wait()
 }

@@ -2,138 +2,165 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// Claim implements [Shared].
-func (p *Postgres) Claim(ctx context.Context, c Claim) (Claims, error) {
-	if err := p.nameLeases(ctx, c.Names); err != nil {
-		return Claims{}, pgError(err)
-	}
-	p.mu.Lock()
-	id := p.id
-	p.mu.Unlock()
-	got := Claims{Done: make(map[string]bool)}
-	var since *time.Time
-	if !c.Since.IsZero() {
-		since = &c.Since
-	}
-	ask := &pgx.Batch{}
-	// One transaction: it is not seen half, and a claim is made once.
-	ask.Queue(p.in(`WITH free AS (
-			SELECT l.name FROM %[1]s.lease l
-			WHERE l.name = ANY ($2) AND ($4::timestamptz IS NULL OR l.done IS NULL OR l.done < $4)
-			AND (l.holder IS NULL OR l.holder = $1 OR NOT EXISTS (
-				SELECT 1 FROM %[1]s.replica r WHERE r.id = l.holder AND r.alive_until > clock_timestamp()))
-			ORDER BY l.name LIMIT $3 FOR UPDATE OF l SKIP LOCKED)
-		UPDATE %[1]s.lease l SET holder = $1, fence = l.fence + 1, wanted = false
-		FROM free WHERE free.name = l.name RETURNING l.name, l.fence`), id, c.Names, c.Most, since).
-		Query(func(rows pgx.Rows) error {
-			var l Lease
-			_, err := pgx.ForEachRow(rows, []any{&l.Name, &l.Fence}, func() error {
-				got.Leases = append(got.Leases, l)
-				return nil
-			})
-			return err
-		})
-	if since != nil {
-		ask.Queue(p.in(`SELECT name, ok FROM %[1]s.lease WHERE name = ANY ($1) AND done >= $2`), c.Names, since).
-			Query(func(rows pgx.Rows) error {
-				var name string
-				var ok bool
-				_, err := pgx.ForEachRow(rows, []any{&name, &ok}, func() error {
-					got.Done[name] = ok
-					return nil
-				})
-				return err
-			})
-		ask.Queue(p.in(`UPDATE %[1]s.lease SET wanted = true WHERE name IN (
-			SELECT name FROM %[1]s.lease WHERE name = ANY ($2) AND holder <> $1 AND NOT wanted AND (done IS NULL OR done < $3)
-			ORDER BY name FOR UPDATE SKIP LOCKED)`), id, c.Names, since)
-	}
-	if err := p.pool.SendBatch(ctx, ask).Close(); err != nil {
-		return Claims{}, pgError(err)
-	}
-	slices.SortFunc(got.Leases, func(a, b Lease) int { return slices.Index(c.Names, a.Name) - slices.Index(c.Names, b.Name) })
-	return got, nil
+// pgState is the row of state, which orders all commits and has the account's lease.
+type pgState struct {
+	lease             Lease
+	era, pruned       int64
+	needs             int
+	history           string
+	server, here      string // of the last that led, and that of this connection
+	author            string // of the last batch or sign of life,
+	attempt           int64  // and its number there
+	account           []byte
+	size              int64 // 0 where it was not asked for
+	holder, syncMaker string
 }
 
-// nameLeases makes the rows of leases that were never asked for.
-func (p *Postgres) nameLeases(ctx context.Context, names []string) error {
-	var unknown []string
-	p.mu.Lock()
-	for _, name := range names {
-		if _, ok := p.names[name]; !ok {
-			unknown = append(unknown, name)
+// pgColumns are the columns that scan takes in. $1 says whether the size is asked for.
+const pgColumns = `commit, era, pruned, needs, history, server, %[2]s, fence, coalesce(holder, ''), beat, limits, limited, author, attempt,
+	sync_asked, sync_number, sync_by, sync_result, sync_took, sync_rest, sync_ended, clock_timestamp(), account,
+	CASE WHEN $1::boolean THEN (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
+		JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $2::text AND c.relkind = 'r') ELSE 0 END`
+
+func (p *Postgres) scan(s *pgState) func(pgx.Row) error {
+	return func(row pgx.Row) error {
+		l := &s.lease
+		var fence, asked, number int64
+		err := row.Scan(&l.Commit, &s.era, &s.pruned, &s.needs, &s.history, &s.server, &s.here, &fence, &s.holder, &l.Beat, &l.Limits, &l.Limited,
+			&s.author, &s.attempt, &asked, &number, &s.syncMaker, &l.Sync.Result, &l.Sync.Took, &l.Sync.Rest, &l.Sync.Ended, &l.Now,
+			&s.account, &s.size)
+		l.Fence, l.Asked, l.Sync.Number = uint64(fence), uint64(asked), uint64(number)
+		l.Held, l.Ours, l.Sync.Ours = s.holder != "", s.holder == p.id, s.syncMaker == p.id
+		if s.size > 0 {
+			p.size.Store(s.size)
+			p.sized = time.Now()
 		}
-	}
-	p.mu.Unlock()
-	if len(unknown) == 0 {
-		return nil
-	}
-	slices.Sort(unknown)
-	_, err := p.pool.Exec(ctx, p.in(`INSERT INTO %[1]s.lease (name) SELECT unnest($1::text[]) ON CONFLICT DO NOTHING`), unknown)
-	if err != nil {
 		return err
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, name := range unknown {
-		p.names[name] = struct{}{}
+}
+
+// look returns the arguments of pgColumns.
+func (p *Postgres) look() []any { return []any{time.Since(p.sized) >= pgSizeEvery, p.schema} }
+
+// check returns why what is known here of the state is of no use any more.
+func (p *Postgres) check(s *pgState) error {
+	switch {
+	case s.needs > pgLayout:
+		return checkNeeds(s.needs)
+	case s.here != p.here:
+		return fmt.Errorf("%w: the database is on another server, or another timeline of it", ErrOvertaken)
+	case s.history != p.history:
+		return fmt.Errorf("%w: the database has failed over", ErrOvertaken)
+	case s.era != p.era:
+		return fmt.Errorf("%w: the counters were reset", ErrOvertaken)
+	case s.lease.Commit < p.at:
+		p.renew = true
+		return fmt.Errorf("%w: its last commit is number %d, a later one was seen before", ErrOvertaken, s.lease.Commit)
 	}
 	return nil
 }
 
-// tell is a commit of a batch without rows: it changes no number that others follow.
-func (p *Postgres) tell(ctx context.Context, tx pgx.Tx, b *Batch) error {
-	held := 0
-	out := &pgx.Batch{}
-	p.queueHeld(out, b, &held)
-	p.queueLeases(out, b)
-	if err := tx.SendBatch(ctx, out).Close(); err != nil {
+// Lead implements [Shared]. After a failover of the database it begins a new history: the
+// server may not have all that the one before had acknowledged, however high its numbers
+// are by now.
+func (p *Postgres) Lead(ctx context.Context, b Bid) (Lease, *Batch, error) {
+	within, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	const resting = `(sync_ended > clock_timestamp() - sync_rest AND sync_ended <> $2)`
+	var s pgState
+	ask := &pgx.Batch{} // one transaction
+	ask.Queue(p.in(`UPDATE %[1]s.state SET holder = $1, fence = fence + 1, beat = clock_timestamp(), server = %[2]s,
+		history = CASE WHEN server = %[2]s AND NOT $8::boolean THEN history ELSE `+pgHistory+` END
+		WHERE (holder IS NULL OR holder = $1 OR beat <= clock_timestamp() - $3::interval OR beat = $4)
+		AND ($5::boolean OR NOT `+resting+`)
+		AND NOT ($6::boolean AND sync_by NOT IN ('', $1) AND sync_result <> 'error' AND sync_ended > clock_timestamp() - $7::interval)`),
+		p.id, b.Rested, LeaseFor, b.Silent, b.Work, b.Unfit, unfitFor, p.renew)
+	ask.Queue(p.in(`UPDATE %[1]s.state SET sync_asked = sync_number + 1
+		WHERE NOT $3::boolean AND holder <> $1::text AND sync_asked <= sync_number AND NOT `+resting), p.id, b.Rested, b.Work)
+	ask.Queue(p.in(`SELECT `+pgColumns+` FROM %[1]s.state`), p.look()...).QueryRow(p.scan(&s))
+	err := p.pool.SendBatch(within, ask).Close()
+	if err == nil && s.lease.Ours {
+		p.renew = false
+	}
+	return p.since(ctx, &s, err)
+}
+
+// Tell implements [Shared]. Every attempt at a batch carries the batch's number: one
+// whose answer was lost is found to have been made, and is not made again.
+func (p *Postgres) Tell(ctx context.Context, b *Batch) (Lease, error) {
+	if p.pending != b {
+		p.pending = b
+		p.attempt++
+	}
+	limit := askLimit + time.Duration(b.Rows()/pgRowsPerSecond)*time.Second
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if b.Rows() > 0 || b.Reset {
+		lease, err := p.commit(ctx, b)
+		return lease, pgError(err)
+	}
+	var s pgState
+	err := p.scan(&s)(p.pool.QueryRow(ctx, p.in(`UPDATE %[1]s.state SET `+pgSign+` WHERE holder = $3 AND fence = $4 RETURNING `+pgColumns),
+		append(p.look(), p.sign(b, b.Fence)...)...))
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = p.scan(&s)(p.pool.QueryRow(ctx, p.in(`SELECT `+pgColumns+` FROM %[1]s.state`), p.look()...))
+		if err == nil && (s.author != p.id || s.attempt != p.attempt) {
+			err = p.lost(&s)
+		}
+	}
+	if err == nil {
+		err = p.check(&s)
+	}
+	return s.lease, pgError(err)
+}
+
+func (p *Postgres) lost(s *pgState) error {
+	if err := p.check(s); err != nil {
 		return err
 	}
-	if held < len(b.Leases) {
-		return leasesLost(len(b.Leases) - held)
-	}
-	return nil
+	return fmt.Errorf("%w: it has the lease", ErrOvertaken)
 }
 
-// queueHeld queues the locking of the leases that a batch needs, and the counting of
-// those that nobody has taken over: every lease has a higher fence than the one before.
-func (p *Postgres) queueHeld(out *pgx.Batch, b *Batch, held *int) {
-	names, fences := leaseArrays(b.Leases)
-	if len(names) == 0 {
-		return
+// pgSign are the columns of a sign of life: what the state says of the one that leads,
+// with the arguments that sign returns.
+const pgSign = `beat = clock_timestamp(), limits = $5, limited = clock_timestamp(), author = $3::text, attempt = $6, holder = CASE WHEN $7::boolean THEN NULL ELSE $3::text END,
+	sync_number = sync_number + $8::bigint, sync_by = CASE WHEN $8 = 0 THEN sync_by ELSE $3::text END,
+	sync_result = CASE WHEN $8 = 0 THEN sync_result ELSE $9::text END, sync_took = CASE WHEN $8 = 0 THEN sync_took ELSE $10::interval END,
+	sync_rest = CASE WHEN $8 = 0 THEN sync_rest ELSE $11::interval END, sync_ended = CASE WHEN $8 = 0 THEN sync_ended ELSE clock_timestamp() END`
+
+// sign returns the arguments from $3 on. A batch under no lease leaves none.
+func (p *Postgres) sign(b *Batch, fence uint64) []any {
+	synced, record := int64(0), SyncRecord{}
+	if b.Sync != nil {
+		synced, record = 1, *b.Sync
 	}
-	out.Queue(p.in(`SELECT count(*) FROM (SELECT l.name FROM %[1]s.lease l JOIN unnest($1::text[], $2::bigint[]) AS n (name, fence)
-		ON n.name = l.name AND n.fence = l.fence ORDER BY l.name FOR UPDATE OF l) held`), names, fences).
-		QueryRow(func(row pgx.Row) error { return row.Scan(held) })
+	return []any{p.id, int64(fence), b.Limits, p.attempt, b.Release || b.Fence == 0, synced, record.Result, record.Took, record.Rest}
 }
 
-func leasesLost(n int) error { return fmt.Errorf("%w: %d leases are held by others", ErrOvertaken, n) }
+// Follow implements [Shared].
+func (p *Postgres) Follow(ctx context.Context) (Lease, *Batch, error) {
+	within, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	var s pgState
+	err := p.scan(&s)(p.pool.QueryRow(within, p.in(`SELECT `+pgColumns+` FROM %[1]s.state`), p.look()...))
+	return p.since(ctx, &s, err)
+}
 
-// queueLeases queues what a batch says of leases. A lease that has ended in the
-// meantime is left alone.
-func (p *Postgres) queueLeases(out *pgx.Batch, b *Batch) {
-	if len(b.Done) > 0 {
-		slices.SortFunc(b.Done, func(a, b Done) int { return slices.Compare([]byte(a.Name), []byte(b.Name)) })
-		var names []string
-		var fences []int64
-		var oks []bool
-		for _, d := range b.Done {
-			names, fences, oks = append(names, d.Name), append(fences, int64(b.Leases[d.Name])), append(oks, d.OK)
-		}
-		out.Queue(p.in(`UPDATE %[1]s.lease l SET done = clock_timestamp(), ok = n.ok, wanted = false FROM unnest($2::text[], $3::bigint[], $4::boolean[]) AS n (name, fence, ok)
-			WHERE l.name = n.name AND l.fence = n.fence AND l.holder = $1`), p.id, names, fences, oks)
+// since returns what has been committed up to a look at the state.
+func (p *Postgres) since(ctx context.Context, s *pgState, err error) (Lease, *Batch, error) {
+	if err == nil {
+		err = p.check(s)
 	}
-	if len(b.Freed) > 0 {
-		names, fences := leaseArrays(b.Freed)
-		out.Queue(p.in(`UPDATE %[1]s.lease l SET holder = NULL, wanted = false FROM unnest($2::text[], $3::bigint[]) AS n (name, fence)
-			WHERE l.name = n.name AND l.fence = n.fence AND l.holder = $1`), p.id, names, fences)
+	if err != nil || s.lease.Commit == p.at {
+		return s.lease, nil, pgError(err)
 	}
+	b := new(Batch)
+	return s.lease, b, pgError(p.readSince(ctx, b))
 }

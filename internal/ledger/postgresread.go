@@ -27,18 +27,21 @@ type pgRecord struct {
 	key, value []byte // value is nil where it was deleted
 }
 
-// read hands over every row, as after one commit.
-func (p *Postgres) read(ctx context.Context, rows Rows) error {
+// read hands over every row, as after one commit. known says whether what the lease needs
+// is read as well.
+func (p *Postgres) read(ctx context.Context, rows Rows, known bool) error {
 	return pgx.BeginTxFunc(ctx, p.pool, snapshot, func(tx pgx.Tx) error {
 		var account []byte
-		var era int64
-		err := tx.QueryRow(ctx, p.in(`SELECT commit, era, account FROM %[1]s.state`)).Scan(&p.at, &era, &account)
-		if err != nil {
+		if err := tx.QueryRow(ctx, p.in(`SELECT account FROM %[1]s.state`)).Scan(&account); err != nil {
 			return err
 		}
-		p.mu.Lock()
-		p.era = era
-		p.mu.Unlock()
+		if known {
+			var s pgState
+			if err := p.scan(&s)(tx.QueryRow(ctx, p.in(`SELECT `+pgColumns+` FROM %[1]s.state`), p.look()...)); err != nil {
+				return err
+			}
+			p.at, p.era, p.history, p.here = s.lease.Commit, s.era, s.history, s.here
+		}
 		if account == nil {
 			return nil
 		}
@@ -146,51 +149,6 @@ func decodeAccount(record []byte) (row AccountRow, err error) {
 	return row, err
 }
 
-// Follow implements [Shared].
-func (p *Postgres) Follow(ctx context.Context) (*Batch, error) {
-	p.mu.Lock()
-	id, era := p.id, p.era
-	p.mu.Unlock()
-	var commit, nowEra int64
-	var needs int
-	var wanted []string
-	var fences []int64
-	ask, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
-	err := p.pool.QueryRow(ask, p.in(`SELECT commit, era, needs,
-		ARRAY(SELECT name FROM %[1]s.lease WHERE holder = $1 AND wanted ORDER BY name),
-		ARRAY(SELECT fence FROM %[1]s.lease WHERE holder = $1 AND wanted ORDER BY name)
-		FROM %[1]s.state`), id).Scan(&commit, &nowEra, &needs, &wanted, &fences)
-	switch {
-	case err != nil:
-		return nil, pgError(err)
-	case checkNeeds(needs) != nil:
-		return nil, checkNeeds(needs)
-	case p.server.changed.Load():
-		return nil, errOtherServer
-	case nowEra != era:
-		return nil, fmt.Errorf("%w: the counters were reset", ErrOvertaken)
-	case commit < p.known():
-		return nil, fmt.Errorf("%w: its last commit is number %d, a later one was seen before", ErrOvertaken, commit)
-	}
-	b := &Batch{Wanted: make(map[string]uint64, len(wanted))}
-	for i, name := range wanted {
-		b.Wanted[name] = uint64(fences[i])
-	}
-	switch {
-	case commit > p.at+int64(len(p.own)):
-		if err := p.readSince(ctx, b); err != nil {
-			return nil, pgError(err)
-		}
-	case len(wanted) == 0:
-		b = nil
-		fallthrough
-	default: // all that is new is this process's own
-		p.at, p.own = commit, nil
-	}
-	return b, nil
-}
-
 // readSince reads what others have committed since the last time.
 func (p *Postgres) readSince(ctx context.Context, b *Batch) error {
 	var commit int64
@@ -209,8 +167,7 @@ func (p *Postgres) readSince(ctx context.Context, b *Batch) error {
 			return err
 		}
 		b.Account = &row
-		found, err := tx.Query(ctx, p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record
-			WHERE commit > $1 AND commit <> ALL (coalesce($2::bigint[], '{}'))`), p.at, p.own)
+		found, err := tx.Query(ctx, p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record WHERE commit > $1`), p.at)
 		if err != nil {
 			return err
 		}
@@ -221,7 +178,7 @@ func (p *Postgres) readSince(ctx context.Context, b *Batch) error {
 	})
 	// The connection may break after the last row: what is then not taken in is read again.
 	if err == nil {
-		p.at, p.own = commit, nil
+		p.at = commit
 	}
 	return err
 }
@@ -246,15 +203,15 @@ func (r *pgRecord) follow(b *Batch, bl *block) error {
 	return fmt.Errorf("%w: a record of kind %d was deleted", ErrOvertaken, r.kind)
 }
 
-// pgReader is the store for a look that changes nothing: it makes no schema, and the
-// others do not hear of it.
+// pgReader is the store for a look that changes nothing: it makes no schema, and works
+// on older layouts as they are.
 type pgReader struct{ *Postgres }
 
 // Load implements [Store].
 func (p pgReader) Load(ctx context.Context, rows Rows) error {
-	made, err := p.made(ctx, p.pool)
-	if err != nil || !made {
+	layout, err := p.layout(ctx, p.pool)
+	if err != nil || layout == 0 {
 		return pgError(err) // the first start makes it
 	}
-	return pgError(p.read(ctx, rows))
+	return pgError(p.read(ctx, rows, false))
 }

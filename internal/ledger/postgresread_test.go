@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"net/url"
 	"testing"
 	"time"
@@ -30,16 +29,15 @@ func TestFollowThatBreaks(t *testing.T) {
 	dsn := postgres.NewDatabase(t)
 	cuts, by := proxied(t, dsn)
 	a, b := replica(t, by, testPolicy()), replica(t, dsn, testPolicy())
-	claim(t, b, "ep")
+	led := lead(t, b)
+	makeKnown(b, "ep")
 	readOn(b, "ep", nil)
-	release(t, b, "ep")
-	if err := a.Refresh(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	giveBack(t, b, led)
+	refresh(t, a)
 	cuts.Set(proxy.Chances{BeforeCommit: 1}) // a only reads: it is the end of a look at what is new
-	claim(t, b, "ep")
+	led = lead(t, b)
 	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
-	release(t, b, "ep")
+	giveBack(t, b, led)
 	eventually(t, func() bool { return cuts.Counts().BeforeCommit > 0 })
 	cuts.Set(proxy.Chances{})
 	eventually(t, func() bool { return eventsCounted(a, "ep") == 1 })

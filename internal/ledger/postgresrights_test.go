@@ -21,16 +21,16 @@ func TestLeastRights(t *testing.T) {
 	}
 	postgres.LeastRights(t, dsn, "replicas")
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
-	claim(t, a, "ep")
+	led := lead(t, a)
+	makeKnown(a, "ep")
 	readOn(a, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
 	a.Do(func(acc *Account) { acc.forget(acc.ensure("gone")) })
-	release(t, a, "ep")
-	claim(t, b, "ep", Listing)
+	giveBack(t, a, led)
+	led = lead(t, b)
 	readOn(b, "ep", []item{{hexID(2), "video.deleted", time.Now().Unix()}})
-	b.Finish(Listing, true)
-	release(t, b, "ep")
+	giveBack(t, b, led)
 	p := loaded(t, dsn)
-	if _, err := p.Beat(ctx); err != nil || p.Size() == 0 {
+	if _, _, err := p.Follow(ctx); err != nil || p.Size() == 0 {
 		t.Errorf("size %d, %v", p.Size(), err)
 	}
 	if _, err := p.pool.Exec(ctx, p.in(`CREATE TABLE %[1]s.more ()`)); err == nil {

@@ -1,23 +1,25 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // The layout of a state in PostgreSQL. A version that only adds what older programs
 // may ignore raises pgLayout alone; one that they would damage raises pgNeeds too, and
 // they stop writing at their next commit.
 const (
-	pgLayout = 1 // the layout that this program makes
-	pgNeeds  = 1 // the oldest layout of a program that may work on it
+	pgLayout = 2 // the layout that this program makes
+	pgNeeds  = 2 // the oldest layout of a program that may work on it
 )
 
-// pgTables are the statements that make the tables of layout 1 in the schema %[1]s.
+// pgTables are the statements that make the tables of layout 1 in the schema %[1]s, as
+// far as they are used.
 //
 // state has one row, which every commit locks: commits are in one order, and their
 // number tells who follows what to read. record has what the file store has in its
@@ -44,63 +46,91 @@ var pgTables = []string{
 	)`,
 	`CREATE INDEX record_commit ON %[1]s.record (commit)`,
 	`CREATE INDEX record_deleted ON %[1]s.record (at) WHERE value IS NULL`,
-	`CREATE TABLE %[1]s.replica (
-		id          text PRIMARY KEY,
-		alive_until timestamptz NOT NULL,
-		beat        bigint NOT NULL DEFAULT 0,
-		batch       bigint NOT NULL DEFAULT 0,
-		commit      bigint NOT NULL DEFAULT 0,
-		host        text NOT NULL
-	)`,
-	`CREATE TABLE %[1]s.lease (
-		name   text PRIMARY KEY,
-		holder text,
-		fence  bigint NOT NULL DEFAULT 0,
-		wanted boolean NOT NULL DEFAULT false,
-		done   timestamptz,
-		ok     boolean NOT NULL DEFAULT false
-	)`,
-	`INSERT INTO %[1]s.state (layout, needs) VALUES ($1, $2)`,
+	`INSERT INTO %[1]s.state (layout, needs) VALUES (1, 1)`,
 }
+
+// pgLease are the statements that make layout 2 of layout 1: the row of state has the
+// account's lease, and which attempt at which batch the last commit was. history is
+// drawn anew after each failover of the database, server says where it was drawn. The
+// tables lease, replica and turns of layout 1 stay: a program that still runs on them
+// finds there that it must stop.
+var pgLease = []string{
+	`ALTER TABLE %[1]s.state
+		ADD COLUMN history     text        NOT NULL DEFAULT '',
+		ADD COLUMN server      text        NOT NULL DEFAULT '',
+		ADD COLUMN fence       bigint      NOT NULL DEFAULT 0,
+		ADD COLUMN holder      text,
+		ADD COLUMN beat        timestamptz NOT NULL DEFAULT 'epoch',
+		ADD COLUMN limits      bytea,
+		ADD COLUMN limited     timestamptz NOT NULL DEFAULT 'epoch',
+		ADD COLUMN author      text        NOT NULL DEFAULT '',
+		ADD COLUMN attempt     bigint      NOT NULL DEFAULT 0,
+		ADD COLUMN sync_asked  bigint      NOT NULL DEFAULT 0,
+		ADD COLUMN sync_number bigint      NOT NULL DEFAULT 0,
+		ADD COLUMN sync_by     text        NOT NULL DEFAULT '',
+		ADD COLUMN sync_result text        NOT NULL DEFAULT '',
+		ADD COLUMN sync_took   interval    NOT NULL DEFAULT '0',
+		ADD COLUMN sync_rest   interval    NOT NULL DEFAULT '0',
+		ADD COLUMN sync_ended  timestamptz NOT NULL DEFAULT 'epoch'`,
+	`UPDATE %[1]s.state SET layout = 2, needs = 2, server = %[2]s, history = ` + pgHistory,
+}
+
+// pgHistory is an expression for a new history.
+const pgHistory = `md5(random()::text || clock_timestamp()::text)`
 
 // pgLock is the advisory lock that one program at a time makes tables under.
 const pgLock = 0x6f6d65676173 // "omegas"
 
-// in puts the schema's name into a statement.
+// serverIdentity is an expression for the server and the timeline of its history that a
+// connection leads to.
+const serverIdentity = `CASE WHEN pg_is_in_recovery() THEN 'a standby' ELSE
+	(SELECT system_identifier FROM pg_control_system())::text || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8) END`
+
+// in puts the schema's name, and how to ask for the server's identity, into a statement.
 func (p *Postgres) in(statement string) string {
-	return strings.ReplaceAll(statement, "%[1]s", p.quoted)
+	return strings.NewReplacer("%[1]s", p.quoted, "%[2]s", p.identity).Replace(statement)
 }
 
-// migrate makes the schema and its tables where they are missing. One program at a
+// identify finds out how to ask for the server's identity. A server of the protocol that
+// has no such thing can be used all the same.
+func (p *Postgres) identify(ctx context.Context) error {
+	p.identity = serverIdentity
+	var here string
+	err := p.pool.QueryRow(ctx, `SELECT `+serverIdentity).Scan(&here)
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok && strings.HasPrefix(refused.Code, "42") {
+		p.identity, err = `''`, nil
+	}
+	return err
+}
+
+// migrate makes the schema and its tables, or what is missing of them. One program at a
 // time does so, and all of it or nothing.
 func (p *Postgres) migrate(ctx context.Context) error {
-	if made, err := p.made(ctx, p.pool); err != nil || made {
+	if layout, err := p.layout(ctx, p.pool); err != nil || layout >= pgLayout {
 		return err
 	}
 	return pgx.BeginFunc(ctx, p.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, pgLock); err != nil {
+		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(pgLock)); err != nil {
 			return err
 		}
-		// CREATE SCHEMA IF NOT EXISTS asks for a right that is not needed where it does.
-		if made, err := p.made(ctx, tx); err != nil || made { // another program was faster
+		layout, err := p.layout(ctx, tx)
+		if err != nil || layout >= pgLayout { // another program was faster
 			return err
 		}
-		var schema bool
-		err := tx.QueryRow(ctx, `SELECT count(*) > 0 FROM pg_namespace WHERE nspname = $1`, p.schema).Scan(&schema)
-		if err != nil {
-			return err
-		}
-		if !schema {
-			if _, err := tx.Exec(ctx, p.in(`CREATE SCHEMA %[1]s`)); err != nil {
+		var statements []string
+		if layout == 0 {
+			// CREATE SCHEMA IF NOT EXISTS asks for a right that is not needed where it does.
+			var schema bool
+			if err := tx.QueryRow(ctx, `SELECT count(*) > 0 FROM pg_namespace WHERE nspname = $1`, p.schema).Scan(&schema); err != nil {
 				return err
 			}
-		}
-		for i, statement := range pgTables {
-			var args []any
-			if i == len(pgTables)-1 {
-				args = []any{pgLayout, pgNeeds}
+			if !schema {
+				statements = append(statements, `CREATE SCHEMA %[1]s`)
 			}
-			if _, err := tx.Exec(ctx, p.in(statement), args...); err != nil {
+			statements = append(statements, pgTables...)
+		}
+		for _, statement := range append(statements, pgLease...) {
+			if _, err := tx.Exec(ctx, p.in(statement)); err != nil {
 				return err
 			}
 		}
@@ -112,18 +142,24 @@ type rowQuerier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// made reports whether the tables are there. It refuses those that a newer program
-// has made and this one would damage.
-func (p *Postgres) made(ctx context.Context, q rowQuerier) (bool, error) {
-	var there bool
-	err := q.QueryRow(ctx, `SELECT count(*) > 0 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = 'state'`, p.schema).Scan(&there)
-	if err != nil || !there {
-		return false, err
+// layout returns the layout of the tables, 0 where there are none. It refuses those that
+// a newer program has made and this one would damage, and those of another program.
+func (p *Postgres) layout(ctx context.Context, q rowQuerier) (int, error) {
+	var there, ours bool
+	err := q.QueryRow(ctx, `SELECT count(*) > 0, count(*) FILTER (WHERE a.attname IN ('layout', 'needs', 'commit', 'account')) = 4
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_attribute a ON a.attrelid = c.oid
+		WHERE n.nspname = $1 AND c.relname = 'state'`, p.schema).Scan(&there, &ours)
+	switch {
+	case err != nil || !there:
+		return 0, err
+	case !ours:
+		return 0, fmt.Errorf("%w: the schema has a table named state that another program made", ErrForeign)
 	}
-	var needs int
-	err = q.QueryRow(ctx, p.in(`SELECT needs FROM %[1]s.state`)).Scan(&needs)
-	return true, cmp.Or(err, checkNeeds(needs))
+	var layout, needs int
+	if err := q.QueryRow(ctx, p.in(`SELECT layout, needs FROM %[1]s.state`)).Scan(&layout, &needs); err != nil {
+		return 0, err
+	}
+	return layout, checkNeeds(needs)
 }
 
 // checkNeeds refuses a layout that a newer program has made and this one would damage.

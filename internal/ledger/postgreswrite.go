@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -130,13 +128,4 @@ func blocksOf(rows []EventRow) (endpoints []string, keys [][]byte) {
 		return nil
 	})
 	return endpoints, keys
-}
-
-// leaseArrays returns leases as columns, in order of name: locks are taken in it.
-func leaseArrays(leases map[string]uint64) (names []string, fences []int64) {
-	names = slices.Sorted(maps.Keys(leases))
-	for _, name := range names {
-		fences = append(fences, int64(leases[name]))
-	}
-	return names, fences
 }

@@ -68,14 +68,14 @@ func (a *Account) ReadDue(endpointID string, now time.Time) bool {
 // (zero if the answer had none); now is when its header had come. It returns nil if the endpoint is not known, or not held, any more.
 func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading {
 	e, ok := a.endpoints[endpointID]
-	if !ok || !e.ours() {
+	if !ok || !a.leads() {
 		return nil
 	}
 	if date.IsZero() {
 		date = now
 	}
 	r := &Reading{
-		endpoint: e, fence: e.lease.Fence, began: began, answered: now, present: present(date, now).Unix(), full: e.fullDue(now),
+		endpoint: e, fence: a.fence, began: began, answered: now, present: present(date, now).Unix(), full: e.fullDue(now),
 		ordered: true, lowest: math.MaxInt64, newest: math.MinInt64,
 		chunk: make([]listed, 0, readChunk),
 	}
@@ -156,16 +156,9 @@ func (r *Reading) reached() int64 {
 	return min(r.newest, r.present)
 }
 
-// lost reports whether the endpoint is not known any more, or held by another
-// process.
-func (r *Reading) lost() bool { return r.endpoint.dropped || r.endpoint.lease.Fence != r.fence }
-
-// Lost reports whether another process has taken over an endpoint of which a list is
-// read; r is nil where the reading did not begin.
-func (a *Account) Lost(endpointID string, r *Reading) bool {
-	e, ok := a.endpoints[endpointID]
-	return ok && (!e.ours() || r != nil && r.lost())
-}
+// lost reports whether the endpoint is not known any more, or the lease has ended
+// under which the reading was begun.
+func (r *Reading) lost() bool { return r.endpoint.dropped || r.endpoint.account.fence != r.fence }
 
 // Enough reports whether the list need not be read further.
 func (r *Reading) Enough() bool { return r.enough }
@@ -259,7 +252,7 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 // ReadFailed notes that a read of an endpoint's list failed, with the kind of its error
 // in a few words.
 func (a *Account) ReadFailed(endpointID, kind string, now time.Time) {
-	if e, ok := a.endpoints[endpointID]; ok && e.ours() {
+	if e, ok := a.endpoints[endpointID]; ok && a.leads() {
 		e.row.LastRead, e.row.ReadError = now, kind
 		e.changeRow()
 	}

@@ -103,5 +103,32 @@ func (e *Endpoint) check(shown *Counters) error {
 			return fmt.Errorf("%w: a counter of endpoint %q is %d, it was shown as %d", ErrWentBack, e.row.ID, s.value, c.Value)
 		}
 	}
+	if shown.Latency != nil && shown.Latency.Counts.below() != (LatencyCounts{}).below() {
+		if e.latency == nil || e.latency.counts.raised(&shown.Latency.Counts).Buckets != e.latency.counts.Buckets {
+			return fmt.Errorf("%w: the latency of endpoint %q has fewer observations than were shown", ErrWentBack, e.row.ID)
+		}
+	}
 	return nil
+}
+
+// below returns how many observations are not above each bound, all of them last.
+func (c LatencyCounts) below() (n [len(latencyBounds) + 1]uint64) {
+	sum := uint64(0)
+	for i, more := range c.Buckets {
+		sum += more
+		n[i] = sum
+	}
+	return n
+}
+
+// raised returns the counts with as many observations up to each bound as either has.
+func (c LatencyCounts) raised(o *LatencyCounts) LatencyCounts {
+	a, b := c.below(), o.below()
+	before := uint64(0)
+	for i := range a {
+		most := max(a[i], b[i])
+		c.Buckets[i], before = most-before, most
+	}
+	c.Sum = max(c.Sum, o.Sum)
+	return c
 }

@@ -133,7 +133,6 @@ type TraceRow struct {
 // committing it once.
 type Batch struct {
 	Account   *AccountRow // nil where unchanged
-	Base      AccountRow  // in a shared store: what Account was made from
 	Endpoints []EndpointRow
 	Series    []SeriesRow
 	Latencies []LatencyRow
@@ -147,37 +146,11 @@ type Batch struct {
 	Failed []FailedDelivery
 
 	// For a shared store only.
-	Leases map[string]uint64 // fences by name: leases without which the batch is not valid
-	Freed  map[string]uint64 // leases that end with the batch, where they have not ended before
-	Done   []Done            // lists that were read
-	Reset  bool              // the counters begin anew: no process may go on from older ones
-
-	Wanted map[string]uint64 // of a Follow: leases of this process that another one asks for, with their fences
-}
-
-// need notes that the batch is valid only as long as a lease is held.
-func (b *Batch) need(l Lease) {
-	if l.Fence == 0 {
-		return
-	}
-	if b.Leases == nil {
-		b.Leases = make(map[string]uint64)
-	}
-	b.Leases[l.Name] = l.Fence
-}
-
-// free ends a lease with the batch.
-func (b *Batch) free(l Lease) {
-	if b.Freed == nil {
-		b.Freed = make(map[string]uint64)
-	}
-	b.Freed[l.Name] = l.Fence
-}
-
-// Done tells the other replicas that a job has ended.
-type Done struct {
-	Name string // an endpoint's id, or Listing
-	OK   bool
+	Fence   uint64      // of the lease under which the batch was made; 0 where none is needed
+	Release bool        // the lease ends with the batch
+	Sync    *SyncRecord // a sync that ended; the store gives it its number and its time
+	Limits  []byte      // of the calls to the API, for the next one that leads
+	Reset   bool        // the counters begin anew: no process can go on from older ones
 }
 
 // Rows returns how many rows the batch changes.
@@ -228,4 +201,4 @@ func (g gather) Trace(r TraceRow) error {
 }
 
 // Empty reports whether there is nothing to tell a store.
-func (b *Batch) Empty() bool { return b.Rows()+len(b.Done)+len(b.Freed) == 0 && !b.Reset }
+func (b *Batch) Empty() bool { return b.Rows() == 0 && !b.Reset && !b.Release && b.Sync == nil }

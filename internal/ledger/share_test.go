@@ -26,12 +26,36 @@ func replica(t *testing.T, dsn string, policy Policy) *Book {
 	return b
 }
 
-// claim takes leases, and fails the test where one is not to be had.
-func claim(t *testing.T, b *Book, names ...string) {
+// lead makes a book lead, and fails the test where it does not.
+func lead(t *testing.T, b *Book) context.Context {
 	t.Helper()
-	grant, err := b.Claim(context.Background(), Request{Names: names, Most: len(names), Keep: true})
-	if err != nil || len(grant.Granted) != len(names) {
-		t.Fatalf("granted %v of %v: %v", grant.Granted, names, err)
+	led, err := b.Lead(context.Background())
+	if err != nil || led == nil {
+		t.Fatalf("it does not lead: %v", err)
+	}
+	return led
+}
+
+// giveBack ends a lead once all is durable.
+func giveBack(t *testing.T, b *Book, led context.Context) {
+	t.Helper()
+	b.Yield(led, 0)
+	if err := b.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return led.Err() != nil })
+}
+
+// refresh makes a book take in what others have committed.
+func refresh(t *testing.T, b *Book) {
+	t.Helper()
+	if err := b.share.take(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	err := b.turn(true)
+	<-b.share.turn
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -48,6 +72,9 @@ func readOnce(b *Book, id string, items []item) {
 	now := b.Now()
 	b.Do(func(a *Account) {
 		r := a.Begin(id, now, now, now)
+		if r == nil { // it has lost the lease
+			return
+		}
 		for _, it := range items {
 			if r.Note([]byte(it.id), it.typ, it.created) {
 				a.Apply(r, now)
@@ -69,17 +96,7 @@ func answer(b *Book, n int, answer func() Answer) {
 	}
 }
 
-// release gives a lease back, and waits until that is durable.
-func release(t *testing.T, b *Book, id string) {
-	t.Helper()
-	b.Finish(id, true)
-	b.Do(func(a *Account) { a.yield(id, b.Now().Add(time.Minute)) })
-	if err := b.Flush(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// inMemory regrant an account as rows.
+// inMemory returns an account as rows.
 func inMemory(a *Account) *Batch {
 	row := a.row.clone()
 	b := &Batch{Account: &row}
@@ -118,7 +135,7 @@ func derived(a *Account, now time.Time) *View {
 	return v
 }
 
-// Replicas that take grant at endpoints have all of it alike: the rows, and what is
+// Replicas that lead in turn have all of the account alike: the rows, and what is
 // derived from them, as a start would make it.
 func TestReplicasAgree(t *testing.T) {
 	t.Parallel()
@@ -143,7 +160,8 @@ func TestReplicasAgree(t *testing.T) {
 			}
 			listed[id] = append([]item{it}, listed[id]...)
 		}
-		claim(t, b, id)
+		led := lead(t, b)
+		makeKnown(b, id)
 		readOn(b, id, listed[id])
 		answer(b, rnd.IntN(60), func() Answer {
 			return Answer{Responded: rnd.IntN(5) > 0, StatusCode: 200 + 300*rnd.IntN(2), Words: Words{Message: "text"}}
@@ -151,7 +169,7 @@ func TestReplicasAgree(t *testing.T) {
 		if rnd.IntN(4) == 0 {
 			listed[id] = listed[id][:rnd.IntN(len(listed[id])+1)]
 		}
-		release(t, b, id)
+		giveBack(t, b, led)
 	}
 	fresh := openPostgres(t, dsn, "replicas")
 	want, err := load(ctx, fresh, testURL, policy, time.Now())
@@ -160,9 +178,7 @@ func TestReplicasAgree(t *testing.T) {
 	}
 	now := time.Now()
 	for i, b := range books {
-		if err := b.Refresh(ctx); err != nil {
-			t.Fatal(err)
-		}
+		refresh(t, b)
 		if n := b.countLoads(); n > 0 {
 			t.Errorf("replica %d has loaded anew %d times", i, n)
 		}
@@ -173,6 +189,15 @@ func TestReplicasAgree(t *testing.T) {
 	}
 }
 
+// makeKnown makes an endpoint known to the account.
+func makeKnown(b *Book, ids ...string) {
+	b.Do(func(a *Account) {
+		for _, id := range ids {
+			a.ensure(id)
+		}
+	})
+}
+
 // A lease that another replica has taken over is of no use any more: what was done
 // under it is lost, and learned again.
 func TestFencing(t *testing.T) {
@@ -180,24 +205,29 @@ func TestFencing(t *testing.T) {
 	dsn := postgres.NewDatabase(t)
 	ctx := context.Background()
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
-	claim(t, a, "ep")
+	led := lead(t, a)
+	makeKnown(a, "ep")
 	readOn(a, "ep", nil)
 	if err := a.Flush(ctx); err != nil {
 		t.Fatal(err)
 	}
-	stolen(t, dsn, a)
-	claim(t, b, "ep")
+	if led, err := b.Lead(ctx); led != nil || err != nil {
+		t.Fatalf("two lead at once: %v", err)
+	}
+	stolen(t, dsn)
 	items := []item{{hexID(1), "video.deleted", time.Now().Unix()}}
 	readOn(a, "ep", items)
-	if err := a.Flush(ctx); !errors.Is(err, ErrOvertaken) {
-		t.Errorf("a commit without a lease: %v", err)
+	eventually(t, func() bool { return led.Err() != nil })
+	if err := a.Leads(); err == nil {
+		t.Error("it goes on asking the API")
 	}
 	if err := a.Healthy(ctx); err != nil {
 		t.Fatal(err)
 	}
+	after := lead(t, b)
 	readOn(b, "ep", items)
-	release(t, b, "ep")
-	claim(t, a, "ep")
+	giveBack(t, b, after)
+	lead(t, a)
 	readOn(a, "ep", items)
 	if err := a.Flush(ctx); err != nil {
 		t.Fatal(err)
@@ -207,18 +237,134 @@ func TestFencing(t *testing.T) {
 	}
 }
 
-// stolen lets a replica's leases end, as if it had not been heard of for long.
-func stolen(t *testing.T, dsn string, b *Book) {
+// stolen ends the lease as one that another replica had and gave back would be.
+func stolen(t *testing.T, dsn string) {
 	t.Helper()
-	p := b.store.(*Postgres)
-	other := openPostgres(t, dsn, "replicas")
-	defer other.Close()
-	if _, err := other.pool.Exec(context.Background(), other.in(`UPDATE %[1]s.lease SET holder = NULL WHERE holder = $1`), p.id); err != nil {
-		t.Fatal(err)
+	execSQL(t, dsn, `UPDATE %[1]s.state SET holder = NULL, fence = fence + 1`)
+}
+
+// A leader that is not heard of for 5 s is replaced, whatever the clock of the database
+// says, and the one after it goes on where it stopped.
+func TestLeaseEnds(t *testing.T) {
+	t.Parallel()
+	for name, beat := range map[string]string{
+		"by the clock of the database":          `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp()`,
+		"which was set back an hour meanwhile":  `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp() + interval '1 hour'`,
+		"which was set forward an hour":         `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp() - interval '1 hour'`,
+		"with a sync that rests until tomorrow": `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp(), sync_ended = clock_timestamp() + interval '1 day', sync_rest = '1 s'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := postgres.NewDatabase(t)
+			b := replica(t, dsn, testPolicy())
+			execSQL(t, dsn, beat)
+			defer b.Watch()()
+			began := time.Now()
+			eventually(t, func() bool {
+				led, err := b.Lead(context.Background())
+				return err == nil && led != nil
+			})
+			if took := time.Since(began); took > LeaseFor+10*time.Second {
+				t.Errorf("after %v", took)
+			}
+		})
 	}
 }
 
-// eventsCounted regrant how many events of an endpoint are counted.
+// The one that is asked for a sync hears of it, and the one that has asked hears of its
+// end.
+func TestAskTheLeader(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
+	led := lead(t, a)
+	defer b.Watch()()
+	if led, err := b.Lead(ctx); led != nil || err != nil {
+		t.Fatal(led, err)
+	}
+	select {
+	case <-a.Asked():
+	case <-time.After(20 * time.Second):
+		t.Fatal("it is not told")
+	}
+	makeKnown(a, "ep")
+	readOn(a, "ep", nil)
+	readOn(a, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
+	a.Synced(led, SyncRecord{Result: "success", Took: time.Second, Rest: time.Minute})
+	if err := b.Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := eventsCounted(b, "ep"); got != 1 {
+		t.Errorf("it knows of %d events", got)
+	}
+	if got := b.LastSync(); got.Number != 1 || got.Result != "success" || got.Ours || got.Rest != time.Minute {
+		t.Errorf("it knows of %+v", got)
+	}
+	// During the rest nobody is asked for anything.
+	if led, err := b.Lead(ctx); led != nil || err != nil {
+		t.Fatal(led, err)
+	}
+	if err := b.Await(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if l := b.LastSync(); l.Number != 1 {
+		t.Errorf("%+v", l)
+	}
+}
+
+// One that asked the leader for a sync is told when there is none to wait for any more.
+func TestAskALeaderThatGoes(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
+	led := lead(t, a)
+	defer b.Watch()()
+	if led, err := b.Lead(ctx); led != nil || err != nil {
+		t.Fatal(led, err)
+	}
+	a.Yield(led, time.Minute)
+	if err := b.Await(ctx); !errors.Is(err, ErrFollows) {
+		t.Errorf("%v", err)
+	}
+	lead(t, b)
+}
+
+// A replica with a trouble of its own leaves the lease to one that syncs well.
+func TestUnfitReplicaLeavesTheLease(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
+	giveUp := func(want bool) {
+		t.Helper()
+		led, err := a.Lead(ctx)
+		if err != nil || (led != nil) != want {
+			t.Fatalf("leads %v, %v", led != nil, err)
+		}
+		if led != nil {
+			a.Yield(led, time.Minute)
+			eventually(t, func() bool { return led.Err() != nil })
+			if err := a.Flush(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	giveUp(true)
+	giveUp(true) // nobody else syncs
+	led := lead(t, b)
+	b.Synced(led, SyncRecord{Result: "success"})
+	if err := b.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func() bool { return led.Err() != nil })
+	giveUp(false)
+	execSQL(t, dsn, `UPDATE %[1]s.state SET sync_ended = sync_ended - interval '3 minutes'`)
+	giveUp(true)
+}
+
+// eventsCounted returns how many events of an endpoint are counted.
 func eventsCounted(b *Book, id string) (n uint64) {
 	b.Look(func(a *Account) {
 		for key, s := range a.endpoints[id].counters {
@@ -230,37 +376,10 @@ func eventsCounted(b *Book, id string) (n uint64) {
 	return n
 }
 
-// A replica that lost a lease while it had nothing to commit under it must not go on
-// as if it knew what its successor has done.
-func TestLostLeaseWithNothingToCommit(t *testing.T) {
-	t.Parallel()
-	dsn := postgres.NewDatabase(t)
-	ctx := context.Background()
-	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
-	claim(t, a, "ep")
-	readOn(a, "ep", nil)
-	if err := a.Flush(ctx); err != nil {
-		t.Fatal(err)
-	}
-	stolen(t, dsn, a)
-	claim(t, b, "ep")
-	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
-	release(t, b, "ep")
-	if err := a.Refresh(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if a.countLoads() == 0 {
-		t.Error("it goes on under the lease, although it sees what another one has done")
-	}
-	if got := eventsCounted(a, "ep"); got != 1 {
-		t.Errorf("the event counts %d times", got)
-	}
-}
-
 // eventually waits for a condition.
 func eventually(t *testing.T, reached func() bool) {
 	t.Helper()
-	limit, tick := time.After(20*time.Second), time.NewTicker(5*time.Millisecond)
+	limit, tick := time.After(time.Minute), time.NewTicker(5*time.Millisecond)
 	defer tick.Stop()
 	for !reached() {
 		select {
@@ -275,7 +394,8 @@ func eventually(t *testing.T, reached func() bool) {
 // end the new lease's own asking for it: it would be asked for a third time.
 func TestAnswerUnderALostLease(t *testing.T) {
 	t.Parallel()
-	b := replica(t, postgres.NewDatabase(t), testPolicy())
+	dsn := postgres.NewDatabase(t)
+	b := replica(t, dsn, testPolicy())
 	take := func() (task Task, ok bool) {
 		b.Look(func(a *Account) {
 			later := b.Now().Add(retryFirst + time.Second)
@@ -284,7 +404,8 @@ func TestAnswerUnderALostLease(t *testing.T) {
 		})
 		return task, ok
 	}
-	claim(t, b, "ep")
+	lead(t, b)
+	makeKnown(b, "ep")
 	readOn(b, "ep", nil)
 	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
 	answer(b, 1, func() Answer { return Answer{Responded: true, StatusCode: 500} })
@@ -295,10 +416,9 @@ func TestAnswerUnderALostLease(t *testing.T) {
 	if !ok {
 		t.Fatal("there is nothing to ask for")
 	}
-	b.share.suspect.Store(true)
-	b.wakeUp()
+	stolen(t, dsn)
 	eventually(t, func() bool { return b.countLoads() > 0 })
-	claim(t, b, "ep")
+	lead(t, b)
 	after, ok := take()
 	if !ok {
 		t.Fatal("it is not asked for again")

@@ -31,38 +31,71 @@ type Store interface {
 	Close() error
 }
 
-// Shared is a Store that several processes have open at once. Follow and Commit are
-// called by one goroutine; all else may be called at any time.
+// Shared is a Store that several processes have open at once. One at a time has its
+// lease; a batch that does not begin a state anew is committed under it. One goroutine
+// at a time uses it, too. Every method returns an error that wraps [ErrOvertaken] where
+// what is known here of the state is of no use any more.
 type Shared interface {
 	Store
 
-	// Follow returns what others have committed since the last Load or Follow, and
-	// which leases they ask for; nil if there is nothing.
-	Follow(ctx context.Context) (*Batch, error)
+	// Follow returns the lease, and what has been committed since the last Load, Lead
+	// or Follow; nil if there is nothing.
+	Follow(ctx context.Context) (Lease, *Batch, error)
 
-	// Claim takes the leases that are to be had.
-	Claim(ctx context.Context, c Claim) (Claims, error)
+	// Lead takes the lease where it is to be had, and else asks the one that has it
+	// for a sync. The lease that it returns says which, with an error, too. Beside it
+	// comes what Follow would return.
+	Lead(ctx context.Context, b Bid) (Lease, *Batch, error)
 
-	// Beat tells the others that this process is alive, which its leases need every
-	// few seconds. It returns the clock that all of them go by.
-	Beat(ctx context.Context) (now time.Time, err error)
-
-	// Renewed reports whether the counters were reset since the last Load.
-	Renewed(ctx context.Context) bool
+	// Tell commits a batch and returns the lease as it is then. Of a batch without rows
+	// it is the leader's sign of life.
+	Tell(ctx context.Context, b *Batch) (Lease, error)
 }
 
-// Claim asks for leases.
-type Claim struct {
-	Names []string  // endpoints, or Listing
-	Most  int       // leases at most
-	Since time.Time // where not zero, no lease on what was done since then; what others hold is asked for
+// LeaseFor is how long after the leader's last sign of life its lease ends.
+const LeaseFor = 5 * time.Second
+
+// Lease is the account's lease, by the clock of the state.
+type Lease struct {
+	Fence  uint64    // rises with each that has it
+	Ours   bool      // this process has it
+	Held   bool      // somebody has it, perhaps one that is not heard of any more
+	Beat   time.Time // the last sign of life of the one that has it, or had it
+	Asked  uint64    // the number of the sync that was asked for
+	Sync   SyncRecord
+	Commit int64     // the number of the last commit
+	Now    time.Time // when the state said all this
+
+	Limits  []byte    // of the calls to the API,
+	Limited time.Time // as of then
 }
 
-// Claims is the answer to a Claim. Names that are in none of its fields are held by
-// another process, or were not needed.
-type Claims struct {
-	Leases []Lease
-	Done   map[string]bool // done since Claim.Since; whether with success
+// SyncRecord is the last sync, whichever process made it.
+type SyncRecord struct {
+	Number uint64 // 0 before the first
+	Result string
+	Took   time.Duration
+	Rest   time.Duration // from its end to the begin of the next, at the least
+	Ended  time.Time
+	Ours   bool
+}
+
+// Bid asks for the lease.
+type Bid struct {
+	// Silent is a sign of life that was the last one for as long as a lease lasts, by
+	// the clock of this process; zero for none. It ends the lease whatever the clock of
+	// the state says.
+	Silent time.Time
+
+	// Rested is the end of a sync whose rest is over by the clock of this process.
+	Rested time.Time
+
+	// Work says that the lease is wanted for more than a sync: also during a rest. Nobody
+	// is asked for anything.
+	Work bool
+
+	// Unfit leaves the lease to another process as long as one syncs well.
+	Unfit bool
 }
 
 // Rows takes the rows of a store in. An error wraps [ErrUnreadable]: the rows
@@ -111,8 +144,21 @@ var (
 	// shown, as after the restore of a backup.
 	ErrWentBack = errors.New("state is older than what was shown: after a restore run state reset-counters")
 
-	// ErrUnreachable is returned when the server of a shared state does not answer.
+	// ErrUnreachable is returned when the server of a shared state does not answer, or
+	// cannot work on it for now.
 	ErrUnreachable = errors.New("state cannot be reached")
+
+	// ErrReadOnly is returned when the server of a shared state does not take writes.
+	ErrReadOnly = errors.New("the server is read-only, as a standby is")
+
+	// ErrTooMany is returned when the server of a shared state has no connection left.
+	ErrTooMany = errors.New("the server has no connection left")
+
+	// ErrStatementTimeout is returned when the server ended a statement early.
+	ErrStatementTimeout = errors.New("the server ended a statement that took too long")
+
+	// ErrOtherCompany is returned when a shared state belongs to another company.
+	ErrOtherCompany = errors.New("state belongs to another account")
 )
 
 // memory is the store that keeps nothing.

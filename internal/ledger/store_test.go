@@ -83,7 +83,7 @@ func sameRows(t *testing.T, what string, got, want *Batch) {
 		cmpopts.SortSlices(func(a, b FailureRow) bool { return a.Endpoint+name(a.Key) < b.Endpoint+name(b.Key) }),
 		cmpopts.SortSlices(func(a, b TraceRow) bool { return a.Endpoint+name(a.Key) < b.Endpoint+name(b.Key) }),
 		cmp.AllowUnexported(Trace{}),
-		cmpopts.IgnoreFields(Batch{}, "Base", "Leases", "Freed", "Done", "Reset", "Wanted", "Dropped"),
+		cmpopts.IgnoreFields(Batch{}, "Fence", "Release", "Sync", "Limits", "Reset", "Dropped"),
 		cmpopts.EquateEmpty(),
 	}
 	if diff := cmp.Diff(want, got, sorted); diff != "" {
@@ -132,7 +132,7 @@ func TestStoresChangeAndForget(t *testing.T) {
 		}
 		commit(t, s, everyRow(2, 40))
 		account := *everyRow(0, 0).Account
-		change := &Batch{Account: &account, Base: account, Dropped: []string{"endpoint-0"}}
+		change := &Batch{Account: &account, Dropped: []string{"endpoint-0"}}
 		change.Account = &AccountRow{APIURL: testURL, CompanyID: "other", Created: epoch, Types: []string{"video.odd"}, LastListing: epoch}
 		rows := everyRow(2, 40)
 		for _, r := range rows.Events {

@@ -16,6 +16,9 @@ type Task struct {
 // Take hands out the most urgent detail to fetch among the classes that are
 // allowed, round robin over the endpoints within a class.
 func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
+	if !a.leads() {
+		return Task{}, false
+	}
 	for class := range classes {
 		if !allowed(class) {
 			continue
@@ -24,7 +27,7 @@ func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
 			e := a.lines[class][0]
 			a.lines[class] = a.lines[class][1:]
 			e.work.queued[class] = false
-			if !e.fetchable() || !e.ours() || e.yields {
+			if !e.fetchable() {
 				continue
 			}
 			i, ok := e.take(class, now)
@@ -34,7 +37,7 @@ func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
 			key := e.slab.at(i).Key
 			e.hold(key, true)
 			a.enqueue(class, e)
-			return Task{e.row.ID, e.id(key), class, key, e.lease.Fence}, true
+			return Task{e.row.ID, e.id(key), class, key, a.fence}, true
 		}
 	}
 	return Task{}, false
@@ -82,7 +85,7 @@ func (a *Account) Promote(now time.Time) {
 // back has left in the future.
 func (a *Account) sweep(now time.Time, back bool) {
 	for _, e := range a.endpoints {
-		if back && e.ours() {
+		if back && a.leads() {
 			e.turnBack(now.Unix())
 		}
 		for class := range classes {
@@ -181,7 +184,7 @@ func (a *Account) Return(t Task) {
 // forgotten, or the endpoint lost to another process, in the meantime.
 func (a *Account) handBack(t Task) (*Endpoint, slot, bool) {
 	e, ok := a.endpoints[t.EndpointID]
-	if !ok || e.lease.Fence != t.fence { // what is done with the event under another lease is not this task's
+	if !ok || a.fence != t.fence { // what is done with the event under another lease is not this task's
 		return nil, 0, false
 	}
 	e.hold(t.key, false)

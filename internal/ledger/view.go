@@ -99,28 +99,13 @@ type Latency struct {
 
 // view returns what may be shown of the account once the batch that was just
 // taken is durable.
-func (a *Account) view(now time.Time) *View { return a.viewOf(&a.row, now, nil) }
-
-// followedView returns what may be shown after others' changes were taken in. What
-// this process has leases on may have changes of its own that are not durable: it is
-// shown as it was.
-func (a *Account) followedView(old *View, now time.Time) *View {
-	shown := make(map[string]*EndpointView, len(old.Endpoints))
-	for _, e := range old.Endpoints {
-		shown[e.ID] = e
-	}
-	return a.viewOf(&a.base, now, func(e *Endpoint) (*EndpointView, bool) { return shown[e.row.ID], e.ours() })
-}
-
-// viewOf returns the view with the account's row as given. kept tells of an endpoint
-// whether it is not to be looked at, and what to show in its place, nil for nothing.
-func (a *Account) viewOf(row *AccountRow, now time.Time, kept func(*Endpoint) (*EndpointView, bool)) *View {
+func (a *Account) view(now time.Time) *View {
 	v := &View{
-		CompanyID:   row.CompanyID,
-		Created:     row.Created,
-		Resets:      row.Resets,
-		FoldedTypes: row.FoldedTypes,
-		LastSync:    row.LastSync,
+		CompanyID:   a.row.CompanyID,
+		Created:     a.row.Created,
+		Resets:      a.row.Resets,
+		FoldedTypes: a.row.FoldedTypes,
+		LastSync:    a.row.LastSync,
 		gated:       !a.gate.open,
 	}
 	if !a.gate.open {
@@ -130,14 +115,6 @@ func (a *Account) viewOf(row *AccountRow, now time.Time, kept func(*Endpoint) (*
 		}
 	}
 	for _, e := range a.sorted() {
-		if kept != nil {
-			if old, keep := kept(e); keep {
-				if old != nil {
-					v.Endpoints = append(v.Endpoints, old)
-				}
-				continue
-			}
-		}
 		if e.row.Gone.IsZero() && a.selects(e.row.ID) {
 			if e.last == nil || e.view == nil {
 				e.last = e.show(now)

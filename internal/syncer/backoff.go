@@ -18,9 +18,8 @@ const (
 // the API refuses the key, for a while where it asks for that or fails for one
 // event after the other.
 type backoff struct {
-	parent context.Context // of the exporter
-
 	mu      sync.Mutex
+	parent  context.Context // of the lead
 	calls   context.Context // of every call; over once the API has refused the key
 	endCall context.CancelCauseFunc
 	until   time.Time           // no call before this
@@ -49,6 +48,13 @@ func (b *backoff) callContext() context.Context {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.calls
+}
+
+// lead makes the calls from the next resume on end with a context.
+func (b *backoff) lead(ctx context.Context) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.parent = ctx
 }
 
 // stop ends the calls under way, and lets none begin until resume. The cause of their

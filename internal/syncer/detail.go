@@ -85,7 +85,7 @@ func (f *fetcher) succeeded() {
 // the fetcher down.
 func (f *fetcher) failed(ctx context.Context, t ledger.Task, err error, now time.Time) func(*ledger.Account) {
 	notTried := func(a *ledger.Account) { a.Return(t) }
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || errors.Is(err, ledger.ErrFollows) {
 		return notTried
 	}
 	if errors.Is(err, client.ErrUnauthorized) {

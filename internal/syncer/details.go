@@ -57,6 +57,9 @@ func (f *fetcher) run(ctx context.Context) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	for ctx.Err() == nil {
+		if _, err := f.book.Leading(ctx); err != nil {
+			return // ctx has ended, or the book has
+		}
 		select {
 		case f.slots <- struct{}{}:
 		case <-ctx.Done():
@@ -167,13 +170,15 @@ func (f *fetcher) resume() {
 func (f *fetcher) caughtUp(ctx context.Context) bool {
 	for {
 		moved := f.moved.next()
+		followed, led := f.book.Moved()
 		untried := 0
 		f.book.Look(func(a *ledger.Account) { untried = a.Untried() })
-		if untried == 0 || f.backoff.resting(time.Now()) > 0 {
+		if untried == 0 || !led || f.backoff.resting(time.Now()) > 0 {
 			return f.book.Flush(ctx) == nil
 		}
 		select {
 		case <-moved:
+		case <-followed:
 		case <-ctx.Done():
 			return false
 		}

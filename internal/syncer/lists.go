@@ -20,13 +20,15 @@ const (
 // pass is one sync on its way through the lists.
 type pass struct {
 	*Syncer
-	turn bool // begins with it
+	led  context.Context // of the book
+	turn bool            // begins with it
 
 	ids           []string // not begun
 	waiting       int      // begun, and not known to have ended
 	ended         chan ending
 	read          int
 	failed        int
+	unanswered    int              // of them, those to which no answer came
 	missing       map[string]error // 404, which the account's endpoints are to explain
 	listingFailed bool
 	calls         context.Context // of the reads
@@ -178,12 +180,15 @@ func (p *pass) note(e ending) {
 		p.missing[e.id] = e.err
 	case failed:
 		switch {
-		case errors.Is(e.err, client.ErrUnauthorized), errors.Is(e.err, errState):
+		case errors.Is(e.err, client.ErrUnauthorized), errors.Is(e.err, errState), errors.Is(e.err, ledger.ErrFollows):
 			p.end(e.err)
 		case errors.Is(e.err, context.Canceled): // the API has refused the key to another call
 			p.end(context.Cause(p.calls))
 		default:
 			p.failed++
+			if errors.Is(e.err, client.ErrConnection) || errors.Is(e.err, client.ErrTimeout) {
+				p.unanswered++
+			}
 		}
 	}
 }
@@ -206,6 +211,7 @@ func (p *pass) goesOn() bool { return p.left() > 0 && !p.over() }
 
 // readOne reads one list, reports how that ended, and tells the sync that waits for it.
 func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
+	defer s.book.Keep()()
 	e := ending{id: id, how: failed}
 	e.err = s.readList(ctx, id, r)
 	switch err := e.err; {
@@ -214,7 +220,7 @@ func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
 		s.problems.healed(subject{operation: client.OpListEvents, endpointID: id})
 	case errors.Is(err, errNotDue):
 		e.how = notDue
-	case errors.Is(err, errState), errors.Is(err, client.ErrUnauthorized), ctx.Err() != nil: // more than this list
+	case errors.Is(err, errState), errors.Is(err, client.ErrUnauthorized), errors.Is(err, ledger.ErrFollows), ctx.Err() != nil: // more than this list
 	case isUnasked(err):
 		e.how = unasked
 	case errors.Is(err, client.ErrNotFound) && s.hintMissing(id):

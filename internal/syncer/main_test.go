@@ -106,6 +106,7 @@ type unwatched struct{}
 func (unwatched) Committed(time.Duration) {}
 func (unwatched) CommitFailed(error)      {}
 func (unwatched) LoadedAnew(error)        {}
+func (unwatched) Waiting(error)           {}
 
 // logBuffer collects what is logged.
 type logBuffer struct {

@@ -24,8 +24,8 @@ func Results() []Result { return []Result{Success, Partial, Failed} }
 
 // sync is one pass over the account's lists, or over those that the sync before it in the
 // turn has left, from its first call to its last commit.
-func (s *Syncer) sync(ctx context.Context, before *pass) *pass {
-	p := &pass{Syncer: s, turn: before == nil}
+func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
+	p := &pass{Syncer: s, led: led, turn: before == nil}
 	if p.err = s.writable(ctx); p.err == nil && s.listingDue() {
 		p.listEndpoints(ctx)
 	}
@@ -38,11 +38,11 @@ func (s *Syncer) sync(ctx context.Context, before *pass) *pass {
 	if p.err == nil && len(p.missing) > 0 {
 		p.askForMissing(ctx)
 	}
-	if p.err == nil {
-		p.err = s.durable(ctx)
-	}
 	if p.err == nil && p.left() == 0 && p.paused == nil && s.well() {
 		s.book.Do(func(a *ledger.Account) { a.Synced(s.book.Now()) })
+	}
+	s.tell(p)
+	if p.err == nil {
 		p.err = s.durable(ctx)
 	}
 	p.report()
@@ -165,6 +165,7 @@ func (p *pass) report() {
 	case p.err == nil:
 		p.problems.healed(all)
 	case errors.Is(p.err, errState): // was reported as what it is
+	case errors.Is(p.err, ledger.ErrFollows): // is no trouble: another replica leads
 	default:
 		p.problems.report(all, p.err)
 	}

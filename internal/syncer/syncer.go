@@ -2,6 +2,7 @@ package syncer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -134,6 +135,9 @@ func New(api API, book *ledger.Book, o Options) *Syncer {
 	s.fetcher = newFetcher(s.ctx, api, book, s.problems, o)
 	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.ReduceShown) })
 	s.running.Go(func() { s.fetcher.run(s.ctx) })
+	if book.Shared() {
+		s.running.Go(s.serve)
+	}
 	return s
 }
 
@@ -148,7 +152,32 @@ func (s *Syncer) Start() {
 // moment ago. It waits for the end of its sync and for the details of the new events that
 // it found, and reports whether both came before the end of ctx.
 func (s *Syncer) Wait(ctx context.Context) bool {
+	defer s.book.Watch()()
+	for {
+		if done := s.join(); done != nil {
+			select {
+			case <-done:
+			case <-ctx.Done():
+				return false
+			}
+		}
+		err := s.book.Await(ctx)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, ledger.ErrFollows) {
+			return false
+		}
+	}
+	s.followed()
+	return s.fetcher.caughtUp(ctx)
+}
+
+// join begins a turn where it is time for one, and returns what is closed at the end of
+// the running sync; nil where none runs.
+func (s *Syncer) join() <-chan struct{} {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	now := time.Now()
 	switch age := now.Sub(s.began); {
 	case s.done == nil && (s.began.IsZero() || age >= s.interval()):
@@ -156,16 +185,7 @@ func (s *Syncer) Wait(ctx context.Context) bool {
 	case s.done != nil && age >= max(s.interval(), longTurn):
 		s.again = true
 	}
-	done := s.done
-	s.mu.Unlock()
-	if done != nil {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return s.fetcher.caughtUp(ctx)
+	return s.done
 }
 
 // begin begins a turn unless one runs. The caller holds s.mu.
@@ -174,16 +194,21 @@ func (s *Syncer) begin(now time.Time) {
 		return
 	}
 	s.done, s.began = make(chan struct{}), now
-	s.running.Go(func() { s.syncs(s.ctx) })
+	s.running.Go(s.syncs)
 }
 
 // syncs runs one sync after the other for as long as there is a reason for the next:
 // endpoints that were left, or a scrape that came late in a long turn.
-func (s *Syncer) syncs(ctx context.Context) {
+func (s *Syncer) syncs() {
 	var before *pass
 	for again := true; again; {
+		led, ctx := s.lead()
+		if led == nil {
+			s.leave()
+			return
+		}
 		began := time.Now()
-		p := s.sync(ctx, before)
+		p := s.sync(ctx, led, before)
 		again = s.end(p, began)
 		if before = p; !p.goesOn() {
 			before = nil

@@ -34,6 +34,7 @@ type quiet struct{}
 func (quiet) Committed(time.Duration) {}
 func (quiet) CommitFailed(error)      {}
 func (quiet) LoadedAnew(error)        {}
+func (quiet) Waiting(error)           {}
 
 func openBook(t testing.TB, policy ledger.Policy) *ledger.Book {
 	t.Helper()

@@ -183,3 +183,4 @@ type quiet struct{}
 func (quiet) Committed(time.Duration) {}
 func (quiet) CommitFailed(error)      {}
 func (quiet) LoadedAnew(error)        {}
+func (quiet) Waiting(error)           {}

@@ -20,7 +20,6 @@ var notInDemo = map[string]string{
 	"omegastream_exporter_state_size_bytes":            "memory has no file",
 	"webhook_delivery_recoveries_total":                "failures are asked for again after five minutes",
 	"omegastream_exporter_event_detail_backlog":        "a scrape waits for the details",
-	"omegastream_exporter_web_info":                    "only with --web.external-url",
 }
 
 // absentInDemo is a family that is not even there most of the time.

@@ -1,0 +1,35 @@
+package app
+
+import (
+	"encoding/json"
+	"time"
+
+	"omegastream_exporter/internal/ratelimit"
+)
+
+// limits hands the rate limit on to the next replica that leads: ledger.Limits.
+type limits struct{ limiter *ratelimit.Limiter }
+
+// handedOn is what a state keeps of it.
+type handedOn struct {
+	ratelimit.State
+	Final bool // no request went after it was written
+}
+
+func (l limits) State(final bool) []byte {
+	state, _ := json.Marshal(handedOn{l.limiter.State(), final}) // plain numbers
+	return state
+}
+
+func (l limits) Restore(state []byte, ago time.Duration) {
+	var h handedOn
+	if json.Unmarshal(state, &h) != nil {
+		return // of another version: what is not known is 0
+	}
+	h.Pause = max(0, h.Pause-ago)
+	h.SinceShare += ago
+	if h.SinceRequest += ago; !h.Final {
+		h.SinceRequest = 0
+	}
+	l.limiter.Restore(h.State)
+}

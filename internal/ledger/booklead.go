@@ -1,0 +1,388 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// ErrFollows is returned for what only the process that leads may do.
+var ErrFollows = errors.New("this replica does not lead")
+
+// Carry sets what goes with the lease from process to process. It is called before
+// anything else.
+func (b *Book) Carry(l Limits) {
+	if b.share != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.share.limits = l
+	}
+}
+
+// Shared reports whether other processes may have the state open.
+func (b *Book) Shared() bool { return b.share != nil }
+
+// Lead makes this process the one that works on the account, until [Book.Synced] or
+// [Book.Yield]. The context that it returns ends when the lease is lost. It is nil where
+// there is nothing to do here: another process leads, and was asked for a sync if it is
+// time for one. A state of this process's own is always led.
+func (b *Book) Lead(ctx context.Context) (lead context.Context, err error) {
+	s := b.share
+	if s == nil {
+		return b.ctx, nil
+	}
+	if err := s.take(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-s.turn }()
+	defer b.wakeUp()
+	if lead := b.join(); lead != nil {
+		return lead, nil
+	}
+	if s.suspect != nil {
+		if err := b.reload(s.suspect); err != nil {
+			b.report(err, 0)
+			return nil, err
+		}
+	}
+	lease, err := b.bid(ctx, false)
+	if err != nil {
+		b.report(err, 0)
+		return nil, err
+	}
+	b.state.Lock()
+	s.target = 0
+	if !lease.Ours && lease.Held && lease.Asked > lease.Sync.Number {
+		s.target = lease.Asked
+	}
+	b.state.Unlock()
+	return b.join(), nil
+}
+
+// join keeps the lease for one more sync, and returns nil where this process has none.
+func (b *Book) join() context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lead := b.share.leading()
+	if lead != nil {
+		b.share.working++
+	}
+	return lead
+}
+
+// term is the time in which this process leads.
+type term struct {
+	ctx context.Context
+	end context.CancelFunc
+}
+
+// leading returns the context of the term, nil while this process does not lead.
+func (s *share) leading() context.Context {
+	if t := s.term.Load(); t != nil {
+		return t.ctx
+	}
+	return nil
+}
+
+// bid asks for the lease, and begins to lead where it is granted. work says that it is
+// wanted for more than a sync.
+func (b *Book) bid(ctx context.Context, work bool) (Lease, error) {
+	s, sent := b.share, time.Now()
+	b.state.Lock()
+	bid := Bid{
+		Silent: s.beat.after(LeaseFor, sent), Rested: s.rest.after(s.lease.Sync.Rest, sent),
+		Work: work, Unfit: sent.Before(s.unfit),
+	}
+	b.state.Unlock()
+	lease, theirs, err := s.store.Lead(ctx, bid)
+	if err == nil {
+		err = b.takeIn(theirs)
+	}
+	if needsLoad(err) {
+		err = b.reload(err)
+	}
+	if err != nil {
+		return lease, err
+	}
+	defer b.heard(lease, sent)
+	b.mu.Lock()
+	seq := b.applied
+	b.mu.Unlock()
+	b.show(seq)
+	if !lease.Ours {
+		return lease, nil
+	}
+	s.clock.told(lease.Now, sent, time.Now())
+	s.acked = sent
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if s.limits != nil && lease.Limits != nil {
+		s.limits.Restore(lease.Limits, max(0, lease.Now.Sub(lease.Limited)))
+	}
+	b.account.lead(lease.Fence, b.Now())
+	s.yield, s.working, s.ended = false, 0, nil
+	ctx, end := context.WithCancel(b.ctx)
+	s.surely(sent)
+	s.term.Store(&term{ctx, end})
+	return lease, nil
+}
+
+// surely notes a sign of life that was sent then, and acknowledged.
+func (s *share) surely(sent time.Time) {
+	until := sent.Add(sureFor)
+	s.sure.Store(&until)
+}
+
+// Leads returns nil while no other process can lead: what is asked last before each call
+// of the API.
+func (b *Book) Leads() error {
+	if b.share == nil {
+		return nil
+	}
+	if until := b.share.sure.Load(); until == nil || !time.Now().Before(*until) {
+		return ErrFollows
+	}
+	return nil
+}
+
+// Leading waits until this process leads, and returns the context of that.
+func (b *Book) Leading(ctx context.Context) (context.Context, error) {
+	if b.share == nil {
+		return b.ctx, ctx.Err()
+	}
+	var lead context.Context
+	err := b.await(ctx, func() bool {
+		lead = b.share.leading()
+		return lead != nil
+	})
+	return lead, err
+}
+
+// Keep keeps the lease until the returned function is called.
+func (b *Book) Keep() (done func()) {
+	if b.share == nil {
+		return func() {}
+	}
+	b.mu.Lock()
+	lead := b.share.leading()
+	if lead != nil {
+		b.share.working++
+	}
+	b.mu.Unlock()
+	return func() { b.leave(lead, nil, false) }
+}
+
+// leave ends what keeps the lease, if it is still the one of that context.
+func (b *Book) leave(lead context.Context, ended *SyncRecord, yield bool) {
+	b.mu.Lock()
+	s := b.share
+	if lead != nil && s.leading() == lead {
+		s.working--
+		s.yield = s.yield || yield
+		if ended != nil {
+			s.ended = ended
+		}
+		b.applied++
+	}
+	b.mu.Unlock()
+	b.wakeUp()
+}
+
+// Synced ends what Lead began with a sync, of which the other processes are told once
+// all of it is durable. The lease is given back when nothing is due soon.
+func (b *Book) Synced(lead context.Context, r SyncRecord) {
+	if b.share != nil {
+		b.leave(lead, &r, false)
+	}
+}
+
+// Yield ends what Lead began over a trouble of this process's own: the others are told
+// nothing, and as long as one of them syncs well, this one does not lead for a while.
+func (b *Book) Yield(lead context.Context, unfit time.Duration) {
+	if b.share == nil {
+		return
+	}
+	b.state.Lock()
+	b.share.unfit = time.Now().Add(unfit)
+	b.state.Unlock()
+	b.leave(lead, nil, true)
+}
+
+// Await waits until the sync that Lead has asked another process for has ended, and all
+// of it is known here. It returns [ErrFollows] where that process is not heard of any
+// more: it is time to lead.
+func (b *Book) Await(ctx context.Context) error {
+	s := b.share
+	if s == nil {
+		return nil
+	}
+	var done, gone bool
+	var failure error
+	err := b.await(ctx, func() bool {
+		failure = b.failure
+		gone = !s.lease.Held || !s.lease.Now.Before(s.lease.Beat.Add(LeaseFor))
+		done = s.lease.Sync.Number >= s.target
+		return done || gone || failure != nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case failure != nil && !errors.Is(failure, ErrWentBack):
+		return failure
+	case !done:
+		return ErrFollows
+	}
+	return nil
+}
+
+// LastSync returns the last sync that is known of, whichever process made it; the zero
+// value where the state is this process's own.
+func (b *Book) LastSync() SyncRecord {
+	if b.share == nil {
+		return SyncRecord{}
+	}
+	b.state.Lock()
+	defer b.state.Unlock()
+	return b.share.lease.Sync
+}
+
+// Moved returns a channel that is closed when something may have been taken in of what
+// another process does; nil where there is none.
+func (b *Book) Moved() (moved <-chan struct{}, led bool) {
+	if b.share == nil {
+		return nil, true
+	}
+	b.state.Lock()
+	defer b.state.Unlock()
+	return b.moved, b.share.lease.Held
+}
+
+// Watch notes that a scrape waits, until the returned function is called: meanwhile this
+// process looks often at what another one does.
+func (b *Book) Watch() (done func()) {
+	s := b.share
+	if s == nil {
+		return func() {}
+	}
+	add := func(n int) {
+		b.state.Lock()
+		s.watchers += n
+		s.watched = time.Now()
+		b.state.Unlock()
+		b.wakeUp()
+	}
+	add(1)
+	return func() { add(-1) }
+}
+
+// Asked returns a channel that tells while this process leads that another one asks for a
+// sync; nil where there is none.
+func (b *Book) Asked() <-chan struct{} {
+	if b.share == nil {
+		return nil
+	}
+	return b.share.asked
+}
+
+// commitLed commits what this process has changed, which is its sign of life as well.
+// Where there is no hurry, changes wait for the next one.
+func (b *Book) commitLed(look bool) error {
+	s := b.share
+	b.state.Lock()
+	hurry, scraped := s.flushing > 0, s.watchers > 0 || time.Since(s.watched) < scrapedFor
+	b.state.Unlock()
+	b.mu.Lock()
+	rests := s.working == 0 && (s.yield || s.ended != nil && !scraped || b.account.rests(b.Now()))
+	if !look && !hurry && !rests {
+		b.mu.Unlock()
+		return nil
+	}
+	batch, seq := b.account.batch(), b.applied
+	batch.Release, batch.Sync, s.ended = rests, s.ended, nil
+	if rests {
+		b.endLead()
+	}
+	if s.limits != nil {
+		batch.Limits = s.limits.State(rests)
+	}
+	b.mu.Unlock()
+	lease, sent, err := b.tell(batch)
+	if err != nil {
+		return err
+	}
+	if !rests {
+		s.surely(sent)
+	}
+	s.acked = sent
+	b.show(seq)
+	b.heard(lease, sent)
+	if lease.Asked > lease.Sync.Number && !rests {
+		select {
+		case s.asked <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// tell tries a batch until it is durable, the lease must have ended, or the account must
+// be loaded anew.
+func (b *Book) tell(batch *Batch) (lease Lease, sent time.Time, err error) {
+	s := b.share
+	wait := backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: time.Second}
+	wait.Reset()
+	for {
+		sent = time.Now()
+		end := s.acked.Add(LeaseFor)
+		ctx, cancel := context.WithDeadline(b.ctx, later(end, sent.Add(time.Second)))
+		lease, err = s.store.Tell(ctx, batch)
+		cancel()
+		switch {
+		case err == nil:
+			if !batch.Empty() {
+				b.watcher.Committed(time.Since(sent))
+			}
+			if report := b.failed.Load(); report != nil && len(batch.Failed) > 0 {
+				(*report)(batch.Failed)
+			}
+			return lease, sent, nil
+		case needsLoad(err) || b.ctx.Err() != nil:
+			return lease, sent, err
+		case !time.Now().Before(end):
+			b.state.Lock()
+			s.unfit = time.Now().Add(scrapedFor)
+			b.state.Unlock()
+			return lease, sent, fmt.Errorf("%w: nothing could be written for %v, the lease has ended: %w", ErrOvertaken, LeaseFor, err)
+		}
+		b.watcher.CommitFailed(err)
+		b.report(err, 0)
+		retry := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-retry.C:
+		case <-b.ctx.Done():
+			retry.Stop()
+			return lease, sent, b.ctx.Err()
+		}
+	}
+}
+
+// endLead ends the lead as far as this process is concerned. The caller holds b.mu.
+func (b *Book) endLead() {
+	s := b.share
+	b.account.resign()
+	s.sure.Store(nil)
+	if t := s.term.Swap(nil); t != nil {
+		t.end()
+	}
+	s.working = 0
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,78 @@
+package ledger
+
+import "time"
+
+// Where several processes share a state, one at a time leads: it has the account's
+// lease, and only it changes the account. The others follow what it commits. In a
+// state that is not shared this process always leads.
+
+// leaseSoon is how near the next detail must be for the lease to be kept.
+const leaseSoon = 2 * time.Second
+
+// leads reports whether this process may change the account.
+func (a *Account) leads() bool { return !a.shared || a.fence != 0 }
+
+// lead makes this process the one that changes the account, as it is after all that
+// others have committed.
+func (a *Account) lead(fence uint64, now time.Time) {
+	a.fence = fence
+	a.Pin()
+	for _, e := range a.endpoints {
+		e.takeUp(now)
+		e.release(now, a.policy.Hold)
+	}
+}
+
+// resign ends what lead began. What comes of tasks and readings under way is no
+// change of the account any more.
+func (a *Account) resign() { a.fence = 0 }
+
+// rests reports whether no detail is under way or due soon, and no hold is over.
+func (a *Account) rests(now time.Time) bool {
+	soon := now.Add(leaseSoon)
+	for _, e := range a.endpoints {
+		if len(e.work.busy) > 0 || e.fetchable() && e.anything(soon) {
+			return false
+		}
+	}
+	return true
+}
+
+// anything reports whether there is a detail to fetch by then, or a hold to end.
+func (e *Endpoint) anything(then time.Time) bool {
+	for class := range classes {
+		if e.waiting(class, then) {
+			return true
+		}
+	}
+	at, ok := e.nextDue()
+	return ok && at <= then.Unix() || e.releasable(then)
+}
+
+// waiting reports whether there is a detail of the class to fetch.
+func (e *Endpoint) waiting(class Class, now time.Time) bool {
+	if class == FailedEvents {
+		_, ok := e.retryable(now)
+		return ok
+	}
+	_, ok := e.work.ready[class].first(func(r ranked) bool {
+		ev := e.slab.at(r.slot)
+		due, wanted := ev.due()
+		return wanted && ev.Time == r.at && ev.class() == class && due <= now.Unix()
+	})
+	return ok
+}
+
+// releasable reports whether a hold is over that nobody has ended yet.
+func (e *Endpoint) releasable(now time.Time) bool {
+	if e.held == 0 {
+		return false
+	}
+	hold := e.account.policy.Hold
+	for _, s := range e.counters {
+		if !s.Released && s.due(now, hold) {
+			return true
+		}
+	}
+	return e.latency != nil && !e.latency.Released && e.latency.due(now, hold)
+}

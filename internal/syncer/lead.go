@@ -1,0 +1,100 @@
+package syncer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"omegastream_exporter/client"
+	"omegastream_exporter/internal/ledger"
+)
+
+// unfitFor is how long a replica with a trouble of its own leaves the lead to one that
+// syncs well.
+const unfitFor = 10 * time.Minute
+
+// lead makes this replica lead, which it always does in a state of its own. The calls of
+// the API end with ctx, which is nil where another replica leads.
+func (s *Syncer) lead() (led, ctx context.Context) {
+	led, err := s.book.Lead(s.ctx)
+	if err != nil && s.ctx.Err() == nil {
+		_ = s.stateError(err)
+	}
+	if led == nil {
+		return nil, nil
+	}
+	ctx, end := context.WithCancelCause(s.ctx)
+	context.AfterFunc(led, func() { end(ledger.ErrFollows) })
+	s.fetcher.backoff.lead(ctx)
+	return led, ctx
+}
+
+// leave ends a turn in which another replica leads: the next scrape asks it again.
+func (s *Syncer) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.done)
+	s.done, s.began, s.again = nil, time.Time{}, false
+}
+
+// tell tells the other replicas how a sync ended, with its last commit. A trouble of this
+// replica's own is none of theirs.
+func (s *Syncer) tell(p *pass) {
+	s.mu.Lock()
+	took := time.Since(s.began)
+	rest := max(0, s.interval()-took)
+	s.mu.Unlock()
+	switch {
+	case p.ownTrouble():
+		s.book.Yield(p.led, unfitFor)
+	case errors.Is(p.err, errState):
+		s.book.Yield(p.led, 0)
+	default:
+		s.book.Synced(p.led, ledger.SyncRecord{Result: string(p.result()), Took: took, Rest: rest})
+	}
+}
+
+// ownTrouble reports whether the sync says nothing about the account: the API did not
+// answer, or does not know the key.
+func (p *pass) ownTrouble() bool {
+	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrUnauthorized, ledger.ErrFollows, context.Canceled} {
+		if errors.Is(p.err, kind) {
+			return true
+		}
+	}
+	return p.read == 0 && p.unanswered > 0 && p.unanswered == p.failed
+}
+
+// followed takes in the last sync of another replica.
+func (s *Syncer) followed() {
+	last := s.book.LastSync()
+	if last.Number == 0 || last.Ours {
+		return
+	}
+	s.problems.healed(subject{operation: WriteState})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended, s.took, s.result = last.Ended, last.Took, Result(last.Result)
+}
+
+// serve begins a turn whenever another replica asks for one.
+func (s *Syncer) serve() {
+	for {
+		select {
+		case <-s.book.Asked():
+		case <-s.ctx.Done():
+			return
+		}
+		s.mu.Lock()
+		if now := time.Now(); s.began.IsZero() || now.Sub(s.began) >= s.interval() {
+			s.begin(now)
+		}
+		s.mu.Unlock()
+	}
+}
+
+// Leads reports whether this replica made the last sync that it knows of; shared is false
+// where the state is its own.
+func (s *Syncer) Leads() (leads, shared bool) {
+	return s.book.LastSync().Ours, s.book.Shared()
+}
