@@ -16,7 +16,6 @@ import (
 // foreign are the series that rules and dashboards may name besides the exporter's
 // own families, with their labels.
 var foreign = map[string][]string{
-	"webhook_endpoint_failing_since_timestamp_seconds": {"endpoint_id"},
 	"ALERTS":                        {"alertname", "alertstate", "severity", "endpoint_id", "host"},
 	"up":                            nil,
 	"process_start_time_seconds":    nil,
