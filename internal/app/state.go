@@ -56,9 +56,15 @@ var stateMends = []struct {
 	err            error
 	file, postgres string
 }{
-	{ledger.ErrForeign, "it was not touched; name another file, or memory: for a state that is not kept", ""},
+	{
+		ledger.ErrForeign, "it was not touched; name another file, or memory: for a state that is not kept",
+		"name another --state.schema",
+	},
 	{ledger.ErrDangling, "make what it leads to, or name another file", ""},
 	{ledger.ErrInUse, "stop the exporter that has it open, or give each its own file", ""},
+	{ledger.ErrReadOnly, "", "name the server that takes writes, or all of them with target_session_attrs=read-write"},
+	{ledger.ErrTooMany, "", "raise max_connections of the server, or put a pooler before it"},
+	{ledger.ErrStatementTimeout, "", "raise statement_timeout for the exporter's role, or find what holds the tables up"},
 	{ledger.ErrUnreachable, "", "check that the server runs and can be reached from here"},
 	{
 		ledger.ErrUnreadable, "restore a backup, or move it away; a start would set it aside and begin at 0",
