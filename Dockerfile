@@ -12,6 +12,7 @@ RUN go mod download
 COPY main.go LICENSE ./
 COPY client client
 COPY collector collector
+COPY docs/runbooks.go docs/runbooks.md docs/
 COPY internal internal
 ARG TARGETOS
 ARG TARGETARCH

@@ -83,17 +83,25 @@ func (g *gate) wait(ctx context.Context, self *waiter) error {
 		case <-tick.C:
 			g.cutStalled()
 		case <-ctx.Done():
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			i := slices.Index(g.waiting, self)
-			if i < 0 { // it had them in the meantime
-				return nil
+			if g.giveUp(self) {
+				return ctx.Err()
 			}
-			g.waiting = slices.Delete(g.waiting, i, i+1)
-			g.admit() // it may have stood before smaller ones
-			return ctx.Err()
+			return nil
 		}
 	}
+}
+
+// giveUp ends a wait. It returns false where self has its places in the meantime.
+func (g *gate) giveUp(self *waiter) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	i := slices.Index(g.waiting, self)
+	if i < 0 {
+		return false
+	}
+	g.waiting = slices.Delete(g.waiting, i, i+1)
+	g.admit() // it can have stood before smaller ones
+	return true
 }
 
 // cutStalled cuts off the answers that nobody takes.
@@ -114,27 +122,25 @@ type writer struct {
 }
 
 func (w *writer) Write(b []byte) (int, error) {
-	defer w.writing()()
+	w.writing(time.Now())
+	defer w.writing(time.Time{})
 	return w.ResponseWriter.Write(b)
 }
 
 // Flush sends what is buffered. Its error is that of the next write.
 func (w *writer) Flush() {
-	defer w.writing()()
+	w.writing(time.Now())
+	defer w.writing(time.Time{})
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Unwrap lets http.ResponseController find the writer beneath.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *writer) writing() (ended func()) {
-	set := func(since time.Time) {
-		w.mu.Lock()
-		w.since = since
-		w.mu.Unlock()
-	}
-	set(time.Now())
-	return func() { set(time.Time{}) }
+func (w *writer) writing(since time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.since = since
 }
 
 func (w *writer) cutIfStalled() {

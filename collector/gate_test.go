@@ -29,6 +29,7 @@ func (s *stalled) SetWriteDeadline(time.Time) error {
 // Clients that take nothing keep their places while nobody else wants one, and lose them
 // soon when somebody does.
 func TestGateCutsOffWhoTakesNothing(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
 		ended := make(chan struct{}, maxWriters)
@@ -66,6 +67,7 @@ func TestGateCutsOffWhoTakesNothing(t *testing.T) {
 // A client that takes its answer is not cut off, however many wait, and who waits gives
 // up with its context.
 func TestGateIsFull(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
 		for range maxWriters / 2 {

@@ -33,7 +33,7 @@ func LimitMemory(log *slog.Logger) {
 // cgroupMemory returns the lowest memory limit of the cgroups that the process is in,
 // of version 1 or 2, as the files below root say. It returns false where there is none.
 func cgroupMemory(root string) (limit int64, ok bool) {
-	content, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
+	content, err := os.ReadFile(filepath.Join(root, "proc", "self", "cgroup"))
 	if err != nil { // not Linux
 		return 0, false
 	}

@@ -18,7 +18,7 @@ func (f *flags) argumentError(err error, args []string) error {
 		return fmt.Errorf("the API key is never a flag: set %s or give a file with --api.key-file", EnvKey)
 	}
 	match := strayArgument.FindStringSubmatch(err.Error())
-	if match == nil || f.nearlyCommand(strings.Trim(match[1], `"'`)) {
+	if len(match) == 0 || f.nearlyCommand(strings.Trim(match[1], `"'`)) {
 		return fmt.Errorf("%w; try --help", err)
 	}
 	number := slices.IndexFunc(args, func(arg string) bool { return strings.Contains(match[1], strings.TrimPrefix(arg, "@")) })

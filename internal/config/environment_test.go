@@ -8,7 +8,7 @@ import (
 )
 
 // A misspelt variable is told of; what Kubernetes sets for services is not.
-func TestUnknownVariables(t *testing.T) {
+func TestUnknownVariables(t *testing.T) { //nolint:paralleltest // It sets variables, in a loop that the linter does not look into.
 	for name, value := range map[string]string{
 		"OMEGASTREAM_EXPORTER_COLLECTOR_WINDOWS":            "7d",
 		"OMEGASTREAM_EXPORTER_API_KEY":                      "s3cret",
