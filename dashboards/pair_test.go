@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // TestPair runs two exporters, and a pair of Prometheus servers that both scrape them
@@ -14,6 +15,7 @@ import (
 // Then one exporter comes back under a new instance, with the state that it had.
 func TestPair(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	a, api, first, second := account(t)
 	moved, stays := startExporter(t, api), startExporter(t, api)
 	elsewhere := freeAddress(t)

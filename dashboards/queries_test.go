@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // use is one query of a file.
@@ -184,6 +185,7 @@ func runbookQueries(t *testing.T) (uses []use) {
 // alerts: it parses, names what there is, and finds data.
 func TestQueries(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	known := names(t)
 	all, uses := dashboards(t)
 	uses = append(uses, grafanaAlerts(t)...)

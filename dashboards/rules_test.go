@@ -44,6 +44,7 @@ func read(t *testing.T, file string) string {
 // TestRules has promtool check the rules, and then play each scenario of rules/tests.
 func TestRules(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	promtool := tool(t, "promtool")
 	check := append([]string{"check", "rules", "--lint=all", "--lint-fatal"}, glob(t, "rules/*.rules.yaml")...)
 	if out, err := exec.Command(promtool, check...).CombinedOutput(); err != nil {

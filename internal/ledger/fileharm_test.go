@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"omegastream_exporter/internal/test/needs"
 )
 
 // collected is every row of a store, in the order of a store double.
@@ -247,6 +249,7 @@ func TestFileWithAnyBitFlipped(t *testing.T) {
 
 func TestLargeFileWithBitsFlipped(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	path, want := written(t, everyRow(2, 3000))
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"omegastream_exporter/internal/test/needs"
 	"omegastream_exporter/internal/test/postgres"
 )
 
@@ -17,6 +18,7 @@ import (
 // account to each other, or take it over from one that is not heard of any more.
 func TestHistoriesOfReplicas(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	dsn, n := postgres.NewDatabase(t), 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++

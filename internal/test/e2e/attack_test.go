@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // memoryLimit is what the manifests give a container.
@@ -31,6 +32,7 @@ const programSize = 32 << 20
 // keep a scraper from its metrics.
 func TestClientsThatStall(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	account, apiURL := serveAccount(t, simulator.Options{})
 	for n := range 60 {
 		account.AddEndpoint(simulator.Endpoint{Active: true, URL: fmt.Sprintf("https://hooks%d.example.com/x", n)})

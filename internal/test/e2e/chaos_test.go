@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 	"omegastream_exporter/internal/test/postgres"
 )
 
@@ -35,6 +36,7 @@ func chaosFor(t *testing.T) time.Duration {
 // true in the end, none ever goes back, and the API hardly notices.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	const (
 		waves       = 3
 		seed        = 20261125

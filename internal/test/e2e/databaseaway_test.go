@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 	"omegastream_exporter/internal/test/postgres"
 )
 
@@ -31,6 +32,7 @@ func failing(s *scrape, reason string) error {
 // values, tell what is wrong, and all is counted once it is back.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 31})
 	id := account.AddEndpoint(simulator.Endpoint{Active: true})
 	server := postgres.Start(t)
@@ -107,6 +109,7 @@ func TestDatabaseAway(t *testing.T) {
 // A program that is asked to end while its database is away does so in time.
 func TestStopWithoutDatabase(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 32})
 	account.AddEndpoint(simulator.Endpoint{Active: true})
 	for _, way := range []string{"refuses", "hangs"} {

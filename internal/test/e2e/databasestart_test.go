@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 	"omegastream_exporter/internal/test/postgres"
 )
 
 // A start waits for its database.
 func TestStartBeforeDatabase(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 33})
 	account.AddEndpoint(simulator.Endpoint{Active: true})
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 	"omegastream_exporter/internal/test/postgres"
 )
 
@@ -14,6 +15,7 @@ import (
 // and learn again what the backup does not have.
 func TestDatabaseWentBack(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 37})
 	id := account.AddEndpoint(simulator.Endpoint{Active: true})
 	server := postgres.Start(t)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 	"omegastream_exporter/internal/test/postgres"
 	"omegastream_exporter/internal/test/postgres/proxy"
 )
@@ -135,6 +136,7 @@ func TestReplicasShareOneSync(t *testing.T) {
 // However often replicas are scraped, the API sees the passes of one.
 func TestReplicasKeepOneInterval(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	const interval = time.Second
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 22})
 	account.AddEndpoint(simulator.Endpoint{Active: true})
@@ -157,6 +159,7 @@ func TestReplicasKeepOneInterval(t *testing.T) {
 // were told are gone.
 func TestReplicasObeyOnePause(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	const pause = 10 * time.Second // longer than a lease
 	var mu sync.Mutex
 	var log []simulator.Request

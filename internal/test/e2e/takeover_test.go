@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // A replica that dies in the midst of its work is replaced within seconds, one
@@ -70,6 +71,7 @@ func TestReplicaTakesOver(t *testing.T) {
 // endpoints, and writes nothing over them.
 func TestReplicaStoodStill(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 26})
 	id := account.AddEndpoint(simulator.Endpoint{Active: true})
 	programs := serveReplicas(t, 2, account, apiURL, "--collector.min-interval=100ms", "--collector.hold-new-series=0",
