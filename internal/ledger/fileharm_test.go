@@ -442,7 +442,10 @@ func TestOpenSetsUnreadableContentAside(t *testing.T) {
 			}
 			mode(t, how.SetAside, 0o600)
 			v := b.View(time.Now())
-			b.Do(func(a *Account) { a.Shown(v, time.Now()) })
+			b.Do(func(a *Account) { // a complete scrape, and the hold after it
+				a.Shown(v, time.Now())
+				a.Release(time.Now().Add(testPolicy().Hold))
+			})
 			if err := b.Flush(context.Background()); err != nil {
 				t.Fatal(err)
 			}
