@@ -19,6 +19,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/negotiate"
 )
 
 const (
@@ -83,31 +84,13 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 // the encodings that a client takes only gzip matters, and one that takes none gets the
 // answer as it is.
 func acceptable(r *http.Request) *http.Request {
-	gzip := acceptsGzip(r.Header)
+	gzip := negotiate.Gzip(r.Header)
 	r = r.Clone(r.Context())
 	r.Header.Del("Accept-Encoding")
 	if gzip {
 		r.Header.Set("Accept-Encoding", "gzip")
 	}
 	return r
-}
-
-// acceptsGzip reports whether a client takes gzip, by its name or, where that is not there,
-// by a star.
-func acceptsGzip(h http.Header) bool {
-	weights := make(map[string]float64)
-	for part := range strings.SplitSeq(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
-		coding, params, _ := strings.Cut(part, ";")
-		weight := 1.0
-		if q, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-			weight, _ = strconv.ParseFloat(q, 64) // what makes no sense is a no
-		}
-		weights[strings.ToLower(strings.TrimSpace(coding))] = weight
-	}
-	if weight, ok := weights["gzip"]; ok {
-		return weight > 0
-	}
-	return weights["*"] > 0
 }
 
 // joined gathers from registries whose families have different names.

@@ -74,7 +74,8 @@ func (s *Syncer) followed() {
 	s.problems.healed(subject{operation: WriteState})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ended, s.took, s.result = last.Ended, last.Took, Result(last.Result)
+	s.endedAt(last.Ended)
+	s.took, s.result = last.Took, Result(last.Result)
 }
 
 // serve begins a turn whenever another replica asks for one.

@@ -13,6 +13,7 @@ type Status struct {
 	Ended    time.Time     // of the last sync; zero if there was none since the start
 	Took     time.Duration // the last sync
 	Result   Result        // of the last sync
+	Every    time.Duration // between the ends of the last two syncs; zero before there are two
 	Turn     time.Duration // how long it takes to read every list once
 	Problems []Problem     // in order of operation and endpoint
 }
@@ -49,6 +50,7 @@ func (s *Syncer) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	status.Syncing, status.Ended = s.done != nil, s.ended
+	status.Every = s.every
 	status.Took, status.Result, status.Turn = s.took, s.result, s.turn
 	return status
 }

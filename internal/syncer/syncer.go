@@ -114,6 +114,7 @@ type Syncer struct {
 	turn      time.Duration // how long the last turn took that reached all endpoints
 	again     bool          // a scrape during the turn would have begun one of its own
 	ended     time.Time     // the last sync
+	every     time.Duration // between its end and the end before; zero before there are two
 	took      time.Duration // the same
 	result    Result        // the same
 	failures  int           // syncs that failed in a row
@@ -216,12 +217,21 @@ func (s *Syncer) syncs() {
 	}
 }
 
+// endedAt notes when the last sync ended, of this replica or another. The Syncer is locked.
+func (s *Syncer) endedAt(at time.Time) {
+	if !s.ended.IsZero() && at.After(s.ended) {
+		s.every = at.Sub(s.ended)
+	}
+	s.ended = at
+}
+
 // end notes the end of a sync and wakes those who wait for it. It reports whether
 // another one is to follow at once.
 func (s *Syncer) end(p *pass, began time.Time) (again bool) {
 	now, result := time.Now(), p.result()
 	s.mu.Lock()
-	s.ended, s.took, s.result = now, now.Sub(began), result
+	s.endedAt(now)
+	s.took, s.result = now.Sub(began), result
 	if s.failures++; result != Failed {
 		s.failures = 0
 	}

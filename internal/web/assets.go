@@ -55,5 +55,5 @@ func (p *Pages) asset(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	send(w, http.StatusOK, assetTypes[path.Ext(name)], content)
+	send(w, r, http.StatusOK, assetTypes[path.Ext(name)], content)
 }

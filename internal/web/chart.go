@@ -18,7 +18,6 @@ type chart struct {
 	Ticks         []int // of the axis, from the top down
 	Lines         []float64
 	Text          string // in place of the picture
-	Sparse        bool   // small: no axis, no numbers
 }
 
 // bar is one stretch of time.
@@ -37,6 +36,27 @@ type bar struct {
 func (b bar) Said() string {
 	return fmt.Sprintf("%s to %s UTC: %s delivered, %s failed",
 		b.From.Format("2 Jan 15:04"), b.To.Format("15:04"), number(b.Delivered), number(b.Failed))
+}
+
+// Delivered is the outline of what was delivered, as one path: very many charts are on a
+// page.
+func (c chart) Delivered() string {
+	return c.outline(func(b bar) (y, height float64) { return b.DeliveredY, b.DeliveredHeight })
+}
+
+// Failed is the outline of what failed.
+func (c chart) Failed() string {
+	return c.outline(func(b bar) (y, height float64) { return b.FailedY, b.FailedHeight })
+}
+
+func (c chart) outline(part func(bar) (y, height float64)) string {
+	var d []byte
+	for _, b := range c.Bars {
+		if y, height := part(b); height > 0 {
+			d = fmt.Appendf(d, "M%g %gh%gv%gh-%gz", b.X, math.Round(y), b.Width, math.Round(height), b.Width)
+		}
+	}
+	return string(d)
 }
 
 const (

@@ -21,6 +21,15 @@ type failureRow struct {
 	Healed             time.Time // zero if no later answer was a success
 }
 
+// Times says the times of the failure exactly.
+func (row failureRow) Times() string {
+	text := "created " + exact(row.Created)
+	if row.Untrusted {
+		text += " (first sight: the event came with a time that cannot be)"
+	}
+	return text + ", first seen " + exact(row.FirstSeen)
+}
+
 func failureOf(f *ledger.Failure) failureRow {
 	row := failureRow{
 		EventID: f.EventID, Type: f.Type, Created: unix(f.Created), FirstSeen: unix(f.FirstSeen),

@@ -189,6 +189,15 @@ func get(p http.Handler, path string) (*http.Response, string) {
 	return w.Result(), string(body)
 }
 
+// ask is get with a header.
+func ask(p http.Handler, path, header, value string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
+	r.Header.Set(header, value)
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w
+}
+
 // brokenLedger cannot tell anything.
 type brokenLedger struct{ Ledger }
 

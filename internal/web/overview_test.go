@@ -78,7 +78,7 @@ func TestLimits(t *testing.T) {
 		change func(*Status)
 		want   string
 	}{
-		"paused": {func(*Status) {}, "paused, on in 30 s"},
+		"paused": {func(*Status) {}, ">in 30 s</time>"},
 		"slowed": {func(s *Status) { s.Limits.PausedUntil = epoch.Add(-time.Second) }, "slowed to 10 a second"},
 		"full":   {func(s *Status) { s.Limits.PausedUntil, s.Limits.Current = time.Time{}, 20 }, "20 a second"},
 		"slow":   {func(s *Status) { s.Limits.PausedUntil, s.Limits.Current, s.Limits.Configured = time.Time{}, .5, .5 }, "0.5 a second"},

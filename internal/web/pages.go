@@ -60,8 +60,8 @@ type Options struct {
 	// Version stands in the footer.
 	Version string
 
-	// Refresh is how often a page that is looked at brings itself up to date. Zero
-	// means every 5 seconds.
+	// Refresh is how often a page that is looked at brings itself up to date, at most:
+	// where syncs are further apart, it waits for them. Zero means every 5 seconds.
 	Refresh time.Duration
 
 	// Status tells how the exporter gets on with the API. It must not block. Nil

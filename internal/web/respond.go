@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"omegastream_exporter/internal/negotiate"
 )
 
 // answer is what a page has to say: either content for a template, or that there
@@ -61,7 +63,7 @@ func (p *Pages) page(pattern string, build func(r *http.Request, now time.Time) 
 		default:
 			f := p.frame(a.title, a.template, a.content, now)
 			if !a.still {
-				f.Refresh = p.opts.Refresh.Milliseconds()
+				f.Refresh = p.pace().Milliseconds()
 			}
 			p.write(w, r, http.StatusOK, f)
 		}
@@ -82,7 +84,15 @@ func (p *Pages) write(w http.ResponseWriter, r *http.Request, status int, f fram
 		p.broken(w, r, err)
 		return
 	}
-	send(w, status, "text/html; charset=utf-8", b.Bytes())
+	if status == http.StatusOK {
+		tag := tagOf(b.Bytes())
+		w.Header().Set("ETag", tag)
+		if negotiate.Unchanged(r.Header, tag) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	send(w, r, status, "text/html; charset=utf-8", b.Bytes())
 }
 
 // writeError answers in the form that was asked for.
@@ -110,7 +120,7 @@ func (p *Pages) writeJSON(w http.ResponseWriter, r *http.Request, status int, da
 		p.broken(w, r, err)
 		return
 	}
-	send(w, status, "application/json", append(b, '\n'))
+	send(w, r, status, "application/json", append(b, '\n'))
 }
 
 func (p *Pages) notFound(w http.ResponseWriter, r *http.Request) {
@@ -123,16 +133,10 @@ func (p *Pages) broken(w http.ResponseWriter, r *http.Request, err error) {
 	p.opts.Logger.Error("A page could not be made", "path", r.URL.Path, "err", err)
 	const text = "this page could not be made; the log of omegastream_exporter says why"
 	if wantsData(r) {
-		send(w, http.StatusInternalServerError, "application/json", []byte(`{"error": "`+text+`"}`+"\n"))
+		send(w, r, http.StatusInternalServerError, "application/json", []byte(`{"error": "`+text+`"}`+"\n"))
 		return
 	}
-	send(w, http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("500: "+text+".\n"))
-}
-
-func send(w http.ResponseWriter, status int, contentType string, body []byte) {
-	w.Header().Set("Content-Type", contentType)
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // the client has left, nobody to tell
+	send(w, r, http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("500: "+text+".\n"))
 }
 
 // SecurityHeaders returns the headers that let a page load what is ours and

@@ -14,14 +14,26 @@ import (
 
 // functions are what the templates can call.
 var functions = template.FuncMap{
-	"ago":     ago,
-	"age":     age,
+	"ago":     func(now, t time.Time) template.HTML { return passing("ago", ago(now, t), t, exact(t)) },
+	"titled":  func(now, t time.Time, title string) template.HTML { return passing("ago", ago(now, t), t, title) },
+	"age":     func(now, t time.Time) template.HTML { return passing("age", age(now, t), t, exact(t)) },
 	"exact":   exact,
 	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"number":  number,
 	"percent": percent,
 	"plural":  plural,
 	"short":   short,
+}
+
+// passing is a text that follows from the time of rendering, as an element in which the
+// browser counts on: as "ago" or as "age".
+func passing(as, text string, t time.Time, title string) template.HTML {
+	element := text // one of ours
+	if !t.IsZero() {
+		element = fmt.Sprintf(`%s data-as="%s" datetime="%s" title="%s">%s</time>`,
+			ageElement, as, t.UTC().Format(time.RFC3339), template.HTMLEscapeString(title), text)
+	}
+	return template.HTML(element) //nolint:gosec // the title is escaped, the rest is ours
 }
 
 // short is an id in a few characters: the end of one that has the time of its making

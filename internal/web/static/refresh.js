@@ -2,7 +2,8 @@
 "use strict";
 
 (() => {
-	const every = Number(document.currentScript.dataset.every); // milliseconds
+	let every = Number(document.currentScript.dataset.every); // milliseconds
+	let tag = ""; // of what is shown
 	const content = document.getElementById("content");
 	const clock = document.getElementById("refreshed");
 	let paused = false;
@@ -59,22 +60,64 @@
 	};
 	copies();
 
+	// What the exporter's clock is ahead of ours, in milliseconds.
+	let ahead = Date.parse(clock.querySelector("time").dateTime) - Date.now();
+	const span = (seconds) => {
+		if (seconds < 120) return seconds + " s";
+		if (seconds < 7200) return Math.floor(seconds / 60) + " min";
+		if (seconds < 172800) return Math.floor(seconds / 3600) + " h";
+		return Math.floor(seconds / 86400) + " days";
+	};
+	const ago = (seconds) => {
+		if (seconds < -2) return "in " + span(Math.floor(-seconds));
+		return seconds < 2 ? "just now" : span(Math.floor(seconds)) + " ago";
+	};
+	const count = () => {
+		if (paused || document.hidden || inUse()) return;
+		for (const time of content.querySelectorAll("time.age")) {
+			const seconds = (Date.now() + ahead - Date.parse(time.dateTime)) / 1000;
+			const text = time.dataset.as === "age" ? span(Math.max(1, Math.floor(seconds))) : ago(seconds);
+			if (time.textContent !== text) time.textContent = text;
+		}
+	};
+	const asOf = (at) => {
+		const time = clock.querySelector("time");
+		const text = new Date(at).toISOString();
+		time.dateTime = text.slice(0, 19) + "Z";
+		time.textContent = text.slice(11, 19) + " UTC";
+		clock.classList.remove("stale");
+	};
+
 	const refresh = async () => {
 		if (paused || document.hidden || inUse()) return;
 		try {
-			const answer = await fetch(location.pathname + location.search, { cache: "no-store", headers: { Accept: "text/html" } });
+			const headers = { Accept: "text/html" };
+			if (tag) headers["If-None-Match"] = tag;
+			const answer = await fetch(location.pathname + location.search, { cache: "no-store", headers });
+			if (answer.status === 304) {
+				asOf(Date.now() + ahead);
+				return;
+			}
 			if (!answer.ok) throw new Error(String(answer.status));
 			const next = new DOMParser().parseFromString(await answer.text(), "text/html");
 			if (paused || inUse()) return;
 			const was = place(document.activeElement);
 			content.replaceChildren(...document.adoptNode(next.getElementById("content")).childNodes);
-			clock.replaceChildren(...document.adoptNode(next.getElementById("refreshed")).childNodes);
-			clock.classList.remove("stale");
+			tag = answer.headers.get("ETag") || "";
+			every = Number(next.querySelector("script[data-every]").dataset.every) || every;
+			const at = Date.parse(next.querySelector("#refreshed time").dateTime);
+			ahead = at - Date.now();
+			asOf(at);
 			copies();
 			restore(was);
 		} catch {
 			clock.classList.add("stale"); // the figures stay, and say so
 		}
 	};
-	if (every) setInterval(refresh, every);
+	const again = async () => {
+		await refresh();
+		setTimeout(again, every);
+	};
+	if (every) setTimeout(again, every);
+	setInterval(count, 1000);
 })();
