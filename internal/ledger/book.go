@@ -217,12 +217,15 @@ func (b *Book) await(ctx context.Context, reached func() bool) error {
 	}
 }
 
+// errClosed is returned for what needs a book that is open.
+var errClosed = errors.New("the ledger is closed")
+
 // settled is await for a book that is closed.
 func (b *Book) settled(reached func() bool) error {
 	b.state.Lock()
 	defer b.state.Unlock()
 	if !reached() {
-		return errors.New("the ledger is closed")
+		return errClosed
 	}
 	return nil
 }

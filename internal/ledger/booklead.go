@@ -28,10 +28,13 @@ func (b *Book) Shared() bool { return b.share != nil }
 // Lead makes this process the one that works on the account, until [Book.Synced] or
 // [Book.Yield]. The context that it returns ends when the lease is lost. It is nil where
 // there is nothing to do here: another process leads, and was asked for a sync if it is
-// time for one. A state of this process's own is always led.
+// time for one. A state of this process's own is always led, until it is closed.
 func (b *Book) Lead(ctx context.Context) (lead context.Context, err error) {
 	s := b.share
-	if s == nil {
+	switch {
+	case b.ctx.Err() != nil:
+		return nil, errClosed
+	case s == nil:
 		return b.ctx, nil
 	}
 	if err := s.take(ctx); err != nil {
