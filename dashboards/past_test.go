@@ -72,7 +72,7 @@ func checkPast(t *testing.T, prom *prometheus, all []dashboard, end time.Time) {
 		want   float64
 		within float64 // by how much it may differ: windows of hours stand on the clock's hours
 	}{
-		{"Success, last hour", 0, "", 1 - failed(hour), 0},
+		{"Success, 1 h", 0, "", 1 - failed(hour), 0},
 		{"Deliveries by status code", 0, "", sent1 + sent2, 5},
 		{"Failures by status code", 0, "", failed1 + failed2, 0},
 		{"Endpoints", 3, "past1", table["past1 OK"], 0.001},

@@ -24,6 +24,7 @@ type use struct {
 	live       bool // whether it must return data from an exporter that has run for seconds
 	past       bool // whether it must return data from what was backfilled
 	hours      int  // that its dashboard shows
+	cell       bool // of a table, whose rows Grafana merges by their labels
 }
 
 // expr returns the query as it is asked of an exporter that runs: bars that end every
@@ -114,7 +115,7 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 				_, empty := emptyAtFirst[p.Title]
 				// Nothing but exemplars is asked for, or Prometheus makes no native histograms.
 				empty = empty || strings.HasSuffix(target.Expr, "@ end() < 0") || strings.Contains(target.Expr, "(sum_over_time(endpoint:webhook_delivery_latency_seconds:")
-				uses = append(uses, use{where: file + ": " + p.Title, raw: target.Expr, instant: target.Instant, live: !empty, past: !empty || p.Title != "Latency" && p.Title != "Failures by status code", hours: hours})
+				uses = append(uses, use{where: file + ": " + p.Title, raw: target.Expr, instant: target.Instant, live: !empty, past: !empty || p.Title != "Latency" && p.Title != "Failures by status code", hours: hours, cell: p.Type == "table"})
 			}
 		}
 		for _, a := range d.Annotations.List {
@@ -265,6 +266,9 @@ func TestQueries(t *testing.T) {
 				err = errors.New(expr)
 			}
 			for _, s := range found {
+				if name := s.Metric["__name__"]; u.cell && name != "" {
+					return fmt.Errorf("%s: a row of its own for %s", expr, name)
+				}
 				if s.Value[1] == "NaN" && strings.HasPrefix(expr, "histogram_quantile") && len(found) > 1 {
 					continue // an endpoint without an observation
 				}

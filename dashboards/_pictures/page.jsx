@@ -32,7 +32,7 @@ function fill(expr, stepSeconds) {
   const rate = Math.max(stepSeconds + scrape, 4 * scrape);
   const values = {
     $__rate_interval_ms: rate * 1000, $__interval_ms: stepSeconds * 1000, $__range_s: seconds, $__rate_interval: `${rate}s`, $__interval: `${stepSeconds}s`,
-    $__range: `${seconds}s`, $job: ".*omegastream", $endpoint: ".*", $event_type: ".*", $status_code: ".*",
+    $__range: `${seconds}s`, $cluster: ".*", $namespace: ".*", $job: ".*omegastream", $endpoint: ".*", $event_type: ".*", $status_code: ".*",
   };
   return Object.entries(values).reduce((e, [k, v]) => e.replaceAll(k, v), expr);
 }
@@ -45,13 +45,19 @@ async function ask(path, params) {
 
 const legendOf = (format, labels) => (format ?? "").replaceAll(/\{\{(.+?)\}\}/g, (_, k) => labels[k] ?? "");
 
-async function range(target) {
+/** The step of a panel's queries, which is never shorter than its "Min interval". */
+function stepOf(panel) {
+  const [, number, unit] = /^(\d+)([smh])$/.exec(panel.interval ?? "") ?? [0, 0, "s"];
+  return Math.max(step, number * { s: 1, m: 60, h: 3600 }[unit]);
+}
+
+async function range(target, step) {
   const aligned = Math.floor(end / step) * step;
   return ask("query_range", { query: fill(target.expr, step), start: String(aligned - seconds), end: String(aligned), step: String(step) });
 }
 
-async function rangeFrames(target) {
-  return (await range(target)).map((r) =>
+async function rangeFrames(target, step) {
+  return (await range(target, step)).map((r) =>
     createDataFrame({
       refId: target.refId,
       fields: [
@@ -62,16 +68,24 @@ async function rangeFrames(target) {
   );
 }
 
-async function instantFrame(target, single) {
-  const result = await ask("query", { query: fill(target.expr, step), time: String(end) });
+const instant = (target, panel) => ask("query", { query: fill(target.expr, stepOf(panel)), time: String(end) });
+
+/** A frame for each series, as a stat shows them side by side. */
+async function statFrames(target, panel) {
+  return (await instant(target, panel)).map((r) =>
+    createDataFrame({ refId: target.refId, fields: [{ name: legendOf(target.legendFormat, r.metric) || "Value", type: FieldType.number, values: [Number(r.value[1])] }] }),
+  );
+}
+
+async function tableFrame(target, panel) {
+  const result = await instant(target, panel);
   const labels = [...new Set(result.flatMap((r) => Object.keys(r.metric)))];
-  const name = single ? legendOf(target.legendFormat, result[0]?.metric ?? {}) || "Value" : `Value #${target.refId}`;
   return createDataFrame({
     refId: target.refId,
     fields: [
       { name: "Time", type: FieldType.time, values: result.map(() => end * 1000) },
       ...labels.map((l) => ({ name: l, type: FieldType.string, values: result.map((r) => r.metric[l] ?? "") })),
-      { name, type: FieldType.number, values: result.map((r) => Number(r.value[1])) },
+      { name: `Value #${target.refId}`, type: FieldType.number, values: result.map((r) => Number(r.value[1])) },
     ],
   });
 }
@@ -104,17 +118,18 @@ function configure(frames, panel) {
 
 async function load(panel) {
   if (panel.type === "row") return [];
-  if (panel.type === "timeseries") return configure((await Promise.all(panel.targets.map(rangeFrames))).flat(), panel);
-  if (panel.type === "stat" && panel.options.reduceOptions.calcs[0] === "sum") return configure(await rangeFrames(panel.targets[0]), panel);
-  if (panel.type === "stat") return configure(await Promise.all(panel.targets.map((t) => instantFrame(t, true))), panel);
+  if (panel.type === "timeseries") return configure((await Promise.all(panel.targets.map((t) => rangeFrames(t, stepOf(panel))))).flat(), panel);
+  if (panel.type === "stat" && panel.options.reduceOptions.calcs[0] === "sum") return configure(await rangeFrames(panel.targets[0], stepOf(panel)), panel);
+  if (panel.type === "stat") return configure((await Promise.all(panel.targets.map((t) => statFrames(t, panel)))).flat(), panel);
   if (panel.type === "table") {
-    const frames = await Promise.all(panel.targets.map((t) => instantFrame(t, false)));
+    const frames = await Promise.all(panel.targets.map((t) => tableFrame(t, panel)));
     const result = await firstValueFrom(transformDataFrame(panel.transformations, frames));
     for (const field of result[0].fields) field.config = { ...field.config, displayName: field.config.displayName ?? field.name };
     return configure(result, panel);
   }
   if (panel.type === "heatmap") {
-    const series = await range(panel.targets[0]);
+    // One target reads classic buckets, the other what Prometheus makes a native histogram of: one of them is empty.
+    const series = (await Promise.all(panel.targets.map((t) => range(t, stepOf(panel))))).flat().filter((s) => s.values);
     return series.length ? [cells(series)] : [];
   }
   throw new Error(`no way to draw a ${panel.type}`);

@@ -38,22 +38,22 @@ function window(d: dashboard.DashboardBuilder): void {
   const sent = inWindow(ETC);
   d.withRow(new dashboard.RowBuilder("Last 24 h, as the account has it (--collector.window): right from the first minute"))
     .withPanel(number({
-      title: "Success, as the account has it", description: `Share of the deliveries of the last 24 h whose latest outcome is 2xx, retries included. The objective is ${objective * 100} %.`,
+      title: "Success, 24 h", description: `Share of the deliveries of the last 24 h whose latest outcome is 2xx, retries included. The objective is ${objective * 100} %.`,
       unit: "percentunit", decimals: 2, width: 5, steps: good,
       query: { expr: success(failed, sent) },
     }))
     .withPanel(number({
-      title: "Failed, as the account has it", description: "Events of the last 24 h whose latest outcome is not 2xx.",
+      title: "Failed, 24 h", description: "Events of the last 24 h whose latest outcome is not 2xx.",
       unit: "locale", decimals: 0, width: 4, steps: none,
       query: { expr: failedOf(failed, sent) },
     }))
     .withPanel(number({
-      title: "Delivered, as the account has it", description: "Events of the last 24 h that have an outcome.",
+      title: "Delivered, 24 h", description: "Events of the last 24 h that have an outcome.",
       unit: "locale", decimals: 0, width: 4, steps: neutral,
       query: { expr: `sum(${sent})` },
     }))
     .withPanel(number({
-      title: "By status code, as the account has it", description: "The same by status code; none: no HTTP response.",
+      title: "By status code, 24 h", description: "The same by status code; none: no HTTP response.",
       unit: "locale", decimals: 0, width: 11, steps: neutral, names: true,
       query: { expr: `sum by (status_code) (${sent}) > 0`, legend: "{{status_code}}" },
     }));
@@ -62,17 +62,17 @@ function window(d: dashboard.DashboardBuilder): void {
 function overview(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Now, as the alerts see it"))
     .withPanel(number({
-      title: "Success, last hour", description: `Share of the deliveries of the last hour that were answered with 2xx. The objective is ${objective * 100} %. ${byEndpoint}`,
+      title: "Success, 1 h", description: `Share of the deliveries of the last hour that were answered with 2xx. The objective is ${objective * 100} %. ${byEndpoint}`,
       unit: "percentunit", decimals: 2, width: 4, steps: good,
       query: { expr: success(since("failures", "1h"), since("deliveries", "1h")) },
     }))
     .withPanel(number({
-      title: "Deliveries, last hour", description: `Outcomes of deliveries. A retry with another status code is one more. ${byEndpoint}`,
+      title: "Deliveries, 1 h", description: `Outcomes of deliveries in the last hour. A retry with another status code is one more. ${byEndpoint}`,
       unit: "locale", decimals: 0, width: 3, steps: neutral,
       query: { expr: `sum(${since("deliveries", "1h")})` },
     }))
     .withPanel(number({
-      title: "Failures, last hour", description: `Deliveries that were not answered with 2xx. ${byEndpoint}`,
+      title: "Failures, 1 h", description: `Deliveries of the last hour that were not answered with 2xx. ${byEndpoint}`,
       unit: "locale", decimals: 0, width: 3, steps: none,
       query: { expr: failedOf(since("failures", "1h"), since("deliveries", "1h")) },
     }))
@@ -150,6 +150,8 @@ function endpoints(d: dashboard.DashboardBuilder): void {
     { title: "The exporter's page of it", url: "${exporter}/endpoints/${__data.fields.Endpoint}", targetBlank: true },
   ];
   const share: Steps = [[null, "red"], [objective - 0.04, "orange"], [objective, "green"]];
+  // Without the name of its record: Grafana makes one row only of series that have the same labels.
+  const cell = (series: string) => `max by (${endpoint}) (${series})`;
   const nothing: dashboard.ValueMapping = { type: dashboard.MappingType.SpecialValue, options: { match: dashboard.SpecialValueMatch.Null, result: { text: "-", color: "text", index: 0 } } };
   d.withRow(new dashboard.RowBuilder("Endpoints")).withPanel(rows({
     title: "Endpoints", description: "One row for each endpoint: the share of success, what was sent and failed, failures in a row, the last status code. Its host leads to this page for that endpoint alone, and to the exporter's own page.",
@@ -160,22 +162,22 @@ function endpoints(d: dashboard.DashboardBuilder): void {
       { name: "Endpoint", label: "endpoint_id", links, width: 215 },
       { name: "Info", expr: `max by (${endpoint}, url, description) (webhook_endpoint_info{${E}})` },
       {
-        name: "Active", expr: chosen(gauge("active")), width: 60,
+        name: "Active", expr: cell(chosen(gauge("active"))), width: 60,
         mappings: [{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "off", color: "orange", index: 0 }, "1": { text: "on", color: "green", index: 1 } } }],
       },
       { name: "OK 1 h", width: 66, expr: `1 - ${chosen(ratio("1h"))}`, unit: "percentunit", decimals: 1, steps: share, mappings: [nothing] },
       { name: "OK 24 h", width: 70, expr: `1 - ${chosen(ratio("1d"))}`, unit: "percentunit", decimals: 1, steps: share, mappings: [nothing] },
-      { name: "Sent 24 h", width: 80, expr: since("deliveries", "1d"), decimals: 0 },
-      { name: "Failed 24 h", width: 92, expr: since("failures", "1d"), decimals: 0, steps: [[null, "text"], [1, "red"]] },
-      { name: "In a row", width: 70, expr: chosen(gauge("inARow")), decimals: 0, steps: [[null, "text"], [1, "orange"], [t.failuresInARow, "red"]] },
+      { name: "Sent 24 h", width: 80, expr: cell(since("deliveries", "1d")), decimals: 0 },
+      { name: "Failed 24 h", width: 92, expr: cell(since("failures", "1d")), decimals: 0, steps: [[null, "text"], [1, "red"]] },
+      { name: "In a row", width: 70, expr: cell(chosen(gauge("inARow"))), decimals: 0, steps: [[null, "text"], [1, "orange"], [t.failuresInARow, "red"]] },
       {
-        name: "Last", width: 56, expr: chosen(gauge("lastCode")), unit: "none", decimals: 0,
+        name: "Last", width: 56, expr: cell(chosen(gauge("lastCode"))), unit: "none", decimals: 0,
         steps: [[null, "purple"], [100, "green"], [300, "blue"], [400, "orange"], [500, "red"]],
         mappings: [{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "none", index: 0 } } }],
       },
       { name: "Last success", width: 140, expr: newest("webhook_endpoint_last_success_timestamp_seconds"), unit: "dateTimeFromNow" },
       { name: "Last failure", width: 140, expr: newest("webhook_endpoint_last_failure_timestamp_seconds"), unit: "dateTimeFromNow" },
-      { name: "Pending", width: 76, expr: chosen(gauge("pending")), decimals: 0, steps: [[null, "text"], [t.pending, "orange"]] },
+      { name: "Pending", width: 76, expr: cell(chosen(gauge("pending"))), decimals: 0, steps: [[null, "text"], [t.pending, "orange"]] },
       { name: "p90 24 h", width: 80, expr: `${quantile(0.9, "1d", endpoint)} >= 0`, unit: "s", decimals: 1 },
     ],
   }));
