@@ -2,11 +2,13 @@ package deploy_test
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"flag"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -134,12 +136,16 @@ func TestChartRules(t *testing.T) {
 	}
 }
 
-// TestChartPackage: the links to rules and dashboards are files in the package.
+// TestChartPackage: rules and dashboards are in the package, and Helm has nothing to
+// say about it.
 func TestChartPackage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	if _, err := output("", tool(t, "helm"), "package", chart, "--destination", dir); err != nil {
-		t.Fatal(err)
+	pack := exec.Command(tool(t, "helm"), "package", chart, "--destination", dir)
+	var complaint bytes.Buffer
+	pack.Stderr = &complaint
+	if err := pack.Run(); err != nil || complaint.Len() > 0 {
+		t.Fatalf("helm package: %v, and it complains:\n%s", err, complaint.String())
 	}
 	packages, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	if err != nil || len(packages) != 1 {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -47,9 +46,7 @@ func output(dir, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &complaint
 	if err := cmd.Run(); err != nil {
-		// Helm tells of the chart's links at every call.
-		noise := regexp.MustCompile(`(?m)^level=INFO msg="found symbolic link.*\n`)
-		return "", fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, out.String(), noise.ReplaceAllString(complaint.String(), ""))
+		return "", fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, out.String(), complaint.String())
 	}
 	return out.String(), nil
 }

@@ -27,7 +27,7 @@ test("addresses given by flags stand in every file, and nothing else differs", (
     );
     assert.equal(status, 0, stderr);
     const files = texts(out);
-    assert.equal(Object.keys(files).length, 12);
+    assert.equal(Object.keys(files).length, 16);
     for (const [path, text] of Object.entries(files)) {
       const back = text
         .replaceAll("https://grafana.test/sub", "https://grafana.example.com")

@@ -9,7 +9,7 @@ const usage = `usage: npm run generate -- [--grafana-url URL] [--runbook-url URL
   --grafana-url   where people reach Grafana: links in alerts
   --runbook-url   where they read docs/runbooks.md: links in alerts and dashboards
   --exporter-url  where their browsers reach the exporter: links in dashboards and exemplars
-  --out           writes dashboards/ and deploy/grafana/ into that folder and not into the repository`;
+  --out           writes dashboards/ and deploy/ into that folder and not into the repository`;
 
 function refuse(why: string): never {
   console.error(`${why}\n${usage}`);
