@@ -1,0 +1,66 @@
+package dashboards_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"omegastream_exporter/collector"
+)
+
+// unread are families that neither a panel nor a rule reads, and for whom they are.
+var unread = map[string]string{
+	"omegastream_account_info":     "for those with several accounts, who join it to tell them apart",
+	"omegastream_exporter_leading": "for those with replicas, who see which one leads; nothing is wrong whichever does",
+}
+
+// TestEveryFamilyIsRead: a panel, a rule or a reason is there for each family, and
+// something reads each record.
+func TestEveryFamilyIsRead(t *testing.T) {
+	t.Parallel()
+	var exprs []string
+	_, uses := dashboards(t)
+	for _, u := range append(uses, grafanaAlerts(t)...) {
+		exprs = append(exprs, u.raw)
+	}
+	text := regexp.MustCompile(`^(#|summary:|description:)`)
+	records := map[string]bool{}
+	for _, file := range glob(t, "rules/*.rules.yaml") {
+		for line := range strings.Lines(read(t, file)) {
+			line = strings.TrimSpace(line)
+			if name, is := strings.CutPrefix(line, "- record: "); is {
+				records[name] = true
+			} else if !text.MatchString(line) {
+				exprs = append(exprs, line)
+			}
+		}
+	}
+	read := map[string]bool{}
+	for _, expr := range exprs {
+		for _, name := range regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`).FindAllString(expr, -1) {
+			read[name] = true
+		}
+	}
+	for name := range records {
+		if !read[name] {
+			t.Errorf("nothing reads the record %s", name)
+		}
+	}
+	left := len(unread)
+	for _, f := range collector.Families() {
+		isRead := slices.ContainsFunc([]string{"", "_bucket", "_count", "_sum"}, func(end string) bool { return read[f.Name+end] })
+		switch reason, listed := unread[f.Name]; {
+		case listed:
+			left--
+			if isRead || reason == "" {
+				t.Errorf("%s is read, or its reason is empty", f.Name)
+			}
+		case !isRead:
+			t.Errorf("no panel and no rule reads %s: show it, stop exporting it or say here for whom it is", f.Name)
+		}
+	}
+	if left != 0 {
+		t.Errorf("%d of unread are no families", left)
+	}
+}
