@@ -160,7 +160,7 @@ func (s *State) parse(raw string) error {
 		}
 		s.kind = stateMemory
 	case "postgres", "postgresql":
-		if _, err := url.Parse(raw); err != nil || !strings.HasPrefix(rest, "//") {
+		if _, err := url.Parse(ledger.PostgresURL(raw)); err != nil || !strings.HasPrefix(rest, "//") {
 			return errors.New("is not a PostgreSQL URL; write it like postgres://USER@HOST:5432/DATABASE")
 		}
 		s.kind, s.dsn = statePostgres, NewSecret(raw)
@@ -173,7 +173,7 @@ func (s *State) parse(raw string) error {
 // hasPassword finds one in a URL that parse has accepted, in either of the two
 // places where PostgreSQL takes it.
 func hasPassword(raw string) bool {
-	u, err := url.Parse(raw)
+	u, err := url.Parse(ledger.PostgresURL(raw))
 	if err != nil {
 		return true
 	}

@@ -51,7 +51,7 @@ type Postgres struct {
 // NewPostgres returns the store in a schema of the database that a URL names. Nothing
 // is asked of the server before Load. The error never has a password in it.
 func NewPostgres(dsn, schema string) (*Postgres, error) {
-	config, err := pgxpool.ParseConfig(pgURL(dsn))
+	config, err := pgxpool.ParseConfig(PostgresURL(dsn))
 	if err != nil {
 		return nil, errNoURL
 	}
@@ -83,9 +83,9 @@ func NewPostgres(dsn, schema string) (*Postgres, error) {
 
 var errNoURL = errors.New("is not a URL that PostgreSQL's clients understand")
 
-// pgURL returns a URL as pgx understands it: a socket's folder that is written as the
+// PostgresURL returns a URL as pgx understands it: a socket's folder that is written as the
 // host, like %2Frun%2Fpostgresql, is a parameter there.
-func pgURL(dsn string) string {
+func PostgresURL(dsn string) string {
 	scheme, rest, ok := strings.Cut(dsn, "://")
 	if !ok {
 		return dsn
@@ -116,7 +116,7 @@ func pgURL(dsn string) string {
 // PostgresName names the server, database and schema of a URL, without user and
 // password.
 func PostgresName(dsn, schema string) string {
-	c, err := pgconn.ParseConfig(pgURL(dsn))
+	c, err := pgconn.ParseConfig(PostgresURL(dsn))
 	if err != nil {
 		return "postgres"
 	}
