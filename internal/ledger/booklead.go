@@ -52,6 +52,9 @@ func (b *Book) Lead(ctx context.Context) (lead context.Context, err error) {
 		}
 	}
 	lease, err := b.bid(ctx, false)
+	if err == nil && lease.free() { // it was given back in the midst of the bid
+		lease, err = b.bid(ctx, false)
+	}
 	if err != nil {
 		b.report(err, 0)
 		return nil, err
@@ -215,30 +218,45 @@ func (b *Book) Yield(lead context.Context, unfit time.Duration) {
 }
 
 // Await waits until the sync that Lead has asked another process for has ended, and all
-// of it is known here. It returns [ErrFollows] where that process is not heard of any
-// more: it is time to lead.
-func (b *Book) Await(ctx context.Context) error {
+// of it is known here, as is all that any process has shown before since. It returns
+// [ErrFollows] where that process is not heard of any more: it is time to lead.
+func (b *Book) Await(ctx context.Context, since time.Time) error {
 	s := b.share
 	if s == nil {
 		return nil
 	}
-	var done, gone bool
+	b.lookAnew(since)
+	var synced, gone bool
 	var failure error
 	err := b.await(ctx, func() bool {
-		failure = b.failure
-		gone = !s.lease.Held || !s.lease.Now.Before(s.lease.Beat.Add(LeaseFor))
-		done = s.lease.Sync.Number >= s.target
-		return done || gone || failure != nil
+		if failure = b.failure; errors.Is(failure, ErrWentBack) {
+			failure = nil
+		}
+		synced = s.lease.Sync.Number >= s.target
+		gone = !synced && (!s.lease.Held || !s.lease.Now.Before(s.lease.Beat.Add(LeaseFor)))
+		return failure != nil || gone || synced && (!s.looked.Before(since) || b.Leads() == nil)
 	})
 	switch {
 	case err != nil:
 		return err
-	case failure != nil && !errors.Is(failure, ErrWentBack):
+	case failure != nil:
 		return failure
-	case !done:
+	case gone:
 		return ErrFollows
 	}
 	return nil
+}
+
+// lookAnew makes the committer look at the state at once, unless it has since then, or
+// this process leads: what a leader shows is all that there is.
+func (b *Book) lookAnew(since time.Time) {
+	if b.Leads() == nil {
+		return
+	}
+	b.state.Lock()
+	b.share.wanted = later(b.share.wanted, since)
+	b.state.Unlock()
+	b.wakeUp()
 }
 
 // LastSync returns the last sync that is known of, whichever process made it; the zero
@@ -288,6 +306,13 @@ func (b *Book) Asked() <-chan struct{} {
 		return nil
 	}
 	return b.share.asked
+}
+
+// Wanted reports whether another process asks for a sync that was not made yet.
+func (b *Book) Wanted() bool {
+	b.state.Lock()
+	defer b.state.Unlock()
+	return b.share.lease.Asked > b.share.lease.Sync.Number
 }
 
 // commitLed commits what this process has changed, which is its sign of life as well.

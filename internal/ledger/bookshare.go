@@ -42,9 +42,11 @@ type share struct {
 	limits  Limits
 
 	// Guarded by Book.state.
-	lease    Lease  // as of the last look
-	target   uint64 // the sync that this process has asked for
-	watchers int    // scrapes that wait
+	lease    Lease     // as of the last look
+	looked   time.Time // when that was asked for
+	wanted   time.Time // a look that somebody waits for is to be asked for after this
+	target   uint64    // the sync that this process has asked for
+	watchers int       // scrapes that wait
 	watched  time.Time
 	flushing int       // calls of Flush that wait
 	unfit    time.Time // until then another process is to lead
@@ -204,6 +206,9 @@ func (b *Book) pause() time.Duration {
 	b.mu.Unlock()
 	b.state.Lock()
 	defer b.state.Unlock()
+	if b.share.wanted.After(b.share.looked) {
+		return 0
+	}
 	if leads || b.share.watchers > 0 {
 		return watchEvery
 	}
@@ -293,7 +298,7 @@ func (b *Book) heard(lease Lease, sent time.Time) {
 	s.beat.see(lease.Beat, now)
 	s.rest.see(lease.Sync.Ended, now)
 	b.state.Lock()
-	s.lease = lease
+	s.lease, s.looked = lease, sent
 	close(b.moved)
 	b.moved = make(chan struct{})
 	b.state.Unlock()

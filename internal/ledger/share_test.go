@@ -292,7 +292,7 @@ func TestAskTheLeader(t *testing.T) {
 	readOn(a, "ep", nil)
 	readOn(a, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
 	a.Synced(led, SyncRecord{Result: "success", Took: time.Second, Rest: time.Minute})
-	if err := b.Await(ctx); err != nil {
+	if err := b.Await(ctx, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := eventsCounted(b, "ep"); got != 1 {
@@ -305,11 +305,33 @@ func TestAskTheLeader(t *testing.T) {
 	if led, err := b.Lead(ctx); led != nil || err != nil {
 		t.Fatal(led, err)
 	}
-	if err := b.Await(ctx); err != nil {
+	if err := b.Await(ctx, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if l := b.LastSync(); l.Number != 1 {
 		t.Errorf("%+v", l)
+	}
+}
+
+// What one has shown before a scrape of another begins, that one shows as well, also
+// where it is not yet time for a sync.
+func TestAwaitShowsWhatOthersHaveShown(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
+	led := lead(t, a)
+	makeKnown(a, "ep")
+	readOn(a, "ep", nil)
+	a.Synced(led, SyncRecord{Result: "success", Rest: time.Minute})
+	if err := a.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Await(ctx, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(b.View(b.Now()).Endpoints); got != 1 {
+		t.Errorf("it shows %d endpoints, another has shown 1", got)
 	}
 }
 
@@ -325,7 +347,7 @@ func TestAskALeaderThatGoes(t *testing.T) {
 		t.Fatal(led, err)
 	}
 	a.Yield(led, time.Minute)
-	if err := b.Await(ctx); !errors.Is(err, ErrFollows) {
+	if err := b.Await(ctx, time.Time{}); !errors.Is(err, ErrFollows) {
 		t.Errorf("%v", err)
 	}
 	lead(t, b)

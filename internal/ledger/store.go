@@ -70,6 +70,11 @@ type Lease struct {
 	Limited time.Time // as of then
 }
 
+// free reports whether nobody has the lease, and it is time for a sync.
+func (l *Lease) free() bool {
+	return !l.Ours && !l.Held && !l.Now.Before(l.Sync.Ended.Add(l.Sync.Rest))
+}
+
 // SyncRecord is the last sync, whichever process made it.
 type SyncRecord struct {
 	Number uint64 // 0 before the first

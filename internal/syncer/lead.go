@@ -55,9 +55,9 @@ func (s *Syncer) tell(p *pass) {
 }
 
 // ownTrouble reports whether the sync says nothing about the account: the API did not
-// answer, or does not know the key.
+// answer, or does not know the key, or the key is of another account.
 func (p *pass) ownTrouble() bool {
-	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrUnauthorized, ledger.ErrFollows, context.Canceled} {
+	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrUnauthorized, ledger.ErrOtherCompany, ledger.ErrFollows, context.Canceled} {
 		if errors.Is(p.err, kind) {
 			return true
 		}
@@ -85,6 +85,9 @@ func (s *Syncer) serve() {
 		case <-s.book.Asked():
 		case <-s.ctx.Done():
 			return
+		}
+		if !s.book.Wanted() { // a sync for a scrape of this replica was what it wanted
+			continue
 		}
 		s.mu.Lock()
 		if now := time.Now(); s.began.IsZero() || now.Sub(s.began) >= s.interval() {

@@ -154,6 +154,7 @@ func (s *Syncer) Start() {
 // it found, and reports whether both came before the end of ctx.
 func (s *Syncer) Wait(ctx context.Context) bool {
 	defer s.book.Watch()()
+	began := time.Now()
 	for {
 		if done := s.join(); done != nil {
 			select {
@@ -162,7 +163,7 @@ func (s *Syncer) Wait(ctx context.Context) bool {
 				return false
 			}
 		}
-		err := s.book.Await(ctx)
+		err := s.book.Await(ctx, began)
 		if err == nil {
 			break
 		}
