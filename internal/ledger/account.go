@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -89,6 +90,28 @@ type Found struct {
 	ID        string
 	CompanyID string
 	Meta      Meta
+}
+
+// Belongs returns an error that wraps [ErrOtherCompany] where a listing is of another
+// account than the one in this shared state: the two would be counted as one.
+func (a *Account) Belongs(found []Found) error {
+	if !a.shared || a.row.CompanyID == "" {
+		return nil
+	}
+	other := ""
+	for _, l := range found {
+		switch l.CompanyID {
+		case a.row.CompanyID:
+			return nil
+		case "":
+		default:
+			other = l.CompanyID
+		}
+	}
+	if other == "" {
+		return nil
+	}
+	return fmt.Errorf("%w: it is of the company %s, the API key of %s; give each account its own --state.schema", ErrOtherCompany, a.row.CompanyID, other)
 }
 
 // emptyFor is how long it is not believed that an account that had endpoints has none.

@@ -65,7 +65,7 @@ func (p *pass) listEndpoints(ctx context.Context) {
 	switch {
 	case err == nil:
 		p.problems.healed(all)
-	case errors.Is(err, client.ErrUnauthorized), !p.opts.Pinned && endsSync(err):
+	case errors.Is(err, client.ErrUnauthorized), errors.Is(err, ledger.ErrOtherCompany), !p.opts.Pinned && endsSync(err):
 		p.err = err
 	case p.opts.Pinned:
 		p.problems.report(all, err)
@@ -84,11 +84,18 @@ func (p *pass) applyEndpoints(list client.EndpointList) error {
 		ids[e.ID] = struct{}{}
 	}
 	var pinned []string
+	var other error
 	believed := false
 	p.book.Do(func(a *ledger.Account) {
+		if other = a.Belongs(found); other != nil {
+			return
+		}
 		believed = a.List(found, list.Date, p.book.Now())
 		pinned = a.ToRead()
 	})
+	if other != nil {
+		return other
+	}
 	if !believed {
 		return errNoEndpoints
 	}
