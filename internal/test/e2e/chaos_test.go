@@ -94,7 +94,7 @@ func TestReplicas(t *testing.T) {
 			}
 		})
 		end()
-		everyone(time.Minute, traffic.check)
+		everyone(2*time.Minute, traffic.check) // a new endpoint is known after a minute
 		if wave < waves-1 {
 			traffic.retry()
 		}

@@ -68,7 +68,8 @@ func (f *trouble) wave(long time.Duration, burst, midway func()) {
 	f.rng.Shuffle(len(once), func(i, j int) { once[i], once[j] = once[j], once[i] })
 	f.pause(f.replicas[f.rng.IntN(len(f.replicas))])
 	began := time.Now()
-	for n := 0; time.Since(began) < long || len(once) > 0; n++ {
+	before := f.proxies()
+	for n := 0; time.Since(began) < long || len(once) > 0 || !f.enoughCuts(before) && time.Since(began) < long+mostCuts; n++ {
 		f.wait(50*time.Millisecond, 500*time.Millisecond)
 		if len(once) > 0 && time.Since(began) > long*time.Duration(5-len(once))/6 {
 			once[0]()
@@ -93,6 +94,16 @@ func (f *trouble) wave(long time.Duration, burst, midway func()) {
 	for _, r := range f.replicas {
 		r.proxy.Set(proxy.Chances{})
 	}
+}
+
+// mostCuts is how long a wave goes on until it has had one of each cut by chance: how
+// often a busy machine commits is not known.
+const mostCuts = 2 * time.Minute
+
+// enoughCuts reports whether there was one of each cut by chance since then.
+func (f *trouble) enoughCuts(before proxy.Counts) bool {
+	now := f.proxies()
+	return now.BeforeCommit > before.BeforeCommit && now.AfterCommit > before.AfterCommit && now.Message > before.Message
 }
 
 // kill kills a replica. The next one is there at once or after a while.
