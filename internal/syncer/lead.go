@@ -45,10 +45,10 @@ func (s *Syncer) tell(p *pass) {
 	rest := max(0, s.interval()-took)
 	s.mu.Unlock()
 	switch {
+	case p.led.Err() != nil, errors.Is(p.err, errState), errors.Is(p.err, ledger.ErrFollows), errors.Is(p.err, context.Canceled):
+		s.book.Yield(p.led, 0) // a lease that was lost says nothing about the next one
 	case p.ownTrouble():
 		s.book.Yield(p.led, unfitFor)
-	case errors.Is(p.err, errState):
-		s.book.Yield(p.led, 0)
 	default:
 		s.book.Synced(p.led, ledger.SyncRecord{Result: string(p.result()), Took: took, Rest: rest})
 	}
@@ -57,7 +57,7 @@ func (s *Syncer) tell(p *pass) {
 // ownTrouble reports whether the sync says nothing about the account: the API did not
 // answer, or does not know the key, or the key is of another account.
 func (p *pass) ownTrouble() bool {
-	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrUnauthorized, ledger.ErrOtherCompany, ledger.ErrFollows, context.Canceled} {
+	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrUnauthorized, ledger.ErrOtherCompany} {
 		if errors.Is(p.err, kind) {
 			return true
 		}
