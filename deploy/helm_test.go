@@ -181,7 +181,7 @@ func TestChartPackage(t *testing.T) {
 	for _, rules := range []string{"prometheusrule.yaml", "prometheusrule-videos.yaml"} {
 		want[rules] = read(t, "../dashboards/rules/"+rules)
 	}
-	want["thresholds.yaml"] = read(t, filepath.Join(chart, "files/thresholds.yaml"))
+	want["thresholds.yaml"] = read(t, filepath.Join(chart, "files", "thresholds.yaml"))
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Errorf("-dashboards +package:\n%s", diff)
 	}
