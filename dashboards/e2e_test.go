@@ -103,7 +103,7 @@ func TestEndToEnd(t *testing.T) {
 
 			// The very first failure of a label set.
 			prom.wait(t, 30*time.Second, "count(omegastream_up == 1)", fmt.Sprint(tt.exporters))
-			a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
+			failure := a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
 			eventually(t, 30*time.Second, "the first 503 is told", fails("503"))
 			alert := told.received(map[string]string{"status_code": "503"})[0]
 			want := "1 of the deliveries of video.process_succeeded to shop.example.com (endpoint " + first + ") failed in the last 10 minutes with status code 503 (none: no HTTP response)."
@@ -114,15 +114,17 @@ func TestEndToEnd(t *testing.T) {
 				t.Errorf("it went to %s", alert["path"])
 			}
 			counted("the first failure is counted once")
+			lists(t, alert, failure)
 
 			// More of it, and successes.
 			for range 3 {
 				a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
 				a.Emit(first, eventType, simulator.Responded(http.StatusOK))
 			}
-			a.Emit(first, "video.deleted", simulator.Responded(http.StatusInternalServerError))
+			failure = a.Emit(first, "video.deleted", simulator.Responded(http.StatusInternalServerError))
 			a.Emit(first, eventType, simulator.Responded(http.StatusOK))
 			eventually(t, 30*time.Second, "the 500 is told", fails("500"))
+			lists(t, told.received(map[string]string{"status_code": "500"})[0], failure)
 			counted("more failures are counted")
 
 			// Killed, with a failure meanwhile.
@@ -156,6 +158,46 @@ func TestEndToEnd(t *testing.T) {
 			onlyFired(t, prom, "DeliveryFailed|StateReset")
 			rules(t, prom)
 		})
+	}
+}
+
+// lists follows the links of an alert as a person does: the page of its failures answers,
+// and names exactly the events that the alert has counted.
+func lists(t *testing.T, alert map[string]string, events ...string) {
+	t.Helper()
+	link := alert["failures_url"]
+	page, err := get(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	for _, found := range regexp.MustCompile(`data-event="([^"]+)"`).FindAllStringSubmatch(string(page), -1) {
+		shown = append(shown, found[1])
+	}
+	if slices.Sort(shown); !slices.Equal(shown, slices.Sorted(slices.Values(events))) {
+		t.Errorf("%s lists %v, the account made %v", link, shown, events)
+	}
+	rows, err := get(link + "&format=ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var exported []string
+	for line := range bytes.Lines(rows) {
+		var row struct {
+			Event string `json:"event_id"`
+			Code  int    `json:"status_code"`
+		}
+		if err := json.Unmarshal(line, &row); err != nil || fmt.Sprint(row.Code) != alert["status_code"] {
+			t.Errorf("%s: %s: %v", link, line, err)
+		}
+		exported = append(exported, row.Event)
+	}
+	if slices.Sort(exported); !slices.Equal(exported, shown) {
+		t.Errorf("%s exports %v", link, exported)
+	}
+	runbook, err := get(alert["runbook_url"])
+	if section := `id="` + alert["alertname"] + `"`; err != nil || !strings.Contains(string(runbook), section) {
+		t.Errorf("%s has no %s: %v", alert["runbook_url"], section, err)
 	}
 }
 

@@ -362,6 +362,6 @@ func (e *exporter) start(t *testing.T) {
 	}
 	e.process = start(t, "http://"+e.address+"/-/healthy", binary, []string{
 		"--api.url=" + e.api, "--api.rate-limit=0", "--state.url=file:" + e.state, "--web.listen-address=" + e.address,
-		"--collector.hold-new-series=3s", "--collector.min-interval=0",
+		"--collector.hold-new-series=3s", "--collector.min-interval=0", "--web.external-url=http://" + e.address,
 	}, []string{"OMEGASTREAM_API_KEY=" + simulator.DefaultKey})
 }

@@ -65,9 +65,10 @@ function page(w: Words, uid: string, more = ""): string {
 const endpointPage = (w: Words) => page(w, dashboards.deliveries, `&var-endpoint=${w.escaped("endpoint_id")}`);
 const exporterPage = (w: Words) => page(w, dashboards.exporter);
 
-/** Where failures are listed one by one, below the exporter's address. */
+/** Where the failures that an alert counts are listed one by one, below the exporter's address. */
 export function failuresPath(a: Alert, w: Words): string {
-  return `/failures${a.expr.includes("group_left (host, description)") ? `?endpoint=${w.escaped("endpoint_id")}` : ""}`;
+  const filters = a.name === "OmegaStreamDeliveryFailed" ? `&type=${w.escaped("event_type")}&code=${w.label("status_code")}` : "";
+  return `/failures${a.expr.includes("group_left (host, description)") ? `?endpoint=${w.escaped("endpoint_id")}${filters}` : ""}`;
 }
 
 export function runbook(alert: string): string {
