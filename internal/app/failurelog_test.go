@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,15 +16,25 @@ import (
 
 // pipe is a stderr that can stop to take lines.
 type pipe struct {
-	bytes.Buffer
 	blocked chan struct{} // where not nil, a line waits until it is closed
+
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
 func (p *pipe) Write(b []byte) (int, error) {
 	if p.blocked != nil {
 		<-p.blocked
 	}
-	return p.Buffer.Write(b)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *pipe) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
 }
 
 func (p *pipe) count(text string) int { return strings.Count(p.String(), text) }
