@@ -153,7 +153,8 @@ func (b *Book) Flush(ctx context.Context) error {
 	want := b.applied
 	loads := b.countLoads()
 	b.mu.Unlock()
-	defer b.hurry()()
+	calm := b.hurry()
+	defer calm()
 	if err := b.await(ctx, func() bool { return b.durable >= want }); err != nil {
 		return err
 	}

@@ -161,7 +161,7 @@ func (b *Book) Leading(ctx context.Context) (context.Context, error) {
 	}
 	var lead context.Context
 	err := b.await(ctx, func() bool {
-		lead = b.share.leading()
+		lead = b.share.leading() //nolint:fatcontext // it is no child of the one before
 		return lead != nil
 	})
 	return lead, err

@@ -239,7 +239,7 @@ func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
 		return
 	}
 	if next.Failing() {
-		e.report(&next, a, now)
+		e.report(&next, a)
 	}
 	delivered := e.bump(key, now)
 	if next.Failing() && next.Time >= delivered.exemplar.Created {

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"time"
 )
 
 // FailedDelivery is a tracked event whose latest outcome is a failure, or was one
@@ -116,7 +115,7 @@ func (f *Failure) Said() (status, message string) {
 }
 
 // report notes a counted failure for the batch that makes it durable.
-func (e *Endpoint) report(ev *Event, a Answer, now time.Time) {
+func (e *Endpoint) report(ev *Event, a Answer) {
 	f, _ := e.failedDelivery(ev)
 	f.Message = Prose(a.Words.Message, maxMessage)
 	e.account.failed = append(e.account.failed, f)

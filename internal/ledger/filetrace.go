@@ -5,11 +5,11 @@ import (
 	"fmt"
 )
 
-// appendTrace writes the payload of a trace's record: which names of the video are
+// encodeTrace returns the payload of a trace's record: which names of the video are
 // known, the code and the reason, the numbers, then the names.
-func appendTrace(b []byte, r *TraceRow) []byte {
+func encodeTrace(r *TraceRow) []byte {
 	t := &r.Trace
-	b = append(b, byte(t.names), byte(t.Reason))
+	b := []byte{byte(t.names), byte(t.Reason)}
 	b = binary.BigEndian.AppendUint16(b, uint16(t.Code))
 	b = binary.AppendUvarint(b, uint64(t.Asked))
 	b = binary.AppendVarint(b, t.Healed)
@@ -123,7 +123,7 @@ func (w *fileWriter) traces(rows []TraceRow) error {
 		if key := traceKey(*r); r.Gone {
 			err = w.delete(bucketTraces, key)
 		} else {
-			err = w.put(bucketTraces, key, appendTrace(nil, r))
+			err = w.put(bucketTraces, key, encodeTrace(r))
 		}
 		if err != nil {
 			return err

@@ -36,7 +36,7 @@ func TestOlderLayoutIsMigrated(t *testing.T) {
 	b := replica(t, dsn, testPolicy())
 	led := lead(t, b)
 	b.Do(func(a *Account) { a.row.FoldedTypes, a.changedRow = 7, true })
-	giveBack(t, b, led)
+	giveBack(led, t, b)
 	if got := held(t, open); got.Account.FoldedTypes != 7 {
 		t.Errorf("%+v after a commit", got.Account)
 	}

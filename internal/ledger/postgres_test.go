@@ -104,11 +104,11 @@ func TestOlderStateIsNoticed(t *testing.T) {
 	led := lead(t, b)
 	makeKnown(b, "ep")
 	readOn(b, "ep", nil)
-	giveBack(t, b, led)
+	giveBack(led, t, b)
 	restore := backup(t, dsn)
 	led = lead(t, b)
 	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
-	giveBack(t, b, led)
+	giveBack(led, t, b)
 	shown := shownCounters(b.View(b.Now()))
 
 	restore()
@@ -131,7 +131,7 @@ func TestOlderStateIsNoticed(t *testing.T) {
 	}
 	led = lead(t, b)
 	readOn(b, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}, {hexID(2), "video.deleted", time.Now().Unix()}})
-	giveBack(t, b, led)
+	giveBack(led, t, b)
 	if got := eventsCounted(b, "ep"); got != 2 {
 		t.Errorf("%d events count after the reset, want the 2 that the state had not seen", got)
 	}
@@ -151,13 +151,13 @@ func TestLostCommitsHeal(t *testing.T) {
 			led := lead(t, a)
 			makeKnown(a, "ep")
 			readOn(a, "ep", nil)
-			giveBack(t, a, led)
+			giveBack(led, t, a)
 			restore := backup(t, dsn)
 			led = lead(t, a)
 			items := []item{{hexID(1), "video.deleted", time.Now().Unix()}, {hexID(2), "video.deleted", time.Now().Unix()}}
 			readOn(a, "ep", items)
 			answer(a, 2, func() Answer { return Answer{Responded: true, StatusCode: 500} })
-			giveBack(t, a, led)
+			giveBack(led, t, a)
 			refresh(t, b)
 			shown := shownCounters(a.View(a.Now()))
 
@@ -199,13 +199,13 @@ func TestOtherServerIsNoticed(t *testing.T) {
 	if len(strings.Fields(p.here)) != 2 {
 		t.Fatalf("the server is known as %q", p.here)
 	}
-	giveBack(t, b, lead(t, b))
+	giveBack(lead(t, b), t, b)
 	if b.countLoads() != 0 {
 		t.Error("it has loaded anew on the same server")
 	}
 	history := p.history
 	execSQL(t, dsn, `UPDATE %[1]s.state SET server = 'another 00000002'`)
-	giveBack(t, b, lead(t, b))
+	giveBack(lead(t, b), t, b)
 	if p.history == history || b.countLoads() != 1 {
 		t.Errorf("history %s after %s, loaded anew %d times", p.history, history, b.countLoads())
 	}

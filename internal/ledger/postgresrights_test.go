@@ -25,10 +25,10 @@ func TestLeastRights(t *testing.T) {
 	makeKnown(a, "ep")
 	readOn(a, "ep", []item{{hexID(1), "video.deleted", time.Now().Unix()}})
 	a.Do(func(acc *Account) { acc.forget(acc.ensure("gone")) })
-	giveBack(t, a, led)
+	giveBack(led, t, a)
 	led = lead(t, b)
 	readOn(b, "ep", []item{{hexID(2), "video.deleted", time.Now().Unix()}})
-	giveBack(t, b, led)
+	giveBack(led, t, b)
 	p := loaded(t, dsn)
 	if _, _, err := p.Follow(ctx); err != nil || p.Size() == 0 {
 		t.Errorf("size %d, %v", p.Size(), err)

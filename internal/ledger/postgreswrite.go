@@ -77,7 +77,7 @@ func (w *pgWriter) rows(b *Batch) error {
 		if r.Gone {
 			w.put(record, nil)
 		} else {
-			w.put(record, appendTrace(nil, r))
+			w.put(record, encodeTrace(r))
 		}
 	}
 	return w.events(b.Events)

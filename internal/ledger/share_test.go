@@ -37,7 +37,7 @@ func lead(t *testing.T, b *Book) context.Context {
 }
 
 // giveBack ends a lead once all is durable.
-func giveBack(t *testing.T, b *Book, led context.Context) {
+func giveBack(led context.Context, t *testing.T, b *Book) {
 	t.Helper()
 	b.Yield(led, 0)
 	if err := b.Flush(context.Background()); err != nil {
@@ -169,7 +169,7 @@ func TestReplicasAgree(t *testing.T) {
 		if rnd.IntN(4) == 0 {
 			listed[id] = listed[id][:rnd.IntN(len(listed[id])+1)]
 		}
-		giveBack(t, b, led)
+		giveBack(led, t, b)
 	}
 	fresh := openPostgres(t, dsn, "replicas")
 	want, err := load(ctx, fresh, testURL, policy, time.Now())
@@ -226,7 +226,7 @@ func TestFencing(t *testing.T) {
 	}
 	after := lead(t, b)
 	readOn(b, "ep", items)
-	giveBack(t, b, after)
+	giveBack(after, t, b)
 	lead(t, a)
 	readOn(a, "ep", items)
 	if err := a.Flush(ctx); err != nil {
@@ -258,7 +258,8 @@ func TestLeaseEnds(t *testing.T) {
 			dsn := postgres.NewDatabase(t)
 			b := replica(t, dsn, testPolicy())
 			execSQL(t, dsn, beat)
-			defer b.Watch()()
+			end := b.Watch()
+			defer end()
 			began := time.Now()
 			eventually(t, func() bool {
 				led, err := b.Lead(context.Background())
@@ -279,7 +280,8 @@ func TestAskTheLeader(t *testing.T) {
 	ctx := context.Background()
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
 	led := lead(t, a)
-	defer b.Watch()()
+	end := b.Watch()
+	defer end()
 	if led, err := b.Lead(ctx); led != nil || err != nil {
 		t.Fatal(led, err)
 	}
@@ -342,7 +344,8 @@ func TestAskALeaderThatGoes(t *testing.T) {
 	ctx := context.Background()
 	a, b := replica(t, dsn, testPolicy()), replica(t, dsn, testPolicy())
 	led := lead(t, a)
-	defer b.Watch()()
+	end := b.Watch()
+	defer end()
 	if led, err := b.Lead(ctx); led != nil || err != nil {
 		t.Fatal(led, err)
 	}

@@ -211,7 +211,8 @@ func (p *pass) goesOn() bool { return p.left() > 0 && !p.over() }
 
 // readOne reads one list, reports how that ended, and tells the sync that waits for it.
 func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
-	defer s.book.Keep()()
+	release := s.book.Keep()
+	defer release()
 	e := ending{id: id, how: failed}
 	e.err = s.readList(ctx, id, r)
 	switch err := e.err; {

@@ -153,7 +153,8 @@ func (s *Syncer) Start() {
 // moment ago. It waits for the end of its sync and for the details of the new events that
 // it found, and reports whether both came before the end of ctx.
 func (s *Syncer) Wait(ctx context.Context) bool {
-	defer s.book.Watch()()
+	end := s.book.Watch()
+	defer end()
 	began := time.Now()
 	for {
 		if done := s.join(); done != nil {

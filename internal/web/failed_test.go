@@ -255,7 +255,8 @@ func TestGroupsOfFailures(t *testing.T) {
 		t.Fatalf("the groups are not there: %s", body)
 	}
 	href := body[strings.LastIndex(body[:at], `href="`)+6:]
-	href = strings.ReplaceAll(href[:strings.Index(href, `"`)], "&amp;", "&")
+	href, _, _ = strings.Cut(href, `"`)
+	href = strings.ReplaceAll(href, "&amp;", "&")
 	path, _, _ := strings.Cut(href, "#")
 	if _, opened := get(p, path); strings.Count(opened, "data-event=") != tls || !strings.Contains(opened, `aria-current="true"`) {
 		t.Errorf("%s lists %d events, want %d", path, strings.Count(opened, "data-event="), tls)

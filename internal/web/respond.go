@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -42,7 +43,7 @@ func (p *Pages) page(pattern string, build func(r *http.Request, now time.Time) 
 	p.mux.HandleFunc("GET "+p.opts.Prefix+pattern, func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			cause := recover()
-			if cause == http.ErrAbortHandler {
+			if err, _ := cause.(error); errors.Is(err, http.ErrAbortHandler) {
 				panic(cause)
 			}
 			if cause != nil {

@@ -30,8 +30,8 @@ var functions = template.FuncMap{
 func passing(as, text string, t time.Time, title string) template.HTML {
 	element := text // one of ours
 	if !t.IsZero() {
-		element = fmt.Sprintf(`%s data-as="%s" datetime="%s" title="%s">%s</time>`,
-			ageElement, as, t.UTC().Format(time.RFC3339), template.HTMLEscapeString(title), text)
+		element = ageElement + ` data-as="` + as + `" datetime="` + t.UTC().Format(time.RFC3339) +
+			`" title="` + template.HTMLEscapeString(title) + `">` + text + `</time>`
 	}
 	return template.HTML(element) //nolint:gosec // the title is escaped, the rest is ours
 }
