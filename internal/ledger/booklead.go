@@ -328,7 +328,10 @@ func (b *Book) commitLed(look bool) error {
 		b.mu.Unlock()
 		return nil
 	}
+	b.healed()
+	// The view is of what the batch makes durable: more may be applied meanwhile.
 	batch, seq := b.account.batch(), b.applied
+	next := b.account.view(b.Now())
 	batch.Release, batch.Sync, s.ended = rests, s.ended, nil
 	if rests {
 		b.endLead()
@@ -345,7 +348,9 @@ func (b *Book) commitLed(look bool) error {
 		s.surely(sent)
 	}
 	s.acked = sent
-	b.show(seq)
+	b.mu.Lock()
+	b.showDurable(next, seq)
+	b.mu.Unlock()
 	b.heard(lease, sent)
 	if lease.Asked > lease.Sync.Number && !rests {
 		select {

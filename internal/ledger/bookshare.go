@@ -277,17 +277,24 @@ func (b *Book) takeIn(theirs *Batch) error {
 	return b.account.follow(theirs)
 }
 
-// show makes what is durable the view, unless it counts less than was shown.
+// show makes the account the view, unless it counts less than was shown. This process
+// must not lead: all of the account is then durable.
 func (b *Book) show(seq uint64) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.healed()
+	b.showDurable(b.account.view(b.Now()), seq)
+}
+
+// showDurable makes next the view, unless the state counts less than was shown. The
+// caller holds b.mu.
+func (b *Book) showDurable(next *View, seq uint64) {
 	var err error
 	if heal := b.share.heal; heal != nil {
 		err = heal.cause
 	} else {
-		b.view.Store(b.account.view(b.Now()))
+		b.view.Store(next)
 	}
-	b.mu.Unlock()
 	b.report(err, seq)
 }
 

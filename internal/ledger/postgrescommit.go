@@ -84,6 +84,8 @@ func (p *Postgres) owns(s *pgState, b *Batch) error {
 	switch {
 	case b.Fence == 0 && s.lease.Commit != p.at:
 		return fmt.Errorf("%w: it was faster", ErrOvertaken)
+	case b.Fence != 0 && s.lease.Fence == b.Fence && s.holder == p.id && s.lease.Commit > p.at:
+		return fmt.Errorf("%w: the state has a commit that is not known here", ErrOvertaken)
 	case b.Fence != 0 && (s.lease.Fence != b.Fence || s.holder != p.id):
 		return p.lost(s)
 	}

@@ -17,6 +17,7 @@ var notInDemo = map[string]string{
 	"omegastream_exporter_state_resets_total":          "its state is new",
 	"omegastream_exporter_state_commit_failures_total": "memory has no disk",
 	"omegastream_exporter_state_failing":               "memory does not fail",
+	"omegastream_exporter_leading":                     "its state is not shared",
 	"omegastream_exporter_state_size_bytes":            "memory has no file",
 	"webhook_delivery_recoveries_total":                "failures are asked for again after five minutes",
 	"omegastream_exporter_event_detail_backlog":        "a scrape waits for the details",
