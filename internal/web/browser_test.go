@@ -16,7 +16,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"omegastream_exporter/internal/simulator"
-	"omegastream_exporter/internal/test/needs"
+	"omegastream_exporter/internal/test/browser"
 )
 
 // Keep pictures of the pages with: go test ./internal/web -run TestBrowser -pictures /tmp/pictures
@@ -25,19 +25,7 @@ var pictures = flag.String("pictures", "", "folder to keep pictures of the pages
 // TestBrowser reads the pages as a person does, in a real browser.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
-	path := needs.Tool(t, "chromium")
-	ctx, stop := chromedp.NewExecAllocator(context.Background(),
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("headless", true),
-		chromedp.Flag("no-sandbox", true), chromedp.Flag("disable-gpu", true), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("no-first-run", true), chromedp.Flag("disable-background-networking", true),
-		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
-		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true))
-	defer stop()
-	ctx, closeBrowser := chromedp.NewContext(ctx)
-	defer closeBrowser()
-	if err := chromedp.Do(ctx, chromedp.Navigate("about:blank")); err != nil {
-		t.Fatalf("chromium does not start: %v", err)
-	}
+	ctx := browser.Open(t)
 	for name, test := range map[string]func(*testing.T, *tab){
 		"a failing endpoint moves up without a reload": failingMovesUp,
 		"the failure that was made is there":           failureIsThere,

@@ -23,8 +23,8 @@ func TestScriptProcessesWhatWasMissed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, script, _ := strings.Cut(string(document), "```sh\n")
-	script, _, _ = strings.Cut(script, "```")
+	_, script, _ := strings.Cut(string(document), "```sh\n#!")
+	script, _, _ = strings.Cut("#!"+script, "```")
 	p, truth := missed(t, 150)
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
