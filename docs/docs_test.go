@@ -11,11 +11,11 @@ import (
 // root is the repository, seen from here.
 const root = ".."
 
-// promises.md names tests, each behind the package that it is in: they must
+// development/promises.md names tests, each behind the package that it is in: they must
 // exist there.
 func TestPromisesNameTests(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("promises.md")
+	page, err := os.ReadFile("development/promises.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -55,39 +54,31 @@ func TestReadme(t *testing.T) {
 	elsewhere := map[string]string{
 		"A container": "internal/test/image runs it with podman, which takes the same arguments",
 		"Compose":     "no engine is to be had for a test; deploy holds the file and all that it mounts",
-		"Kubernetes":  "no cluster is to be had for a test; deploy renders and validates both",
 	}
-	tried := 0
+	scripts := map[string][]string{}
 	for _, s := range snippets(t, filepath.Join(root, "README.md")) {
-		switch s.heading {
-		case "Try it":
-			tried++
-			t.Run("demo", func(t *testing.T) { t.Parallel(); tryDemo(t, s.script) })
-		case "The program":
-			tried++
-			t.Run("program", func(t *testing.T) { t.Parallel(); tryProgram(t, s.script) })
-		default:
-			if elsewhere[s.heading] == "" {
-				t.Errorf("nothing tries what the README says under %q: %s", s.heading, s.script)
-			}
-		}
+		scripts[s.heading] = append(scripts[s.heading], s.script)
 	}
-	if tried != 2 {
-		t.Errorf("tried %d scripts", tried)
+	demo, program := scripts["Try it"], scripts["The program"]
+	if len(demo) != 1 || len(program) != 2 {
+		t.Fatalf("the README has %d scripts for the demo and %d for the program", len(demo), len(program))
+	}
+	t.Run("demo", func(t *testing.T) { t.Parallel(); tryDemo(t, demo[0]) })
+	t.Run("program", func(t *testing.T) { t.Parallel(); tryProgram(t, program[0], program[1]) })
+	delete(scripts, "Try it")
+	delete(scripts, "The program")
+	for heading, untried := range scripts {
+		if elsewhere[heading] == "" {
+			t.Errorf("nothing tries what the README says under %q: %s", heading, untried)
+		}
 	}
 }
 
-// tryDemo runs `make demo`, and ends it as a person does.
+// tryDemo runs the demo, and ends it as a person does.
 func tryDemo(t *testing.T, script string) {
-	targets := regexp.MustCompile(`(?m)^make ([a-z]+)`).FindAllStringSubmatch(script, -1)
-	if len(targets) != 2 || targets[0][1] != "demo" || targets[1][1] != "test" {
-		t.Fatalf("the two commands are %q", targets)
-	}
-	address := freeAddress(t)
-	// `make test` is what runs this.
-	demo := strings.SplitAfter(script, "\n")[0]
 	dir, output := checkout(t), new(logBuffer)
-	end := shell(t, dir, demo, output, "OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS="+address)
+	end := shell(t, dir, script, output, anyPort)
+	address := output.address(t)
 	waitFor(t, "http://"+address+"/metrics", "\nwebhook_events_total{", output)
 	waitFor(t, "http://"+address+"/", "<h1", output)
 	end(syscall.SIGINT)
@@ -97,8 +88,8 @@ func tryDemo(t *testing.T, script string) {
 }
 
 // tryProgram runs the script against a simulated account, whose key is the one that
-// the README has.
-func tryProgram(t *testing.T, script string) {
+// the README has. Then it installs what install does, below a folder of its own.
+func tryProgram(t *testing.T, script, install string) {
 	account := simulator.New(simulator.Options{Key: "..."})
 	account.AddEndpoint(simulator.Endpoint{Active: true, URL: "https://hooks.example.com/x"})
 	api, stop, err := simulator.Serve(account)
@@ -106,9 +97,9 @@ func tryProgram(t *testing.T, script string) {
 		t.Fatal(err)
 	}
 	defer stop()
-	address := freeAddress(t)
 	dir, output := checkout(t), new(logBuffer)
-	end := shell(t, dir, script, output, "OMEGASTREAM_EXPORTER_API_URL="+api, "OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS="+address)
+	end := shell(t, dir, script, output, "OMEGASTREAM_EXPORTER_API_URL="+api, anyPort)
+	address := output.address(t)
 	waitFor(t, "http://"+address+"/metrics", "\nomegastream_up 1\n", output)
 	if !strings.Contains(output.String(), "hooks.example.com") {
 		t.Errorf("check shows nothing: %s", output)
@@ -117,6 +108,21 @@ func tryProgram(t *testing.T, script string) {
 		t.Error(err)
 	}
 	end(syscall.SIGTERM)
+
+	installed := strings.NewReplacer(" /usr/", " "+dir+"/usr/", ">/usr/", ">"+dir+"/usr/").Replace(install)
+	cmd := exec.CommandContext(t.Context(), needs.Tool(t, "bash"), "-e", "-c", installed)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for file, want := range map[string]string{
+		"man/man1/omegastream_exporter.1":                  ".TH ",
+		"bash-completion/completions/omegastream_exporter": "complete -F ",
+	} {
+		if content, err := os.ReadFile(filepath.Join(dir, "usr/local/share", file)); err != nil || !strings.Contains(string(content), want) {
+			t.Errorf("%s was not installed: %v", file, err)
+		}
+	}
 }
 
 // checkout copies what git would commit to a folder of its own.
@@ -167,11 +173,11 @@ func shell(t *testing.T, dir, script string, output *logBuffer, env ...string) (
 	return end
 }
 
-// waitFor asks for a page until it has want. What is waited for may be a build.
+// waitFor asks for a page until it has want.
 func waitFor(t *testing.T, url, want string, output *logBuffer) {
 	t.Helper()
 	last := ""
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if last = get(url); strings.Contains(last, want) {
 			return
 		}
@@ -190,17 +196,6 @@ func get(url string) string {
 	return string(body)
 }
 
-// freeAddress is one that nothing listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // logBuffer collects what a running script writes.
 type logBuffer struct {
 	mu   sync.Mutex
@@ -217,4 +212,22 @@ func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
+}
+
+// anyPort lets the exporter choose a port; its log says which.
+const anyPort = "OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS=127.0.0.1:0"
+
+var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
+
+// address waits until the exporter listens, which can take a build, and returns its
+// address.
+func (b *logBuffer) address(t *testing.T) string {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if found := listening.FindStringSubmatch(b.String()); found != nil {
+			return found[1]
+		}
+	}
+	t.Fatalf("nothing listens: %s", b)
+	return ""
 }

@@ -172,15 +172,20 @@ func otherFlags(t *testing.T, e *engine, image string) {
 	stop(t, e, "demo")
 }
 
-// asTheReadmeSays runs the README's own command, with podman for docker. What it
-// cannot know is where this test's API and port are.
+// asTheReadmeSays runs the README's own commands, with podman for docker, and without
+// building the image again. What it cannot know is where this test's API and port are.
 func asTheReadmeSays(t *testing.T, e *engine, image string) {
 	page := string(read(t, root(t)+"/README.md"))
 	found := regexp.MustCompile("(?s)\n### A container\n.*?```sh\n(.*?)```").FindStringSubmatch(page)
 	if found == nil {
 		t.Fatal("the README has no command for a container")
 	}
-	e.podman("tag", image, regexp.MustCompile(`ghcr\.io/\S+`).FindString(found[1]))
+	build := regexp.MustCompile(`(?m)^make image IMAGE=(\S+)\n`).FindStringSubmatch(found[1])
+	if build == nil {
+		t.Fatal("the README does not say how to build the image")
+	}
+	script := strings.Replace(found[1], build[0], "", 1)
+	e.podman("tag", image, build[1])
 	account := simulator.New(simulator.Options{Key: "..."}) // the README's
 	account.AddEndpoint(simulator.Endpoint{Active: true})
 	api, stopAPI, err := simulator.Serve(account)
@@ -193,7 +198,7 @@ func asTheReadmeSays(t *testing.T, e *engine, image string) {
 		command=$1; shift
 		podman "$command" --env OMEGASTREAM_EXPORTER_API_URL=`+api+` --env OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS=`+address+` "$@"
 	}
-	`+found[1])
+	`+script)
 	await(t, address, "omegastream_up 1")
 	e.podman("healthcheck", "run", "omegastream_exporter")
 	stop(t, e, "omegastream_exporter")
