@@ -62,7 +62,21 @@ type Account struct {
 	byID       []*Endpoint // nil when it must be sorted anew
 }
 
-// newAccount returns the ledger of an account of which nothing is known yet.
+// New returns the ledger of an account of which nothing is known yet, for an API's URL.
+func New(apiURL string, policy Policy, now time.Time) *Account {
+	a := newAccount(AccountRow{APIURL: apiURL, Created: now}, policy)
+	a.changedRow, a.clock = true, now.Unix()
+	return a
+}
+
+// NewAfter returns the ledger of a new account in the place of a state that was set aside.
+func NewAfter(apiURL string, policy Policy, now time.Time) *Account {
+	a := New(apiURL, policy, now)
+	a.row.Resets, a.resetNow = 1, true
+	return a
+}
+
+// newAccount returns an account as a row has it.
 func newAccount(row AccountRow, policy Policy) *Account {
 	a := &Account{
 		policy:    policy,
@@ -121,7 +135,7 @@ const emptyFor = 10 * time.Minute
 // the answer had none). It reports whether the listing is believed: an empty one of an
 // account that had endpoints is not, for the first 10 minutes, and changes nothing.
 func (a *Account) List(found []Found, date, now time.Time) (believed bool) {
-	if !a.leads() {
+	if !a.Leads() {
 		return true
 	}
 	if date.IsZero() {
@@ -210,7 +224,7 @@ func (a *Account) ensure(id string) *Endpoint {
 // Pin makes the endpoints that the flags name known, for when the account cannot
 // be listed. In a shared account the process that leads does so.
 func (a *Account) Pin() {
-	if !a.leads() {
+	if !a.Leads() {
 		return
 	}
 	for _, id := range a.policy.Endpoints {
@@ -242,7 +256,7 @@ func (a *Account) ToRead() []string {
 
 // Synced notes the end of a sync that succeeded for every endpoint.
 func (a *Account) Synced(now time.Time) {
-	if !a.leads() {
+	if !a.Leads() {
 		return
 	}
 	a.row.LastSync = now
@@ -259,12 +273,18 @@ func (a *Account) Shown(v *View, began time.Time) {
 	}
 }
 
+// Policy returns what the flags say.
+func (a *Account) Policy() Policy { return a.policy }
+
+// ReduceURLsAs lets the URLs be shown as another account shows them.
+func (a *Account) ReduceURLsAs(o *Account) { a.reduce = o.reduce }
+
 // ReduceURLs passes every endpoint's stored URL through reduce: a state may hold
 // more of it than the flags let show now.
 func (a *Account) ReduceURLs(reduce func(string) string) {
 	a.reduce = reduce
 	for _, e := range a.endpoints {
-		if a.leads() {
+		if a.Leads() {
 			e.reduceURL()
 		}
 		e.last = nil

@@ -40,7 +40,7 @@ func TestGone(t *testing.T) {
 			if row.back {
 				a.List([]Found{ep, other}, now, now)
 			}
-			shown := slices.ContainsFunc(a.view(now).Endpoints, func(e *EndpointView) bool { return e.ID == "ep" })
+			shown := slices.ContainsFunc(a.View(now).Endpoints, func(e *EndpointView) bool { return e.ID == "ep" })
 			if shown != row.shown {
 				t.Errorf("shown %v", shown)
 			}
@@ -87,8 +87,8 @@ func TestReadingOfADroppedEndpoint(t *testing.T) {
 	for _, d := range []time.Duration{0, time.Minute, 32 * 24 * time.Hour} {
 		a.List([]Found{{ID: "other"}}, epoch.Add(d), epoch.Add(d))
 	}
-	a.batch()
-	if a.Apply(r, epoch) != 0 || a.End(r, true, epoch) || a.batch().Rows() != 0 || a.Untried() != 0 {
+	a.Batch()
+	if a.Apply(r, epoch) != 0 || a.End(r, true, epoch) || a.Batch().Rows() != 0 || a.Untried() != 0 {
 		t.Error("it changed something")
 	}
 	if a.Begin("ep", epoch, epoch, epoch) != nil {
@@ -102,12 +102,12 @@ func TestHold(t *testing.T) {
 	a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{failed}}}}, epoch, epoch)
 	read(t, a, "ep", epoch, true)
 	read(t, a, "ep", epoch, true, at(1, 0))
-	show := func(after time.Duration) uint64 { return events(a.view(epoch.Add(after)), "ep") }
+	show := func(after time.Duration) uint64 { return events(a.View(epoch.Add(after)), "ep") }
 	a.Release(epoch.Add(time.Hour))
 	if n := show(time.Hour); n != 0 || !a.Held() {
 		t.Errorf("%d without ever having been shown at 0", n)
 	}
-	a.Shown(a.view(epoch), epoch)
+	a.Shown(a.View(epoch), epoch)
 	a.Release(epoch.Add(time.Minute - time.Second))
 	if n := show(time.Minute); n != 0 {
 		t.Errorf("%d before the hold was over", n)
@@ -126,9 +126,9 @@ func TestFirstScrapeShowsWhatWasLoaded(t *testing.T) {
 	a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{failed}}}}, epoch, epoch)
 	read(t, a, "ep", epoch, true)
 	read(t, a, "ep", epoch, true, at(1, 0))
-	a.Shown(a.view(epoch), epoch)
+	a.Shown(a.View(epoch), epoch)
 	a.Release(epoch.Add(time.Minute))
-	if err := s.Commit(context.Background(), a.batch()); err != nil {
+	if err := s.Commit(context.Background(), a.Batch()); err != nil {
 		t.Fatal(err)
 	}
 	a, err := load(context.Background(), s, testURL, testPolicy(), epoch)
@@ -152,7 +152,7 @@ func TestFirstScrapeShowsWhatWasLoaded(t *testing.T) {
 	} {
 		now := epoch.Add(row.after)
 		a.Release(now)
-		v := a.view(now)
+		v := a.View(now)
 		if n := events(v, "ep"); n != row.want {
 			t.Errorf("after %v a scrape shows %d, want %d", row.after, n, row.want)
 		}
@@ -183,7 +183,7 @@ func TestStartSoonAfterAnother(t *testing.T) {
 		if soon := a.Started(now); soon != row.soon {
 			t.Errorf("a start after %v is soon: %v", row.at, soon)
 		}
-		if err := s.Commit(context.Background(), a.batch()); err != nil {
+		if err := s.Commit(context.Background(), a.Batch()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -203,12 +203,12 @@ func TestHoldIsNotTakenUpAgain(t *testing.T) {
 		a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{failed}}}}, epoch, epoch)
 		read(t, a, "ep", epoch, true)
 		read(t, a, "ep", epoch, true, at(1, 0))
-		if err := s.Commit(context.Background(), a.batch()); err != nil {
+		if err := s.Commit(context.Background(), a.Batch()); err != nil {
 			t.Fatal(err)
 		}
 	}
 	a, _ := load(context.Background(), s, testURL, p, epoch)
-	if n := events(a.view(epoch), "ep"); n != 1 {
+	if n := events(a.View(epoch), "ep"); n != 1 {
 		t.Errorf("shown %d, was 1 before", n)
 	}
 }
@@ -223,7 +223,7 @@ func TestResetCountersKeepsWhatWasSeen(t *testing.T) {
 	later := epoch.Add(time.Hour)
 	a.ResetCounters(later)
 	read(t, a, "ep", later, true, at(2, time.Hour), at(1, 0))
-	v := a.view(later).Endpoints[0]
+	v := a.View(later).Endpoints[0]
 	for _, c := range v.Counters.Series {
 		if want := uint64(one(c.Kind == CountEvents)); c.Value != want || !c.Born.Equal(later) || c.Exemplar != nil {
 			t.Errorf("%+v, want %d", c, want)
@@ -239,7 +239,7 @@ func TestKnownLabelSetsAtContact(t *testing.T) {
 	a := account(t, "ep")
 	read(t, a, "ep", epoch, true, item{hexID(1), "video.deleted", epoch.Unix()})
 	var got []string
-	for _, c := range a.view(epoch).Endpoints[0].Counters.Series {
+	for _, c := range a.View(epoch).Endpoints[0].Counters.Series {
 		got = append(got, seriesName(c.Kind, c.Type, c.Code, c.Reason))
 		if c.Value != 0 {
 			t.Errorf("%+v is not 0", c)
@@ -259,7 +259,7 @@ func TestKnownLabelSetsAtContact(t *testing.T) {
 	}
 	task, _ := a.Take(epoch, func(Class) bool { return true })
 	a.Answered(task, response(503), epoch)
-	if n, ok := counter(a.view(epoch), "ep", CountDeliveries, "video.deleted", 503); n != 0 || !ok {
+	if n, ok := counter(a.View(epoch), "ep", CountDeliveries, "video.deleted", 503); n != 0 || !ok {
 		t.Errorf("what history shows: %d, %v", n, ok)
 	}
 }
@@ -277,7 +277,7 @@ func TestExemplarIsTheNewestFailure(t *testing.T) {
 	for i, n := range []int{2, 3, 1} {
 		a.Answered(tasks[hexID(n)], response(500), epoch.Add(time.Duration(i)*time.Minute))
 	}
-	for _, c := range a.view(epoch).Endpoints[0].Counters.Series {
+	for _, c := range a.View(epoch).Endpoints[0].Counters.Series {
 		if c.Code == 500 && (c.Exemplar == nil || c.Exemplar.EventID != hexID(3) || !c.Exemplar.Observed.Equal(epoch.Add(time.Minute))) {
 			t.Errorf("%+v", c.Exemplar)
 		}
@@ -290,10 +290,10 @@ func TestFoldedTypesAreShownAsLoadedFirst(t *testing.T) {
 	a.List([]Found{{ID: "ep"}}, epoch, epoch)
 	read(t, a, "ep", epoch, true)
 	read(t, a, "ep", epoch, true, item{hexID(1), "other", epoch.Unix()})
-	v := a.view(epoch)
+	v := a.View(epoch)
 	a.Shown(v, epoch)
 	a.Release(epoch.Add(time.Minute))
-	if after := a.view(epoch); v.FoldedTypes != 3 || after.FoldedTypes != 4 {
+	if after := a.View(epoch); v.FoldedTypes != 3 || after.FoldedTypes != 4 {
 		t.Errorf("%d, then %d", v.FoldedTypes, after.FoldedTypes)
 	}
 }

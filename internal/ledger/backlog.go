@@ -42,7 +42,7 @@ func (a *Account) bound(now time.Time) {
 // oldestIdle returns the endpoint's oldest counted event that waits and is not being
 // asked for. It puts others that are older aside, for putBack.
 func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
-	if e.backlog == 0 || !e.account.leads() {
+	if e.backlog == 0 || !e.account.Leads() {
 		return ranked{}, false
 	}
 	for _, s := range []State{Listed, Pending} {

@@ -49,7 +49,7 @@ func TestBacklogIsBounded(t *testing.T) {
 		case second > hours/2*3600 && n > rows+3*limit:
 			t.Fatalf("%d rows in the queues after %d s, %d halfway", n, second, rows)
 		}
-		a.batch()
+		a.Batch()
 	}
 	if e.slab.len() > limit+2*3600 {
 		t.Errorf("%d events are tracked", e.slab.len())
@@ -60,7 +60,7 @@ func TestBacklogIsBounded(t *testing.T) {
 	now := epoch.Add(hours * time.Hour)
 	read(t, a, "a", now, true, list...)
 	drained(a, now, response(500))
-	v := a.view(now)
+	v := a.View(now)
 	counted, _ := counter(v, "a", CountEvents, failed, 0)
 	outcomes, _ := counter(v, "a", CountDeliveries, failed, 500)
 	unresolved, _ := counter(v, "a", CountUnresolved, failed, 0)

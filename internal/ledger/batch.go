@@ -14,9 +14,9 @@ func (c *changes) rows() int {
 	return n
 }
 
-// batch takes what has changed since the last one. Its rows share nothing with
+// Batch takes what has changed since the last one. Its rows share nothing with
 // the account.
-func (a *Account) batch() *Batch {
+func (a *Account) Batch() *Batch {
 	b := &Batch{Dropped: a.dropped, Failed: a.failed, Fence: a.fence}
 	a.failed = nil
 	a.dropped = nil
@@ -55,7 +55,7 @@ func (e *Endpoint) batch(b *Batch) {
 	for _, i := range slices.Compact(e.changed.events) {
 		ev := *e.slab.at(i)
 		row := EventRow{Endpoint: e.row.ID, Slot: i, Event: ev, Relisted: e.relists[i]}
-		if ev.State != Free && ev.Key.hashed() {
+		if ev.State != Free && ev.Key.Hashed() {
 			row.ID = e.ids[ev.Key]
 		}
 		b.Events = append(b.Events, row)

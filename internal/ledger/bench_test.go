@@ -78,8 +78,8 @@ func BenchmarkThousandEndpoints(b *testing.B) {
 		r := a.Begin(id, epoch, epoch, epoch)
 		a.End(r, true, epoch)
 	}
-	a.batch()
-	a.view(epoch)
+	a.Batch()
+	a.View(epoch)
 	n := 0
 	change := func() {
 		n++
@@ -89,12 +89,12 @@ func BenchmarkThousandEndpoints(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			change()
-			a.batch()
-			a.view(epoch)
+			a.Batch()
+			a.View(epoch)
 		}
 	})
 	book := &Book{account: a}
-	v := a.view(epoch)
+	v := a.View(epoch)
 	book.view.Store(v)
 	b.Run("view with its own clock", func(b *testing.B) {
 		b.ReportAllocs()

@@ -76,21 +76,27 @@ func Open(ctx context.Context, s Store, apiURL string, policy Policy, w Watcher)
 		if how.SetAside, err = s.SetAside(time.Now()); err != nil {
 			return nil, how, fmt.Errorf("%w; it could not be set aside: %w", how.Cause, errors.Join(err, s.Close()))
 		}
-		a = newAccount(AccountRow{APIURL: apiURL, Created: time.Now(), Resets: 1}, policy)
-		a.changedRow, a.resetNow = true, true
+		a = NewAfter(apiURL, policy, time.Now())
 	}
 	if err != nil {
 		return nil, how, errors.Join(err, s.Close())
 	}
 	a.Pin()
 	how.Soon = a.Started(time.Now())
-	batch := a.batch()
+	batch := a.Batch()
 	if err := s.Commit(ctx, batch); err != nil {
 		return nil, how, errors.Join(fmt.Errorf("write state: %w", err), s.Close())
 	}
 	b := newBook(ctx, s, a, w, time.Now())
 	go b.commits()
 	return b, how, nil
+}
+
+// load builds an account from the rows of a store, and a new account where the store holds
+// none.
+func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.Time) (*Account, error) {
+	_, shared := s.(Shared)
+	return Load(func(rows Rows) error { return s.Load(ctx, rows) }, apiURL, policy, shared, now)
 }
 
 // newBook returns the book of an account that is in the store as it is. Its
@@ -102,7 +108,7 @@ func newBook(ctx context.Context, s Store, a *Account, w Watcher, now time.Time)
 		saved: time.Now(),
 	}
 	b.ctx, b.stop = context.WithCancel(context.WithoutCancel(ctx))
-	b.view.Store(a.view(now))
+	b.view.Store(a.View(now))
 	return b
 }
 
@@ -234,24 +240,13 @@ func (b *Book) settled(reached func() bool) error {
 // View returns what is durable, its windows as the clock now has them. An
 // endpoint that changed since is shown as it was.
 func (b *Book) View(now time.Time) *View {
-	v := *b.view.Load()
-	shown := make([]*EndpointView, len(v.Endpoints))
+	v := b.view.Load()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.share != nil && b.share.heal != nil {
-		return &v
+		return v
 	}
-	for i, old := range v.Endpoints {
-		shown[i] = old
-		e, ok := b.account.endpoints[old.ID]
-		if ok && e.version == old.version && e.changed.rows() == 0 {
-			fresh := *old
-			fresh.Window = e.showWindow(now)
-			shown[i] = &fresh
-		}
-	}
-	v.Endpoints = shown
-	return &v
+	return b.account.AsOf(v, now)
 }
 
 // Size returns how many bytes the state takes.
@@ -296,8 +291,8 @@ func (b *Book) commits() {
 		case <-b.wake:
 		}
 		b.mu.Lock()
-		batch, seq := b.account.batch(), b.applied
-		next := b.account.view(time.Now())
+		batch, seq := b.account.Batch(), b.applied
+		next := b.account.View(time.Now())
 		b.mu.Unlock()
 		if b.commit(batch) != nil {
 			return
@@ -351,4 +346,10 @@ func (b *Book) report(err error, durable uint64) {
 	b.durable = max(b.durable, durable)
 	close(b.moved)
 	b.moved = make(chan struct{})
+}
+
+// needsLoad reports whether an error of a shared store means that what is in memory
+// is of no use any more.
+func needsLoad(err error) bool {
+	return errors.Is(err, ErrOvertaken) || errors.Is(err, ErrWentBack) || errors.Is(err, ErrNewer)
 }

@@ -125,7 +125,7 @@ func viewOf(t testing.TB, s Store) *View {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.view(time.Now())
+	return a.View(time.Now())
 }
 
 func TestCloseWhileCommitsFail(t *testing.T) {

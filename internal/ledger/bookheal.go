@@ -19,9 +19,9 @@ func (b *Book) reload(cause error) error {
 	s := b.share
 	b.mu.Lock()
 	b.endLead()
-	policy := b.account.policy
+	policy := b.account.Policy()
 	b.mu.Unlock()
-	ctx, cancel := context.WithTimeout(b.ctx, reloadLimit)
+	ctx, cancel := context.WithTimeout(b.ctx, LoadLimit)
 	defer cancel()
 	next, err := s.load(ctx, policy)
 	if err != nil {
@@ -34,14 +34,14 @@ func (b *Book) reload(cause error) error {
 	if s.heal != nil {
 		shown = s.heal.shown
 	}
-	err = next.check(b.view.Load(), shown.row.Era)
+	err = next.Check(b.view.Load(), shown)
 	if err != nil {
 		s.heal = &healing{cause: err, shown: shown, since: b.Now()}
-		next.reduce = shown.reduce
+		next.ReduceURLsAs(shown)
 	} else {
 		s.heal = nil
-		next.adopt(shown)
-		b.view.Store(next.view(b.Now()))
+		next.Adopt(shown)
+		b.view.Store(next.View(b.Now()))
 	}
 	b.account = next
 	seq := b.applied
@@ -61,17 +61,17 @@ func (b *Book) healed() {
 	if heal == nil {
 		return
 	}
-	if err := b.account.check(b.view.Load(), heal.shown.row.Era); err != nil {
+	if err := b.account.Check(b.view.Load(), heal.shown); err != nil {
 		heal.cause = err
-		if b.account.leads() && b.account.relearned(heal.since) {
-			b.account.raise(b.view.Load(), heal.shown)
+		if b.account.Leads() && b.account.Relearned(heal.since) {
+			b.account.Raise(b.view.Load(), heal.shown)
 			b.applied++
 			b.wakeUp()
 		}
 		return
 	}
 	b.share.heal = nil
-	b.account.adopt(heal.shown)
+	b.account.Adopt(heal.shown)
 }
 
 // raiseAlone takes the lease where nobody has it and all that is left to do for the state
@@ -82,88 +82,11 @@ func (b *Book) raiseAlone() error {
 	b.state.Unlock()
 	b.mu.Lock()
 	heal := b.share.heal
-	alone := heal != nil && !held && b.account.relearned(heal.since)
+	alone := heal != nil && !held && b.account.Relearned(heal.since)
 	b.mu.Unlock()
 	if !alone {
 		return nil
 	}
 	_, err := b.bid(b.ctx, true)
 	return err
-}
-
-// relearned reports whether all was asked of the API that could tell what a state which
-// was loaded then did not have: every list in full, and each detail that was due.
-func (a *Account) relearned(since time.Time) bool {
-	if a.row.LastSync.Before(since) {
-		return false
-	}
-	for _, e := range a.endpoints {
-		if !e.listed() || !a.selects(e.row.ID) {
-			continue
-		}
-		if e.row.LastFull.Before(since) || len(e.work.busy) > 0 || e.untried > 0 || e.waiting(NewEvents, since) || e.waiting(PendingEvents, since) {
-			return false
-		}
-		if next, ok := e.work.later.first(e.waits); ok && next.at <= since.Unix() {
-			return false
-		}
-	}
-	return true
-}
-
-// raise raises the counters to what a view of another account has shown, births and
-// releases included.
-func (a *Account) raise(shown *View, of *Account) {
-	a.row.FoldedTypes = max(a.row.FoldedTypes, shown.FoldedTypes)
-	a.row.Resets = max(a.row.Resets, shown.Resets)
-	a.changedRow = true
-	for _, v := range shown.Endpoints {
-		was := of.endpoints[v.ID]
-		if was == nil || len(v.Counters.Series) == 0 {
-			continue
-		}
-		e := a.ensure(v.ID)
-		for _, c := range v.Counters.Series {
-			e.raise(a.keyOf(c), c.Value, was.counters[of.keyOf(c)])
-		}
-		e.raiseLatency(v.Counters.Latency, was.latency)
-		e.countHeld()
-		e.view, e.last = nil, nil
-	}
-}
-
-// keyOf returns the key of a counter that is shown.
-func (a *Account) keyOf(c Counter) SeriesKey {
-	key := SeriesKey{Kind: c.Kind, Code: c.Code, Reason: c.Reason}
-	if c.Type != "" {
-		key.Type = a.resolveType(c.Type)
-	}
-	return key
-}
-
-func (e *Endpoint) raise(key SeriesKey, least uint64, was *series) {
-	s := e.counters[key]
-	if was == nil || s != nil && s.value >= least {
-		return
-	}
-	if s == nil {
-		s = &series{}
-		e.counters[key] = s
-	}
-	s.Born, s.Released = was.Born, was.Released
-	s.value, s.exemplar = least, was.exemplar
-	e.changeSeries(key)
-}
-
-func (e *Endpoint) raiseLatency(shown *Latency, was *latency) {
-	if shown == nil || was == nil {
-		return
-	}
-	if e.latency == nil {
-		e.latency = &latency{}
-	}
-	if raised := e.latency.counts.raised(&shown.Counts); raised.Buckets != e.latency.counts.Buckets {
-		e.latency.counts, e.latency.Born, e.latency.Released = raised, was.Born, was.Released
-	}
-	e.changeLatency()
 }

@@ -128,7 +128,7 @@ func (b *Book) bid(ctx context.Context, work bool) (Lease, error) {
 	if s.limits != nil && lease.Limits != nil {
 		s.limits.Restore(lease.Limits, max(0, lease.Now.Sub(lease.Limited)))
 	}
-	b.account.lead(lease.Fence, b.Now())
+	b.account.Lead(lease.Fence, b.Now())
 	s.yield, s.working, s.ended = false, 0, nil
 	ctx, end := context.WithCancel(b.ctx)
 	s.surely(sent)
@@ -323,15 +323,15 @@ func (b *Book) commitLed(look bool) error {
 	hurry, scraped := s.flushing > 0, s.watchers > 0 || time.Since(s.watched) < scrapedFor
 	b.state.Unlock()
 	b.mu.Lock()
-	rests := s.working == 0 && (s.yield || s.ended != nil && !scraped || b.account.rests(b.Now()))
+	rests := s.working == 0 && (s.yield || s.ended != nil && !scraped || b.account.Rests(b.Now()))
 	if !look && !hurry && !rests {
 		b.mu.Unlock()
 		return nil
 	}
 	b.healed()
 	// The view is of what the batch makes durable: more may be applied meanwhile.
-	batch, seq := b.account.batch(), b.applied
-	next := b.account.view(b.Now())
+	batch, seq := b.account.Batch(), b.applied
+	next := b.account.View(b.Now())
 	batch.Release, batch.Sync, s.ended = rests, s.ended, nil
 	if rests {
 		b.endLead()
@@ -405,7 +405,7 @@ func (b *Book) tell(batch *Batch) (lease Lease, sent time.Time, err error) {
 // endLead ends the lead as far as this process is concerned. The caller holds b.mu.
 func (b *Book) endLead() {
 	s := b.share
-	b.account.resign()
+	b.account.Resign()
 	s.sure.Store(nil)
 	if t := s.term.Swap(nil); t != nil {
 		t.end()

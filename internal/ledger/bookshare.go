@@ -15,9 +15,6 @@ const (
 	watchEvery  = 250 * time.Millisecond // between looks at the state while this process leads or a scrape waits,
 	followEvery = 5 * time.Second        // and else
 	sureFor     = 4 * time.Second        // after a sign of life that was acknowledged, this process surely leads
-	askLimit    = 5 * time.Second        // of one look
-	reloadLimit = 10 * time.Minute       // of a load, however large the state is
-	unfitFor    = 2 * time.Minute        // a sync of another process this long ago shows that it can lead
 	scrapedFor  = 30 * time.Second       // after a scrape this process counts as one that is scraped
 )
 
@@ -107,14 +104,11 @@ func (s *share) first(ctx context.Context, policy Policy, w Watcher) (*Account, 
 	tell := began.Add(2 * time.Second)
 	for {
 		a, err := s.load(ctx, policy)
-		if err == nil && a.stored && !a.changedRow {
-			return a, nil
+		if err == nil && !a.Stored() {
+			err = s.store.Commit(ctx, a.Batch())
 		}
 		if err == nil {
-			if err = s.store.Commit(ctx, a.batch()); err == nil {
-				a.stored = true
-				return a, nil
-			}
+			return a, nil
 		}
 		again := errors.Is(err, ErrOvertaken) || errors.Is(err, ErrUnreachable)
 		now := time.Now()
@@ -202,7 +196,7 @@ func (b *Book) shares() {
 // pause returns how long after a look at the state the next one is due.
 func (b *Book) pause() time.Duration {
 	b.mu.Lock()
-	leads := b.account.fence != 0
+	leads := b.account.Leads()
 	b.mu.Unlock()
 	b.state.Lock()
 	defer b.state.Unlock()
@@ -236,7 +230,7 @@ func (b *Book) round(look bool) error {
 // turn is a round of an account that is as the state has it.
 func (b *Book) turn(look bool) error {
 	b.mu.Lock()
-	leads, seq := b.account.fence != 0, b.applied
+	leads, seq := b.account.Leads(), b.applied
 	b.mu.Unlock()
 	if leads {
 		return b.commitLed(look)
@@ -253,7 +247,7 @@ func (b *Book) turn(look bool) error {
 
 // follow takes in what others have committed.
 func (b *Book) follow(seq uint64) error {
-	ctx, cancel := context.WithTimeout(b.ctx, reloadLimit)
+	ctx, cancel := context.WithTimeout(b.ctx, LoadLimit)
 	defer cancel()
 	sent := time.Now()
 	lease, theirs, err := b.share.store.Follow(ctx)
@@ -274,7 +268,7 @@ func (b *Book) takeIn(theirs *Batch) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.account.follow(theirs)
+	return b.account.Follow(theirs)
 }
 
 // show makes the account the view, unless it counts less than was shown. This process
@@ -283,7 +277,7 @@ func (b *Book) show(seq uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.healed()
-	b.showDurable(b.account.view(b.Now()), seq)
+	b.showDurable(b.account.View(b.Now()), seq)
 }
 
 // showDurable makes next the view, unless the state counts less than was shown. The

@@ -88,7 +88,7 @@ func (e *Endpoint) release(now time.Time, hold time.Duration) {
 	for key, s := range e.counters {
 		switch {
 		case !s.due(now, hold):
-		case e.account.leads() && !s.Released:
+		case e.account.Leads() && !s.Released:
 			s.Released = true
 			e.held--
 			e.changeSeries(key)
@@ -100,7 +100,7 @@ func (e *Endpoint) release(now time.Time, hold time.Duration) {
 	}
 	switch l := e.latency; {
 	case l == nil || !l.due(now, hold):
-	case e.account.leads() && !l.Released:
+	case e.account.Leads() && !l.Released:
 		l.Released = true
 		e.held--
 		e.changeLatency()

@@ -259,8 +259,8 @@ func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
 
 // id returns the event id behind a key.
 func (e *Endpoint) id(k Key) string {
-	if k.hashed() {
+	if k.Hashed() {
 		return e.ids[k]
 	}
-	return k.plainID()
+	return k.PlainID()
 }

@@ -90,7 +90,7 @@ func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
 		EndpointID: e.row.ID, EventID: e.id(ev.Key), Type: e.account.types.name(ev.Type),
 		Created: ev.Time, Untrusted: ev.Has(Untrusted), History: ev.Has(History),
 		FirstSeen: ev.FirstSeen, LastSeen: ev.LastAsk, Asked: int(t.Asked),
-		Code: t.Code, Healed: t.Healed, Video: t.video(e.oddVideos[ev.Key]),
+		Code: t.Code, Healed: t.Healed, Video: t.Video(e.oddVideos[ev.Key]),
 	}
 	if f.Code == CodeNone {
 		f.Reason = t.Reason

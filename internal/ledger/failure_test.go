@@ -33,8 +33,8 @@ func answerAll(a *Account, now time.Time, answer func(Task) Answer) {
 }
 
 func failuresOf(a *Account, endpoint string, now time.Time) []*Failure {
-	a.batch() // what is shown is what a batch has taken
-	for _, e := range a.view(now).Endpoints {
+	a.Batch() // what is shown is what a batch has taken
+	for _, e := range a.View(now).Endpoints {
 		if e.ID == endpoint {
 			return e.Failures()
 		}

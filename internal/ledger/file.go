@@ -18,20 +18,11 @@ const schemaVersion = 1
 // schemaTraces is the layout with traces. A state gets it with its first one.
 const schemaTraces = 2
 
+// Each kind of record has a bucket of its name; that of the traces is not there before the
+// first one. What is about the whole state is in [AboutBucket].
 var (
-	bucketMeta      = []byte("meta")
-	bucketEndpoints = []byte("endpoints")
-	bucketSeries    = []byte("series")
-	bucketLatency   = []byte("latency")
-	bucketEvents    = []byte("events")
-	bucketFailures  = []byte("failures")
-	bucketTraces    = []byte("traces") // not there before the first one
-
-	dataBuckets = [][]byte{bucketEndpoints, bucketSeries, bucketLatency, bucketEvents, bucketFailures}
-
-	keySchema  = []byte("schema")
-	keyTotals  = []byte("totals")
-	keyAccount = []byte("account")
+	keySchema = []byte("schema")
+	keyTotals = []byte("totals")
 )
 
 // File is the store in one bbolt file. One process has it open at a time.
@@ -235,7 +226,7 @@ func (f *File) write(tx *bbolt.Tx, b *Batch) error {
 		return err
 	}
 	sums.Commit++
-	w := fileWriter{tx: tx, totals: &sums}
+	w := writer{tx: tx, totals: &sums}
 	if err := w.batch(b); err != nil {
 		return err
 	}

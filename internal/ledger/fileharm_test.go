@@ -84,7 +84,7 @@ func everyRow(n, m int) *Batch {
 // traceRowOf is the trace of an event, with names of its video of every kind.
 func traceRowOf(endpoint string, r EventRow, n int) TraceRow {
 	row := TraceRow{Endpoint: endpoint, Time: r.Event.Time, Key: r.Event.Key, Trace: Trace{Asked: uint32(n), Code: 503}}
-	row.Odd = row.Trace.name([]Video{
+	row.Odd = row.Trace.SetVideo([]Video{
 		{hexID(n), "a0dc8dbf-3126-4805-89a1-662a33331f93"}, {ID: "odd \xff id", UUID: "odd"}, {}, {UUID: "A0DC8DBF-3126-4805-89a1-662a33331f93"},
 	}[n%4])
 	if n%3 == 0 {
@@ -97,7 +97,7 @@ func traceRowOf(endpoint string, r EventRow, n int) TraceRow {
 func failureRow(endpoint string, r EventRow) FailureRow {
 	id := r.ID
 	if id == "" {
-		id = r.Event.Key.plainID()
+		id = r.Event.Key.PlainID()
 	}
 	return FailureRow{Endpoint: endpoint, Time: r.Event.Time, Key: r.Event.Key, Failure: &Failure{
 		EventID: id, Type: "video.odd", Created: r.Event.Time, Untrusted: true, History: true, FirstSeen: 5, Asked: 7,

@@ -67,8 +67,11 @@ func writeEmpty(file *os.File) error {
 		return err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range append([][]byte{bucketMeta}, dataBuckets...) {
-			if _, err := tx.CreateBucket(name); err != nil {
+		if _, err := tx.CreateBucket(AboutBucket); err != nil {
+			return err
+		}
+		for kind := range RecordTrace {
+			if _, err := tx.CreateBucket(kind.Bucket()); err != nil {
 				return err
 			}
 		}

@@ -199,7 +199,7 @@ func TestNewerStateIsRefused(t *testing.T) {
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		payload := binary.BigEndian.AppendUint32(nil, schemaTraces+1)
-		return tx.Bucket(bucketMeta).Put(keySchema, seal(bucketMeta, keySchema, payload))
+		return tx.Bucket(AboutBucket).Put(keySchema, Seal(AboutBucket, keySchema, payload))
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)

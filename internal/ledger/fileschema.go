@@ -9,11 +9,11 @@ import (
 
 // checkSchema refuses records of a layout that is not known here.
 func checkSchema(tx *bbolt.Tx) error {
-	meta := tx.Bucket(bucketMeta)
+	meta := tx.Bucket(AboutBucket)
 	if meta == nil {
-		return fmt.Errorf("%w: no bucket %s", ErrUnreadable, bucketMeta)
+		return fmt.Errorf("%w: no bucket %s", ErrUnreadable, AboutBucket)
 	}
-	payload, _, err := unseal(bucketMeta, keySchema, meta.Get(keySchema))
+	payload, err := Unseal(AboutBucket, keySchema, meta.Get(keySchema))
 	if err != nil {
 		return err
 	}
@@ -29,5 +29,5 @@ func checkSchema(tx *bbolt.Tx) error {
 
 func writeSchema(tx *bbolt.Tx, version uint32) error {
 	payload := binary.BigEndian.AppendUint32(nil, version)
-	return tx.Bucket(bucketMeta).Put(keySchema, seal(bucketMeta, keySchema, payload))
+	return tx.Bucket(AboutBucket).Put(keySchema, Seal(AboutBucket, keySchema, payload))
 }

@@ -22,7 +22,7 @@ func alter(t *testing.T, path string, change func(*bbolt.Tx) error) {
 func TestStateWithoutItsFailuresIsUnreadable(t *testing.T) {
 	t.Parallel()
 	path, _ := written(t, everyRow(1, 4))
-	alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketFailures) })
+	alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket(RecordFailure.Bucket()) })
 	if _, err := collect(t, NewFile(path)); !errors.Is(err, ErrUnreadable) {
 		t.Errorf("%v", err)
 	}

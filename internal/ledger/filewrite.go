@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 
 	"go.etcd.io/bbolt"
@@ -23,127 +22,99 @@ func (t *totals) remove(sum uint32) { t.Records--; t.Sum -= uint64(sum) }
 // order, so most pages are never written into again but for what changes in place.
 const fillPercent = 0.8
 
-// fileWriter changes records and keeps their totals.
-type fileWriter struct {
+// writer changes records and keeps their totals. It is the [Records] of a commit.
+type writer struct {
 	tx     *bbolt.Tx
 	totals *totals
 }
 
-func (w *fileWriter) batch(b *Batch) error {
+func (w *writer) batch(b *Batch) error {
 	for _, id := range b.Dropped {
 		if err := w.drop(id); err != nil {
 			return err
 		}
 	}
 	if b.Account != nil {
-		if err := w.putJSON(bucketMeta, keyAccount, b.Account); err != nil {
-			return err
-		}
-	}
-	for _, r := range b.Endpoints {
-		if err := w.putJSON(bucketEndpoints, []byte(r.ID), r); err != nil {
-			return err
-		}
-	}
-	for _, r := range b.Latencies {
-		if err := w.putJSON(bucketLatency, []byte(r.Endpoint), r); err != nil {
-			return err
-		}
-	}
-	for _, r := range b.Series {
-		payload, err := encodeSeries(r)
+		record, err := EncodeAccount(b.Account)
 		if err != nil {
 			return err
 		}
-		if err := w.put(bucketSeries, seriesKey(r), payload); err != nil {
+		if err := w.put(w.tx.Bucket(AboutBucket), AccountKey, record); err != nil {
 			return err
 		}
 	}
-	if err := w.events(b.Events); err != nil {
-		return err
-	}
-	if err := w.failures(b.Failures); err != nil {
-		return err
-	}
-	return w.traces(b.Traces)
+	return WriteRecords(b, w)
 }
 
-// events rewrites the blocks that the rows are in.
-func (w *fileWriter) events(rows []EventRow) error {
-	var bl block
-	return eachBlock(rows, func(endpoint string, number uint32, rows []EventRow) error {
-		key := blockKey(endpoint, number)
-		bl = block{}
-		if record := w.tx.Bucket(bucketEvents).Get(key); record != nil {
-			payload, _, err := unseal(bucketEvents, key, record)
-			if err != nil {
-				return err
-			}
-			if err := decodeBlock(endpoint, number, payload, &bl); err != nil {
-				return err
-			}
+// Get implements [Records].
+func (w *writer) Get(kind RecordKind, key []byte) []byte { return w.tx.Bucket(kind.Bucket()).Get(key) }
+
+// Put implements [Records].
+func (w *writer) Put(kind RecordKind, key, record []byte) error {
+	b := w.tx.Bucket(kind.Bucket())
+	if b == nil { // the first trace
+		var err error
+		if b, err = w.firstTrace(); err != nil {
+			return err
 		}
-		bl.put(rows)
-		return w.putBlock(key, &bl)
-	})
-}
-
-func (w *fileWriter) putBlock(key []byte, bl *block) error {
-	if bl.empty() {
-		return w.delete(bucketEvents, key)
 	}
-	return w.put(bucketEvents, key, bl.encode())
+	return w.put(b, key, record)
 }
 
-func (w *fileWriter) putJSON(bucket, key []byte, v any) error {
-	payload, err := json.Marshal(v)
+// firstTrace makes the bucket of traces, and raises the schema: an older version would miss
+// their records in the totals.
+func (w *writer) firstTrace() (*bbolt.Bucket, error) {
+	b, err := w.tx.CreateBucket(RecordTrace.Bucket())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return w.put(bucket, key, payload)
+	return b, writeSchema(w.tx, schemaTraces)
 }
 
-func (w *fileWriter) put(bucket, key, payload []byte) error {
-	b := w.tx.Bucket(bucket)
+func (w *writer) put(b *bbolt.Bucket, key, record []byte) error {
 	b.FillPercent = fillPercent
-	w.remove(b.Get(key))
-	record := seal(bucket, key, payload)
-	w.totals.add(binary.BigEndian.Uint32(record[len(payload):]))
+	w.leaves(b.Get(key))
+	w.totals.add(Sum(record))
 	return b.Put(key, record)
 }
 
-func (w *fileWriter) delete(bucket, key []byte) error {
-	b := w.tx.Bucket(bucket)
-	w.remove(b.Get(key))
+// Delete implements [Records].
+func (w *writer) Delete(kind RecordKind, key []byte) error {
+	b := w.tx.Bucket(kind.Bucket())
+	if b == nil {
+		return nil
+	}
+	w.leaves(b.Get(key))
 	return b.Delete(key)
 }
 
-// remove takes a record that is about to go out of the totals.
-func (w *fileWriter) remove(record []byte) {
-	if len(record) >= sealLen {
-		w.totals.remove(binary.BigEndian.Uint32(record[len(record)-sealLen:]))
+// leaves takes a record that is about to go out of the totals, nil for none.
+func (w *writer) leaves(record []byte) {
+	if record != nil {
+		w.totals.remove(Sum(record))
 	}
 }
 
 // drop deletes every record of an endpoint.
-func (w *fileWriter) drop(endpoint string) error {
-	for _, bucket := range [][]byte{bucketEndpoints, bucketLatency} {
-		if err := w.delete(bucket, []byte(endpoint)); err != nil {
-			return err
+func (w *writer) drop(endpoint string) error {
+	for kind := range RecordKinds {
+		if kind.Whole() {
+			if err := w.Delete(kind, []byte(endpoint)); err != nil {
+				return err
+			}
+			continue
 		}
-	}
-	prefix := endpointPrefix(endpoint)
-	for _, bucket := range [][]byte{bucketSeries, bucketEvents, bucketFailures, bucketTraces} {
-		if w.tx.Bucket(bucket) == nil {
+		b := w.tx.Bucket(kind.Bucket())
+		if b == nil {
 			continue
 		}
 		var keys [][]byte // a cursor loses its place when what it stands on is deleted
-		c := w.tx.Bucket(bucket).Cursor()
+		prefix, c := Prefix(endpoint), b.Cursor()
 		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
 			keys = append(keys, bytes.Clone(key))
 		}
 		for _, key := range keys {
-			if err := w.delete(bucket, key); err != nil {
+			if err := w.Delete(kind, key); err != nil {
 				return err
 			}
 		}
@@ -156,5 +127,5 @@ func writeTotals(tx *bbolt.Tx, t totals) error {
 	if err != nil {
 		return err
 	}
-	return tx.Bucket(bucketMeta).Put(keyTotals, seal(bucketMeta, keyTotals, payload))
+	return tx.Bucket(AboutBucket).Put(keyTotals, Seal(AboutBucket, keyTotals, payload))
 }

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// follow takes in what other processes have committed. An error means that the two do
+// Follow takes in what other processes have committed. An error means that the two do
 // not fit together, and that the account must be loaded anew.
-func (a *Account) follow(b *Batch) error {
+func (a *Account) Follow(b *Batch) error {
 	if b.Account != nil {
 		if err := a.followRow(*b.Account); err != nil {
 			return err
@@ -146,7 +146,7 @@ func (e *Endpoint) same(r EventRow) bool {
 func (e *Endpoint) followEvents(rows []EventRow) error {
 	var out map[slot]struct{}
 	for _, r := range rows {
-		if r.Slot >= maxSlots || r.Event.State >= states || !e.account.types.has(r.Event.Type) {
+		if r.Slot >= MaxSlots || r.Event.State >= states || !e.account.types.has(r.Event.Type) {
 			return fmt.Errorf("%w: event in slot %d of endpoint %q", ErrOvertaken, r.Slot, r.Endpoint)
 		}
 		if r.Slot < e.slab.used && e.slab.at(r.Slot).State != Free && e.slab.at(r.Slot).Key != r.Event.Key {

@@ -118,7 +118,7 @@ func TestGoldenState(t *testing.T) {
 	path := copyOfGolden(t)
 	var all Batch
 	f := NewFile(path)
-	if err := f.Load(t.Context(), gather{&all}); err != nil {
+	if err := f.Load(t.Context(), Gather(&all)); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

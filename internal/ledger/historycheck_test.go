@@ -60,8 +60,8 @@ func (w *world) commit() {
 		}
 		w.waiting = nil
 	}
-	batch := w.a.batch()
-	w.view = w.a.view(w.time())
+	batch := w.a.Batch()
+	w.view = w.a.View(w.time())
 	if err := w.store.Commit(context.Background(), batch); err != nil {
 		w.Fatal(err)
 	}
@@ -74,8 +74,8 @@ func (w *world) failCommit() {
 	if w.waiting != nil {
 		return
 	}
-	w.waiting, w.waitM = w.a.batch(), w.m.clone()
-	w.waitV = w.a.view(w.time())
+	w.waiting, w.waitM = w.a.Batch(), w.m.clone()
+	w.waitV = w.a.View(w.time())
 }
 
 // counters names what a view shows.

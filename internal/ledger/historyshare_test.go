@@ -53,12 +53,12 @@ func (w *world) leads() {
 	}
 	lease, theirs, err := p.Lead(context.Background(), Bid{Work: true})
 	if err == nil && theirs != nil {
-		err = w.a.follow(theirs)
+		err = w.a.Follow(theirs)
 	}
 	if err != nil || !lease.Ours {
 		w.Fatalf("%+v: %v", lease, err)
 	}
-	w.a.lead(lease.Fence, w.time())
+	w.a.Lead(lease.Fence, w.time())
 }
 
 // handOver lets another replica go on with what is durable.
@@ -78,13 +78,13 @@ func (w *world) handOver() {
 			w.Fatal(err)
 		}
 	} else {
-		batch := w.a.batch()
+		batch := w.a.Batch()
 		batch.Release = true
-		w.a.resign()
+		w.a.Resign()
 		if err := w.store.Commit(context.Background(), batch); err != nil {
 			w.Fatal(err)
 		}
-		w.view, w.durable = w.a.view(w.time()), w.m.clone()
+		w.view, w.durable = w.a.View(w.time()), w.m.clone()
 	}
 	w.peers = append(w.peers, &peer{w.shared(), w.a, w.view, w.zero, w.most, w.mem, w.run, taken})
 	w.workOn()
@@ -122,25 +122,25 @@ func (w *world) catchUp(p *peer) {
 	if !p.lost {
 		_, theirs, err := p.store.Follow(ctx)
 		if err == nil && theirs != nil {
-			err = w.a.follow(theirs)
+			err = w.a.Follow(theirs)
 		}
 		if err != nil {
 			w.Fatal(err)
 		}
 		return
 	}
-	_, err := p.store.Tell(ctx, w.a.batch())
+	_, err := p.store.Tell(ctx, w.a.Batch())
 	if !errors.Is(err, ErrOvertaken) {
 		w.Fatalf("a replica that the account was taken over from: %v", err)
 	}
 	a, err := load(ctx, p.store, testURL, w.p, w.time())
 	if err == nil {
-		err = a.check(w.view, w.a.row.Era)
+		err = a.Check(w.view, w.a)
 	}
 	if err != nil {
 		w.Fatal(err)
 	}
-	a.adopt(w.a)
+	a.Adopt(w.a)
 	w.a, w.mem = a, newModelMemory()
 }
 

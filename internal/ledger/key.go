@@ -31,11 +31,11 @@ func KeyOf(id []byte) Key {
 	return k
 }
 
-// hashed reports whether the id must be kept beside the key.
-func (k Key) hashed() bool { return k[15] == hashedKey }
+// Hashed reports whether the id must be kept beside the key.
+func (k Key) Hashed() bool { return k[15] == hashedKey }
 
-// plainID returns the id of a key that is not hashed.
-func (k Key) plainID() string { return hex.EncodeToString(k[:12]) }
+// PlainID returns the id of a key that is not hashed.
+func (k Key) PlainID() string { return hex.EncodeToString(k[:12]) }
 
 // plainKey decodes 24 lower-case hex digits. Upper-case ones are another id.
 func plainKey(id []byte) (k Key, ok bool) {

@@ -9,12 +9,12 @@ import "time"
 // leaseSoon is how near the next detail must be for the lease to be kept.
 const leaseSoon = 2 * time.Second
 
-// leads reports whether this process may change the account.
-func (a *Account) leads() bool { return !a.shared || a.fence != 0 }
+// Leads reports whether this process may change the account.
+func (a *Account) Leads() bool { return !a.shared || a.fence != 0 }
 
-// lead makes this process the one that changes the account, as it is after all that
+// Lead makes this process the one that changes the account, as it is after all that
 // others have committed.
-func (a *Account) lead(fence uint64, now time.Time) {
+func (a *Account) Lead(fence uint64, now time.Time) {
 	a.fence = fence
 	a.Pin()
 	for _, e := range a.endpoints {
@@ -23,12 +23,12 @@ func (a *Account) lead(fence uint64, now time.Time) {
 	}
 }
 
-// resign ends what lead began. What comes of tasks and readings under way is no
+// Resign ends what Lead began. What comes of tasks and readings under way is no
 // change of the account any more.
-func (a *Account) resign() { a.fence = 0 }
+func (a *Account) Resign() { a.fence = 0 }
 
-// rests reports whether no detail is under way or due soon, and no hold is over.
-func (a *Account) rests(now time.Time) bool {
+// Rests reports whether no detail is under way or due soon, and no hold is over.
+func (a *Account) Rests(now time.Time) bool {
 	soon := now.Add(leaseSoon)
 	for _, e := range a.endpoints {
 		if len(e.work.busy) > 0 || e.fetchable() && e.anything(soon) {

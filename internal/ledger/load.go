@@ -1,23 +1,23 @@
 package ledger
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
 )
 
-// load builds an account from the rows of a store, and a new account where the
-// store holds none.
-func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.Time) (*Account, error) {
+// Load builds the account of an API's URL from the rows that read hands over, and a new
+// account where there are none. In a shared state others may have the account too: then
+// nothing is changed of it before [Account.Lead]. An error wraps [ErrUnreadable] where the
+// rows contradict each other, and [ErrOtherAccount] where they are of another URL.
+func Load(read func(Rows) error, apiURL string, policy Policy, shared bool, now time.Time) (*Account, error) {
 	l := &loader{policy: policy}
-	if err := s.Load(ctx, l); err != nil {
+	if err := read(l); err != nil {
 		return nil, err
 	}
-	_, shared := s.(Shared)
 	if l.account == nil {
-		a := newAccount(AccountRow{APIURL: apiURL, Created: now}, policy)
-		a.changedRow, a.clock, a.shared = true, now.Unix(), shared
+		a := New(apiURL, policy, now)
+		a.shared = shared
 		return a, nil
 	}
 	if l.account.row.APIURL != apiURL {
@@ -34,6 +34,9 @@ func load(ctx context.Context, s Store, apiURL string, policy Policy, now time.T
 	}
 	return l.account, nil
 }
+
+// Stored reports whether the account was loaded, and is not new.
+func (a *Account) Stored() bool { return a.stored }
 
 // used reports whether the account has an endpoint that the API has told of. One that
 // a flag names is there before.
@@ -126,8 +129,8 @@ func (l *loader) Event(r EventRow) error {
 	if err := l.checkType(r.Event.Type); err != nil {
 		return err
 	}
-	if r.Event.State == Free || r.Event.State >= states || r.Event.Key.hashed() == (r.ID == "") ||
-		r.Slot >= maxSlots || !e.slab.restore(r.Slot, r.Event) {
+	if r.Event.State == Free || r.Event.State >= states || r.Event.Key.Hashed() == (r.ID == "") ||
+		r.Slot >= MaxSlots || !e.slab.restore(r.Slot, r.Event) {
 		return fmt.Errorf("%w: event in slot %d of endpoint %q", ErrUnreadable, r.Slot, r.Endpoint)
 	}
 	if r.ID != "" {
@@ -202,7 +205,7 @@ func (e *Endpoint) restored(now time.Time) error {
 	}
 	e.dropStrayTraces()
 	e.countHeld()
-	if e.account.leads() {
+	if e.account.Leads() {
 		e.takeUp(now)
 	}
 	return nil

@@ -34,7 +34,7 @@ func TestContradictingRows(t *testing.T) {
 		{"id that needs none", func(b *Batch) { b.Events[0].ID = "x" }},
 		{"key twice", func(b *Batch) { b.Events[1].Event.Key, b.Events[1].ID = b.Events[0].Event.Key, "" }},
 		{"slot twice", event(func(r *EventRow) { r.Slot = 0 })},
-		{"no such slot", event(func(r *EventRow) { r.Slot = maxSlots })},
+		{"no such slot", event(func(r *EventRow) { r.Slot = MaxSlots })},
 		{"nothing", nil},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -20,18 +20,24 @@ var (
 // returns what it would show, nil where the store holds nothing. It commits nothing,
 // sets nothing aside and, in a shared store, makes nothing.
 func Inspect(ctx context.Context, s Store, apiURL string, policy Policy) (*View, error) {
-	if p, ok := s.(*Postgres); ok {
-		s = pgReader{p}
+	if l, ok := s.(Looker); ok {
+		s = l.Look()
 	}
 	now := time.Now()
 	a, err := load(ctx, s, apiURL, policy, now)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if !a.stored {
+	if !a.Stored() {
 		return nil, s.Close()
 	}
-	return a.view(now), s.Close()
+	return a.View(now), s.Close()
+}
+
+// Looker is a Store that has another way to be loaded for a look: one that makes nothing
+// where nothing is, and takes a state of an older layout as it is.
+type Looker interface {
+	Look() Store
 }
 
 // Prober is a Store that can prove, without harm, that a start could open it and write
@@ -62,12 +68,12 @@ func resetOnce(ctx context.Context, s Store, apiURL string, policy Policy, now t
 	if err != nil {
 		return err
 	}
-	if !a.stored {
+	if !a.Stored() {
 		return ErrNoCounters
 	}
-	a.batch() // what loading has mended of them does not matter any more
+	a.Batch() // what loading has mended of them does not matter any more
 	a.ResetCounters(now)
-	b := a.batch()
+	b := a.Batch()
 	b.Reset = true
 	return s.Commit(ctx, b)
 }
@@ -87,7 +93,7 @@ type Copied struct{ Endpoints, Events int }
 // both. The copy is whole or not there.
 func Copy(ctx context.Context, from, to Store, apiURL string) (Copied, error) {
 	var all Batch
-	source := from.Load(ctx, gather{&all})
+	source := from.Load(ctx, Gather(&all))
 	switch {
 	case source == nil && all.Account == nil:
 		source = ErrNoCounters
@@ -98,7 +104,7 @@ func Copy(ctx context.Context, from, to Store, apiURL string) (Copied, error) {
 		return Copied{}, errors.Join(&SourceError{source}, to.Close())
 	}
 	var there Batch
-	err := to.Load(ctx, gather{&there})
+	err := to.Load(ctx, Gather(&there))
 	if err == nil && there.Account != nil {
 		err = ErrNotEmpty
 	}

@@ -17,12 +17,12 @@ func BenchmarkOneAmongMany(b *testing.B) {
 		a.End(a.Begin(id, epoch, epoch, epoch), true, epoch)
 	}
 	a.Promote(epoch)
-	a.batch()
+	a.Batch()
 	b.ReportAllocs()
 	for b.Loop() {
 		r := a.Begin(ids[0], epoch, epoch, epoch)
 		a.End(r, true, epoch)
-		if rows := len(a.batch().Endpoints); rows != 1 {
+		if rows := len(a.Batch().Endpoints); rows != 1 {
 			b.Fatalf("%d rows", rows)
 		}
 		a.Promote(epoch)

@@ -18,6 +18,8 @@ import (
 )
 
 const (
+	askLimit      = 5 * time.Second // of one look
+	unfitFor      = 2 * time.Minute // a sync of another process this long ago shows that it can lead
 	pgConnections = 2
 	pgConnectWait = 5 * time.Second
 	pgGoodbye     = 2 * time.Second // for giving the lease back at the end
@@ -138,7 +140,7 @@ func (p *Postgres) Load(ctx context.Context, rows Rows) error {
 	if err != nil {
 		return pgError(err)
 	}
-	ctx, cancel = context.WithTimeout(ctx, reloadLimit)
+	ctx, cancel = context.WithTimeout(ctx, LoadLimit)
 	defer cancel()
 	return pgError(p.read(ctx, rows, true))
 }

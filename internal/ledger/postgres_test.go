@@ -30,7 +30,7 @@ func loaded(t *testing.T, dsn string) *Postgres {
 	t.Helper()
 	p := openPostgres(t, dsn, "replicas")
 	t.Cleanup(func() { p.Close() })
-	if err := p.Load(context.Background(), gather{new(Batch)}); err != nil {
+	if err := p.Load(context.Background(), Gather(new(Batch))); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -322,7 +322,7 @@ func TestCopy(t *testing.T) {
 		t.Errorf("of nothing: %v", err)
 	}
 	from := file("from")
-	if err := from.Load(ctx, gather{new(Batch)}); err != nil {
+	if err := from.Load(ctx, Gather(new(Batch))); err != nil {
 		t.Fatal(err)
 	}
 	commit(t, from, everyRow(3, 50))
@@ -409,7 +409,7 @@ func TestPostgresErrorsHaveNoPassword(t *testing.T) {
 	} {
 		p, err := NewPostgres(dsn, "replicas")
 		if err == nil {
-			err = p.Load(context.Background(), gather{new(Batch)})
+			err = p.Load(context.Background(), Gather(new(Batch)))
 			p.Close()
 		}
 		if err == nil || strings.Contains(err.Error(), password) || errors.Is(err, ErrUnreachable) {

@@ -22,7 +22,7 @@ func BenchmarkPostgresStart(b *testing.B) {
 			State: Delivered, Code: Code(200 + 300*(i%2)),
 		}})
 	}
-	err := full.Load(context.Background(), gather{new(Batch)})
+	err := full.Load(context.Background(), Gather(new(Batch)))
 	if err == nil {
 		err = full.Commit(context.Background(), all)
 	}
@@ -62,7 +62,7 @@ func commits(b *testing.B, n int, follow bool) {
 	defer writer.Close()
 	defer reader.Close()
 	for _, p := range []*Postgres{writer, reader} {
-		if err := p.Load(ctx, gather{new(Batch)}); err != nil {
+		if err := p.Load(ctx, Gather(new(Batch))); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -52,16 +51,14 @@ func (p *Postgres) commit(ctx context.Context, b *Batch) (lease Lease, err error
 		return Lease{}, err
 	}
 	w := pgWriter{schema: p, commit: s.lease.Commit + 1, blocks: blocks}
-	if err := w.rows(b); err != nil {
+	if err := WriteRecords(b, &w); err != nil {
 		return Lease{}, err
 	}
 	account := s.account
 	if b.Account != nil {
-		payload, err := json.Marshal(*b.Account)
-		if err != nil {
+		if account, err = EncodeAccount(b.Account); err != nil {
 			return Lease{}, err
 		}
-		account = seal(bucketMeta, keyAccount, payload)
 	}
 	out := &pgx.Batch{}
 	w.queue(out, b)
@@ -102,12 +99,11 @@ func (p *Postgres) head(ctx context.Context, conn *pgxpool.Conn, b *Batch) (*pgS
 	ask.Queue(p.in(`SELECT `+pgColumns+` FROM %[1]s.state FOR UPDATE`), p.look()...).QueryRow(p.scan(s))
 	if endpoints, keys := blocksOf(b.Events); len(keys) > 0 {
 		ask.Queue(p.in(`SELECT r.endpoint, r.key, r.value FROM %[1]s.record r JOIN unnest($1::text[], $2::bytea[]) AS n (endpoint, key)
-			ON n.endpoint = r.endpoint AND n.key = r.key WHERE r.kind = $3 AND r.value IS NOT NULL`), endpoints, keys, int16(pgEvents)).
+			ON n.endpoint = r.endpoint AND n.key = r.key WHERE r.kind = $3 AND r.value IS NOT NULL`), endpoints, keys, int16(RecordEvents)).
 			Query(func(rows pgx.Rows) error {
 				var r pgRecord
 				_, err := pgx.ForEachRow(rows, []any{&r.endpoint, &r.key, &r.value}, func() error {
-					r.kind = pgEvents
-					blocks[string(r.fullKey())] = bytes.Clone(r.value)
+					blocks[string(JoinKey(RecordEvents, r.endpoint, r.key))] = bytes.Clone(r.value)
 					return nil
 				})
 				return err

@@ -7,16 +7,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The kinds of records, in the order in which they are read.
-const (
-	pgEndpoint = iota
-	pgSeries
-	pgLatency
-	pgEvents
-	pgFailure
-	pgTrace
-)
-
 // snapshot is how what is read is read: all of it after the same commit.
 var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
@@ -45,21 +35,21 @@ func (p *Postgres) read(ctx context.Context, rows Rows, known bool) error {
 		if account == nil {
 			return nil
 		}
-		row, err := decodeAccount(account)
+		row, err := DecodeAccount(account)
 		if err != nil {
 			return err
 		}
 		if err := rows.Account(row); err != nil {
 			return err
 		}
-		var bl block
-		for kind := int16(pgEndpoint); kind <= pgTrace; kind++ { // by its index, as rows want them
-			found, err := tx.Query(ctx, p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record WHERE kind = $1 AND value IS NOT NULL`), kind)
+		reader := RecordReader{Rows: rows}
+		for kind := range RecordKinds { // by its index, as rows want them
+			found, err := tx.Query(ctx, p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record WHERE kind = $1 AND value IS NOT NULL`), int16(kind))
 			if err != nil {
 				return err
 			}
 			var r pgRecord
-			_, err = pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.hand(rows, &bl, false) })
+			_, err = pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.hand(&reader) })
 			if err != nil {
 				return err
 			}
@@ -68,85 +58,14 @@ func (p *Postgres) read(ctx context.Context, rows Rows, known bool) error {
 	})
 }
 
-// hand hands over what a record holds; of events also the free slots, where those who
-// follow must learn of them.
-func (r *pgRecord) hand(rows Rows, bl *block, free bool) error {
-	payload, _, err := unseal(r.bucket(), r.fullKey(), r.value)
-	if err != nil {
-		return err
+// hand hands over what a record holds, or that it was deleted.
+func (r *pgRecord) hand(to *RecordReader) error {
+	kind := RecordKind(r.kind)
+	key := JoinKey(kind, r.endpoint, r.key)
+	if r.value == nil {
+		return to.Deleted(kind, key)
 	}
-	switch r.kind {
-	case pgEndpoint:
-		var row EndpointRow
-		if err := decodeJSON(payload, &row); err != nil {
-			return err
-		}
-		row.ID = r.endpoint
-		return rows.Endpoint(row)
-	case pgSeries:
-		row, err := decodeSeries(r.fullKey(), payload)
-		if err != nil {
-			return err
-		}
-		return rows.Series(row)
-	case pgLatency:
-		var row LatencyRow
-		if err := decodeJSON(payload, &row); err != nil {
-			return err
-		}
-		row.Endpoint = r.endpoint
-		return rows.Latency(row)
-	case pgEvents:
-		return r.events(payload, bl, rows, free)
-	case pgTrace:
-		row, err := decodeTrace(r.fullKey(), payload)
-		if err != nil {
-			return err
-		}
-		return rows.Trace(row)
-	default:
-		row, err := decodeFailure(r.fullKey(), payload)
-		if err != nil {
-			return err
-		}
-		return rows.Failure(row)
-	}
-}
-
-func (r *pgRecord) events(payload []byte, bl *block, rows Rows, free bool) error {
-	if err := readBlock(r.fullKey(), payload, bl); err != nil {
-		return err
-	}
-	for i := range bl {
-		if bl[i].Event.State == Free && !free {
-			continue
-		}
-		if err := rows.Event(bl[i]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// bucket names the kind as the file store does: its checksums have it in them.
-func (r *pgRecord) bucket() []byte { return dataBucketOf[r.kind] }
-
-var dataBucketOf = [][]byte{bucketEndpoints, bucketSeries, bucketLatency, bucketEvents, bucketFailures, bucketTraces}
-
-// fullKey is the key that the file store would use.
-func (r *pgRecord) fullKey() []byte {
-	if r.kind == pgEndpoint || r.kind == pgLatency {
-		return []byte(r.endpoint)
-	}
-	return append(endpointPrefix(r.endpoint), r.key...)
-}
-
-func decodeAccount(record []byte) (row AccountRow, err error) {
-	payload, _, err := unseal(bucketMeta, keyAccount, record)
-	if err == nil {
-		err = decodeJSON(payload, &row)
-	}
-	return row, err
+	return to.Record(kind, key, r.value)
 }
 
 // readSince reads what others have committed since the last time.
@@ -162,7 +81,7 @@ func (p *Postgres) readSince(ctx context.Context, b *Batch) error {
 		if pruned > p.at {
 			return fmt.Errorf("%w: what was deleted since is not known any more", ErrOvertaken)
 		}
-		row, err := decodeAccount(account)
+		row, err := DecodeAccount(account)
 		if err != nil {
 			return err
 		}
@@ -171,9 +90,9 @@ func (p *Postgres) readSince(ctx context.Context, b *Batch) error {
 		if err != nil {
 			return err
 		}
-		var bl block
+		reader := RecordReader{Rows: Gather(b), Free: true}
 		var r pgRecord
-		_, err = pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.follow(b, &bl) })
+		_, err = pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.hand(&reader) })
 		return err
 	})
 	// The connection may break after the last row: what is then not taken in is read again.
@@ -183,25 +102,8 @@ func (p *Postgres) readSince(ctx context.Context, b *Batch) error {
 	return err
 }
 
-// follow adds what a record holds to what others have committed.
-func (r *pgRecord) follow(b *Batch, bl *block) error {
-	switch {
-	case r.value != nil:
-		return r.hand(gather{b}, bl, true)
-	case r.kind == pgFailure:
-		row, err := failureAt(r.fullKey())
-		b.Failures = append(b.Failures, row)
-		return err
-	case r.kind == pgTrace:
-		row, err := traceAt(r.fullKey())
-		row.Gone = true
-		b.Traces = append(b.Traces, row)
-		return err
-	case r.kind == pgEvents:
-		return r.events(nil, bl, gather{b}, true)
-	}
-	return fmt.Errorf("%w: a record of kind %d was deleted", ErrOvertaken, r.kind)
-}
+// Look implements [Looker].
+func (p *Postgres) Look() Store { return pgReader{p} }
 
 // pgReader is the store for a look that changes nothing: it makes no schema, and works
 // on older layouts as they are.

@@ -1,16 +1,12 @@
 package ledger
 
-import (
-	"encoding/json"
+import "github.com/jackc/pgx/v5"
 
-	"github.com/jackc/pgx/v5"
-)
-
-// pgWriter turns a batch into records.
+// pgWriter gathers the records of a commit. It is its [Records].
 type pgWriter struct {
 	schema *Postgres
 	commit int64
-	blocks map[string][]byte // records of events as they are, by full key
+	blocks map[string][]byte // records of events as they are, by key
 
 	// Columns of what is to be written.
 	endpoints []string
@@ -19,93 +15,25 @@ type pgWriter struct {
 	values    [][]byte
 }
 
-// put notes a record to write; a nil payload deletes it.
-func (w *pgWriter) put(r pgRecord, payload []byte) {
-	if payload != nil {
-		payload = seal(r.bucket(), r.fullKey(), payload)
+// Get implements [Records].
+func (w *pgWriter) Get(_ RecordKind, key []byte) []byte { return w.blocks[string(key)] }
+
+// Put implements [Records].
+func (w *pgWriter) Put(kind RecordKind, key, record []byte) error {
+	endpoint, rest := SplitKey(kind, key)
+	if rest == nil {
+		rest = []byte{}
 	}
-	w.endpoints = append(w.endpoints, r.endpoint)
-	w.kinds = append(w.kinds, r.kind)
-	w.keys = append(w.keys, r.key)
-	w.values = append(w.values, payload)
+	w.endpoints = append(w.endpoints, endpoint)
+	w.kinds = append(w.kinds, int16(kind))
+	w.keys = append(w.keys, rest)
+	w.values = append(w.values, record)
+	return nil
 }
 
-func (w *pgWriter) putJSON(r pgRecord, v any) error {
-	payload, err := json.Marshal(v)
-	if err == nil {
-		w.put(r, payload)
-	}
-	return err
-}
-
-// rest is a key of the file store without the endpoint before it.
-func rest(endpoint string, key []byte) []byte { return key[len(endpoint)+1:] }
-
-func (w *pgWriter) rows(b *Batch) error {
-	for _, r := range b.Endpoints {
-		if err := w.putJSON(pgRecord{endpoint: r.ID, kind: pgEndpoint, key: []byte{}}, r); err != nil {
-			return err
-		}
-	}
-	for _, r := range b.Latencies {
-		if err := w.putJSON(pgRecord{endpoint: r.Endpoint, kind: pgLatency, key: []byte{}}, r); err != nil {
-			return err
-		}
-	}
-	for _, r := range b.Series {
-		payload, err := encodeSeries(r)
-		if err != nil {
-			return err
-		}
-		w.put(pgRecord{endpoint: r.Endpoint, kind: pgSeries, key: rest(r.Endpoint, seriesKey(r))}, payload)
-	}
-	for _, r := range b.Failures {
-		record := pgRecord{endpoint: r.Endpoint, kind: pgFailure, key: rest(r.Endpoint, failureKey(r))}
-		if r.Failure == nil {
-			w.put(record, nil)
-			continue
-		}
-		payload, err := encodeFailure(r)
-		if err != nil {
-			return err
-		}
-		w.put(record, payload)
-	}
-	for i := range b.Traces {
-		r := &b.Traces[i]
-		record := pgRecord{endpoint: r.Endpoint, kind: pgTrace, key: rest(r.Endpoint, traceKey(*r))}
-		if r.Gone {
-			w.put(record, nil)
-		} else {
-			w.put(record, encodeTrace(r))
-		}
-	}
-	return w.events(b.Events)
-}
-
-// events writes the blocks that rows are in.
-func (w *pgWriter) events(rows []EventRow) error {
-	return eachBlock(rows, func(endpoint string, number uint32, rows []EventRow) error {
-		r := pgRecord{endpoint: endpoint, kind: pgEvents, key: rest(endpoint, blockKey(endpoint, number))}
-		var bl block
-		if record := w.blocks[string(r.fullKey())]; record != nil {
-			payload, _, err := unseal(r.bucket(), r.fullKey(), record)
-			if err != nil {
-				return err
-			}
-			if err := decodeBlock(endpoint, number, payload, &bl); err != nil {
-				return err
-			}
-		}
-		bl.put(rows)
-		if bl.empty() {
-			w.put(r, nil)
-		} else {
-			w.put(r, bl.encode())
-		}
-		return nil
-	})
-}
+// Delete implements [Records]: what was deleted stays for a while without a value, so that
+// the others hear of it.
+func (w *pgWriter) Delete(kind RecordKind, key []byte) error { return w.Put(kind, key, nil) }
 
 // queue queues the statements that write all that was put.
 func (w *pgWriter) queue(out *pgx.Batch, b *Batch) {
@@ -120,12 +48,12 @@ func (w *pgWriter) queue(out *pgx.Batch, b *Batch) {
 	}
 }
 
-// blocksOf returns which blocks of events the rows are in.
+// blocksOf returns which records of events the rows are in.
 func blocksOf(rows []EventRow) (endpoints []string, keys [][]byte) {
-	_ = eachBlock(rows, func(endpoint string, number uint32, _ []EventRow) error {
+	for _, key := range EventKeys(rows) {
+		endpoint, rest := SplitKey(RecordEvents, key)
 		endpoints = append(endpoints, endpoint)
-		keys = append(keys, rest(endpoint, blockKey(endpoint, number)))
-		return nil
-	})
+		keys = append(keys, rest)
+	}
 	return endpoints, keys
 }

@@ -68,7 +68,7 @@ func (a *Account) ReadDue(endpointID string, now time.Time) bool {
 // (zero if the answer had none); now is when its header had come. It returns nil if the endpoint is not known, or not held, any more.
 func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading {
 	e, ok := a.endpoints[endpointID]
-	if !ok || !a.leads() {
+	if !ok || !a.Leads() {
 		return nil
 	}
 	if date.IsZero() {
@@ -124,7 +124,7 @@ func (r *Reading) Note(id []byte, eventType string, created int64) (full bool) {
 		return false
 	}
 	l := listed{key: KeyOf(id), typ: eventType, created: created}
-	if l.key.hashed() {
+	if l.key.Hashed() {
 		l.id = string(id)
 	}
 	l.trusted = created > 0 && created <= r.trust
@@ -252,7 +252,7 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 // ReadFailed notes that a read of an endpoint's list failed, with the kind of its error
 // in a few words.
 func (a *Account) ReadFailed(endpointID, kind string, now time.Time) {
-	if e, ok := a.endpoints[endpointID]; ok && a.leads() {
+	if e, ok := a.endpoints[endpointID]; ok && a.Leads() {
 		e.row.LastRead, e.row.ReadError = now, kind
 		e.changeRow()
 	}

@@ -23,7 +23,7 @@ func account(t testing.TB, ids ...string) *Account {
 // at is an event created some time after the epoch.
 func at(n int, after time.Duration) item { return item{hexID(n), failed, epoch.Add(after).Unix()} }
 
-func counted(a *Account, endpoint string) uint64 { return events(a.view(epoch), endpoint) }
+func counted(a *Account, endpoint string) uint64 { return events(a.View(epoch), endpoint) }
 
 func TestContactNeedsAFullRead(t *testing.T) {
 	t.Parallel()
@@ -31,7 +31,7 @@ func TestContactNeedsAFullRead(t *testing.T) {
 	if read(t, a, "ep", epoch, false, at(1, 0), at(2, -time.Hour)) || a.endpoints["ep"].contacted() {
 		t.Error("a broken read made contact")
 	}
-	v := a.view(epoch).Endpoints[0]
+	v := a.View(epoch).Endpoints[0]
 	if v.Contacted || len(v.Counters.Series) > 0 || v.Counters.Latency != nil {
 		t.Errorf("counters before contact: %+v", v.Counters)
 	}
@@ -348,7 +348,7 @@ func TestGaps(t *testing.T) {
 			a := account(t, "ep")
 			read(t, a, "ep", epoch, true, row.before...)
 			read(t, a, "ep", epoch.Add(week), row.complete, row.listed...)
-			for _, s := range a.view(epoch).Endpoints[0].Counters.Series {
+			for _, s := range a.View(epoch).Endpoints[0].Counters.Series {
 				if s.Kind == CountGaps && s.Value != row.want {
 					t.Errorf("%d gaps, want %d", s.Value, row.want)
 				}
@@ -369,7 +369,7 @@ func TestLatencyNeedsATimelyRead(t *testing.T) {
 		read(t, a, "ep", now, true, at(1, row.after-40*time.Second))
 		task, _ := a.Take(now, func(Class) bool { return true })
 		a.Answered(task, response(500), now.Add(5*time.Second))
-		l := a.view(now).Endpoints[0].Counters.Latency
+		l := a.View(now).Endpoints[0].Counters.Latency
 		if bucketSum(l.Counts) != row.want || row.want == 1 && (l.Counts.Buckets[4] != 1 || l.Counts.Sum != 45) {
 			t.Errorf("after %v: %+v", row.after, l.Counts)
 		}

@@ -1,20 +1,11 @@
 package ledger
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
-// needsLoad reports whether an error of a shared store means that what is in memory
-// is of no use any more.
-func needsLoad(err error) bool {
-	return errors.Is(err, ErrOvertaken) || errors.Is(err, ErrWentBack) || errors.Is(err, ErrNewer)
-}
-
-// adopt makes an account that was just loaded go on where an older one of the same
+// Adopt makes an account that was just loaded go on where an older one of the same
 // process stood: what was shown, and for how long, belongs to the process. The older
 // one is of no use after that.
-func (a *Account) adopt(old *Account) {
+func (a *Account) Adopt(old *Account) {
 	a.overflowed = old.overflowed
 	a.gate, a.folded, a.reduce, a.clock = old.gate, old.folded, old.reduce, old.clock
 	for id, e := range a.endpoints {
@@ -61,10 +52,10 @@ func (b *Birth) adopt(before *Birth, off bool) {
 	b.late = b.Released && before.held() && !off
 }
 
-// check returns an error where a view showed more than the account has: the state
-// is an older one. After a reset on purpose it may be.
-func (a *Account) check(shown *View, era uint64) error {
-	if a.row.Era != era {
+// Check returns an error that wraps [ErrWentBack] where a view of an earlier account showed
+// more than this one has: the state is an older one. After a reset on purpose it may be.
+func (a *Account) Check(shown *View, of *Account) error {
+	if a.row.Era != of.row.Era {
 		return nil
 	}
 	if a.row.FoldedTypes < shown.FoldedTypes || a.row.Resets < shown.Resets {

@@ -128,6 +128,16 @@ type TraceRow struct {
 	Gone     bool  // deletes the row
 }
 
+// SyncRecord is the last sync, whichever process made it.
+type SyncRecord struct {
+	Number uint64 // 0 before the first
+	Result string
+	Took   time.Duration
+	Rest   time.Duration // from its end to the begin of the next, at the least
+	Ended  time.Time
+	Ours   bool
+}
+
 // Batch is a set of rows that a store makes durable together. Each row replaces
 // the one with the same identity, so committing a batch twice is the same as
 // committing it once.
@@ -162,7 +172,21 @@ func (b *Batch) Rows() int {
 	return n
 }
 
-// gather is the Rows that puts everything into a batch.
+// Rows takes the rows of a store in. An error wraps [ErrUnreadable]: the rows
+// contradict each other.
+type Rows interface {
+	Account(AccountRow) error
+	Endpoint(EndpointRow) error
+	Series(SeriesRow) error
+	Latency(LatencyRow) error
+	Event(EventRow) error
+	Failure(FailureRow) error
+	Trace(TraceRow) error
+}
+
+// Gather returns the Rows that put everything into a batch.
+func Gather(b *Batch) Rows { return gather{b} }
+
 type gather struct{ b *Batch }
 
 func (g gather) Account(r AccountRow) error {

@@ -110,7 +110,7 @@ func inMemory(a *Account) *Batch {
 		}
 		for i, ev := range e.slab.all() {
 			row := EventRow{Endpoint: id, Slot: i, Event: *ev, Relisted: e.relists[i]}
-			if ev.Key.hashed() {
+			if ev.Key.Hashed() {
 				row.ID = e.ids[ev.Key]
 			}
 			b.Events = append(b.Events, row)
@@ -124,7 +124,7 @@ func inMemory(a *Account) *Batch {
 
 // derived is what an account knows beside its rows.
 func derived(a *Account, now time.Time) *View {
-	v := a.view(now)
+	v := a.View(now)
 	for i, e := range v.Endpoints {
 		shown := *e
 		shown.version, shown.failures = 0, nil

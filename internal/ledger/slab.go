@@ -7,7 +7,7 @@ type slot = uint32
 
 const (
 	slabChunk = 1024
-	maxSlots  = 1 << 26 // more than any list has; a slot above is not real
+	MaxSlots  = 1 << 26 // more than any list has; a slot above is not real
 )
 
 // slab keeps an endpoint's events in chunks that never move, and finds them by
@@ -20,7 +20,7 @@ type slab struct {
 	index  index
 }
 
-func newSlab(size int) slab { return slab{index: newIndex(min(max(size, 0), maxSlots))} }
+func newSlab(size int) slab { return slab{index: newIndex(min(max(size, 0), MaxSlots))} }
 
 // len returns how many events there are.
 func (s *slab) len() int { return s.index.n }

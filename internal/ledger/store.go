@@ -52,6 +52,9 @@ type Shared interface {
 	Tell(ctx context.Context, b *Batch) (Lease, error)
 }
 
+// LoadLimit is how long a load may take, however large the state is.
+const LoadLimit = 10 * time.Minute
+
 // LeaseFor is how long after the leader's last sign of life its lease ends.
 const LeaseFor = 5 * time.Second
 
@@ -75,16 +78,6 @@ func (l *Lease) free() bool {
 	return !l.Ours && !l.Held && !l.Now.Before(l.Sync.Ended.Add(l.Sync.Rest))
 }
 
-// SyncRecord is the last sync, whichever process made it.
-type SyncRecord struct {
-	Number uint64 // 0 before the first
-	Result string
-	Took   time.Duration
-	Rest   time.Duration // from its end to the begin of the next, at the least
-	Ended  time.Time
-	Ours   bool
-}
-
 // Bid asks for the lease.
 type Bid struct {
 	// Silent is a sign of life that was the last one for as long as a lease lasts, by
@@ -103,23 +96,8 @@ type Bid struct {
 	Unfit bool
 }
 
-// Rows takes the rows of a store in. An error wraps [ErrUnreadable]: the rows
-// contradict each other.
-type Rows interface {
-	Account(AccountRow) error
-	Endpoint(EndpointRow) error
-	Series(SeriesRow) error
-	Latency(LatencyRow) error
-	Event(EventRow) error
-	Failure(FailureRow) error
-	Trace(TraceRow) error
-}
-
-// Errors of loading a state, for errors.Is.
+// Errors of a store, for errors.Is.
 var (
-	// ErrUnreadable is returned when the content of a state is wrong.
-	ErrUnreadable = errors.New("state is unreadable")
-
 	// ErrForeign is returned when what is to be the state is none, and never was:
 	// a file of another program, a device, a folder. It is not touched.
 	ErrForeign = errors.New("not a state of omegastream_exporter")
@@ -138,17 +116,6 @@ var (
 	// ErrNewer is returned when a newer version wrote the state.
 	ErrNewer = errors.New("state was written by a newer version of omegastream_exporter")
 
-	// ErrOtherAccount is returned when the state belongs to another API URL.
-	ErrOtherAccount = errors.New("state belongs to another --api.url")
-
-	// ErrOvertaken is returned when another process has changed what this one was
-	// about to: the account must be loaded anew.
-	ErrOvertaken = errors.New("another replica has taken over")
-
-	// ErrWentBack is returned when a shared state holds lower counters than were
-	// shown, as after the restore of a backup.
-	ErrWentBack = errors.New("state is older than what was shown: after a restore run state reset-counters")
-
 	// ErrUnreachable is returned when the server of a shared state does not answer, or
 	// cannot work on it for now.
 	ErrUnreachable = errors.New("state cannot be reached")
@@ -161,9 +128,6 @@ var (
 
 	// ErrStatementTimeout is returned when the server ended a statement early.
 	ErrStatementTimeout = errors.New("the server ended a statement that took too long")
-
-	// ErrOtherCompany is returned when a shared state belongs to another company.
-	ErrOtherCompany = errors.New("state belongs to another account")
 )
 
 // memory is the store that keeps nothing.

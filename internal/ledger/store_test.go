@@ -65,7 +65,7 @@ func held(t *testing.T, open func() Store) *Batch {
 	t.Helper()
 	s := open()
 	var b Batch
-	if err := errors.Join(s.Load(context.Background(), gather{&b}), s.Close()); err != nil {
+	if err := errors.Join(s.Load(context.Background(), Gather(&b)), s.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return &b
@@ -103,7 +103,7 @@ func TestStoresKeepWhatWasCommitted(t *testing.T) {
 	eachStore(t, func(t *testing.T, kind storeKind, open func() Store) {
 		sameRows(t, "a new store", held(t, open), &Batch{})
 		s := open()
-		if err := s.Load(context.Background(), gather{new(Batch)}); err != nil {
+		if err := s.Load(context.Background(), Gather(new(Batch))); err != nil {
 			t.Fatal(err)
 		}
 		b := everyRow(3, 40)
@@ -127,7 +127,7 @@ func TestStoresChangeAndForget(t *testing.T) {
 			t.Log("it keeps nothing that could be changed")
 		}
 		s := open()
-		if err := s.Load(context.Background(), gather{new(Batch)}); err != nil {
+		if err := s.Load(context.Background(), Gather(new(Batch))); err != nil {
 			t.Fatal(err)
 		}
 		commit(t, s, everyRow(2, 40))

@@ -16,7 +16,7 @@ type Task struct {
 // Take hands out the most urgent detail to fetch among the classes that are
 // allowed, round robin over the endpoints within a class.
 func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
-	if !a.leads() {
+	if !a.Leads() {
 		return Task{}, false
 	}
 	for class := range classes {
@@ -85,7 +85,7 @@ func (a *Account) Promote(now time.Time) {
 // back has left in the future.
 func (a *Account) sweep(now time.Time, back bool) {
 	for _, e := range a.endpoints {
-		if back && a.leads() {
+		if back && a.Leads() {
 			e.turnBack(now.Unix())
 		}
 		for class := range classes {

@@ -24,11 +24,11 @@ func TestKeys(t *testing.T) {
 		{"", true},
 	} {
 		k := KeyOf([]byte(row.id))
-		if k.hashed() != row.hashed {
-			t.Errorf("%q is hashed: %v", row.id, k.hashed())
+		if k.Hashed() != row.hashed {
+			t.Errorf("%q is hashed: %v", row.id, k.Hashed())
 		}
-		if !row.hashed && k.plainID() != row.id {
-			t.Errorf("%q became %q", row.id, k.plainID())
+		if !row.hashed && k.PlainID() != row.id {
+			t.Errorf("%q became %q", row.id, k.PlainID())
 		}
 	}
 }

@@ -9,66 +9,66 @@ import (
 // empty where it is not known.
 type Video struct{ ID, UUID string }
 
-// maxVideo bounds each part of a Video, in bytes.
-const maxVideo = 128
+// MaxVideo bounds each part of a Video, in bytes.
+const MaxVideo = 128
 
 // Trace is what the ledger keeps of a failed delivery beside its event: a fixed
 // size without pointers, since there may be as many as there are events.
 type Trace struct {
-	id     [12]byte // of the video, where it is 24 hex digits
-	uuid   [16]byte
-	Healed int64 // when a later answer was a success, Unix seconds; 0 if none was
-	Asked  uint32
-	Code   Code   // the last one that was no success
-	Reason Reason // meaningful where Code is CodeNone
-	names  nameKind
+	VideoID   [12]byte // of the video, where it is 24 hex digits
+	VideoUUID [16]byte
+	Healed    int64 // when a later answer was a success, Unix seconds; 0 if none was
+	Asked     uint32
+	Code      Code   // the last one that was no success
+	Reason    Reason // meaningful where Code is CodeNone
+	Names     VideoNames
 }
 
-// nameKind says where the names of a trace's video are.
-type nameKind uint8
+// VideoNames says where the names of a trace's video are.
+type VideoNames uint8
 
 const (
-	nameID   nameKind = 1 << iota // in id
-	nameUUID                      // in uuid
-	nameOdd                       // beside the trace, as text
-	nameKinds
+	HasID   VideoNames = 1 << iota // in id
+	HasUUID                        // in uuid
+	HasOdd                         // beside the trace, as text
+	videoNames
 )
 
-// name notes the video and returns it where its names do not fit into the trace and
+// SetVideo notes the video and returns it where its names do not fit into the trace and
 // must be kept beside.
-func (t *Trace) name(v Video) (odd Video) {
+func (t *Trace) SetVideo(v Video) (odd Video) {
 	if v == (Video{}) {
 		return odd // what is known stays
 	}
-	t.names, t.id, t.uuid = 0, [12]byte{}, [16]byte{}
+	t.Names, t.VideoID, t.VideoUUID = 0, [12]byte{}, [16]byte{}
 	if len(v.ID) == hexIDLen {
 		if k, ok := plainKey([]byte(v.ID)); ok {
-			copy(t.id[:], k[:])
-			t.names |= nameID
+			copy(t.VideoID[:], k[:])
+			t.Names |= HasID
 		}
 	}
 	if uuid, ok := parseUUID(v.UUID); ok {
-		t.uuid = uuid
-		t.names |= nameUUID
+		t.VideoUUID = uuid
+		t.Names |= HasUUID
 	}
-	if v != t.video(Video{}) {
-		t.names, t.id, t.uuid = nameOdd, [12]byte{}, [16]byte{}
-		odd = Video{Prose(v.ID, maxVideo), Prose(v.UUID, maxVideo)}
+	if v != t.Video(Video{}) {
+		t.Names, t.VideoID, t.VideoUUID = HasOdd, [12]byte{}, [16]byte{}
+		odd = Video{Prose(v.ID, MaxVideo), Prose(v.UUID, MaxVideo)}
 	}
 	return odd
 }
 
-// video returns the video of a trace; odd is what is kept beside it.
-func (t *Trace) video(odd Video) Video {
-	if t.names&nameOdd != 0 {
+// Video returns the video of a trace; odd is what is kept beside it.
+func (t *Trace) Video(odd Video) Video {
+	if t.Names&HasOdd != 0 {
 		return odd
 	}
 	var v Video
-	if t.names&nameID != 0 {
-		v.ID = hex.EncodeToString(t.id[:])
+	if t.Names&HasID != 0 {
+		v.ID = hex.EncodeToString(t.VideoID[:])
 	}
-	if t.names&nameUUID != 0 {
-		v.UUID = formatUUID(t.uuid)
+	if t.Names&HasUUID != 0 {
+		v.UUID = formatUUID(t.VideoUUID)
 	}
 	return v
 }
@@ -121,9 +121,9 @@ func (e *Endpoint) traced(was, ev Event, v Video, now time.Time) {
 	case ev.Resolved() && t.Healed == 0:
 		t.Healed = now.Unix()
 	}
-	if odd := t.name(v); odd != (Video{}) {
+	if odd := t.SetVideo(v); odd != (Video{}) {
 		e.oddVideos[ev.Key] = odd
-	} else if t.names&nameOdd == 0 {
+	} else if t.Names&HasOdd == 0 {
 		delete(e.oddVideos, ev.Key)
 	}
 	e.traces[ev.Key] = t

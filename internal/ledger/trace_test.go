@@ -19,16 +19,16 @@ func TestTraceNamesItsVideo(t *testing.T) {
 		"no dashes": {id, "a0dc8dbf031260480508901066203333-1f93"},
 	} {
 		var trace Trace
-		odd := trace.name(v)
-		if got := trace.video(odd); got != v {
+		odd := trace.SetVideo(v)
+		if got := trace.Video(odd); got != v {
 			t.Errorf("%s: %+v, want %+v", name, got, v)
 		}
-		if again := trace.name(Video{}); again != (Video{}) || trace.video(odd) != v {
+		if again := trace.SetVideo(Video{}); again != (Video{}) || trace.Video(odd) != v {
 			t.Errorf("%s: a detail without a video took it away", name)
 		}
 		row := TraceRow{Endpoint: "ep", Time: -7, Key: KeyOf([]byte("x")), Trace: trace, Odd: odd}
 		row.Trace.Asked, row.Trace.Healed, row.Trace.Code, row.Trace.Reason = 300, -1, 503, ReasonTLS
-		if got, err := decodeTrace(traceKey(row), encodeTrace(&row)); err != nil || got != row {
+		if got, err := decodeTrace(traceKey(&row), encodeTrace(&row)); err != nil || got != row {
 			t.Errorf("%s: %+v, %v, want %+v", name, got, err, row)
 		}
 	}
@@ -36,7 +36,7 @@ func TestTraceNamesItsVideo(t *testing.T) {
 
 func FuzzDecodeTrace(f *testing.F) {
 	for _, r := range everyRow(1, 4).Traces {
-		f.Add(traceKey(r), encodeTrace(&r))
+		f.Add(traceKey(&r), encodeTrace(&r))
 	}
 	f.Add([]byte("ep\x00"), []byte{})
 	f.Fuzz(func(t *testing.T, key, payload []byte) {
@@ -47,7 +47,7 @@ func FuzzDecodeTrace(f *testing.F) {
 			}
 			return
 		}
-		if again, err := decodeTrace(traceKey(r), encodeTrace(&r)); err != nil || again != r {
+		if again, err := decodeTrace(traceKey(&r), encodeTrace(&r)); err != nil || again != r {
 			t.Fatalf("%+v became %+v, %v", r, again, err)
 		}
 	})
@@ -62,7 +62,7 @@ func TestOlderStateGetsTraces(t *testing.T) {
 	path, _ := written(t, before)
 	schema := func() (v byte) {
 		alter(t, path, func(tx *bbolt.Tx) error {
-			payload, _, err := unseal(bucketMeta, keySchema, tx.Bucket(bucketMeta).Get(keySchema))
+			payload, err := Unseal(AboutBucket, keySchema, tx.Bucket(AboutBucket).Get(keySchema))
 			v = payload[3]
 			return err
 		})
@@ -95,7 +95,7 @@ func TestOlderStateGetsTraces(t *testing.T) {
 	if err != nil || len(rows.traces["endpoint-0"]) == 0 {
 		t.Errorf("%v, traces %v", err, rows.traces)
 	}
-	alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket(bucketTraces) })
+	alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket(RecordTrace.Bucket()) })
 	if _, err := collect(t, NewFile(path)); !errors.Is(err, ErrUnreadable) {
 		t.Errorf("without its traces: %v", err)
 	}
@@ -113,7 +113,7 @@ func TestBatchReportsWhatItCounts(t *testing.T) {
 		}
 		return failedWith(503, "busy")
 	})
-	got := fmt.Sprintf("%+v", a.batch().Failed)
+	got := fmt.Sprintf("%+v", a.Batch().Failed)
 	want := fmt.Sprintf("%+v", []FailedDelivery{
 		{EndpointID: "ep", EventID: at(2, 0).id, Type: at(2, 0).typ, Created: at(2, 0).created, FirstSeen: epoch.Unix(), LastSeen: epoch.Unix(), Asked: 1, Code: 503, Message: "busy"},
 		{EndpointID: "ep", EventID: at(3, 0).id, Type: at(3, 0).typ, Created: at(3, 0).created, FirstSeen: epoch.Unix(), LastSeen: epoch.Unix(), Asked: 1, Reason: ReasonDNS, Video: Video{ID: "v"}, Message: "no such host"},
@@ -121,11 +121,11 @@ func TestBatchReportsWhatItCounts(t *testing.T) {
 	if got != want {
 		t.Errorf("%s\nwant %s", got, want)
 	}
-	if again := a.batch().Failed; len(again) != 0 {
+	if again := a.Batch().Failed; len(again) != 0 {
 		t.Errorf("reported again: %+v", again)
 	}
 	answerAll(a, epoch.Add(time.Hour), func(Task) Answer { return failedWith(503, "busy") })
-	if again := a.batch().Failed; len(again) != 1 || again[0].EventID != at(3, 0).id {
+	if again := a.Batch().Failed; len(again) != 1 || again[0].EventID != at(3, 0).id {
 		t.Errorf("only a changed code is an outcome: %+v", again)
 	}
 }

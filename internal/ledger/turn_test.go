@@ -27,7 +27,7 @@ func TestLeastRecentlyReadFirst(t *testing.T) {
 	order("d", "c", "b", "a")
 
 	store := newRowStore()
-	if err := store.Commit(context.Background(), a.batch()); err != nil {
+	if err := store.Commit(context.Background(), a.Batch()); err != nil {
 		t.Fatal(err)
 	}
 	var err error
@@ -35,14 +35,14 @@ func TestLeastRecentlyReadFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	order("d", "c", "b", "a")
-	for _, e := range a.view(epoch).Endpoints {
+	for _, e := range a.View(epoch).Endpoints {
 		if failed := e.ID == "c"; (e.ReadError == "timeout") != failed || e.LastRead.IsZero() != (e.ID == "d") {
 			t.Errorf("%s was read at %v with error %q", e.ID, e.LastRead, e.ReadError)
 		}
 	}
 	read(t, a, "c", epoch.Add(4*time.Second), true)
-	a.batch()
-	if e := a.view(epoch).Endpoints[2]; e.ReadError != "" {
+	a.Batch()
+	if e := a.View(epoch).Endpoints[2]; e.ReadError != "" {
 		t.Errorf("after a read that succeeded the error is still %q", e.ReadError)
 	}
 }
@@ -76,7 +76,7 @@ func TestAccountThatListsNone(t *testing.T) {
 		if got := a.List(row.found, now, now); got != row.believed {
 			t.Errorf("after %v: believed %v", row.after, got)
 		}
-		if n := len(a.view(now).Endpoints); n != row.shown {
+		if n := len(a.View(now).Endpoints); n != row.shown {
 			t.Errorf("after %v: %d endpoints are shown, want %d", row.after, n, row.shown)
 		}
 	}
@@ -116,7 +116,7 @@ func TestEmptyContact(t *testing.T) {
 				t.Errorf("%d counted, %d to be asked for, want %d", n, a.Untried(), row.want)
 			}
 			drained(a, epoch.Add(time.Minute), response(500))
-			if n, _ := counter(a.view(epoch), "a", CountDeliveries, failed, 500); n != row.want {
+			if n, _ := counter(a.View(epoch), "a", CountDeliveries, failed, 500); n != row.want {
 				t.Errorf("%d outcomes, want %d", n, row.want)
 			}
 		})
@@ -154,7 +154,7 @@ func TestCountSince(t *testing.T) {
 			}
 			store := newRowStore()
 			a.changedRow = true
-			if err := store.Commit(context.Background(), a.batch()); err != nil {
+			if err := store.Commit(context.Background(), a.Batch()); err != nil {
 				t.Fatal(err)
 			}
 			late := epoch.Add(6 * time.Minute) // a start later: the state is as old as it is
@@ -166,7 +166,7 @@ func TestCountSince(t *testing.T) {
 			if n := counted(a, "a"); n != row.want || a.Untried() != int(row.want) {
 				t.Errorf("%d counted, %d to be asked for, want %d", n, a.Untried(), row.want)
 			}
-			if e := a.view(late).Endpoints[0]; e.HistoryBacklog != len(list)-int(row.want) || e.Backlog != int(row.want) {
+			if e := a.View(late).Endpoints[0]; e.HistoryBacklog != len(list)-int(row.want) || e.Backlog != int(row.want) {
 				t.Errorf("backlogs %d and %d", e.Backlog, e.HistoryBacklog)
 			}
 		})

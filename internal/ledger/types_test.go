@@ -12,7 +12,7 @@ func TestTypesKeepTheirNumbers(t *testing.T) {
 	t.Parallel()
 	var state Batch
 	f := NewFile(copyOfGolden(t))
-	if err := f.Load(t.Context(), gather{&state}); err != nil {
+	if err := f.Load(t.Context(), Gather(&state)); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Close(); err != nil {

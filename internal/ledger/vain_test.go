@@ -48,7 +48,7 @@ func TestWaitingEventsAreAskedOnceMore(t *testing.T) {
 			}
 			now := epoch.Add(25 * time.Hour)
 			if row.stopped {
-				if err := store.Commit(context.Background(), a.batch()); err != nil {
+				if err := store.Commit(context.Background(), a.Batch()); err != nil {
 					t.Fatal(err)
 				}
 				var err error
@@ -84,7 +84,7 @@ func (a *Account) unheld(now time.Time) *View {
 	for _, e := range a.endpoints {
 		e.view, e.last = nil, nil
 	}
-	return a.view(now)
+	return a.View(now)
 }
 
 // An event is unresolved when its asks were in vain for long enough, as the kind of the

@@ -97,9 +97,9 @@ type Latency struct {
 	Born   time.Time
 }
 
-// view returns what may be shown of the account once the batch that was just
+// View returns what may be shown of the account once the batch that was just
 // taken is durable.
-func (a *Account) view(now time.Time) *View {
+func (a *Account) View(now time.Time) *View {
 	v := &View{
 		CompanyID:   a.row.CompanyID,
 		Created:     a.row.Created,
@@ -123,6 +123,23 @@ func (a *Account) view(now time.Time) *View {
 		}
 	}
 	return v
+}
+
+// AsOf returns a view of the account with its windows as the clock now has them. An endpoint
+// that has changed since the view was made is shown as it was.
+func (a *Account) AsOf(v *View, now time.Time) *View {
+	next := *v
+	next.Endpoints = make([]*EndpointView, len(v.Endpoints))
+	for i, was := range v.Endpoints {
+		next.Endpoints[i] = was
+		e, ok := a.endpoints[was.ID]
+		if ok && e.version == was.version && e.changed.rows() == 0 {
+			fresh := *was
+			fresh.Window = e.showWindow(now)
+			next.Endpoints[i] = &fresh
+		}
+	}
+	return &next
 }
 
 // Awaited reports whether showing the view in a complete scrape changes what may

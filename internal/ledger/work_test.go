@@ -152,12 +152,12 @@ func TestFoldedFailuresCount(t *testing.T) {
 	later := 25 * time.Hour
 	now := epoch.Add(later)
 	read(t, a, "a", now, true, at(4, later))
-	v := a.view(now).Endpoints[0]
+	v := a.View(now).Endpoints[0]
 	if v.Tracked != 1 || v.Consecutive != 3 || v.FailingSince != epoch.Unix() || v.LastCode != 500 || v.LastFailure != epoch.Unix()+2 {
 		t.Errorf("%+v", v)
 	}
 	drained(a, now, response(200))
-	if v := a.view(now).Endpoints[0]; v.Consecutive != 0 || v.FailingSince != 0 || v.LastSuccess != now.Unix() {
+	if v := a.View(now).Endpoints[0]; v.Consecutive != 0 || v.FailingSince != 0 || v.LastSuccess != now.Unix() {
 		t.Errorf("%+v", v)
 	}
 }

@@ -53,16 +53,16 @@ func FuzzDecodeSeries(f *testing.F) {
 
 func TestSealCoversBucketAndKey(t *testing.T) {
 	t.Parallel()
-	record := seal([]byte("b"), []byte("k"), []byte("payload"))
+	record := Seal([]byte("b"), []byte("k"), []byte("payload"))
 	for _, row := range []struct {
 		bucket, key string
 		record      []byte
 	}{{"c", "k", record}, {"b", "l", record}, {"b", "k", record[1:]}, {"b", "k", record[:3]}, {"b", "k", nil}} {
-		if _, _, err := unseal([]byte(row.bucket), []byte(row.key), row.record); !errors.Is(err, ErrUnreadable) {
+		if _, err := Unseal([]byte(row.bucket), []byte(row.key), row.record); !errors.Is(err, ErrUnreadable) {
 			t.Errorf("%+v: %v", row, err)
 		}
 	}
-	if payload, _, err := unseal([]byte("b"), []byte("k"), record); err != nil || string(payload) != "payload" {
+	if payload, err := Unseal([]byte("b"), []byte("k"), record); err != nil || string(payload) != "payload" {
 		t.Errorf("%v, %q", err, payload)
 	}
 }

@@ -9,17 +9,17 @@ import (
 // known, the code and the reason, the numbers, then the names.
 func encodeTrace(r *TraceRow) []byte {
 	t := &r.Trace
-	b := []byte{byte(t.names), byte(t.Reason)}
+	b := []byte{byte(t.Names), byte(t.Reason)}
 	b = binary.BigEndian.AppendUint16(b, uint16(t.Code))
 	b = binary.AppendUvarint(b, uint64(t.Asked))
 	b = binary.AppendVarint(b, t.Healed)
-	if t.names&nameID != 0 {
-		b = append(b, t.id[:]...)
+	if t.Names&HasID != 0 {
+		b = append(b, t.VideoID[:]...)
 	}
-	if t.names&nameUUID != 0 {
-		b = append(b, t.uuid[:]...)
+	if t.Names&HasUUID != 0 {
+		b = append(b, t.VideoUUID[:]...)
 	}
-	if t.names&nameOdd != 0 {
+	if t.Names&HasOdd != 0 {
 		for _, text := range []string{r.Odd.ID, r.Odd.UUID} {
 			b = binary.AppendUvarint(b, uint64(len(text)))
 			b = append(b, text...)
@@ -39,20 +39,20 @@ func decodeTrace(key, payload []byte) (TraceRow, error) {
 		return r, fmt.Errorf("%w: trace %q is cut", ErrUnreadable, key)
 	}
 	t := &r.Trace
-	t.names, t.Reason, t.Code = nameKind(head[0]), Reason(head[1]), Code(binary.BigEndian.Uint16(head[2:]))
+	t.Names, t.Reason, t.Code = VideoNames(head[0]), Reason(head[1]), Code(binary.BigEndian.Uint16(head[2:]))
 	t.Asked = uint32(c.uvarint())
 	t.Healed = c.varint()
-	if t.names&nameID != 0 {
-		copy(t.id[:], c.bytes(len(t.id)))
+	if t.Names&HasID != 0 {
+		copy(t.VideoID[:], c.bytes(len(t.VideoID)))
 	}
-	if t.names&nameUUID != 0 {
-		copy(t.uuid[:], c.bytes(len(t.uuid)))
+	if t.Names&HasUUID != 0 {
+		copy(t.VideoUUID[:], c.bytes(len(t.VideoUUID)))
 	}
-	if t.names&nameOdd != 0 {
-		r.Odd.ID = string(c.bytes(int(min(c.uvarint(), maxVideo))))
-		r.Odd.UUID = string(c.bytes(int(min(c.uvarint(), maxVideo))))
+	if t.Names&HasOdd != 0 {
+		r.Odd.ID = string(c.bytes(int(min(c.uvarint(), MaxVideo))))
+		r.Odd.UUID = string(c.bytes(int(min(c.uvarint(), MaxVideo))))
 	}
-	if c.short || len(c.rest) > 0 || t.names >= nameKinds {
+	if c.short || len(c.rest) > 0 || t.Names >= videoNames {
 		return r, fmt.Errorf("%w: trace %q", ErrUnreadable, key)
 	}
 	return r, nil
@@ -64,7 +64,7 @@ func traceAt(key []byte) (TraceRow, error) {
 	return TraceRow{Endpoint: at.Endpoint, Time: at.Time, Key: at.Key}, err
 }
 
-func traceKey(r TraceRow) []byte { return placeKey(r.Endpoint, position{r.Time, r.Key}) }
+func traceKey(r *TraceRow) []byte { return placeKey(r.Endpoint, r.Time, r.Key) }
 
 // cutter takes parts off the front of a record. Once one is missing it is short, and
 // hands out nothing.
@@ -101,33 +101,4 @@ func (c *cutter) skip(n int) {
 		return
 	}
 	c.rest = c.rest[n:]
-}
-
-// traces writes the rows. The first ones of a state raise its schema: an older
-// version would miss their records in the totals.
-func (w *fileWriter) traces(rows []TraceRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	if w.tx.Bucket(bucketTraces) == nil {
-		if _, err := w.tx.CreateBucket(bucketTraces); err != nil {
-			return err
-		}
-		if err := writeSchema(w.tx, schemaTraces); err != nil {
-			return err
-		}
-	}
-	for i := range rows {
-		r := &rows[i]
-		var err error
-		if key := traceKey(*r); r.Gone {
-			err = w.delete(bucketTraces, key)
-		} else {
-			err = w.put(bucketTraces, key, encodeTrace(r))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-func failureKey(r FailureRow) []byte { return placeKey(r.Endpoint, position{r.Time, r.Key}) }
+func failureKey(r FailureRow) []byte { return placeKey(r.Endpoint, r.Time, r.Key) }
 
-func placeKey(endpoint string, at position) []byte {
-	k := binary.BigEndian.AppendUint64(endpointPrefix(endpoint), uint64(at.Time))
-	return append(k, at.Key[:]...)
+func placeKey(endpoint string, created int64, event Key) []byte {
+	k := binary.BigEndian.AppendUint64(Prefix(endpoint), uint64(created))
+	return append(k, event[:]...)
 }
 
 // failureValue is the payload of a failure's record. The id is bytes: JSON takes
@@ -22,7 +22,7 @@ type failureValue struct {
 
 func encodeFailure(r FailureRow) ([]byte, error) {
 	v := failureValue{Failure: r.Failure}
-	if r.Key.hashed() {
+	if r.Key.Hashed() {
 		v.ID = []byte(r.Failure.EventID)
 	}
 	return json.Marshal(v)
@@ -38,8 +38,8 @@ func decodeFailure(key, payload []byte) (FailureRow, error) {
 	if err := decodeJSON(payload, &v); err != nil {
 		return r, err
 	}
-	if r.Failure.EventID = string(v.ID); !r.Key.hashed() {
-		r.Failure.EventID = r.Key.plainID()
+	if r.Failure.EventID = string(v.ID); !r.Key.Hashed() {
+		r.Failure.EventID = r.Key.PlainID()
 	}
 	return r, nil
 }
@@ -57,24 +57,4 @@ func failureAt(key []byte) (FailureRow, error) {
 	r.Time = int64(binary.BigEndian.Uint64(rest))
 	copy(r.Key[:], rest[8:])
 	return r, nil
-}
-
-func (w *fileWriter) failures(rows []FailureRow) error {
-	for _, r := range rows {
-		key := failureKey(r)
-		if r.Failure == nil {
-			if err := w.delete(bucketFailures, key); err != nil {
-				return err
-			}
-			continue
-		}
-		payload, err := encodeFailure(r)
-		if err != nil {
-			return err
-		}
-		if err := w.put(bucketFailures, key, payload); err != nil {
-			return err
-		}
-	}
-	return nil
 }

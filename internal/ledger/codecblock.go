@@ -3,117 +3,17 @@ package ledger
 import (
 	"cmp"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"slices"
-	"strings"
-	"time"
 )
 
 // blockEvents is how many neighbouring slots share a record: few enough that
 // changing one rewrites little, enough that a million are read quickly.
 const blockEvents = 16
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-const sealLen = 4
-
-// seal appends the checksum of a record: it covers the bucket and the key too, so
-// that no record can stand in another's place.
-func seal(bucket, key, payload []byte) []byte {
-	return binary.BigEndian.AppendUint32(payload, recordSum(bucket, key, payload))
-}
-
-// unseal returns the payload of a record and its checksum.
-func unseal(bucket, key, record []byte) (payload []byte, sum uint32, err error) {
-	if len(record) < sealLen {
-		return nil, 0, fmt.Errorf("%w: record %s/%q is cut", ErrUnreadable, bucket, key)
-	}
-	payload, tail := record[:len(record)-sealLen], record[len(record)-sealLen:]
-	sum = binary.BigEndian.Uint32(tail)
-	if sum != recordSum(bucket, key, payload) {
-		return nil, 0, fmt.Errorf("%w: checksum of record %s/%q", ErrUnreadable, bucket, key)
-	}
-	return payload, sum, nil
-}
-
-func recordSum(bucket, key, payload []byte) uint32 {
-	sum := crc32.Update(0, castagnoli, bucket)
-	sum = crc32.Update(sum, castagnoli, key)
-	return crc32.Update(sum, castagnoli, payload)
-}
-
-// Keys begin with the endpoint's id and a zero byte, which no id contains.
-
-func endpointPrefix(id string) []byte { return append([]byte(id), 0) }
-
-func splitKey(key []byte) (endpoint string, rest []byte, err error) {
-	id, tail, ok := strings.Cut(string(key), "\x00")
-	if !ok {
-		return "", nil, fmt.Errorf("%w: key %q", ErrUnreadable, key)
-	}
-	return id, []byte(tail), nil
-}
-
 func blockKey(endpoint string, block uint32) []byte {
-	return binary.BigEndian.AppendUint32(endpointPrefix(endpoint), block)
-}
-
-func seriesKey(r SeriesRow) []byte {
-	k := append(endpointPrefix(r.Endpoint), byte(r.Key.Kind))
-	k = binary.BigEndian.AppendUint16(k, uint16(r.Key.Type))
-	k = binary.BigEndian.AppendUint16(k, uint16(r.Key.Code))
-	return append(k, byte(r.Key.Reason))
-}
-
-// seriesValue is the payload of a counter's record.
-type seriesValue struct {
-	Value    uint64    `json:"value"`
-	Born     time.Time `json:"born"`
-	Released bool      `json:"released"`
-	Exemplar *Exemplar `json:"exemplar,omitempty"`
-}
-
-func encodeSeries(r SeriesRow) ([]byte, error) {
-	v := seriesValue{Value: r.Value, Born: r.Born, Released: r.Released}
-	if r.Exemplar != (Exemplar{}) {
-		v.Exemplar = &r.Exemplar
-	}
-	return json.Marshal(v)
-}
-
-func decodeSeries(key, payload []byte) (SeriesRow, error) {
-	endpoint, rest, err := splitKey(key)
-	if err != nil {
-		return SeriesRow{}, err
-	}
-	if len(rest) != 6 {
-		return SeriesRow{}, fmt.Errorf("%w: key %q", ErrUnreadable, key)
-	}
-	r := SeriesRow{Endpoint: endpoint, Key: SeriesKey{
-		Kind:   Kind(rest[0]),
-		Type:   TypeID(binary.BigEndian.Uint16(rest[1:])),
-		Code:   Code(binary.BigEndian.Uint16(rest[3:])),
-		Reason: Reason(rest[5]),
-	}}
-	var v seriesValue
-	if err := decodeJSON(payload, &v); err != nil {
-		return r, err
-	}
-	r.Value, r.Born, r.Released = v.Value, v.Born, v.Released
-	if v.Exemplar != nil {
-		r.Exemplar = *v.Exemplar
-	}
-	return r, nil
-}
-
-func decodeJSON(payload []byte, v any) error {
-	if err := json.Unmarshal(payload, v); err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreadable, err)
-	}
-	return nil
+	return binary.BigEndian.AppendUint32(Prefix(endpoint), block)
 }
 
 // block is a record of neighbouring slots. A row in state Free is an empty slot.
@@ -186,7 +86,7 @@ func appendEvent(b []byte, r *EventRow) []byte {
 	if e.Has(Untrusted) {
 		b = binary.AppendVarint(b, r.Relisted)
 	}
-	if e.Key.hashed() {
+	if e.Key.Hashed() {
 		b = binary.AppendUvarint(b, uint64(len(r.ID)))
 		b = append(b, r.ID...)
 	}
@@ -214,7 +114,7 @@ func readBlock(key, payload []byte, bl *block) error {
 
 // decodeBlock reads the payload of a record of events.
 func decodeBlock(endpoint string, number uint32, payload []byte, bl *block) error {
-	if len(payload) < 2 || number >= maxSlots/blockEvents {
+	if len(payload) < 2 || number >= MaxSlots/blockEvents {
 		return fmt.Errorf("%w: %w", ErrUnreadable, errBlock)
 	}
 	used, rest := binary.BigEndian.Uint16(payload), payload[2:]
@@ -256,7 +156,7 @@ func cutEvent(b []byte, r *EventRow) ([]byte, bool) {
 		*t, b = v, b[n:]
 	}
 	e.FirstSeen += e.Time
-	if e.Key.hashed() {
+	if e.Key.Hashed() {
 		size, n := binary.Uvarint(b)
 		if n <= 0 || size > uint64(len(b)-n) {
 			return nil, false

@@ -1,0 +1,80 @@
+package ledger
+
+import "time"
+
+// Relearned reports whether all was asked of the API that could tell what a state which
+// was loaded then did not have: every list in full, and each detail that was due.
+func (a *Account) Relearned(since time.Time) bool {
+	if a.row.LastSync.Before(since) {
+		return false
+	}
+	for _, e := range a.endpoints {
+		if !e.listed() || !a.selects(e.row.ID) {
+			continue
+		}
+		if e.row.LastFull.Before(since) || len(e.work.busy) > 0 || e.untried > 0 || e.waiting(NewEvents, since) || e.waiting(PendingEvents, since) {
+			return false
+		}
+		if next, ok := e.work.later.first(e.waits); ok && next.at <= since.Unix() {
+			return false
+		}
+	}
+	return true
+}
+
+// Raise raises the counters to what a view of another account has shown, births and
+// releases included.
+func (a *Account) Raise(shown *View, of *Account) {
+	a.row.FoldedTypes = max(a.row.FoldedTypes, shown.FoldedTypes)
+	a.row.Resets = max(a.row.Resets, shown.Resets)
+	a.changedRow = true
+	for _, v := range shown.Endpoints {
+		was := of.endpoints[v.ID]
+		if was == nil || len(v.Counters.Series) == 0 {
+			continue
+		}
+		e := a.ensure(v.ID)
+		for _, c := range v.Counters.Series {
+			e.raise(a.keyOf(c), c.Value, was.counters[of.keyOf(c)])
+		}
+		e.raiseLatency(v.Counters.Latency, was.latency)
+		e.countHeld()
+		e.view, e.last = nil, nil
+	}
+}
+
+// keyOf returns the key of a counter that is shown.
+func (a *Account) keyOf(c Counter) SeriesKey {
+	key := SeriesKey{Kind: c.Kind, Code: c.Code, Reason: c.Reason}
+	if c.Type != "" {
+		key.Type = a.resolveType(c.Type)
+	}
+	return key
+}
+
+func (e *Endpoint) raise(key SeriesKey, least uint64, was *series) {
+	s := e.counters[key]
+	if was == nil || s != nil && s.value >= least {
+		return
+	}
+	if s == nil {
+		s = &series{}
+		e.counters[key] = s
+	}
+	s.Born, s.Released = was.Born, was.Released
+	s.value, s.exemplar = least, was.exemplar
+	e.changeSeries(key)
+}
+
+func (e *Endpoint) raiseLatency(shown *Latency, was *latency) {
+	if shown == nil || was == nil {
+		return
+	}
+	if e.latency == nil {
+		e.latency = &latency{}
+	}
+	if raised := e.latency.counts.raised(&shown.Counts); raised.Buckets != e.latency.counts.Buckets {
+		e.latency.counts, e.latency.Born, e.latency.Released = raised, was.Born, was.Released
+	}
+	e.changeLatency()
+}
