@@ -136,12 +136,18 @@ func (s *share) load(ctx context.Context, policy Policy) (*Account, error) {
 		return nil, err
 	}
 	began := time.Now()
-	lease, _, err := s.store.Follow(ctx)
+	lease, theirs, err := s.store.Follow(ctx)
 	if err != nil {
 		return nil, err
 	}
 	s.clock.told(lease.Now, began, time.Now())
-	return a, nil
+	switch { // the next look has only what is committed after this one
+	case theirs == nil:
+		return a, nil
+	case !a.stored:
+		return nil, fmt.Errorf("%w: it has made the state", ErrOvertaken)
+	}
+	return a, a.follow(theirs)
 }
 
 // take takes the turn to use the store.

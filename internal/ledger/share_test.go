@@ -457,3 +457,84 @@ func TestAnswerUnderALostLease(t *testing.T) {
 		t.Error("it is asked for after its answer")
 	}
 }
+
+// behindStore has something happen between the load of the state and the first look at
+// what came after it.
+type behindStore struct {
+	Shared
+	meanwhile func()
+}
+
+func (s behindStore) Load(ctx context.Context, rows Rows) error {
+	err := s.Shared.Load(ctx, rows)
+	s.meanwhile()
+	return err
+}
+
+// Two replicas make the state at the same time: the one that is late takes no lease away.
+func TestStartBesideAStart(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	var first *Book
+	var led context.Context
+	store := behindStore{openPostgres(t, dsn, "replicas"), func() {
+		if first == nil {
+			first = replica(t, dsn, testPolicy())
+			led = lead(t, first)
+		}
+	}}
+	late, _, err := Open(context.Background(), store, testURL, testPolicy(), quiet{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = late.Close(context.Background()) })
+	makeKnown(first, "ep")
+	if err := first.Flush(context.Background()); err != nil || led.Err() != nil {
+		t.Errorf("the one that leads: %v, %v", err, led.Err())
+	}
+}
+
+// What another replica commits while this one starts, or loads the state anew, is in
+// neither lost: the load has it, or the look after it.
+func TestCommitsDuringALoad(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	leader := replica(t, dsn, testPolicy())
+	lead(t, leader)
+	n := 0
+	store := behindStore{openPostgres(t, dsn, "replicas"), func() {
+		n++
+		id := fmt.Sprintf("ep%d", n)
+		makeKnown(leader, id)
+		readOn(leader, id, []item{{hexID(n), "kind", time.Now().Unix()}})
+		if err := leader.Flush(ctx); err != nil {
+			t.Error(err)
+		}
+	}}
+	b, _, err := Open(ctx, store, testURL, testPolicy(), quiet{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close(ctx) })
+	same := func(when string) {
+		t.Helper()
+		refresh(t, b)
+		var want *Batch
+		leader.Look(func(a *Account) { want = inMemory(a) })
+		b.Look(func(a *Account) { sameRows(t, when, inMemory(a), want) })
+	}
+	same("after the start")
+	if err := b.share.take(ctx); err != nil {
+		t.Fatal(err)
+	}
+	err = b.reload(ErrOvertaken)
+	<-b.share.turn
+	if err != nil {
+		t.Fatal(err)
+	}
+	same("loaded anew")
+	if n != 2 {
+		t.Errorf("%d loads, want 2", n)
+	}
+}
