@@ -104,12 +104,12 @@ func TestEveryAlert(t *testing.T) {
 		if !found {
 			t.Errorf("%s: no section in docs/runbooks.md", name)
 		}
-		for _, part := range []string{"**Means.**", "**Look.**", "**Causes.**", "**Do.**"} {
+		for _, part := range []string{"**Meaning.**", "**Impact.**", "**Diagnosis.**", "**Mitigation.**"} {
 			if !strings.Contains(section, part) {
 				t.Errorf("%s: its runbook has no %s", name, part)
 			}
 		}
-		look, _, _ := strings.Cut(section[strings.Index(section, "**Look.**")+1:], "**Causes.**")
+		look, _, _ := strings.Cut(section[strings.Index(section, "**Diagnosis.**")+1:], "**Mitigation.**")
 		for what, pattern := range map[string]string{"query": "```promql\n", "page of the exporter": "`EXPORTER/", "curl": "`(time )?(api|curl) "} {
 			if !regexp.MustCompile(pattern).MatchString(look) {
 				t.Errorf("%s: its runbook names no %s to look at", name, what)
