@@ -147,7 +147,7 @@ func (s *share) load(ctx context.Context, policy Policy) (*Account, error) {
 	case !a.stored:
 		return nil, fmt.Errorf("%w: it has made the state", ErrOvertaken)
 	}
-	return a, a.follow(theirs)
+	return a, a.Follow(theirs)
 }
 
 // take takes the turn to use the store.
