@@ -179,7 +179,7 @@ func (f *flags) validateWeb() {
 	case reservedPath(p):
 		f.reject("web.telemetry-path", "%q is taken by a page of the exporter; write it like /metrics", p)
 	}
-	if err := checkWebFile(*c.Toolkit.WebConfigFile); err != nil {
+	if err := CheckWebFile(*c.Toolkit.WebConfigFile); err != nil {
 		f.reject("web.config.file", "%w", err)
 	}
 	if !*c.Toolkit.WebSystemdSocket { // with it the addresses are not used

@@ -3,10 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
-	"maps"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
-	"slices"
+	"strings"
 
 	"github.com/prometheus/exporter-toolkit/web"
 	"go.yaml.in/yaml/v2"
@@ -15,9 +16,10 @@ import (
 // bcryptHash is what exporter-toolkit takes for a password.
 var bcryptHash = regexp.MustCompile(`^\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}$`)
 
-// checkWebFile returns what is wrong with the file of --web.config.file. The error has
-// no value of the file in it: any can be a secret in the wrong place.
-func checkWebFile(name string) error {
+// CheckWebFile returns what is wrong with the file of --web.config.file, nil where none
+// is named. The error repeats nothing of the file: any word of it can be a secret in the
+// wrong place.
+func CheckWebFile(name string) error {
 	if name == "" {
 		return nil
 	}
@@ -26,12 +28,21 @@ func checkWebFile(name string) error {
 		return err
 	}
 	var file struct {
-		Users map[string]string `yaml:"basic_auth_users"`
+		TLS   web.TLSConfig `yaml:"tls_server_config"`
+		Users yaml.MapSlice `yaml:"basic_auth_users"` // in the order of the file
 	}
 	if yaml.Unmarshal(content, &file) == nil { // else it is exporter-toolkit that says why not
-		for _, user := range slices.Sorted(maps.Keys(file.Users)) {
-			if !bcryptHash.MatchString(file.Users[user]) {
-				return fmt.Errorf(`the password of the user %q is not a bcrypt hash; make one with: htpasswd -nBC 10 "" | tr -d ':\n'`, user)
+		for i, user := range file.Users {
+			if password, _ := user.Value.(string); !bcryptHash.MatchString(password) {
+				return fmt.Errorf(`password %d of basic_auth_users is not a bcrypt hash; make one with: htpasswd -nBC 10 "" | tr -d ':\n'`, i+1)
+			}
+		}
+		file.TLS.SetDirectory(filepath.Dir(name))
+		for _, f := range []struct{ field, name string }{
+			{"cert_file", file.TLS.TLSCertPath}, {"key_file", file.TLS.TLSKeyPath}, {"client_ca_file", file.TLS.ClientCAs},
+		} {
+			if err := readable(f.name); err != nil {
+				return fmt.Errorf("%s: the file that it names cannot be read: %w", f.field, err)
 			}
 		}
 	}
@@ -41,9 +52,45 @@ func checkWebFile(name string) error {
 	return nil
 }
 
-// yamlValue is where the errors of the YAML library and of exporter-toolkit have a value.
-var yamlValue = regexp.MustCompile("(?s) `.*?`( into )|( anchor) '.*?'( referenced)|(unknown (?:cipher|curve|TLS version)|invalid ClientAuth|, but got):.*$")
+// readable returns why a file cannot be read, without its name.
+func readable(name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := os.ReadFile(name)
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return failed.Err
+	}
+	return err
+}
 
+// saidOf is how the YAML library, exporter-toolkit and crypto/tls say what is wrong, and
+// what is repeated of it or said in its place: nothing that comes from the file.
+var saidOf = []struct {
+	pattern *regexp.Regexp
+	says    string
+}{
+	{regexp.MustCompile(`(line \d+): cannot unmarshal`), "$1 has a value of the wrong kind"},
+	{regexp.MustCompile(`(line \d+): field .* not found in type`), "$1 has a field that is not known there"},
+	{regexp.MustCompile(`(line \d+): (?:field|key) .* already set`), "$1 has a name that was there before"},
+	{regexp.MustCompile(`^yaml: (line \d+: )?((?:could not|did not|found|mapping|block|control) [a-z ,':?\[\]{}-]+)$`), "is not YAML: $1$2"},
+	{regexp.MustCompile(`^yaml: (?:(line \d+): )?unknown anchor`), "is not YAML: $1 refers to an anchor that is not there"},
+	{regexp.MustCompile(`^unknown (cipher|curve|TLS version)`), "names a $1 that is not known"},
+	{regexp.MustCompile(`^invalid ClientAuth`), "client_auth_type is none of NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven and RequireAndVerifyClientCert"},
+	{regexp.MustCompile(`^missing one of (\w+) or (\w+)`), "tls_server_config needs $1 or $2"},
+	{regexp.MustCompile(`^client CA's have been configured`), "tls_server_config has a client_ca_file, and no client_auth_type that asks for a certificate"},
+	{regexp.MustCompile(`^failed to load X509KeyPair: ((?:tls|x509): [a-z][A-Za-z ,]*)`), "certificate and key: $1"},
+	{regexp.MustCompile(`^HTTP header .* can not be configured`), "headers has one that cannot be set"},
+	{regexp.MustCompile(`^invalid value for ([\w-]+)\. Expected one of: (\[[a-z" ]*\])`), "the header $1 takes one of $2"},
+}
+
+// withoutValues says of an error what is no word of the file.
 func withoutValues(err error) error {
-	return errors.New(yamlValue.ReplaceAllString(err.Error(), "$1$2$3$4"))
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	for _, said := range saidOf {
+		if match := said.pattern.FindStringSubmatchIndex(text); match != nil {
+			return errors.New(string(said.pattern.ExpandString(nil, said.says, text, match)))
+		}
+	}
+	return errors.New("is not what https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md describes")
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,7 +25,9 @@ const (
 
 // serve answers requests until ctx ends or a listener fails, and drains.
 func serve(ctx context.Context, listeners []net.Listener, app *Application, c config.Web, log *slog.Logger) error {
-	handler := routes(app, c)
+	file := &webFile{name: *c.Toolkit.WebConfigFile, log: log}
+	handler := file.watch(routes(app, c))
+	toolkit := slog.New(toolkitLog{log.Handler(), file})
 	// The requests outlive ctx: the drain decides when they end.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
@@ -34,15 +35,15 @@ func serve(ctx context.Context, listeners []net.Listener, app *Application, c co
 	open := newConnections()
 	g := &serverGroup{failed: make(chan error, 1)}
 	if len(listeners) == 0 {
-		g.start(newServer(requests, handler, open, log), func(s *http.Server) error {
-			return toolkitError(c, web.ListenAndServe(s, c.Toolkit, log))
+		g.start(newServer(requests, handler, open, file), func(s *http.Server) error {
+			return file.startError(toolkitError(c, web.ListenAndServe(s, c.Toolkit, toolkit)))
 		})
 	}
 	for _, l := range listeners {
 		// A server for each listener: web.Serve wraps the handler of its server,
 		// and would wrap a shared one once for each listener.
-		g.start(newServer(requests, handler, open, log), func(s *http.Server) error {
-			return web.Serve(l, s, c.Toolkit, log)
+		g.start(newServer(requests, handler, open, file), func(s *http.Server) error {
+			return file.startError(web.Serve(l, s, c.Toolkit, toolkit))
 		})
 	}
 
@@ -65,7 +66,7 @@ func serve(ctx context.Context, listeners []net.Listener, app *Application, c co
 	return err
 }
 
-func newServer(requests context.Context, handler http.Handler, open *connections, log *slog.Logger) *http.Server {
+func newServer(requests context.Context, handler http.Handler, open *connections, file *webFile) *http.Server {
 	s := &http.Server{
 		Handler: handler,
 		// No ReadTimeout: net/http goes on reading while a handler runs, and
@@ -78,7 +79,7 @@ func newServer(requests context.Context, handler http.Handler, open *connections
 		MaxHeaderBytes: maxHeaderBytes,
 		ConnState:      open.changed,
 		ConnContext:    open.remember,
-		ErrorLog:       slog.NewLogLogger(quietServer{log.Handler()}, slog.LevelWarn),
+		ErrorLog:       slog.NewLogLogger(serverLog{file.log.Handler(), file}, slog.LevelWarn),
 	}
 	s.BaseContext = func(net.Listener) context.Context {
 		// By now exporter-toolkit has put its handler around ours: what it answers
@@ -87,20 +88,6 @@ func newServer(requests context.Context, handler http.Handler, open *connections
 		return requests
 	}
 	return s
-}
-
-// quietServer keeps what any client can provoke in http.Server (broken TLS
-// handshakes, above all) at debug. Panics stay warnings.
-type quietServer struct{ slog.Handler }
-
-func (h quietServer) Handle(ctx context.Context, r slog.Record) error {
-	if !strings.HasPrefix(r.Message, "http: panic") {
-		r.Level = slog.LevelDebug
-	}
-	if !h.Enabled(ctx, r.Level) {
-		return nil
-	}
-	return h.Handler.Handle(ctx, r)
 }
 
 // serverGroup is servers that run and stop together.

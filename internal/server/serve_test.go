@@ -121,7 +121,9 @@ func start(t *testing.T, app *Application, args ...string) *instance {
 	}
 	build := func(context.Context) (*Application, error) { return &counted, nil }
 	c := settings(t, args...)
-	go func() { i.ended <- Run(ctx, c, slog.New(slog.NewTextHandler(i.log, nil)), build) }()
+	go func() {
+		i.ended <- Run(ctx, c, slog.New(slog.NewTextHandler(i.log, &slog.HandlerOptions{Level: slog.LevelDebug})), build)
+	}()
 	i.addresses = i.log.addresses(t, ports)
 	return i
 }
