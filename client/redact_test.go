@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -44,6 +45,26 @@ func TestHint(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// What the API says of an error is quoted, also where it comes a little after the header.
+func TestHintThatComesLate(t *testing.T) {
+	t.Parallel()
+	c, mux := setup(t, Options{})
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(50 * time.Millisecond)
+		_, _ = w.Write([]byte("no such thing"))
+	})
+	_, endpoints := c.ListEndpoints(t.Context())
+	_, events := c.ListEvents(t.Context(), endpointID)
+	_, event := c.GetEvent(t.Context(), endpointID, eventID)
+	for _, err := range []error{endpoints, events, event} {
+		if !hasText(err, "(status 404): no such thing") {
+			t.Error(err)
+		}
 	}
 }
 

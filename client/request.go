@@ -77,7 +77,7 @@ func (x *request) observe() {
 // its elements has one. Only the time in Read counts: what the caller does between
 // elements is its own.
 func (x *request) Read(p []byte) (int, error) {
-	if x.op == OpListEvents {
+	if x.op == OpListEvents && x.resp.StatusCode == http.StatusOK { // else it is the body of an error
 		began := time.Now()
 		x.timer.Reset(x.left)
 		defer func() {
