@@ -69,6 +69,9 @@ func check(ctx context.Context, cfg config.Config, api *client.Client, stdout io
 	} else {
 		r.line("State", true, cfg.State.String()+", "+state)
 	}
+	if n := list.Faults.Total(); n > 0 {
+		r.warn("%d of the endpoints that the account lists cannot be watched: %v", n, list.Faults)
+	}
 	if err == nil {
 		r.endpoints(ctx, cfg, api, list)
 	}
@@ -112,7 +115,7 @@ func (r *report) endpoints(ctx context.Context, cfg config.Config, api *client.C
 	write := func(cells ...string) { _, _ = fmt.Fprintln(table, strings.Join(cells, "\t")) }
 	write("ENDPOINT", "HOST", "ACTIVE", "NEWEST EVENT", "ANSWER")
 	for i, e := range shown {
-		write(config.Printable(e.ID), cut(e.URL, 20), active(e), rows[i].newest, rows[i].answer)
+		write(config.Printable(e.ID), cut(config.Printable(e.URL), 20), active(e), rows[i].newest, rows[i].answer)
 	}
 	if err := table.Flush(); err != nil && r.err == nil {
 		r.err = err

@@ -59,6 +59,11 @@ func TestReport(t *testing.T) {
 		{name: "no_path", spoil: fault(simulator.ListEndpoints, simulator.HTML()), url: "https://api.example.com", fails: true},
 		{name: "detail_refused", spoil: fault(simulator.GetEvent, simulator.Status(http.StatusForbidden, ""))},
 		{name: "detail_is_gone", spoil: fault(simulator.GetEvent, simulator.Status(http.StatusNotFound, ""))},
+		{name: "unusable_ids", spoil: func(a *simulator.Account) {
+			a.AddEndpoint(simulator.Endpoint{ID: "a\u202eb"})
+			a.AddFault(simulator.Fault{Operation: simulator.ListEndpoints, Do: simulator.Body(
+				`[{"id":"a\u0000b","url":"http://h/x"},{"id":"a\u202eb","url":"http://h\u202e/x"},{"id":"a\u202eb"},{}]`)})
+		}},
 		{name: "one_endpoint", only: []string{"000000000000000000000002"}},
 		{name: "may_not_list", spoil: fault(simulator.ListEndpoints, simulator.Status(http.StatusForbidden, "")), only: []string{"000000000000000000000002"}},
 		{name: "no_such_endpoint", only: []string{"000000000000000000000009"}, fails: true},
