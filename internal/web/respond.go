@@ -85,15 +85,16 @@ func (p *Pages) write(w http.ResponseWriter, r *http.Request, status int, f fram
 		p.broken(w, r, err)
 		return
 	}
+	page := visible(b.Bytes())
 	if status == http.StatusOK {
-		tag := tagOf(b.Bytes())
+		tag := tagOf(page)
 		w.Header().Set("ETag", tag)
 		if negotiate.Unchanged(r.Header, tag) {
 			w.WriteHeader(http.StatusNotModified)
 			return
 		}
 	}
-	send(w, r, status, "text/html; charset=utf-8", b.Bytes())
+	send(w, r, status, "text/html; charset=utf-8", page)
 }
 
 // writeError answers in the form that was asked for.

@@ -1,0 +1,37 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// visible returns a page whose texts have nothing in them that a browser obeys instead of
+// showing it: marks that turn the direction of the text, and characters without a width.
+// Both make one id look like another. Attributes stay: a link leads to what has the id.
+func visible(page []byte) []byte {
+	if bytes.IndexFunc(page, obeyed) < 0 {
+		return page
+	}
+	var b bytes.Buffer
+	inTag := false
+	for len(page) > 0 {
+		r, size := utf8.DecodeRune(page)
+		switch {
+		case r == '<' || r == '>': // templates escape those of texts and attributes
+			inTag = r == '<'
+			b.WriteRune(r)
+		case !inTag && obeyed(r):
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.Write(page[:size])
+		}
+		page = page[size:]
+	}
+	return b.Bytes()
+}
+
+func obeyed(r rune) bool {
+	return r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+}
