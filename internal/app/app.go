@@ -63,7 +63,7 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 		a.failures = newFailureLog(log, cfg.Web.Address())
 		a.book.OnFailed(a.failures.report)
 	}
-	a.api.Limiter().Guard(a.book.Leads)
+	a.api.Limiter().Guard(a.book.MayCall)
 	a.book.Carry(limits{a.api.Limiter()})
 	a.syncer = syncer.New(a.api, a.book, syncer.Options{
 		URLDetail:   client.URLDetail(cfg.Webhook.URLDetail),

@@ -106,6 +106,9 @@ type Found struct {
 	Meta      Meta
 }
 
+// HasCompany reports whether it is known whose account this is.
+func (a *Account) HasCompany() bool { return a.row.CompanyID != "" }
+
 // Belongs returns an error that wraps [ErrOtherCompany] where a listing is of another
 // account than the one in this shared state: the two would be counted as one.
 func (a *Account) Belongs(found []Found) error {

@@ -142,8 +142,7 @@ func (s *share) surely(sent time.Time) {
 	s.sure.Store(&until)
 }
 
-// Leads returns nil while no other process can lead: what is asked last before each call
-// of the API.
+// Leads returns nil while no other process can lead.
 func (b *Book) Leads() error {
 	if b.share == nil {
 		return nil
@@ -152,6 +151,32 @@ func (b *Book) Leads() error {
 		return ErrFollows
 	}
 	return nil
+}
+
+// MayCall returns nil where a call of the API may go: what is asked last before each.
+func (b *Book) MayCall(ctx context.Context) error {
+	if ctx.Value(followersCall{}) != nil {
+		return nil
+	}
+	return b.Leads()
+}
+
+type followersCall struct{}
+
+// FollowersCall returns the context of a call of the API that does not wait until this
+// process leads. The call obeys what the API has asked of the one that leads, as far as
+// that is known here.
+func (b *Book) FollowersCall(ctx context.Context) context.Context {
+	s := b.share
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.Lock()
+	lease, looked := s.lease, s.looked
+	b.state.Unlock()
+	if s.leading() == nil && s.limits != nil && lease.Limits != nil {
+		s.limits.Restore(lease.Limits, max(0, lease.Now.Sub(lease.Limited)+time.Since(looked)))
+	}
+	return context.WithValue(ctx, followersCall{}, true)
 }
 
 // Leading waits until this process leads, and returns the context of that.

@@ -29,7 +29,7 @@ type Limiter struct {
 	mu    sync.Mutex
 	slots int
 	pace  pace
-	guard func() error
+	guard func(context.Context) error
 	timer *time.Timer
 
 	queues [classes]list.List // of *waiter
@@ -64,8 +64,9 @@ func New(slots int, perSecond float64) *Limiter {
 
 // Guard sets what is asked before each request, as the last thing after every
 // wait. A request for which check returns an error does not go: Acquire returns
-// that error. check is called from many goroutines at once.
-func (l *Limiter) Guard(check func() error) {
+// that error. check gets the context of the request, and is called from many
+// goroutines at once.
+func (l *Limiter) Guard(check func(ctx context.Context) error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.guard = check
@@ -98,21 +99,21 @@ func (l *Limiter) Acquire(ctx context.Context, class Class) (slot *Slot, limited
 		return nil, w.limited, w.err
 	}
 	slot = &Slot{limiter: l, class: class}
-	if err := l.check(); err != nil {
+	if err := l.check(ctx); err != nil {
 		slot.Release()
 		return nil, w.limited, err
 	}
 	return slot, w.limited, nil
 }
 
-func (l *Limiter) check() error {
+func (l *Limiter) check(ctx context.Context) error {
 	l.mu.Lock()
 	check := l.guard
 	l.mu.Unlock()
 	if check == nil {
 		return nil
 	}
-	return check()
+	return check(ctx)
 }
 
 // giveUp takes w out of its queue, or gives its slot back if it just got one.

@@ -199,7 +199,7 @@ func TestGuard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(1, 1)
 		var lost atomic.Bool
-		l.Guard(func() error {
+		l.Guard(func(context.Context) error {
 			if lost.Load() {
 				return errors.ErrUnsupported
 			}

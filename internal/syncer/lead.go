@@ -54,15 +54,63 @@ func (s *Syncer) tell(p *pass) {
 	}
 }
 
+// vetting is what a Syncer that has not led yet knows of whose account its key opens.
+type vetting struct {
+	last    time.Time // ask
+	running bool
+	passed  bool
+}
+
+// vet asks a replica's own key whose account it opens, where another replica leads before
+// this one ever has: it would show the counters of that account as those of its own.
+func (s *Syncer) vet() {
+	known := false
+	s.book.Look(func(a *ledger.Account) { known = a.HasCompany() })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, now := &s.vetting, time.Now()
+	if !known || s.listing.known || v.passed || v.running || now.Sub(v.last) < listingEvery || s.ctx.Err() != nil {
+		return
+	}
+	v.running, v.last = true, now
+	s.running.Go(func() {
+		passed := s.vetted()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.vetting.running, s.vetting.passed = false, passed
+	})
+}
+
+// vetted reports whether the key is one of the state's account. What is the API's trouble
+// is that of the replica that leads.
+func (s *Syncer) vetted() bool {
+	list, err := s.api.ListEndpoints(s.book.FollowersCall(s.ctx))
+	if err == nil {
+		s.book.Look(func(a *ledger.Account) { err = a.Belongs(foundEndpoints(list)) })
+	}
+	all := subject{operation: OpSync}
+	switch {
+	case err == nil:
+		s.problems.healed(all)
+	case isOwnTrouble(err):
+		s.problems.report(all, err)
+	}
+	return err == nil
+}
+
 // ownTrouble reports whether the sync says nothing about the account: the API did not
 // answer, or does not know the key, or the key is of another account.
 func (p *pass) ownTrouble() bool {
+	return isOwnTrouble(p.err) || p.read == 0 && p.unanswered > 0 && p.unanswered == p.failed
+}
+
+func isOwnTrouble(err error) bool {
 	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrUnauthorized, ledger.ErrOtherCompany} {
-		if errors.Is(p.err, kind) {
+		if errors.Is(err, kind) {
 			return true
 		}
 	}
-	return p.read == 0 && p.unanswered > 0 && p.unanswered == p.failed
+	return false
 }
 
 // followed takes in the last sync of another replica.

@@ -77,10 +77,9 @@ func (p *pass) listEndpoints(ctx context.Context) {
 
 // applyEndpoints takes a listing of the account into the ledger.
 func (p *pass) applyEndpoints(list client.EndpointList) error {
-	found := make([]ledger.Found, len(list.Endpoints))
-	ids := make(map[string]struct{}, len(list.Endpoints))
-	for i, e := range list.Endpoints {
-		found[i] = foundEndpoint(e)
+	found := foundEndpoints(list)
+	ids := make(map[string]struct{}, len(found))
+	for _, e := range found {
 		ids[e.ID] = struct{}{}
 	}
 	var pinned []string

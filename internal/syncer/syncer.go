@@ -122,6 +122,7 @@ type Syncer struct {
 	reads     map[string]*read // under way, perhaps since an earlier sync
 	cutShort  bool             // the last turn took several syncs
 	announced bool             // the log says which account this is
+	vetting   vetting
 }
 
 // New returns a Syncer that asks api and keeps what it learns in book. Close stops what
@@ -208,6 +209,7 @@ func (s *Syncer) syncs() {
 		led, ctx := s.lead()
 		if led == nil {
 			s.leave()
+			s.vet()
 			return
 		}
 		began := time.Now()

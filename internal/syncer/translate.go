@@ -5,6 +5,15 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
+// foundEndpoints returns a listing of the account as the ledger takes it.
+func foundEndpoints(list client.EndpointList) []ledger.Found {
+	found := make([]ledger.Found, len(list.Endpoints))
+	for i, e := range list.Endpoints {
+		found[i] = foundEndpoint(e)
+	}
+	return found
+}
+
 // foundEndpoint returns an endpoint as the ledger keeps it.
 func foundEndpoint(e client.Endpoint) ledger.Found {
 	return ledger.Found{ID: e.ID, CompanyID: ledger.Label(e.CompanyID), Meta: ledger.Meta{

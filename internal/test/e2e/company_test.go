@@ -12,14 +12,13 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// Two accounts are never counted as one: a replica whose key is of another account
-// than the state changes nothing in it, and says why in one line.
-func TestStateOfAnotherAccount(t *testing.T) {
-	t.Parallel()
-	dsn := postgres.NewDatabase(t)
+// twoAccounts serves two accounts at one URL, and returns the setups of replicas that have
+// their keys and share one state.
+func twoAccounts(t *testing.T) (ours, theirs *simulator.Account, s, other setup) {
+	t.Helper()
 	const theirKey = "their-key"
-	ours := simulator.New(simulator.Options{Seed: 41, CompanyID: "ours"})
-	theirs := simulator.New(simulator.Options{Seed: 42, CompanyID: "theirs", Key: theirKey})
+	ours = simulator.New(simulator.Options{Seed: 41, CompanyID: "ours"})
+	theirs = simulator.New(simulator.Options{Seed: 42, CompanyID: "theirs", Key: theirKey})
 	for _, account := range []*simulator.Account{ours, theirs} {
 		account.AddEndpoint(simulator.Endpoint{Active: true})
 	}
@@ -34,30 +33,44 @@ func TestStateOfAnotherAccount(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	s := sharing(t, dsn, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0")
-	other := s
+	s = sharing(t, postgres.NewDatabase(t), apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0")
+	other = s
 	other.env = append(slices.Clone(s.env), "OMEGASTREAM_API_KEY="+theirKey)
+	return ours, theirs, s, other
+}
 
+// otherAccount is what a replica says whose key is of another account than the state.
+const otherAccount = "state belongs to another account: it is of the company ours, the API key of theirs; give each account its own --state.schema"
+
+// refusedOnce checks that a replica says once that its key is of another account, and is
+// not up.
+func refusedOnce(p *program) error {
+	got := p.mustScrape(time.Second)
+	up, _ := got.get("omegastream_up")
+	if n := strings.Count(p.log.String(), otherAccount); n != 1 || up != 0 {
+		return fmt.Errorf("it says %d times that its key is of another account, up %v", n, up)
+	}
+	return nil
+}
+
+// Two accounts are never counted as one: a replica whose key is of another account
+// than the state changes nothing in it, and says why in one line.
+func TestStateOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	ours, theirs, s, other := twoAccounts(t)
 	first := s.serve(t)
 	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(first.mustScrape(5 * time.Second)) })
 	ours.Mark()
 	first.stop()
 	second := other.serve(t)
-	const line = "state belongs to another account: it is of the company ours, the API key of theirs; give each account its own --state.schema"
-	eventually(t, 20*time.Second, func() error {
-		got := second.mustScrape(5 * time.Second)
-		if n := strings.Count(second.log.String(), line); n != 1 || got.values["omegastream_exporter_up"] != 0 {
-			return fmt.Errorf("it says so %d times", n)
-		}
-		return nil
-	})
+	eventually(t, 20*time.Second, func() error { return refusedOnce(second) })
 	for _, id := range theirs.EndpointIDs() {
 		if text := fmt.Sprint(second.mustScrape(5 * time.Second).values); strings.Contains(text, id) {
 			t.Errorf("it shows %s, an endpoint of the other account:\n%s", id, text)
 		}
 	}
 	second.stop()
-	if n := strings.Count(second.log.String(), line); n != 1 {
+	if n := strings.Count(second.log.String(), otherAccount); n != 1 {
 		t.Errorf("it says so %d times", n)
 	}
 	again := s.serve(t)
@@ -65,4 +78,36 @@ func TestStateOfAnotherAccount(t *testing.T) {
 		ours.Emit(ours.EndpointIDs()[0], "video.deleted", simulator.Responded(200))
 	}
 	eventually(t, 20*time.Second, func() error { return expect(ours.Truth(), nil).compare(again.mustScrape(5 * time.Second)) })
+}
+
+// A replica that follows shows the account of the one that leads: it is refused as well,
+// though it never asks for anything that it could write.
+func TestFollowerOfAnotherAccount(t *testing.T) {
+	t.Parallel()
+	ours, theirs, s, other := twoAccounts(t)
+	first := s.with("--api.concurrency=1").serve(t)
+	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(first.mustScrape(5 * time.Second)) })
+	// It leads for longer than the test takes.
+	ours.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Delay(time.Second)})
+	for range 300 {
+		ours.Emit(ours.EndpointIDs()[0], "video.deleted", simulator.Responded(200))
+	}
+	eventually(t, 10*time.Second, func() error {
+		if first.mustScrape(200*time.Millisecond).sum("omegastream_exporter_event_detail_backlog") == 0 {
+			return fmt.Errorf("it has nothing to do")
+		}
+		return nil
+	})
+	theirs.ResetCalls()
+	second := other.serve(t)
+	eventually(t, 20*time.Second, func() error { return refusedOnce(second) })
+	got := second.mustScrape(5 * time.Second)
+	if leading, ok := got.get("omegastream_exporter_leading"); leading != 0 || !ok {
+		t.Errorf("it leads: %v, %v", leading, ok)
+	}
+	if calls := theirs.Calls().Requests; calls[simulator.ListEndpoints] != 1 || calls[simulator.ListEvents] != 0 {
+		t.Errorf("it asks for more than the account's endpoints: %v", calls)
+	}
+	right := s.serve(t)
+	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(right.mustScrape(5 * time.Second)) })
 }
