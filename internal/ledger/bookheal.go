@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -24,6 +25,9 @@ func (b *Book) reload(cause error) error {
 	ctx, cancel := context.WithTimeout(b.ctx, LoadLimit)
 	defer cancel()
 	next, err := s.load(ctx, policy)
+	if err == nil && next.stored && next.changedRow { // that a start does, not one that is under way
+		err = fmt.Errorf("%w: it had no endpoint yet, and a replica for the other one has begun to use it", ErrOtherAccount)
+	}
 	if err != nil {
 		s.suspect = cause // the account is of no use: nothing may be committed of it
 		return err

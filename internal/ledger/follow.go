@@ -76,6 +76,9 @@ func (a *Account) Follow(b *Batch) error {
 }
 
 func (a *Account) followRow(theirs AccountRow) error {
+	if theirs.APIURL != a.row.APIURL {
+		return fmt.Errorf("%w: it is for another --api.url", ErrOvertaken)
+	}
 	known := len(a.row.Types)
 	if len(theirs.Types) < known || !slices.Equal(a.row.Types, theirs.Types[:known]) {
 		return fmt.Errorf("%w: it has admitted other event types", ErrOvertaken)

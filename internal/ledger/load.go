@@ -21,7 +21,7 @@ func Load(read func(Rows) error, apiURL string, policy Policy, shared bool, now 
 		return a, nil
 	}
 	if l.account.row.APIURL != apiURL {
-		if !shared && !l.account.used() {
+		if !l.account.used() {
 			return l.account.forAPI(apiURL, now), nil
 		}
 		return nil, fmt.Errorf("%w: it was written for %s", ErrOtherAccount, l.account.row.APIURL)
