@@ -17,11 +17,13 @@ const (
 
 // redactor takes out of foreign text what nobody is to see: the key, and of URLs what
 // their detail hides. Of the endpoint that a call is about it knows the URL, and finds
-// its secret parts wherever they occur. The zero value hides the paths of all URLs.
+// its secret parts wherever they occur; where it does not, it hides every word that can
+// have one of them. The zero value hides the paths of all URLs.
 type redactor struct {
 	key    secret
 	detail URLDetail
 	urls   []string // of the endpoint, as the API sent them
+	blind  bool     // the endpoint has a URL that is not known
 
 	own []ownSecret // in urls, nil before it is needed
 }
@@ -45,12 +47,12 @@ const (
 // words returns what a person may read of a text: no key, and no more of URLs and
 // paths than their detail says.
 func (r *redactor) words(text string) string {
-	return r.detail.reducePaths(r.urlsIn(text))
+	return r.guess(r.detail.reducePaths(r.detail.reduceURLs(r.ownIn(r.key.redact(text)))))
 }
 
 // urlsIn is words, but leaves paths that are of no known URL.
 func (r *redactor) urlsIn(text string) string {
-	return r.detail.reduceURLs(r.ownIn(r.key.redact(text)))
+	return r.guess(r.detail.reduceURLs(r.ownIn(r.key.redact(text))))
 }
 
 // ownIn takes the secrets of the endpoint's own URL out of a text.
@@ -182,7 +184,7 @@ func (r *redactor) scrubError(err error) error {
 	for outer, ok := errors.AsType[*url.Error](err); ok; outer, ok = errors.AsType[*url.Error](err) {
 		err = outer.Err
 	}
-	return &scrubbed{oneLine(r.urlsIn(err.Error())), err}
+	return &scrubbed{oneLine(r.detail.reduceURLs(r.ownIn(r.key.redact(err.Error())))), err}
 }
 
 // hint returns the body of an error as a quote, or nothing where it is not one

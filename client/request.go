@@ -44,6 +44,7 @@ type request struct {
 // limiter. close gives the slot back.
 func (c *Client) newRequest(ctx context.Context, q *call, key secret, slot *ratelimit.Slot) *request {
 	hide := &redactor{key: key, detail: c.opts.URLDetail, urls: c.urls.of(q.endpointID)}
+	hide.blind = q.endpointID != "" && hide.urls == nil
 	x := &request{call: q, redactor: hide, client: c, slot: slot, sent: time.Now(), caller: ctx}
 	x.ctx, x.cancel = context.WithCancelCause(ctx)
 	x.timer = time.AfterFunc(c.opts.Timeout, func() { x.cancel(ErrTimeout) })

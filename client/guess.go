@@ -1,0 +1,50 @@
+package client
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// guess returns text without the words that can have a secret part of a URL in them,
+// where the URL itself is not known.
+func (r *redactor) guess(text string) string {
+	if !r.blind {
+		return text
+	}
+	return anyWord.ReplaceAllStringFunc(text, func(word string) string {
+		if r.suspicious(plainOf(word)) {
+			return redacted
+		}
+		return word
+	})
+}
+
+var (
+	// anyWord matches a word as it is spelled: a space in it is part of a URL.
+	anyWord = regexp.MustCompile(`[^ \t\r\n]+`)
+
+	// harmless matches the words with a slash that are in the errors of many programs.
+	harmless = regexp.MustCompile(`^["'(]?(?i:i/o|n/a|net/http|http/[\d.]{1,3}|text/html|text/plain|application/json)["'):;,.]*$`)
+
+	// urlSign matches what stands in a URL and seldom in a sentence. A port is none.
+	urlSign = regexp.MustCompile(`[=@%\\]|[?&].|[\pL\pN_-]:\pN*[\pL_~+$!*-]`)
+)
+
+// minMixed is the length from which letters and digits without a dot look like a token.
+const minMixed = 10
+
+func (r *redactor) suspicious(word string) bool {
+	if harmless.MatchString(word) {
+		return false
+	}
+	if urlSign.MatchString(word) || r.detail != URLPath && strings.Contains(word, "/") {
+		return true
+	}
+	for token := range strings.FieldsFuncSeq(word, func(c rune) bool { return !isWord(c) }) {
+		if len(token) >= minMixed && strings.ContainsFunc(token, unicode.IsDigit) && strings.ContainsFunc(token, unicode.IsLetter) {
+			return true
+		}
+	}
+	return false
+}
