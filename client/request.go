@@ -14,7 +14,8 @@ import (
 
 const (
 	maxErrorBody  = 64 << 10               // what is read of the body of an error
-	maxDrain      = 64 << 10               // what is read of a body just to keep its connection
+	maxDrain      = 64 << 10               // what is read of a body just to keep its connection,
+	maxBlindDrain = 16 << 10               // where its length is not known,
 	drainPatience = 100 * time.Millisecond // how long that may take
 )
 
@@ -91,15 +92,10 @@ func (x *request) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// close ends the request and gives its slot back. Where little of the body is
-// left it is read, so that the connection can be used again; HTTP/2 keeps it
-// anyway.
+// close ends the request and gives its slot back.
 func (x *request) close() {
 	if x.resp != nil {
-		if x.resp.ProtoMajor < 2 && x.resp.ContentLength-x.read <= maxDrain {
-			x.timer.Reset(drainPatience)
-			_, _ = io.CopyN(io.Discard, x.resp.Body, maxDrain)
-		}
+		x.drain()
 		_ = x.resp.Body.Close()
 	}
 	x.timer.Stop()
@@ -108,6 +104,20 @@ func (x *request) close() {
 	}
 	x.cancel(nil)
 	x.slot.Release()
+}
+
+// drain reads what is left of the body where that is little, so that the connection can
+// be used again; HTTP/2 keeps it anyway.
+func (x *request) drain() {
+	length := x.resp.ContentLength
+	limit := int64(maxDrain)
+	if length < 0 {
+		limit = maxBlindDrain
+	}
+	if x.resp.ProtoMajor < 2 && length-x.read <= limit {
+		x.timer.Reset(drainPatience)
+		_, _ = io.CopyN(io.Discard, x.resp.Body, limit)
+	}
 }
 
 // failure makes err, of any step of the request, the error of the call.
