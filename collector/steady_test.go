@@ -1,11 +1,18 @@
 package collector
 
 import (
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"omegastream_exporter/client"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/syncer"
 )
 
 // TestSteadyState counts the requests of scrapes when nothing is new: one for the
@@ -32,4 +39,67 @@ func TestSteadyState(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestSteadyScrapeBytes counts what a pair of Prometheus servers makes the exporter read of
+// the list of an endpoint with a million events a day: nine scrapes of ten read little more
+// than what is new, one the whole overlap, from where it began a minute ago.
+func TestSteadyScrapeBytes(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const (
+			spacing = 24 * time.Hour / 1_000_000
+			every   = 7500 * time.Millisecond // 15 s, half an interval apart
+			element = 238                     // bytes
+		)
+		a := newAccount(simulator.Options{}, endpointA)
+		a.Bulk(endpointA, 15_000, spacing)
+		lists := &listBytes{RoundTripper: simulator.Transport(a)}
+		r := start(t, a, setup{options: syncer.Options{MinInterval: 9 * time.Second}, client: client.Options{Transport: lists}})
+		r.scrape()
+		var read []int64
+		for range 40 { // five minutes
+			for range int(every / spacing) {
+				time.Sleep(spacing)
+				a.Emit(endpointA, succeedType, simulator.Responded(200))
+			}
+			lists.read.Store(0)
+			r.scrape()
+			read = append(read, lists.read.Load())
+		}
+		slices.Sort(read)
+		t.Logf("bytes read in each scrape: %v", read)
+		if at9 := read[len(read)*9/10-1]; at9 > 200_000 {
+			t.Errorf("nine scrapes of ten read up to %d bytes, want at most 200 kB", at9)
+		}
+		overlap := int64(15 * time.Minute / spacing * element)
+		if longest := read[len(read)-1]; longest < overlap || longest > overlap*6/5 {
+			t.Errorf("the longest read takes %d bytes, the overlap has %d", longest, overlap)
+		}
+	})
+}
+
+// listBytes counts what is read of lists of events.
+type listBytes struct {
+	http.RoundTripper
+	read atomic.Int64
+}
+
+func (l *listBytes) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := l.RoundTripper.RoundTrip(r)
+	if err == nil && !strings.HasSuffix(r.URL.Path, "/all") && !strings.Contains(r.URL.Path, "/events/") {
+		resp.Body = &countedBody{resp.Body, &l.read}
+	}
+	return resp, err
+}
+
+type countedBody struct {
+	io.ReadCloser
+	read *atomic.Int64
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.read.Add(int64(n))
+	return n, err
 }

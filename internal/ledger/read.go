@@ -29,6 +29,8 @@ type Reading struct {
 	full     bool          // reads to the end whatever it meets
 	mark     int64         // an ordinary read ends only after it has met an event as new as this,
 	stop     int64         // below this creation time
+	whole    int64         // where it stops if it reads the whole overlap
+	late     int64         // by how many seconds the latest event came after newer ones
 	timely   bool
 
 	chunk   []listed
@@ -84,7 +86,7 @@ func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading 
 	// future.
 	r.trust = max(date.Unix(), now.Unix()) + seconds(trustAhead)
 	r.mark = min(e.row.StopMark, r.present)
-	r.stop = r.mark - seconds(overlap)
+	r.whole, r.stop = e.stops(r)
 	last := e.row.LastSufficient
 	r.timely = !last.IsZero() && !last.After(now) && now.Sub(last) <= overlap
 	return r
@@ -133,7 +135,7 @@ func (r *Reading) Note(id []byte, eventType string, created int64) (full bool) {
 	}
 	r.count++
 	r.chunk = append(r.chunk, l)
-	return len(r.chunk) == cap(r.chunk)
+	return r.enough || len(r.chunk) == cap(r.chunk)
 }
 
 func (r *Reading) noteTime(created int64) {
@@ -143,8 +145,13 @@ func (r *Reading) noteTime(created int64) {
 	r.trusted = true
 	r.lowest = min(r.lowest, created)
 	r.newest = max(r.newest, created)
-	// A list that does not begin with the newest may have its new events at its end.
-	r.enough = !r.full && r.ordered && r.newest >= r.mark && created < r.stop
+	r.enough = r.past(created)
+}
+
+// past reports whether an ordinary read ends at an event that was created then. A list
+// that does not begin with the newest may have its new events at its end.
+func (r *Reading) past(created int64) bool {
+	return !r.full && r.ordered && r.newest >= r.mark && created < r.stop
 }
 
 // reached is the mark of the reading: the newest trusted creation time, or the time
@@ -160,7 +167,7 @@ func (r *Reading) reached() int64 {
 // under which the reading was begun.
 func (r *Reading) lost() bool { return r.endpoint.dropped || r.endpoint.account.fence != r.fence }
 
-// Enough reports whether the list need not be read further.
+// Enough reports whether the list need not be read further. Apply may find that it must.
 func (r *Reading) Enough() bool { return r.enough }
 
 // Apply takes the noted elements into the ledger and returns how many were met
@@ -184,6 +191,8 @@ func (a *Account) Apply(r *Reading, now time.Time) (untrusted int) {
 		}
 		if !l.trusted {
 			untrusted++
+		} else {
+			r.noteLate(l.created)
 		}
 		e.met(l, now, r.timely)
 	}
@@ -234,6 +243,7 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 		return false
 	}
 	gap := complete && e.gap(r, now)
+	e.learnLate(r, complete)
 	if r.trusted {
 		e.row.StopMark = r.reached() // which may be earlier than it was
 	}

@@ -212,24 +212,34 @@ func TestUntrustedIsKeptAWindowAfterItsLastListing(t *testing.T) {
 
 func TestOrdinaryReadStops(t *testing.T) {
 	t.Parallel()
-	mark := 15 * time.Minute // behind the stop mark lies the overlap
+	const (
+		mark  = 15 * time.Minute // behind the stop mark lies the overlap
+		slack = lateSlack * time.Second
+		soon  = 15 * time.Second // after the read before
+		later = 2 * time.Minute
+	)
 	for _, row := range []struct {
 		name   string
+		after  time.Duration
 		listed []time.Duration
 		enough int // after how many, 0 for never
 	}{
-		{"past the stop mark less overlap", []time.Duration{0, -mark, -mark - time.Second, -time.Hour}, 3},
-		{"not before", []time.Duration{0, -mark}, 0},
-		{"disorder of a minute is none", []time.Duration{-time.Minute, 0, -mark - time.Second}, 3},
-		{"disorder of more is", []time.Duration{-61 * time.Second, 0, -mark - time.Second, -time.Hour}, 0},
-		{"oldest first", []time.Duration{-time.Hour, -time.Minute, 0}, 0},
-		{"the newest is missing", []time.Duration{-time.Second, -time.Hour}, 0},
+		{"past the stop mark less overlap", later, []time.Duration{0, -mark, -mark - time.Second, -time.Hour}, 3},
+		{"not before", later, []time.Duration{0, -mark}, 0},
+		{"disorder of a minute is none", later, []time.Duration{-time.Minute, 0, -mark - time.Second}, 3},
+		{"disorder of more is", later, []time.Duration{-61 * time.Second, 0, -mark - time.Second, -time.Hour}, 0},
+		{"oldest first", later, []time.Duration{-time.Hour, -time.Minute, 0}, 0},
+		{"the newest is missing", later, []time.Duration{-time.Second, -time.Hour}, 0},
+		{"a little past the stop mark soon after another", soon, []time.Duration{0, -slack, -slack - time.Second, -time.Hour}, 3},
+		{"not before it has met the mark", soon, []time.Duration{-slack - time.Second, -time.Second}, 0},
+		{"disorder, soon after another", soon, []time.Duration{-61 * time.Second, 0, -mark - time.Second, -time.Hour}, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			a := account(t, "ep")
 			read(t, a, "ep", epoch, true, at(1, 0), at(2, -2*time.Hour))
-			r := a.Begin("ep", epoch, epoch, epoch)
+			now := epoch.Add(row.after)
+			r := a.Begin("ep", now, now, now)
 			enough := 0
 			for i, d := range row.listed {
 				if r.Note(fmt.Append(nil, "x", i), failed, epoch.Add(d).Unix()); r.Enough() && enough == 0 {

@@ -61,6 +61,8 @@ type EndpointRow struct {
 	ReadError      string    `json:"read_error,omitempty"` // the kind of its error; "" for none
 	Listed         int       `json:"listed"`               // events in the last full read
 	Unordered      bool      `json:"unordered"`
+	Late           int64     `json:"late,omitempty"`   // seconds by which events came later than newer ones
+	Skipped        Skipped   `json:"skipped,omitzero"` // by the reads since the last one of the whole overlap
 
 	Missed time.Time `json:"missed"` // first of the successful listings without it
 	Gone   time.Time `json:"gone"`   // when it lost its series
@@ -78,6 +80,13 @@ func (r EndpointRow) clone() EndpointRow {
 	}
 	r.LastEvent = slices.Clone(r.LastEvent)
 	return r
+}
+
+// Skipped tells how far back the next read of the whole overlap must go to find what
+// earlier reads have left out; zero if they left out nothing.
+type Skipped struct {
+	Since time.Time `json:"since"` // beginning of the first of them
+	Mark  int64     `json:"mark"`  // the stop mark that it began with, Unix seconds
 }
 
 // SeriesRow is one counter of an endpoint.
