@@ -255,8 +255,9 @@ func (b *Book) Size() int64 { return b.store.Size() }
 // closeWait is how long Close waits for a commit that does not return.
 const closeWait = 2 * time.Second
 
-// Close makes what was done durable, as long as ctx lasts, and closes the store.
-// It is called once.
+// Close makes what was done durable, as long as ctx lasts, and closes the store. Its
+// error wraps why the last commit failed, and that of ctx only where none has failed. It
+// is called once.
 func (b *Book) Close(ctx context.Context) error {
 	err := b.unwritten(b.Flush(ctx))
 	b.stop()
@@ -270,14 +271,15 @@ func (b *Book) Close(ctx context.Context) error {
 	}
 }
 
-// unwritten says what is lost where the last flush has failed, and why.
+// unwritten says what is lost where the last flush has failed, and why: that its time was
+// over is no cause.
 func (b *Book) unwritten(err error) error {
 	b.state.Lock()
 	defer b.state.Unlock()
 	if err == nil || b.failure == nil {
 		return err
 	}
-	return fmt.Errorf("what happened since %s could not be written, it was not counted and the next start asks for it again: %w",
+	return fmt.Errorf("what happened since %s was not counted and the next start asks for it again, the state could not be written: %w",
 		b.saved.UTC().Format(time.RFC3339), b.failure)
 }
 

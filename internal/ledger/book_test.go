@@ -140,7 +140,7 @@ func TestCloseWhileCommitsFail(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), 7*time.Second)
 		defer cancel()
 		began := time.Now()
-		if err := b.Close(ctx); !errors.Is(err, context.DeadlineExceeded) || !s.closed {
+		if err := b.Close(ctx); !errors.Is(err, errDisk) || errors.Is(err, context.DeadlineExceeded) || !s.closed {
 			t.Errorf("close: %v, store closed %v", err, s.closed)
 		}
 		if took := time.Since(began); took != 7*time.Second {
