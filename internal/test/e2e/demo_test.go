@@ -17,14 +17,18 @@ var notInDemo = map[string]string{
 	"omegastream_exporter_state_resets_total":          "its state is new",
 	"omegastream_exporter_state_commit_failures_total": "memory has no disk",
 	"omegastream_exporter_state_failing":               "memory does not fail",
-	"omegastream_exporter_leading":                     "its state is not shared",
 	"omegastream_exporter_state_size_bytes":            "memory has no file",
 	"webhook_delivery_recoveries_total":                "failures are asked for again after five minutes",
 	"omegastream_exporter_event_detail_backlog":        "a scrape waits for the details",
 }
 
-// absentInDemo are families that are not even there, or only for a moment.
-var absentInDemo = []string{"omegastream_exporter_oldest_unfetched_event_timestamp_seconds", "omegastream_exporter_web_info"}
+// absentInDemo are families that are not even there, or only for a moment: its state is
+// not shared, and its own URL is not known.
+var absentInDemo = []string{
+	"omegastream_exporter_oldest_unfetched_event_timestamp_seconds",
+	"omegastream_exporter_leading",
+	"omegastream_exporter_web_info",
+}
 
 // The demo has something to see in every family, within a minute and without a
 // file.
