@@ -19,7 +19,7 @@ type scrape struct {
 	exporter *Exporter
 	grace    time.Duration // how long writing may take after the end of ctx
 	writer   *writer       // of the answer
-	leave    func()        // gives the place among those that write back; nil without one
+	pass     *pass         // through the gate; nil where it was not let in
 	waited   time.Time     // when its waits ended
 	view     *ledger.View  // what was shown, once Collect has returned
 	series   int
@@ -42,11 +42,11 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	}
 	s.release()
 	// The client's own time, not the scrape's: it has ended where the API was slow.
-	leave, err := s.exporter.gate.enter(s.client, s.writer, int(s.exporter.series.Load()))
+	pass, err := s.exporter.gate.enter(s.client, s.writer, s.exporter.expectedSeries())
 	if err != nil {
 		return // the handler says so
 	}
-	s.leave = leave
+	s.pass = pass
 	s.waited = time.Now()
 	now := s.exporter.book.Now()
 	s.view = s.exporter.book.View(now)

@@ -9,22 +9,30 @@ import (
 )
 
 const (
-	maxWriters      = 40               // scrapes that encode and write at a time, where they are small
-	seriesPerWriter = 5_000            // one with more series takes the place of several
-	patience        = 2 * time.Second  // for a client that takes nothing while others wait
-	writeGrace      = 10 * time.Second // after its deadline, a scrape is cut off
+	maxWriters     = 40               // scrapes that encode and write at a time, where they are small
+	seriesPerPlace = 500              // while an answer is encoded: some 300 KB
+	bytesPerPlace  = 512 << 10        // while an encoded answer is written
+	patience       = 4 * time.Second  // for a client that takes nothing while others wait
+	writeGrace     = 10 * time.Second // after its deadline, a scrape is cut off
 )
 
 // gate bounds the scrapes that encode and write at a time, and so the memory that they
-// take: scrapes that still wait for the API hold next to nothing. The one that came last
-// is the next to get a place, so that a scraper is served however many wait for nothing
-// good. A client that takes nothing of its answer keeps its place only while nobody else
-// wants it.
+// take: a large one needs several places, most of them until it is encoded, and scrapes
+// that still wait for the API hold next to nothing. The one that came last is the next to
+// get its places, so that a scraper is served however many wait for nothing good. A client
+// that takes nothing of its answer keeps its places only while nobody else wants them.
 type gate struct {
 	mu      sync.Mutex
 	free    int // places
 	waiting []*waiter
 	writers map[*writer]struct{} // that are in
+}
+
+// pass is what a scrape has that is in.
+type pass struct {
+	gate   *gate
+	places int
+	writer *writer
 }
 
 // waiter is a scrape that waits for places.
@@ -35,10 +43,9 @@ type waiter struct {
 
 func newGate() *gate { return &gate{free: maxWriters, writers: make(map[*writer]struct{})} }
 
-// enter waits for a place for an answer of so many series, until ctx ends. leave gives
-// the place back.
-func (g *gate) enter(ctx context.Context, w *writer, series int) (leave func(), err error) {
-	self := &waiter{places: min(1+series/seriesPerWriter, maxWriters), in: make(chan struct{})}
+// enter waits for the places to encode an answer of so many series, until ctx ends.
+func (g *gate) enter(ctx context.Context, w *writer, series int) (*pass, error) {
+	self := &waiter{places: min(1+series/seriesPerPlace, maxWriters), in: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, self)
 	g.admit()
@@ -49,13 +56,29 @@ func (g *gate) enter(ctx context.Context, w *writer, series int) (leave func(), 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.writers[w] = struct{}{}
-	return func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		delete(g.writers, w)
-		g.free += self.places
-		g.admit()
-	}, nil
+	return &pass{gate: g, places: self.places, writer: w}, nil
+}
+
+// encoded gives back the places that an answer of so many bytes does not need any more.
+func (p *pass) encoded(bytes int) {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	p.keep(min(1+bytes/bytesPerPlace, p.places))
+}
+
+// leave gives all places back.
+func (p *pass) leave() {
+	p.gate.mu.Lock()
+	defer p.gate.mu.Unlock()
+	delete(p.gate.writers, p.writer)
+	p.keep(0)
+}
+
+// keep gives back all places but some. The gate is locked.
+func (p *pass) keep(places int) {
+	p.gate.free += p.places - places
+	p.places = places
+	p.gate.admit()
 }
 
 // admit gives places to those that came last.
@@ -74,7 +97,7 @@ func (g *gate) wait(ctx context.Context, self *waiter) error {
 		return nil
 	default:
 	}
-	tick := time.NewTicker(patience)
+	tick := time.NewTicker(patience / 4)
 	defer tick.Stop()
 	for {
 		select {

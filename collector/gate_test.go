@@ -35,13 +35,13 @@ func TestGateCutsOffWhoTakesNothing(t *testing.T) {
 		ended := make(chan struct{}, maxWriters)
 		for range maxWriters {
 			w := &writer{ResponseWriter: &stalled{cut: make(chan struct{})}}
-			leave, err := g.enter(t.Context(), w, 10)
+			pass, err := g.enter(t.Context(), w, 10)
 			if err != nil {
 				t.Fatal(err)
 			}
 			go func() {
 				_, _ = w.Write([]byte("x"))
-				leave()
+				pass.leave()
 				ended <- struct{}{}
 			}()
 		}
@@ -50,14 +50,14 @@ func TestGateCutsOffWhoTakesNothing(t *testing.T) {
 			t.Fatalf("%d were cut off though nobody waits", len(ended))
 		}
 		began := time.Now()
-		leave, err := g.enter(t.Context(), &writer{}, 10)
+		pass, err := g.enter(t.Context(), &writer{}, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(began); took > 2*patience {
 			t.Errorf("waited %s for a place", took)
 		}
-		leave()
+		pass.leave()
 		for range maxWriters {
 			<-ended
 		}
@@ -72,7 +72,7 @@ func TestGateIsFull(t *testing.T) {
 		g := newGate()
 		for range maxWriters / 2 {
 			// One of twice the series takes two places, and writes nothing at the moment.
-			if _, err := g.enter(t.Context(), &writer{ResponseWriter: &stalled{cut: make(chan struct{})}}, seriesPerWriter+1); err != nil {
+			if _, err := g.enter(t.Context(), &writer{ResponseWriter: &stalled{cut: make(chan struct{})}}, seriesPerPlace+1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -84,15 +84,47 @@ func TestGateIsFull(t *testing.T) {
 	})
 }
 
+// A large answer has many places until it is encoded, and then those that its text takes.
+func TestGateOfEncodedAnswers(t *testing.T) {
+	t.Parallel()
+	g := newGate()
+	first, err := g.enter(t.Context(), &writer{}, maxWriters*seriesPerPlace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered := make(chan *pass)
+	go func() {
+		second, err := g.enter(t.Context(), &writer{}, (maxWriters-3)*seriesPerPlace)
+		if err != nil {
+			t.Error(err)
+		}
+		entered <- second
+	}()
+	first.encoded(bytesPerPlace + 1)
+	second := <-entered
+	if g.free != 0 {
+		t.Errorf("%d places are free beside 2 and %d", g.free, maxWriters-2)
+	}
+	first.leave()
+	second.encoded(1)
+	if g.free != maxWriters-1 {
+		t.Errorf("%d places are free beside one", g.free)
+	}
+	second.leave()
+	if g.free != maxWriters || len(g.writers) != 0 {
+		t.Errorf("%d places are free, %d are in", g.free, len(g.writers))
+	}
+}
+
 // An answer of any size has its turn, and a drain that has ended all requests lets those
 // answer that have a place.
 func TestGateOfHugeAnswers(t *testing.T) {
 	t.Parallel()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	leave, err := newGate().enter(ended, &writer{}, 100*seriesPerWriter*maxWriters)
+	pass, err := newGate().enter(ended, &writer{}, 100*seriesPerPlace*maxWriters)
 	if err != nil {
 		t.Fatal(err)
 	}
-	leave()
+	pass.leave()
 }

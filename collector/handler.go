@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -48,13 +46,14 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	client, leave := context.WithTimeout(r.Context(), timeout+writeGrace)
 	defer leave()
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + writeGrace)) // an answer that nobody takes
-	out := &completion{writer: &writer{ResponseWriter: w}}
-	s := &scrape{ctx: ctx, client: client, exporter: e, grace: min(spare/2, longestGrace), writer: out.writer}
+	out := &answer{header: make(http.Header)}
+	to := &writer{ResponseWriter: w}
+	s := &scrape{ctx: ctx, client: client, exporter: e, grace: min(spare/2, longestGrace), writer: to}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s)
 	var families []*dto.MetricFamily
 	var err error
-	answer := promhttp.HandlerFor(prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, err }), promhttp.HandlerOpts{
+	encoder := promhttp.HandlerFor(prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, err }), promhttp.HandlerOpts{
 		ErrorLog:            out,
 		ErrorHandling:       promhttp.ContinueOnError, // one bad series is no reason to hide the others
 		Registry:            own,
@@ -62,22 +61,25 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 		OfferedCompressions: []promhttp.Compression{promhttp.Identity, promhttp.Gzip},
 	})
 	families, err = joined{registry, own}.Gather()
-	if s.leave == nil {
+	if s.pass == nil {
 		http.Error(w, "Too many scrapes at once, try again later.", http.StatusServiceUnavailable)
 		return
 	}
-	defer s.leave()
-	answer.ServeHTTP(out, acceptable(r))
-	if !out.failed { // how long a client takes that does not read is no measure
+	defer s.pass.leave()
+	e.countSeries(s.series)
+	encoder.ServeHTTP(out, acceptable(r))
+	families = nil // what a client holds that takes its time is the text alone
+	s.pass.encoded(out.size())
+	out.send(to)
+	if out.err == "" { // how long a client takes that does not read is no measure
 		e.exposition.Store(int64(time.Since(s.waited)))
 	}
-	if s.view != nil && s.view.Awaited() && out.complete(r) {
+	if s.view != nil && s.view.Awaited() && out.complete(to, r) {
 		e.shown(s.view, began)
 	}
-	if out.failed {
+	if out.err != "" {
 		e.incomplete.report(e.log, out.err, r.Context().Err() != nil)
 	}
-	e.countSeries(s.series)
 }
 
 // acceptable returns the request with a header that promhttp can choose an encoding by: of
@@ -110,6 +112,15 @@ func (j joined) Gather() ([]*dto.MetricFamily, error) {
 	return all, errors.Join(errs...)
 }
 
+// expectedSeries is how many series the next scrape has. Before the first one, it is
+// many: that one goes alone.
+func (e *Exporter) expectedSeries() int {
+	if n := e.series.Load(); n > 0 {
+		return int(n)
+	}
+	return manySeries
+}
+
 // countSeries warns of very many series, once until they are fewer again.
 func (e *Exporter) countSeries(n int) {
 	e.series.Store(int64(n))
@@ -140,26 +151,6 @@ func scrapeTimeout(h http.Header, o Options, exposition time.Duration) (timeout,
 	return timeout, max(limit-timeout-exposition, 0)
 }
 
-// completion tells whether an answer had everything and could be written.
-type completion struct {
-	*writer
-	status int
-	failed bool
-	err    string // the first, of what could not be gathered or written
-}
-
-// Println implements promhttp.Logger: it is told of each metric family that could not be
-// gathered or written.
-func (c *completion) Println(v ...any) {
-	c.fail(strings.TrimSuffix(fmt.Sprintln(v...), "\n"))
-}
-
-func (c *completion) fail(err string) {
-	if c.failed = true; c.err == "" {
-		c.err = err
-	}
-}
-
 // incomplete logs scrapes that were not answered completely, once a minute.
 type incomplete struct {
 	mu        sync.Mutex
@@ -184,32 +175,4 @@ func (i *incomplete) report(log *slog.Logger, err string, left bool) {
 		log.Warn("A scrape is incomplete", "err", err)
 	}
 	i.next, i.unwritten = now.Add(time.Minute), 0
-}
-
-func (c *completion) WriteHeader(status int) {
-	c.status = status
-	c.ResponseWriter.WriteHeader(status)
-}
-
-func (c *completion) Write(b []byte) (int, error) {
-	if c.status == 0 {
-		c.status = http.StatusOK
-	}
-	n, err := c.writer.Write(b)
-	if err != nil {
-		c.fail(err.Error())
-	}
-	return n, err
-}
-
-// complete reports whether the client was sent everything that there is to show,
-// as far as can be known here.
-func (c *completion) complete(r *http.Request) bool {
-	if r.Method != http.MethodGet || r.URL.Query().Has("name[]") || c.status != http.StatusOK || c.failed {
-		return false
-	}
-	// A short answer is still buffered. Where it cannot be sent net/http ends the
-	// request's context.
-	c.Flush()
-	return r.Context().Err() == nil
 }

@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// memoryShare of the container's memory is Go's: the rest is for stacks of the kernel,
-// the pages of the state file and what Go does not count.
-const memoryShare = 0.9
+// memoryShare of the container's memory is Go's: the rest is for what the kernel keeps of
+// the sockets, the pages of the program and of the state file, and a busy moment in which
+// the collector does not keep up.
+const memoryShare = 0.75
 
 // LimitMemory makes Go's garbage collector keep within the memory of the process's
 // cgroup. GOMEMLIMIT, where it is set, wins.

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	maxConnections = 512
+	maxAnswers     = 512 // requests that are answered at a time, beyond it with 503
+	maxConnections = 640 // the difference is for those that are refused so
 	maxHeaderBytes = 16 << 10
 	bodyTimeout    = 5 * time.Second // for the body of a request, which no page reads
 	sendBuffer     = 64 << 10        // of the kernel, for a client that takes nothing
@@ -25,50 +26,93 @@ const (
 	unreadBody // an answer is given, the request's body is waited for
 )
 
-// connections bounds those that are open at once. One too many takes the place of one
-// that has no request to be answered, the least useful first, and is closed where there
-// is none.
+// connections bounds those that are open at once, and those that have a request to be
+// answered. One too many takes the place of one that has none, the least useful first and
+// of those the oldest, and is closed where all have one.
 type connections struct {
-	mu   sync.Mutex
-	open map[net.Conn]use
+	mu      sync.Mutex
+	open    map[net.Conn]state
+	answers int
 }
 
-func newConnections() *connections { return &connections{open: make(map[net.Conn]use)} }
+// state is since when a connection has a use.
+type state struct {
+	use   use
+	since time.Time
+}
+
+func newConnections() *connections { return &connections{open: make(map[net.Conn]state)} }
 
 // changed is the ConnState of an http.Server.
-func (c *connections) changed(conn net.Conn, state http.ConnState) {
+func (c *connections) changed(conn net.Conn, now http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch state {
+	switch now {
 	case http.StateNew:
 		limitBuffer(conn)
 		if len(c.open) >= maxConnections && !c.closeOne() {
 			_ = conn.Close()
 		}
-		c.open[conn] = fresh
+		c.set(conn, fresh)
 	case http.StateActive:
-		c.open[conn] = answering
+		c.set(conn, answering)
 	case http.StateIdle:
-		c.open[conn] = idle
+		c.set(conn, idle)
 	default:
-		delete(c.open, conn)
+		c.remove(conn)
 	}
 }
 
-// closeOne closes the least useful connection, if it is not answering.
+func (c *connections) set(conn net.Conn, u use) {
+	c.remove(conn)
+	c.open[conn] = state{u, time.Now()}
+	if u == answering {
+		c.answers++
+	}
+}
+
+func (c *connections) remove(conn net.Conn) {
+	if s, ok := c.open[conn]; ok && s.use == answering {
+		c.answers--
+	}
+	delete(c.open, conn)
+}
+
+// closeOne closes the least useful connection, if it is not answering. One that came just
+// now has a request on its way.
 func (c *connections) closeOne() bool {
 	var worst net.Conn
-	for conn, u := range c.open {
-		if u > answering && (worst == nil || u > c.open[worst]) {
-			worst = conn
+	var of state
+	for conn, s := range c.open {
+		if s.use > of.use || s.use == of.use && s.use != answering && s.since.Before(of.since) {
+			worst, of = conn, s
 		}
 	}
 	if worst == nil {
 		return false
 	}
-	delete(c.open, worst)
+	c.remove(worst)
 	_ = worst.Close()
 	return true
+}
+
+// full reports whether more requests are to be answered than is good.
+func (c *connections) full() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answers > maxAnswers
+}
+
+// bounded refuses what comes while very many requests are to be answered.
+func (c *connections) bounded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c.full() {
+			w.Header().Set("Connection", "close")
+			plainText(w, http.StatusServiceUnavailable, "Too many requests at once, try again later.\n")
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // connection is the key of a request's connection in its context.
@@ -94,7 +138,7 @@ func (c *connections) withoutBody(next http.Handler) http.Handler {
 		defer c.mu.Unlock()
 		if conn, ok := r.Context().Value(connection{}).(net.Conn); ok && r.ProtoMajor == 1 {
 			if _, open := c.open[conn]; open {
-				c.open[conn] = unreadBody
+				c.set(conn, unreadBody)
 			}
 		}
 	})

@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -113,32 +115,77 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// All places are taken by requests that are being answered: one more is closed, and has
-// a place once one of them ends.
+// Very many requests are being answered: what comes beyond them is refused at once, in
+// words, and what comes beyond all connections is closed.
 func TestConnectionsThatAreAllInUse(t *testing.T) {
 	t.Parallel()
+	const request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 	release := make(chan struct{})
-	began := make(chan struct{}, maxConnections)
+	began := make(chan struct{}, maxAnswers)
 	i := start(t, serving(func(w http.ResponseWriter, _ *http.Request) {
 		began <- struct{}{}
 		<-release
 		_, _ = fmt.Fprint(w, "up 1\n")
 	}))
-	for range maxConnections {
-		dial(t, i.addresses[0], "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+	var answered []net.Conn
+	for range maxAnswers {
+		answered = append(answered, dial(t, i.addresses[0], request))
 		<-began
 	}
-	conn, err := net.Dial("tcp", i.addresses[0])
-	if err != nil {
-		t.Fatal(err)
+	refused, _ := do(t, "GET", "http://"+i.addresses[0]+"/metrics")
+	if refused.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one request too many: status %d", refused.StatusCode)
 	}
-	defer conn.Close()
-	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
-	if _, err := conn.Read(make([]byte, 1)); err == nil || isTimeout(err) {
-		t.Errorf("one too many is not closed: %v", err)
+
+	for range maxConnections - maxAnswers {
+		dial(t, i.addresses[0], "")
+	}
+	refused, _ = do(t, "GET", "http://"+i.addresses[0]+"/metrics") // takes the place of one that says nothing
+	if refused.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("one connection too many: status %d", refused.StatusCode)
 	}
 	close(release)
+	for n, conn := range answered {
+		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || response.StatusCode != http.StatusOK {
+			t.Fatalf("request %d: %v %v", n, response, err)
+		}
+	}
 	if err := i.end(t); err != nil {
 		t.Error(err)
 	}
+}
+
+// What makes way is the oldest of the least useful, never one with a request.
+func TestConnectionThatMakesWay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newConnections()
+		names := map[net.Conn]string{}
+		add := func(name string, states ...http.ConnState) {
+			conn, _ := net.Pipe()
+			names[conn] = name
+			for _, s := range states {
+				c.changed(conn, s)
+			}
+			time.Sleep(time.Second)
+		}
+		add("busy", http.StateNew, http.StateActive)
+		add("second silent", http.StateNew)
+		add("second idle", http.StateNew, http.StateActive, http.StateIdle)
+		add("third silent", http.StateNew)
+		add("third idle", http.StateNew, http.StateActive, http.StateIdle)
+		for _, want := range []string{"second silent", "third silent", "second idle", "third idle", ""} {
+			before := maps.Clone(c.open)
+			if closed := c.closeOne(); closed != (want != "") {
+				t.Fatalf("closed one: %t, want %q", closed, want)
+			}
+			for conn := range before {
+				if _, open := c.open[conn]; !open && names[conn] != want {
+					t.Errorf("%q made way, want %q", names[conn], want)
+				}
+			}
+		}
+	})
 }

@@ -84,7 +84,7 @@ func newServer(requests context.Context, handler http.Handler, open *connections
 	s.BaseContext = func(net.Listener) context.Context {
 		// By now exporter-toolkit has put its handler around ours: what it answers
 		// itself, as without a password, is bounded as well.
-		s.Handler = open.withoutBody(s.Handler)
+		s.Handler = open.withoutBody(open.bounded(s.Handler))
 		return requests
 	}
 	return s

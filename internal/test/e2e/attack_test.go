@@ -24,10 +24,6 @@ import (
 // memoryLimit is what the manifests give a container.
 const memoryLimit = 128 << 20
 
-// programSize is above what the program's file takes of the resident memory, which a
-// cgroup can drop.
-const programSize = 32 << 20
-
 // Clients that mean harm neither end a process that has the memory of the manifests, nor
 // keep a scraper from its metrics.
 func TestClientsThatStall(t *testing.T) {
@@ -68,7 +64,7 @@ func TestClientsThatStall(t *testing.T) {
 
 	eventually(t, time.Minute, func() error { // its connections of the attacks end
 		s, err := p.scrape(10 * time.Second)
-		if err == nil && s.values["process_open_fds{}"] > 100 {
+		if err == nil && s.values["process_open_fds{}"] > full.values["process_open_fds{}"]+5 {
 			err = fmt.Errorf("%v files are open", s.values["process_open_fds{}"])
 		}
 		return err
@@ -137,7 +133,7 @@ func limited(t *testing.T, s setup) *program {
 	group, err := memoryGroup(t)
 	if err != nil {
 		t.Logf("no cgroup: %v", err)
-		s.env = append(s.env, "GOMEMLIMIT="+strconv.Itoa(memoryLimit*9/10))
+		s.env = append(s.env, "GOMEMLIMIT="+strconv.Itoa(memoryLimit*3/4))
 	} else {
 		s.shell = "echo $$ > " + group + "/cgroup.procs"
 	}
@@ -194,8 +190,9 @@ func (p *program) peak(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The kernel holds a cgroup to its limit, without the program's own code.
-		if kib<<10 > memoryLimit+programSize {
+		// What is resident has some 20 MiB of the program's own code in it, which the
+		// kernel drops first: that is the margin for its buffers.
+		if kib<<10 > memoryLimit {
 			t.Errorf("%d MiB were resident", kib>>10)
 		}
 		return fmt.Sprintf("%d MiB resident at most", kib>>10)
