@@ -213,7 +213,7 @@ func TestChartValues(t *testing.T) {
 		{"an address", key + "webExternalURL=https://example.com/hooks", "--web.external-url=https://example.com/hooks", "path: /-/ready"},
 		{"an Ingress", key + "webExternalURL=https://example.com/hooks,ingress.enabled=true", "host: example.com\n      http:\n        paths:\n          - path: /hooks\n", "kind: HTTPRoute"},
 		{"an HTTPRoute", key + "webExternalURL=https://example.com,httpRoute.enabled=true,httpRoute.parentRefs[0].name=public", "hostnames: [\"example.com\"]", "kind: Ingress"},
-		{"the memory's limit", key, "resource: limits.memory", "no such text"},
+		{"no memory limit beside the container's", key, "memory: 128Mi", "GOMEMLIMIT"},
 		{"no trace of the state's password", "mode=replicated,apiKey.existingSecret=a,state.url=postgres://u:p@db/x", "kind: Secret", "checksum/"},
 		{"another name", key + "fullnameOverride=x", "name: x\n", "name: demo"},
 	} {
