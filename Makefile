@@ -61,7 +61,7 @@ demo: ## Run the exporter on a simulated account; needs no key
 
 .PHONY: test
 test: ## Run the tests that take less than minutes; says what was skipped (TESTFLAGS=...)
-	@go run ./tools/testsummary $(RACE) $(TESTFLAGS) ./...
+	@go run ./tools/testsummary $(RACE) -timeout 24m $(TESTFLAGS) ./...
 
 .PHONY: test-all
 test-all: ## Run all tests, those that take minutes too, as CI does
