@@ -226,16 +226,16 @@ func TestHealthcheckArguments(t *testing.T) {
 	}{
 		"the socket of systemd": {
 			"WEB_SYSTEMD_SOCKET", "true", nil,
-			"--web.systemd-socket (from OMEGASTREAM_EXPORTER_WEB_SYSTEMD_SOCKET): leaves the address to systemd; tell it to healthcheck with --web.listen-address",
+			"--web.systemd-socket (from OMEGASTREAM_EXPORTER_WEB_SYSTEMD_SOCKET): leaves the address to systemd; name it for healthcheck with --web.listen-address",
 		},
 		"vsock alone": {
 			"WEB_LISTEN_ADDRESS", "vsock://:9877", nil,
-			"--web.listen-address (from OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS): healthcheck cannot ask over vsock; add an address like 127.0.0.1:9877 to the exporter",
+			"--web.listen-address (from OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS): healthcheck cannot connect over vsock; let the exporter also listen on an address like 127.0.0.1:9877",
 		},
 		"a port that is not known": {
 			"", "",
 			[]string{"--web.listen-address=127.0.0.1:0"},
-			`--web.listen-address: "127.0.0.1:0" lets the system choose a port; tell the chosen one to healthcheck`,
+			`--web.listen-address: "127.0.0.1:0" lets the system choose a port; name the chosen one for healthcheck`,
 		},
 		"no address": {
 			"", "",

@@ -10,12 +10,12 @@ import (
 // envPrefix begins the variable of every flag.
 const envPrefix = "OMEGASTREAM_EXPORTER_"
 
-// serviceVariable is what Kubernetes sets in every pod for a service whose name is, or
-// begins with, omegastream-exporter.
+// serviceVariable matches what Kubernetes sets in every pod for a service whose name is,
+// or begins with, omegastream-exporter.
 var serviceVariable = regexp.MustCompile(`^` + envPrefix + `(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// checkEnvironment warns of variables that look like that of a flag and are none: one
-// that is misspelt would be ignored without a word.
+// checkEnvironment warns of variables that look like a flag's and are not: a misspelt
+// one would be ignored silently.
 func (f *flags) checkEnvironment() {
 	var known []string
 	for _, flag := range f.app.Model().Flags {
@@ -32,11 +32,11 @@ func (f *flags) checkEnvironment() {
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
-		f.warn("environment variable %s names no flag and is ignored%s", name, hint(name, known))
+		f.warn("environment variable %s belongs to no flag and is ignored%s", name, hint(name, known))
 	}
 }
 
-// hint says which variable was meant, where that can be guessed.
+// hint guesses which variable was meant.
 func hint(name string, known []string) string {
 	if name == envPrefix+"API_KEY" {
 		return "; the key goes into " + EnvKey

@@ -31,9 +31,9 @@ func TestUnknownVariables(t *testing.T) { //nolint:paralleltest // It sets varia
 		t.Fatal(err)
 	}
 	want := []string{
-		"environment variable OMEGASTREAM_EXPORTER_API_KEY names no flag and is ignored; the key goes into OMEGASTREAM_API_KEY",
-		"environment variable OMEGASTREAM_EXPORTER_COLLECTOR_WINDOWS names no flag and is ignored; did you mean OMEGASTREAM_EXPORTER_COLLECTOR_WINDOW?",
-		"environment variable OMEGASTREAM_EXPORTER_NOTHING_LIKE_IT names no flag and is ignored",
+		"environment variable OMEGASTREAM_EXPORTER_API_KEY belongs to no flag and is ignored; the key goes into OMEGASTREAM_API_KEY",
+		"environment variable OMEGASTREAM_EXPORTER_COLLECTOR_WINDOWS belongs to no flag and is ignored; did you mean OMEGASTREAM_EXPORTER_COLLECTOR_WINDOW?",
+		"environment variable OMEGASTREAM_EXPORTER_NOTHING_LIKE_IT belongs to no flag and is ignored",
 	}
 	if diff := cmp.Diff(want, cfg.Warnings); diff != "" {
 		t.Error(diff)

@@ -9,19 +9,19 @@ import (
 	"omegastream_exporter/client"
 )
 
-// EnvKey is the variable with the API key. It is no flag's variable, so that
+// EnvKey is the environment variable with the API key. It belongs to no flag, so that
 // nothing prints it with the flags.
 const EnvKey = "OMEGASTREAM_API_KEY"
 
-// validateKey finds out where the key comes from. A key file is read here to find
-// mistakes early; whoever uses it reads it again.
+// validateKey finds out where the key comes from. It reads a key file to find mistakes
+// early; the client reads the file again.
 func (f *flags) validateKey() {
 	c := &f.cfg.API
 	fromEnv := os.Getenv(EnvKey)
 	switch {
 	case f.cfg.Demo:
 	case c.KeyFile != "" && fromEnv != "":
-		f.reject("api.key-file", "is given, and so is the environment variable %s; keep one of the two", EnvKey)
+		f.reject("api.key-file", "cannot be combined with the environment variable %s; use only one of them", EnvKey)
 	case c.KeyFile != "":
 		if _, err := client.KeyFile(c.KeyFile); err != nil {
 			f.reject("api.key-file", "%w", err)
@@ -42,12 +42,12 @@ func (f *flags) validateKey() {
 func (f *flags) warnOfReaders(flag, name string) {
 	info, err := os.Stat(name)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0 {
-		f.warn("--%s: every user of this host can read %s; take that away with chmod o-r", flag, name)
+		f.warn("--%s: every user of this host can read %s; prevent that with chmod o-r", flag, name)
 	}
 }
 
-// maxSmallFile is far above any key or URL, and far below what would hurt when
-// the wrong file is named.
+// maxSmallFile is far more than any key or URL has, and far less than what would hurt
+// if the flag names the wrong file.
 const maxSmallFile = 64 << 10
 
 func readSmallFile(name string) (string, error) {

@@ -32,20 +32,20 @@ omegastream_exporter \- {{ManPurpose | Roff}}
 {{end}}{{end}}.SH ENVIRONMENT
 .TP
 .B OMEGASTREAM_API_KEY
-The API key, if no \-\-api.key\-file is given.
+The API key. Not used together with \-\-api.key\-file.
 {{range .App.Flags}}{{if .Envar}}.TP
 .B {{.Envar | Roff}}
 \-\-{{.Name | Roff}}
 {{end}}{{end}}.TP
 .B HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE
-Proxy and certificate authorities for the API.
+Proxy and certificate authorities for the connection to the API.
 .SH EXIT STATUS
-0 after SIGTERM or SIGINT and when a command succeeded, 1 otherwise.
-Each problem is one line on the standard error.
+0 after SIGTERM or SIGINT and if a command succeeds, 1 otherwise.
+Each problem is one line on standard error.
 .SH FILES
 .TP
 .B data/ledger.db
-What was counted, below the folder that the exporter is started in.
+The state, in the folder that the exporter is started in.
 `
 
 // purpose is description's first sentence without its stop.

@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/common/version"
 )
 
-// Command is what the program was asked to do.
+// Command is what the program has to do.
 type Command string
 
 // The commands, as kingpin names the chosen one.
@@ -29,19 +29,19 @@ const description = `Prometheus exporter for the webhooks of an OmegaStream acco
 
 The API key is never a flag: set the environment variable ` + EnvKey + `, or name a file with --api.key-file.
 
-Every flag has an environment variable, OMEGASTREAM_EXPORTER_ and its name in capitals with _ for every other character, such as OMEGASTREAM_EXPORTER_API_URL. A flag on the command line wins. Repeatable flags take several values there, one a line or separated by commas.`
+Every flag has an environment variable: OMEGASTREAM_EXPORTER_ and its name in capitals, with dots and dashes replaced by _, such as OMEGASTREAM_EXPORTER_API_URL. A flag on the command line wins. The variable of a repeatable flag takes several values, one a line or separated by commas.`
 
-// ExitError is returned by Parse where the answer is printed already, as for
-// --help and --version. It is the exit status.
+// ExitError is returned by Parse if the answer is already printed, as for --help and
+// --version. It is the exit status.
 type ExitError int
 
 func (e ExitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// Parse reads the command line and the environment and checks all of it. An
-// error is an ExitError, or joins every problem there is.
+// Parse reads and checks the command line and the environment. An error is an
+// ExitError, or joins all problems.
 func Parse(args []string, stdout, stderr io.Writer) (command Command, cfg Config, err error) {
-	// kingpin's parser goes on as if nothing had happened when its terminate
-	// function returns, so it must not return.
+	// kingpin's parser continues if its terminate function returns, so that must not
+	// return.
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -70,7 +70,7 @@ func Parse(args []string, stdout, stderr io.Writer) (command Command, cfg Config
 	return command, cfg, nil
 }
 
-// flags is the command line with what was found wrong in it so far.
+// flags is the command line and the problems found in it so far.
 type flags struct {
 	app      *kingpin.Application
 	cfg      *Config
@@ -79,7 +79,7 @@ type flags struct {
 	problems map[string]string // by flag: the first thing wrong with it
 }
 
-// rawValues are the flags that mean something only once they are checked.
+// rawValues are flags whose values need a check first.
 type rawValues struct {
 	apiURL       string
 	stateURL     string
@@ -96,7 +96,7 @@ func newFlags(cfg *Config, stdout, stderr io.Writer) *flags {
 		typed:    make(map[string]*bool),
 		problems: make(map[string]string),
 	}
-	// The anonymous struct hides that stdout may be a terminal: the help is made
+	// The anonymous struct hides that stdout can be a terminal: the help is written
 	// for 80 columns.
 	f.app.UsageWriter(struct{ io.Writer }{stdout}).ErrorWriter(stderr)
 	f.app.Terminate(func(status int) { panic(ExitError(status)) })
@@ -104,25 +104,25 @@ func newFlags(cfg *Config, stdout, stderr io.Writer) *flags {
 	f.app.Version(version.Print(Program))
 	f.app.HelpFlag.Short('h').Help("Show this help.")
 	f.app.DefaultEnvars()
-	// What kingpin brings along is about one call, not about a set-up.
+	// kingpin's own flags, such as --help, concern a single call.
 	for _, own := range f.app.Model().Flags {
 		f.app.GetFlag(own.Name).NoEnvar()
 	}
 	f.register()
 
-	f.app.Command(string(Serve), "Serve the metrics. This is what runs without a command.")
-	f.app.Command(string(Check), "Check key, API, endpoints and state, and show what was found.")
-	f.app.Command(string(Healthcheck), "Ask the exporter that runs here, with the same flags, whether it is healthy.")
-	state := f.app.Command("state", "Work on the stored state.")
-	state.Command("reset-counters", "Start the counters at 0 again, as needed after restoring a backup. What was already counted stays known.").
-		Flag("yes", "Do not ask while an exporter works on the state.").NoEnvar().BoolVar(&f.cfg.Yes)
-	state.Command("copy", "Copy a state into --state.url, which must be empty; the counters go on there where they stand.").
-		Flag(flagFrom, "The state to copy: file:PATH, or postgres://... without a password.").PlaceHolder("URL").Required().NoEnvar().StringVar(&f.raw.from)
+	f.app.Command(string(Serve), "Serve the metrics. The default command.")
+	f.app.Command(string(Check), "Check the key, the API, the endpoints and the state.")
+	f.app.Command(string(Healthcheck), "Check whether the exporter that runs here with the same flags is healthy.")
+	state := f.app.Command("state", "Change the stored state.")
+	state.Command("reset-counters", "Start the counters at 0 again, as needed after restoring a backup. Known events are not counted again.").
+		Flag("yes", "Do not ask for confirmation if an exporter uses the state.").NoEnvar().BoolVar(&f.cfg.Yes)
+	state.Command("copy", "Copy a state to --state.url, which must be empty. The counters keep their values.").
+		Flag(flagFrom, "State to copy: file:PATH, or postgres://... without a password.").PlaceHolder("URL").Required().NoEnvar().StringVar(&f.raw.from)
 	return f
 }
 
-// withCommand adds the command that is meant when there is none. kingpin could do
-// so, but with a default command it takes a flag that lacks its value for none.
+// withCommand adds the default command if there is none. kingpin could do so, but with a
+// default command it does not see that a flag lacks its value.
 func (f *flags) withCommand(args []string) []string {
 	context, err := f.app.ParseContext(args)
 	if err != nil || context.SelectedCommand != nil {
@@ -130,7 +130,7 @@ func (f *flags) withCommand(args []string) []string {
 	}
 	for _, element := range context.Elements {
 		if flag, ok := element.Clause.(*kingpin.FlagClause); ok && f.typed[flag.Model().Name] == nil {
-			return args // kingpin's own, like --help, which is about no command
+			return args // kingpin's own, like --help, which needs no command
 		}
 	}
 	return append([]string{string(Serve)}, args...)
@@ -158,25 +158,25 @@ func (f *flags) adopt(name, help string, v *value) *kingpin.FlagClause {
 	return flag
 }
 
-// given says whether a flag was set, on the command line or by its variable.
+// given reports whether a flag was set, on the command line or by its variable.
 func (f *flags) given(name string) bool {
 	return *f.typed[name] || f.app.GetFlag(name).HasEnvarValue()
 }
 
-// reject notes a problem of a flag. Only the first one counts: what follows from
-// a value that could not be read is no news.
+// reject records a problem of a flag. Only the first one counts: further problems of a
+// value that could not be read only follow from it.
 func (f *flags) reject(name, format string, args ...any) {
 	if f.ok(name) {
 		f.problems[name] = fmt.Errorf(format, args...).Error()
 	}
 }
 
-// warn notes what is allowed and probably not meant so.
+// warn records a warning: something that is allowed but probably not intended.
 func (f *flags) warn(format string, args ...any) {
 	f.cfg.Warnings = append(f.cfg.Warnings, fmt.Sprintf(format, args...))
 }
 
-// ok says whether none of the flags has a problem.
+// ok reports whether none of the flags has a problem.
 func (f *flags) ok(names ...string) bool {
 	for _, name := range names {
 		if _, bad := f.problems[name]; bad {

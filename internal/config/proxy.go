@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// validateProxy refuses a proxy that the client would ignore without a word, as Go does
-// with one that it cannot read. The problem does not repeat it: it can hold a password.
+// validateProxy refuses a proxy that the client would ignore silently, as Go does with
+// one that it cannot parse. The problem does not repeat it, as it can contain a password.
 func (f *flags) validateProxy() {
 	u := f.cfg.API.URL
-	if u == nil || f.cfg.Demo || isLoopback(u.Hostname()) { // which no proxy is asked for
+	if u == nil || f.cfg.Demo || isLoopback(u.Hostname()) { // reached without a proxy
 		return
 	}
 	name := strings.ToUpper(u.Scheme) + "_PROXY"
@@ -25,7 +25,7 @@ func (f *flags) validateProxy() {
 	}
 }
 
-// validProxy takes what Go's client takes: a URL, or a host and a port.
+// validProxy accepts what Go's client accepts: a URL, or a host and a port.
 func validProxy(value string) bool {
 	if !strings.Contains(value, "://") {
 		value = "http://" + value

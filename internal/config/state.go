@@ -10,7 +10,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// State is a place that keeps a state, as a URL like that of --state.url names it.
+// State is a place that keeps a state: the parsed value of --state.url.
 type State struct {
 	kind   stateKind
 	path   string // of a file, as given
@@ -26,8 +26,8 @@ const (
 	statePostgres
 )
 
-// Store returns the store at this place. Nothing is opened, made or asked before
-// its first use.
+// Store returns the store at this place. It opens and creates nothing before its first
+// use.
 func (s State) Store() (ledger.Store, error) {
 	switch s.kind {
 	case stateMemory:
@@ -46,13 +46,13 @@ func (s State) Store() (ledger.Store, error) {
 // File returns the path of a state in a file.
 func (s State) File() (path string, ok bool) { return s.path, s.kind == stateFile }
 
-// InMemory says whether the state ends with the process.
+// InMemory reports whether the state ends with the process.
 func (s State) InMemory() bool { return s.kind == stateMemory }
 
-// Shared says whether several processes can have the state open at once.
+// Shared reports whether several processes can have the state open at once.
 func (s State) Shared() bool { return s.kind == statePostgres }
 
-// String returns the URL as it may be shown, without user and password.
+// String returns the URL without user and password.
 func (s State) String() string {
 	switch s.kind {
 	case stateFile:
@@ -81,12 +81,12 @@ func (f *flags) validateState(command Command) {
 		return
 	}
 	if !schemaName.MatchString(c.schema) || strings.HasPrefix(c.schema, "pg_") {
-		f.reject("state.schema", "is not the name of a schema: up to 63 lower-case letters, digits and _, no digit first, not pg_...")
+		f.reject("state.schema", "cannot be the name of a schema; use up to 63 lower-case letters, digits and _, without a digit first and without pg_ at the start")
 	}
 	source, raw := "state.url", f.raw.stateURL
 	if name := f.raw.stateURLFile; name != "" {
 		if f.given("state.url") {
-			f.reject("state.url-file", "cannot be combined with --state.url; leave one of the two out")
+			f.reject("state.url-file", "cannot be combined with --state.url; use only one of them")
 			return
 		}
 		content, err := readSmallFile(name)
@@ -102,10 +102,10 @@ func (f *flags) validateState(command Command) {
 		return
 	}
 	if source == "state.url" && *f.typed[source] && c.kind == statePostgres && hasPassword(raw) {
-		f.reject(source, "carries a password, which every user of this host can see in the process list; give it in the environment variable OMEGASTREAM_EXPORTER_STATE_URL or with --state.url-file")
+		f.reject(source, "contains a password, which every user of this host can see in the process list; use the environment variable OMEGASTREAM_EXPORTER_STATE_URL or --state.url-file")
 	}
 	if c.kind == stateMemory && command == ResetCounters {
-		f.reject(source, "is memory:, there are no counters to reset; name the state with file:PATH")
+		f.reject(source, "is memory:, which has no counters to reset; name the state with file:PATH")
 	}
 	if command == CopyState {
 		f.validateCopy(source)
@@ -120,25 +120,26 @@ func (f *flags) validateCopy(source string) {
 	case err != nil:
 		f.reject(flagFrom, "%w", err)
 	case from.kind == stateMemory:
-		f.reject(flagFrom, "is memory:, there is nothing to copy; name a state with file:PATH")
+		f.reject(flagFrom, "is memory:, which has nothing to copy; name a state with file:PATH")
 	case from.kind == statePostgres && hasPassword(f.raw.from):
-		f.reject(flagFrom, "carries a password, which every user of this host can see in the process list; give it in the environment variable PGPASSWORD or in a .pgpass file")
+		f.reject(flagFrom, "contains a password, which every user of this host can see in the process list; use the environment variable PGPASSWORD or a .pgpass file")
 	}
 	if f.cfg.State.kind == stateMemory {
-		f.reject(source, "is memory:, which keeps nothing; name the copy with file:PATH or postgres://")
+		f.reject(source, "is memory:, which keeps nothing; name the target with file:PATH or postgres://")
 	}
 }
 
-// schemaName is an identifier that PostgreSQL takes as it is, unquoted.
+// schemaName is an identifier that PostgreSQL accepts without quotes.
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
-// scheme is what may be repeated of a state URL; the rest can hold a password.
+// scheme is the only part of a state URL that an error repeats; the rest can contain a
+// password.
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
 
 // parse sets kind, path and dsn. Its errors show no more of raw than the scheme.
 func (s *State) parse(raw string) error {
 	if strings.EqualFold(raw, "none") {
-		return errors.New("is no kind of state; write memory: for one that is not kept")
+		return errors.New("is not a kind of state; write memory: to keep none")
 	}
 	name, rest, found := strings.Cut(raw, ":")
 	if !found || !scheme.MatchString(name) {
@@ -165,13 +166,13 @@ func (s *State) parse(raw string) error {
 		}
 		s.kind, s.dsn = statePostgres, NewSecret(raw)
 	default:
-		return fmt.Errorf("%q is no kind of state; write %s", name, knownStates)
+		return fmt.Errorf("%q is not a kind of state; write %s", name, knownStates)
 	}
 	return nil
 }
 
-// hasPassword finds one in a URL that parse has accepted, in either of the two
-// places where PostgreSQL takes it.
+// hasPassword reports whether a URL that parse has accepted contains a password, in
+// either of the two places where PostgreSQL accepts it.
 func hasPassword(raw string) bool {
 	u, err := url.Parse(ledger.PostgresURL(raw))
 	if err != nil {

@@ -22,7 +22,7 @@ Commands:
 Flags:
 {{range HelpFlags .Context.SelectedCommand .Context.Flags}}  {{.}}
 {{.Help | Wrap 6}}{{end}}{{with .Context.SelectedCommand}}{{if HasOwnFlags .}}
-The other flags of the exporter are accepted, and have no effect here.
+The exporter's other flags are accepted but have no effect here.
 {{end}}{{end}}`
 
 var usageFuncs = template.FuncMap{

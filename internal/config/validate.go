@@ -19,12 +19,11 @@ const (
 	maxConcurrency = 1024
 )
 
-// validate checks what the flags could not check one by one. It rejects all that
-// is wrong, and it is the only place that says what a command needs.
+// validate checks what the flags could not check one by one, and rejects every
+// problem. Only this function decides what a command needs.
 func (f *flags) validate(command Command) {
 	if command == Healthcheck {
-		// The exporter that it asks has checked the rest, and its files need not be
-		// there for this command.
+		// The exporter has checked the rest, and its files can be missing here.
 		f.validatePrefix()
 		f.validateAddresses()
 		f.validateHealthcheck()
@@ -43,19 +42,19 @@ func (f *flags) validate(command Command) {
 	f.validateWeb()
 }
 
-// validateDemo refuses what the demo would have to ignore. A key in the
-// environment is no contradiction: people have one there all day.
+// validateDemo refuses what the demo would have to ignore. A key in the environment
+// is allowed: many people always have one there.
 func (f *flags) validateDemo(command Command) {
 	if !f.cfg.Demo {
 		return
 	}
 	if command == ResetCounters || command == CopyState {
-		f.reject("demo", "keeps its state in memory, which no command can work on; leave it out")
+		f.reject("demo", "keeps its state in memory, so there is none to change; leave it out")
 		return
 	}
 	for _, name := range []string{"api.url", "api.key-file", "state.url", "state.url-file"} {
 		if f.given(name) {
-			f.reject(name, "cannot be combined with --demo, which simulates the account and keeps its state in memory; leave one of the two out")
+			f.reject(name, "cannot be combined with --demo, which simulates the account and keeps its state in memory; use only one of them")
 		}
 	}
 }
@@ -80,8 +79,8 @@ func (f *flags) validateAPI() {
 	}
 }
 
-// parseAPIURL returns the URL or what is wrong with it. The problem never repeats
-// the URL, which may hold a password; neither may url.Parse's own words.
+// parseAPIURL returns the URL or what is wrong with it. The problem does not repeat
+// the URL, which can contain a password, nor the error of url.Parse, which does.
 func parseAPIURL(raw string, allowInsecure bool) (u *url.URL, problem string) {
 	const example = "write it like https://api.omegastream.net/company"
 	u, err := url.Parse(raw)
@@ -93,7 +92,7 @@ func parseAPIURL(raw string, allowInsecure bool) (u *url.URL, problem string) {
 	case u.Hostname() == "":
 		return nil, "has no host; " + example
 	case u.User != nil:
-		return nil, "must not carry a user or password; the API takes a key, from " + EnvKey + " or --api.key-file"
+		return nil, "must not contain a user or password; the API takes a key, from " + EnvKey + " or --api.key-file"
 	case strings.ContainsAny(raw, "?#"):
 		return nil, "must not have a query or fragment; " + example
 	case !validPort(u.Port()):
@@ -101,14 +100,14 @@ func parseAPIURL(raw string, allowInsecure bool) (u *url.URL, problem string) {
 	case u.Scheme == "http" && !isLoopback(u.Hostname()) && !allowInsecure:
 		return nil, "would send the API key unencrypted to another host; use https, or accept that with --api.allow-insecure"
 	}
-	// The state remembers which URL it belongs to: ways to write the same one
-	// must not count as different accounts.
+	// The state is bound to the URL: two spellings of the same one must not count as
+	// different accounts.
 	u.Host = strings.ToLower(u.Host)
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 	return u, ""
 }
 
-// validPort takes the empty port, the scheme's own.
+// validPort accepts the empty port, which means the scheme's own.
 func validPort(port string) bool {
 	n, err := strconv.ParseUint(port, 10, 16)
 	return port == "" || err == nil && n > 0
@@ -126,10 +125,10 @@ func (f *flags) validateWebhook() {
 	for _, id := range f.cfg.Webhook.EndpointIDs {
 		switch {
 		case strings.ContainsAny(id, "/?# \t"):
-			// Not repeated: a webhook's URL may be a secret.
+			// The error does not repeat a webhook's URL, which can be a secret.
 			f.reject("webhook.endpoint-id", "takes the id of a webhook endpoint, not its URL; GET /client/webhooks/all lists the ids")
 		case slices.Contains(seen, id):
-			f.reject("webhook.endpoint-id", "%q is given twice; leave one out", id)
+			f.reject("webhook.endpoint-id", "%q is given twice; remove one", id)
 		}
 		seen = append(seen, id)
 	}
@@ -156,18 +155,17 @@ func (f *flags) validateCollector() {
 		f.reject("collector.timeout", "must be at most 2m, not %s", words(c.Timeout))
 	}
 	if f.ok("collector.timeout") && c.TimeoutOffset >= c.Timeout {
-		f.reject("collector.timeout-offset", "must be under --collector.timeout, %s, not %s", words(c.Timeout), words(c.TimeoutOffset))
+		f.reject("collector.timeout-offset", "must be less than --collector.timeout, %s, not %s", words(c.Timeout), words(c.TimeoutOffset))
 	}
 }
 
 func (f *flags) positive(name string, d time.Duration) {
 	if d <= 0 {
-		f.reject(name, "must be over 0")
+		f.reject(name, "must be greater than 0")
 	}
 }
 
-// plainPath is what needs no escaping, neither in a pattern of http.ServeMux nor
-// in a page's link.
+// plainPath needs no escaping, neither in a pattern of http.ServeMux nor in a link.
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 func (f *flags) validateWeb() {
@@ -182,7 +180,7 @@ func (f *flags) validateWeb() {
 	if err := CheckWebFile(*c.Toolkit.WebConfigFile); err != nil {
 		f.reject("web.config.file", "%w", err)
 	}
-	if !*c.Toolkit.WebSystemdSocket { // with it the addresses are not used
+	if !*c.Toolkit.WebSystemdSocket { // which replaces the addresses
 		f.validateAddresses()
 	}
 }
@@ -195,23 +193,23 @@ func (f *flags) validateAddresses() {
 	}
 }
 
-// validateHealthcheck refuses addresses that cannot be asked.
+// validateHealthcheck refuses addresses that healthcheck cannot connect to.
 func (f *flags) validateHealthcheck() {
 	switch addresses := f.cfg.Web.TCPAddresses(); {
 	case *f.cfg.Web.Toolkit.WebSystemdSocket && !f.given("web.listen-address"):
-		f.reject("web.systemd-socket", "leaves the address to systemd; tell it to healthcheck with --web.listen-address")
+		f.reject("web.systemd-socket", "leaves the address to systemd; name it for healthcheck with --web.listen-address")
 	case len(addresses) == 0:
-		f.reject("web.listen-address", "healthcheck cannot ask over vsock; add an address like 127.0.0.1:9877 to the exporter")
+		f.reject("web.listen-address", "healthcheck cannot connect over vsock; let the exporter also listen on an address like 127.0.0.1:9877")
 	default:
 		for _, address := range addresses {
 			if strings.HasSuffix(address, ":0") {
-				f.reject("web.listen-address", "%q lets the system choose a port; tell the chosen one to healthcheck", address)
+				f.reject("web.listen-address", "%q lets the system choose a port; name the chosen one for healthcheck", address)
 			}
 		}
 	}
 }
 
-// validatePrefix finds out what stands before links and routes.
+// validatePrefix sets the external URL and the prefix of routes.
 func (f *flags) validatePrefix() {
 	c := &f.cfg.Web
 	if f.given("web.external-url") {
@@ -240,7 +238,7 @@ func (f *flags) validatePrefix() {
 	}
 }
 
-// plainPrefix takes a plain path with or without a slash at its end, and / alone.
+// plainPrefix accepts a plain path with or without a slash at its end, and / alone.
 func plainPrefix(p string) bool {
 	p = strings.TrimSuffix(p, "/")
 	return p == "" || plainPath.MatchString(p) && path.Clean(p) == p
@@ -252,7 +250,7 @@ func validAddress(address string) bool {
 	if err != nil {
 		return false
 	}
-	if vsock { // wider ports, and no names for them
+	if vsock { // ports have 32 bits and no names
 		_, err = strconv.ParseUint(port, 10, 32)
 	} else {
 		_, err = net.LookupPort("tcp", port)
@@ -260,7 +258,7 @@ func validAddress(address string) bool {
 	return err == nil
 }
 
-// reservedPath says whether p is, or is below, a path of ours.
+// reservedPath reports whether p is, or is below, a path of the exporter.
 func reservedPath(p string) bool {
 	return slices.ContainsFunc([]string{"/-", "/endpoints", "/events", "/assets", "/debug/pprof"}, func(ours string) bool {
 		return p == ours || strings.HasPrefix(p, ours+"/")

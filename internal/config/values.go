@@ -12,16 +12,15 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// value is the kingpin.Value of every flag. It hands what is wrong to fail and
-// tells kingpin that all is well: kingpin would stop at the first bad value, and
-// without naming the flag.
+// value is the kingpin.Value of every flag. It passes errors to fail and reports none to
+// kingpin, which would stop at the first bad value without naming the flag.
 type value struct {
 	set        func(string) error
 	fail       func(error) // set by flags.adopt
 	given      []string    // as typed
 	toggle     bool        // needs no value
 	repeatable bool
-	options    []string // what it may be, for completion; empty: anything
+	options    []string // allowed values, for completion; empty: any
 }
 
 func (v *value) Set(s string) error {
@@ -78,7 +77,7 @@ func number(target *float64) *value {
 	}}
 }
 
-// duration takes what Prometheus takes (7d, 1d12h) and what Go takes (9.5s).
+// duration accepts the durations of Prometheus (7d, 1d12h) and of Go (9.5s).
 func duration(target *time.Duration) *value {
 	return &value{set: func(s string) error {
 		if d, err := model.ParseDuration(s); err == nil {
@@ -87,7 +86,7 @@ func duration(target *time.Duration) *value {
 		}
 		d, err := time.ParseDuration(s)
 		if err != nil {
-			return fmt.Errorf("%q is not a duration, write it like 9.5s, 15m, 24h or 7d", s)
+			return fmt.Errorf("%q is not a duration; write it like 9.5s, 15m, 24h or 7d", s)
 		}
 		if d < 0 {
 			return fmt.Errorf("%q is negative", s)
@@ -115,14 +114,14 @@ func oneOf(target *string, options ...string) *value {
 	}}
 }
 
-// list collects a repeatable flag. kingpin splits a variable at its newlines;
-// commas are for people who write it in one line.
+// list collects a repeatable flag. kingpin splits a variable at newlines, this function
+// splits each line at commas.
 func list(target *[]string) *value {
 	return &value{repeatable: true, set: func(s string) error {
 		for item := range strings.SplitSeq(s, ",") {
 			item = strings.TrimSpace(item)
 			if item == "" {
-				return errors.New("an empty value in the list")
+				return errors.New("has an empty value in its list; remove it")
 			}
 			*target = append(*target, item)
 		}

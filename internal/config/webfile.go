@@ -13,11 +13,11 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// bcryptHash is what exporter-toolkit takes for a password.
+// bcryptHash is what exporter-toolkit accepts as a password.
 var bcryptHash = regexp.MustCompile(`^\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}$`)
 
-// CheckWebFile returns what is wrong with the file of --web.config.file, nil where none
-// is named. The error repeats nothing of the file: any word of it can be a secret in the
+// CheckWebFile returns what is wrong with the file of --web.config.file, nil if none
+// is named. The error repeats nothing from the file: any word can be a secret in the
 // wrong place.
 func CheckWebFile(name string) error {
 	if name == "" {
@@ -31,7 +31,7 @@ func CheckWebFile(name string) error {
 		TLS   web.TLSConfig `yaml:"tls_server_config"`
 		Users yaml.MapSlice `yaml:"basic_auth_users"` // in the order of the file
 	}
-	if yaml.Unmarshal(content, &file) == nil { // else it is exporter-toolkit that says why not
+	if yaml.Unmarshal(content, &file) == nil { // else exporter-toolkit says why not
 		for i, user := range file.Users {
 			if password, _ := user.Value.(string); !bcryptHash.MatchString(password) {
 				return fmt.Errorf(`password %d of basic_auth_users is not a bcrypt hash; make one with: htpasswd -nBC 10 "" | tr -d ':\n'`, i+1)

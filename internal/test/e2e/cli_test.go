@@ -107,7 +107,7 @@ func TestStartSays(t *testing.T) {
 	p := s.serve(t)
 	for _, want := range []string{
 		"msg=Configured api_url=" + apiURL + ` key_from="the environment variable OMEGASTREAM_API_KEY" state=file:ledger.db`,
-		`warning="environment variable OMEGASTREAM_EXPORTER_STATE_URLS names no flag and is ignored; did you mean OMEGASTREAM_EXPORTER_STATE_URL?"`,
+		`warning="environment variable OMEGASTREAM_EXPORTER_STATE_URLS belongs to no flag and is ignored; did you mean OMEGASTREAM_EXPORTER_STATE_URL?"`,
 	} {
 		if !strings.Contains(p.log.String(), want) {
 			t.Errorf("no %s in %s", want, p.log)
