@@ -61,7 +61,7 @@ func drip(r *http.Request, w *io.PipeWriter) {
 			return
 		}
 		select {
-		case <-time.After(10 * time.Second):
+		case <-time.After(3 * time.Second):
 		case <-r.Context().Done():
 			_ = w.CloseWithError(r.Context().Err())
 			return
@@ -145,6 +145,10 @@ func TestEveryEndpointInTurn(t *testing.T) {
 		{
 			name: "lists that drip", endpoints: 60, dripping: 20, events: 6, scrapes: 15 * time.Second,
 			options: Options{RateLimit: 20, Concurrency: 4}, lasts: 15 * time.Minute, gap: 3 * time.Minute,
+		},
+		{
+			name: "as many lists that drip as there are requests at a time", endpoints: 21, dripping: 20, events: 6, scrapes: 15 * time.Second,
+			options: Options{RateLimit: 20, Concurrency: 20}, lasts: 15 * time.Minute, gap: time.Minute,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
