@@ -28,7 +28,7 @@ type workflow struct {
 // it has as well.
 var mayWrite = map[string]bool{
 	"release.yml archives contents": true, "release.yml archives id-token": true, "release.yml archives attestations": true,
-	"release.yml image packages": true,
+	"release.yml image packages": true, "release.yml image id-token": true, "release.yml image attestations": true,
 }
 
 var (
@@ -72,7 +72,9 @@ func TestWorkflows(t *testing.T) {
 			} else if job.TimeoutMinutes == 0 {
 				t.Errorf("%s has no time limit", place)
 			}
+			published, attested := job.Permissions["packages"] == "write" || job.Permissions["contents"] == "write", false
 			for _, step := range job.Steps {
+				attested = attested || strings.HasPrefix(step.Uses, "actions/attest-build-provenance@")
 				if step.Uses != "" {
 					seen++
 					if !pinned.MatchString(step.Uses) {
@@ -85,6 +87,9 @@ func TestWorkflows(t *testing.T) {
 				if expression.MatchString(step.Run) {
 					t.Errorf("%s puts an expression into a script: %s", place, step.Run)
 				}
+			}
+			if published != attested {
+				t.Errorf("%s publishes: %v, attests: %v", place, published, attested)
 			}
 		}
 		for right, access := range w.Permissions {
@@ -124,5 +129,33 @@ func TestWorkflowsCallTargets(t *testing.T) {
 		if !strings.Contains(string(makefile), "\n"+target[1]+":") {
 			t.Errorf("the Makefile has no target %s", target[1])
 		}
+	}
+}
+
+// Packages of npm are installed without their scripts, which run as whoever installs them.
+func TestNoInstallRunsScripts(t *testing.T) {
+	t.Parallel()
+	install := regexp.MustCompile(`\bnpm (?:ci|install|i)\b[^\n]*`)
+	found := 0
+	for _, pattern := range []string{"Makefile", ".ci/*", ".github/workflows/*.yml", "*.md", "docs/*.md", "docs/*/*.md", "dashboards/*.md", "dashboards/*/run", "internal/*/*_test.go"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range install.FindAllString(string(content), -1) {
+				found++
+				if !strings.Contains(line, "--ignore-scripts") {
+					t.Errorf("%s: %s", file, line)
+				}
+			}
+		}
+	}
+	if found < 4 {
+		t.Errorf("found only %d", found)
 	}
 }
