@@ -259,7 +259,7 @@ func (b *Book) Await(ctx context.Context, since time.Time) error {
 		}
 		synced = s.lease.Sync.Number >= s.target
 		gone = !synced && (!s.lease.Held || !s.lease.Now.Before(s.lease.Beat.Add(LeaseFor)))
-		return failure != nil || gone || synced && (!s.looked.Before(since) || b.Leads() == nil)
+		return failure != nil || gone || synced && (!s.looked.Before(since) || b.Leads() == nil && !s.sentBefore(since))
 	})
 	switch {
 	case err != nil:
@@ -270,6 +270,12 @@ func (b *Book) Await(ctx context.Context, since time.Time) error {
 		return ErrFollows
 	}
 	return nil
+}
+
+// sentBefore reports whether a commit is under way that was begun before then. The caller
+// holds Book.state.
+func (s *share) sentBefore(then time.Time) bool {
+	return !s.sending.IsZero() && s.sending.Before(then)
 }
 
 // lookAnew makes the committer look at the state at once, unless it has since then, or
@@ -365,6 +371,7 @@ func (b *Book) commitLed(look bool) error {
 		batch.Limits = s.limits.State(rests)
 	}
 	b.mu.Unlock()
+	defer b.sends()()
 	lease, sent, err := b.tell(batch)
 	if err != nil {
 		return err
@@ -384,6 +391,20 @@ func (b *Book) commitLed(look bool) error {
 		}
 	}
 	return nil
+}
+
+// sends notes that a commit is under way, until the returned function is called: another
+// process may show what it holds before this one knows that it is durable.
+func (b *Book) sends() (done func()) {
+	note := func(at time.Time) {
+		b.state.Lock()
+		defer b.state.Unlock()
+		b.share.sending = at
+		close(b.moved)
+		b.moved = make(chan struct{})
+	}
+	note(time.Now())
+	return func() { note(time.Time{}) }
 }
 
 // tell tries a batch until it is durable, the lease must have ended, or the account must

@@ -45,6 +45,7 @@ type share struct {
 	target   uint64    // the sync that this process has asked for
 	watchers int       // scrapes that wait
 	watched  time.Time
+	sending  time.Time // when the commit was begun that is under way
 	flushing int       // calls of Flush that wait
 	unfit    time.Time // until then another process is to lead
 

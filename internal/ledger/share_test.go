@@ -538,3 +538,63 @@ func TestCommitsDuringALoad(t *testing.T) {
 		t.Errorf("%d loads, want 2", n)
 	}
 }
+
+// lateStore gives the answer of a commit only when it may.
+type lateStore struct {
+	Shared
+	committed chan struct{} // gets one for each commit of rows that was made,
+	pass      chan struct{} // which returns when this gives one
+}
+
+func (s lateStore) Tell(ctx context.Context, b *Batch) (Lease, error) {
+	lease, err := s.Shared.Tell(ctx, b)
+	if b.Rows() > 0 {
+		s.committed <- struct{}{}
+		<-s.pass
+	}
+	return lease, err
+}
+
+// Another replica can show a commit before the one that leads knows that it was made: a
+// scrape of that one waits for the answer, so as not to show less.
+func TestAwaitACommitUnderWay(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	follower := replica(t, dsn, testPolicy())
+	store := lateStore{openPostgres(t, dsn, "replicas"), make(chan struct{}), make(chan struct{})}
+	leader, _, err := Open(ctx, store, testURL, testPolicy(), quiet{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lead(t, leader)
+	makeKnown(leader, "ep")
+	readOnce(leader, "ep", []item{{hexID(1), "kind", time.Now().Unix()}})
+	<-store.committed
+	refresh(t, follower)
+	shown := follower.View(follower.Now())
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	if err := leader.Await(short, time.Now()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a scrape in the midst of a commit does not wait: %v", err)
+	}
+	cancel()
+	go func() { // that of the close too
+		for {
+			select {
+			case store.pass <- struct{}{}:
+			case <-store.committed:
+			case <-leader.done:
+				return
+			}
+		}
+	}()
+	if err := leader.Await(ctx, time.Now()); err != nil {
+		t.Error(err)
+	}
+	if have, want := len(leader.View(leader.Now()).Endpoints), len(shown.Endpoints); have != want || want != 1 {
+		t.Errorf("the leader shows %d endpoints, the follower showed %d", have, want)
+	}
+	if err := leader.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}
