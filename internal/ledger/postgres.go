@@ -60,6 +60,9 @@ func NewPostgres(dsn, schema string) (*Postgres, error) {
 	if !strings.Contains(dsn, "pool_max_conns") {
 		config.MaxConns = pgConnections
 	}
+	// A look every 5 seconds is to be one transaction, not two: it is made again where the
+	// connection is gone.
+	config.ShouldPing = func(_ context.Context, c pgxpool.ShouldPingParams) bool { return c.IdleDuration > 2*followEvery }
 	c := config.ConnConfig
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, pgConnectWait)
 	if !strings.Contains(dsn, "default_query_exec_mode") {

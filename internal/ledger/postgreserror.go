@@ -16,6 +16,16 @@ var pgCauses = map[string]error{
 	"57014": ErrStatementTimeout,
 }
 
+// broken reports whether an error is that of a connection that was there before
+// and is gone.
+func broken(err error) bool {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Code == "57P01" || pg.Code == "57P02" // the server shuts down, or has crashed
+	}
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return !connecting && !needsLoad(err)
+}
+
 // pgError says of an error whether the server could not be reached, which passes by
 // itself, or has refused.
 func pgError(err error) error {

@@ -75,17 +75,19 @@ func (p *Postgres) Lead(ctx context.Context, b Bid) (Lease, *Batch, error) {
 	defer cancel()
 	const resting = `(sync_ended > clock_timestamp() - sync_rest AND sync_ended <> $2)`
 	var s pgState
-	ask := &pgx.Batch{} // one transaction
-	ask.Queue(p.in(`UPDATE %[1]s.state SET holder = $1, fence = fence + 1, beat = clock_timestamp(), server = %[2]s,
-		history = CASE WHEN server = %[2]s AND NOT $8::boolean THEN history ELSE `+pgHistory+` END
-		WHERE (holder IS NULL OR holder = $1 OR beat <= clock_timestamp() - $3::interval OR beat = $4)
-		AND ($5::boolean OR NOT `+resting+`)
-		AND NOT ($6::boolean AND sync_by NOT IN ('', $1) AND sync_result <> 'error' AND sync_ended > clock_timestamp() - $7::interval)`),
-		p.id, b.Rested, LeaseFor, b.Silent, b.Work, b.Unfit, unfitFor, p.renew)
-	ask.Queue(p.in(`UPDATE %[1]s.state SET sync_asked = sync_number + 1
-		WHERE NOT $3::boolean AND holder <> $1::text AND sync_asked <= sync_number AND NOT `+resting), p.id, b.Rested, b.Work)
-	ask.Queue(p.in(`SELECT `+pgColumns+` FROM %[1]s.state`), p.look()...).QueryRow(p.scan(&s))
-	err := p.pool.SendBatch(within, ask).Close()
+	err := again(within, func() error {
+		ask := &pgx.Batch{} // one transaction
+		ask.Queue(p.in(`UPDATE %[1]s.state SET holder = $1, fence = fence + 1, beat = clock_timestamp(), server = %[2]s,
+			history = CASE WHEN server = %[2]s AND NOT $8::boolean THEN history ELSE `+pgHistory+` END
+			WHERE (holder IS NULL OR holder = $1 OR beat <= clock_timestamp() - $3::interval OR beat = $4)
+			AND ($5::boolean OR NOT `+resting+`)
+			AND NOT ($6::boolean AND sync_by NOT IN ('', $1) AND sync_result <> 'error' AND sync_ended > clock_timestamp() - $7::interval)`),
+			p.id, b.Rested, LeaseFor, b.Silent, b.Work, b.Unfit, unfitFor, p.renew)
+		ask.Queue(p.in(`UPDATE %[1]s.state SET sync_asked = sync_number + 1
+			WHERE NOT $3::boolean AND holder <> $1::text AND sync_asked <= sync_number AND NOT `+resting), p.id, b.Rested, b.Work)
+		ask.Queue(p.in(`SELECT `+pgColumns+` FROM %[1]s.state`), p.look()...).QueryRow(p.scan(&s))
+		return p.pool.SendBatch(within, ask).Close()
+	})
 	if err == nil && s.lease.Ours {
 		p.renew = false
 	}
@@ -149,8 +151,20 @@ func (p *Postgres) Follow(ctx context.Context) (Lease, *Batch, error) {
 	within, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
 	var s pgState
-	err := p.scan(&s)(p.pool.QueryRow(within, p.in(`SELECT `+pgColumns+` FROM %[1]s.state`), p.look()...))
+	err := again(within, func() error {
+		return p.scan(&s)(p.pool.QueryRow(within, p.in(`SELECT `+pgColumns+` FROM %[1]s.state`), p.look()...))
+	})
 	return p.since(ctx, &s, err)
+}
+
+// again asks once more where a connection turns out to be gone, as one that was idle can
+// be: that is no trouble as long as there is another.
+func again(ctx context.Context, ask func() error) error {
+	err := ask()
+	for tries := 0; err != nil && tries < pgConnections && ctx.Err() == nil && broken(err); tries++ {
+		err = ask()
+	}
+	return err
 }
 
 // since returns what has been committed up to a look at the state.

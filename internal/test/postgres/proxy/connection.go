@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // errCut ends a direction that chance has cut.
@@ -18,6 +19,7 @@ type connection struct {
 	client *net.TCPConn
 
 	commits map[string]bool // prepared statements that are a COMMIT, by name
+	begun   bool            // the server is ready for a first transaction
 
 	once   sync.Once
 	gone   chan struct{} // closed by cut
@@ -100,12 +102,11 @@ func (c *connection) carry(ctx context.Context) {
 // pump carries messages in one direction. look sees each before it goes on.
 func (c *connection) pump(from *bufio.Reader, to io.Writer, look func(message) error) error {
 	out := bufio.NewWriterSize(to, 64<<10)
-	for {
-		m, err := readMessage(from)
-		if err != nil {
-			return err
-		}
-		if !c.passes() {
+	arrivals := make(chan arrival, 1<<10)
+	c.proxy.running.Go(func() { c.arrive(from, arrivals) })
+	for a := range arrivals {
+		m := a.message
+		if !c.waits(a.at) || !c.passes() {
 			return errCut
 		}
 		if err := look(m); err != nil {
@@ -119,16 +120,61 @@ func (c *connection) pump(from *bufio.Reader, to io.Writer, look func(message) e
 		if _, err := out.Write(m.raw); err != nil {
 			return err
 		}
-		if from.Buffered() == 0 {
+		if len(arrivals) == 0 {
 			if err := out.Flush(); err != nil {
 				return err
 			}
 		}
 	}
+	return nil
+}
+
+// arrival is a message that is on its way.
+type arrival struct {
+	message
+	at time.Time
+}
+
+// arrive notes when each message came.
+func (c *connection) arrive(from *bufio.Reader, arrivals chan<- arrival) {
+	defer close(arrivals)
+	for {
+		m, err := readMessage(from)
+		if err != nil {
+			return
+		}
+		select {
+		case arrivals <- arrival{m, time.Now()}:
+		case <-c.gone:
+			return
+		}
+	}
+}
+
+// waits waits for as long as what came then takes. It is false where the connection went
+// in the meantime.
+func (c *connection) waits(came time.Time) bool {
+	left := time.Until(came.Add(time.Duration(c.proxy.delay.Load())))
+	if left <= 0 {
+		return true
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-c.gone:
+		return false
+	}
 }
 
 // toServer cuts in front of a COMMIT, where chance wants it.
 func (c *connection) toServer(m message) error {
+	if most := c.proxy.longest.Load(); most > 0 && int64(len(m.raw)) > most {
+		c.proxy.swallowed.Add(1)
+		<-c.gone
+		return errCut
+	}
 	if c.commit(m) && c.proxy.chance(func(of Chances) float64 { return of.BeforeCommit }, &c.proxy.beforeCommit) {
 		return errCut
 	}
@@ -137,6 +183,12 @@ func (c *connection) toServer(m message) error {
 
 // toClient cuts in front of the answer to a COMMIT, where chance wants it.
 func (c *connection) toClient(m message) error {
+	if m.idle() {
+		if c.begun {
+			c.proxy.transactions.Add(1)
+		}
+		c.begun = true
+	}
 	if !m.committed() {
 		return nil
 	}

@@ -109,6 +109,9 @@ func (m message) committed() bool {
 	return m.kind() == 'C' && bytes.Equal(m.body(), []byte("COMMIT\x00"))
 }
 
+// idle reports whether a message of the server says that no transaction is under way.
+func (m message) idle() bool { return m.kind() == 'Z' && bytes.Equal(m.body(), []byte("I")) }
+
 var errNoString = errors.New("proxy: no end of a string")
 
 // cString returns a string that ends with a zero byte, and what follows.

@@ -26,6 +26,8 @@ type Chances struct {
 type Counts struct {
 	Connections   int64 // that were let through to the server
 	Commits       int64 // that the server said it carried out
+	Transactions  int64 // that have ended, of one statement or several, and asks for what a statement returns
+	Swallowed     int64 // messages
 	BeforeCommit  int64 // cuts of that kind
 	AfterCommit   int64
 	Message       int64
@@ -47,7 +49,10 @@ type Proxy struct {
 	ended    context.Context // of the whole proxy
 	end      context.CancelFunc
 
-	connections, commits, beforeCommit, afterCommit, message, cut, refused, stalls, unreachable, cancels atomic.Int64
+	connections, commits, transactions, swallowed, beforeCommit, afterCommit, message, cut, refused, stalls, unreachable, cancels atomic.Int64
+
+	delay   atomic.Int64 // of each message, in each direction
+	longest atomic.Int64 // message of a client that arrives; 0 for any
 
 	mu      sync.Mutex
 	rng     *rand.Rand
@@ -110,6 +115,15 @@ func (p *Proxy) Stall() (resume func()) {
 	return sync.OnceFunc(func() { close(flow) })
 }
 
+// Delay lets every message arrive so much later, as from another continent: a round trip
+// takes twice that.
+func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
+
+// Swallow lets no message of a client arrive that has more bytes than that, nor what comes
+// after it on that connection, as a network does whose path takes smaller packets than it
+// says. Zero ends it for connections to come.
+func (p *Proxy) Swallow(longer int) { p.longest.Store(int64(longer)) }
+
 // Refuse cuts all connections and closes new ones at once.
 func (p *Proxy) Refuse() (accept func()) {
 	p.mu.Lock()
@@ -126,7 +140,7 @@ func (p *Proxy) Refuse() (accept func()) {
 // Counts returns what the proxy has done so far.
 func (p *Proxy) Counts() Counts {
 	return Counts{
-		Connections: p.connections.Load(), Commits: p.commits.Load(),
+		Connections: p.connections.Load(), Commits: p.commits.Load(), Transactions: p.transactions.Load(), Swallowed: p.swallowed.Load(),
 		BeforeCommit: p.beforeCommit.Load(), AfterCommit: p.afterCommit.Load(), Message: p.message.Load(),
 		Cut: p.cut.Load(), Refused: p.refused.Load(), Stalls: p.stalls.Load(),
 		Unreachable: p.unreachable.Load(), CancelRequest: p.cancels.Load(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,6 +108,7 @@ func TestCommit(t *testing.T) {
 				t.Errorf("%d rows, want 2: it was carried out", n)
 			}
 			got := p.Counts()
+			got.Transactions = 0  // depend on the way
 			got.CancelRequest = 0 // of a connection that broke, a courtesy of the client
 			if want := (proxy.Counts{Connections: 3, Commits: 2, BeforeCommit: 1, AfterCommit: 1}); got != want || got.Cuts() != 2 {
 				t.Errorf("%+v, want %+v", got, want)
@@ -254,5 +256,56 @@ func TestFirstMessages(t *testing.T) {
 	}
 	if p.Counts().CancelRequest != 1 {
 		t.Errorf("%+v", p.Counts())
+	}
+}
+
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	p, _, by := through(t)
+	c := connect(t, by+"&default_query_exec_mode=exec") // else it asks first what a statement returns
+	var b pgx.Batch
+	b.Queue("SELECT 1")
+	b.Queue("SELECT 2")
+	for _, step := range []func() error{
+		func() error { _, err := c.Exec(t.Context(), "SELECT 1"); return err },
+		func() error { return c.SendBatch(t.Context(), &b).Close() },
+		func() error { return ways["transaction"](t.Context(), c) },
+	} {
+		if err := step(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := p.Counts().Transactions; n != 3 {
+		t.Errorf("%d transactions, want 3", n)
+	}
+}
+
+func TestDelay(t *testing.T) {
+	t.Parallel()
+	p, _, by := through(t)
+	c := connect(t, by)
+	const delay = 100 * time.Millisecond
+	p.Delay(delay)
+	began := time.Now()
+	var n int
+	// All of the answer is under way at once.
+	if err := c.QueryRow(t.Context(), "SELECT count(*) FROM (SELECT generate_series(1, 100)) AS x").Scan(&n); err != nil || n != 100 {
+		t.Fatal(n, err)
+	}
+	if took := time.Since(began); took < 2*delay {
+		t.Errorf("a round trip took %v", took)
+	}
+}
+
+func TestSwallow(t *testing.T) {
+	t.Parallel()
+	p, _, by := through(t)
+	c := connect(t, by)
+	p.Swallow(1000)
+	mustExec(t, c, "SELECT 1")
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := c.Exec(ctx, "SELECT '"+strings.Repeat("x", 1000)+"'"); err == nil || p.Counts().Swallowed != 1 {
+		t.Errorf("%v, %+v", err, p.Counts())
 	}
 }

@@ -1,0 +1,91 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
+	"omegastream_exporter/internal/test/postgres"
+)
+
+// A sync costs the database three transactions, however many endpoints there are, and one
+// for every batch of details; a replica that nobody scrapes costs one in five seconds.
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	needs.Minutes(t)
+	const (
+		heartbeat = 250 * time.Millisecond
+		look      = 5 * time.Second
+		idle      = 6 * look
+	)
+	for _, endpoints := range []int{2, 100} {
+		t.Run(fmt.Sprint(endpoints), func(t *testing.T) {
+			t.Parallel()
+			account, apiURL := serveAccount(t, simulator.Options{Seed: 51})
+			for range endpoints {
+				account.AddEndpoint(simulator.Endpoint{Active: true})
+			}
+			dsn := postgres.NewDatabase(t)
+			s := sharing(t, dsn, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0", "--api.rate-limit=0")
+			replica := func() (*program, func() int64) {
+				proxy, through := proxied(t, dsn, 51)
+				s := s
+				s.env = append(s.env[:len(s.env):len(s.env)], "OMEGASTREAM_EXPORTER_STATE_URL="+through)
+				return s.serve(t), func() int64 { return proxy.Counts().Transactions }
+			}
+			leader, leaders := replica()
+			eventually(t, time.Minute, func() error { return upAndContacted(endpoints)(leader.mustScrape(5 * time.Second)) })
+			database, err := pgx.Connect(t.Context(), dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = database.Close(t.Context()) }()
+			// round returns what a scrape of a replica costs, up to the end of the lease, but
+			// for heartbeats.
+			round := func(p *program, count func() int64) int64 {
+				t.Helper()
+				before, began := count(), time.Now()
+				p.mustScrape(10 * time.Second)
+				eventually(t, 10*time.Second, func() (err error) {
+					held := true
+					if err = database.QueryRow(t.Context(), "SELECT holder IS NOT NULL FROM omegastream_exporter.state").Scan(&held); held {
+						return fmt.Errorf("the lease is held: %w", err)
+					}
+					return err
+				})
+				return count() - before - int64(time.Since(began)/heartbeat)
+			}
+			least := func(p *program, count func() int64) int64 {
+				n := round(p, count)
+				for range 5 { // a look that was due anyhow is not of the scrape
+					n = min(n, round(p, count))
+				}
+				return n
+			}
+			syncs := least(leader, leaders)
+			if syncs > 3 {
+				t.Errorf("a sync of %d endpoints takes %d transactions", endpoints, syncs)
+			}
+			for range 30 {
+				account.Emit(account.EndpointIDs()[0], "video.process_failed", simulator.Responded(503))
+			}
+			details := round(leader, leaders)
+
+			follower, followers := replica()
+			eventually(t, time.Minute, func() error { return upAndContacted(endpoints)(follower.mustScrape(5 * time.Second)) })
+			round(leader, leaders)
+			before, began := followers(), time.Now()
+			<-time.After(idle) // not a wait for a condition: what happens meanwhile is measured
+			took := time.Since(began)
+			if n := followers() - before; n > int64(took/look)+1 {
+				t.Errorf("a replica that nobody scrapes made %d transactions in %v", n, took)
+			}
+			figures(t, "%d endpoints: %d transactions a sync, %d with 30 details; a replica that nobody scrapes %d in %v",
+				endpoints, syncs, details, followers()-before, took.Round(time.Second))
+		})
+	}
+}
