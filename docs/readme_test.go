@@ -52,6 +52,7 @@ func snippets(t *testing.T, page string) (all []snippet) {
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{
+		"Test it":     "this test is part of it",
 		"A container": "internal/test/image runs it with podman, which takes the same arguments",
 		"Compose":     "no engine is to be had for a test; deploy holds the file and all that it mounts",
 	}
