@@ -43,7 +43,8 @@ func TestRetries(t *testing.T) {
 		{"418", steps{status(418, "")}, ErrUnexpectedStatus, []int{418}, 0, 0},
 		{"302", steps{status(302, "", "Location: /x")}, ErrRedirected, []int{302}, 0, 0},
 		{"bad payload", steps{status(200, "[]")}, ErrBadPayload, []int{200}, 0, 0},
-		{"403 with a time", steps{status(403, "", "Retry-After: 60")}, ErrForbidden, []int{403}, 0, 0},
+		{"403 with a time", steps{status(403, "", "Retry-After: 7"), status(200, anEvent)}, nil, []int{403, 200}, 7 * time.Second, 7700 * time.Millisecond},
+		{"403 for long", steps{status(403, "", "Retry-After: 60")}, ErrForbidden, []int{403}, 0, 0},
 		{"429 with a time", steps{status(429, "", "Retry-After: 7"), status(200, anEvent)}, nil, []int{429, 200}, 7 * time.Second, 7700 * time.Millisecond},
 		{"429 without one", steps{status(429, "")}, ErrRateLimited, []int{429, 429, 429}, 3 * time.Second, 3300 * time.Millisecond},
 		{"429 for long", steps{status(429, "", "Retry-After: 60")}, ErrRateLimited, []int{429}, 0, 0},
@@ -141,6 +142,33 @@ func TestRetryAfterHoldsForAll(t *testing.T) {
 		}
 		if o.waited < 21*8*time.Second {
 			t.Errorf("only %v of waiting observed", o.waited)
+		}
+	})
+}
+
+// A 403 that says how long to wait holds up all calls, and does not slow them down after
+// that: one that is refused for good would do so again and again.
+func TestForbiddenForATime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{steps: steps{status(403, "", "Retry-After: 8"), status(200, anEvent)}}
+		c := newClient(t, "http://api", Options{Transport: s, RateLimit: 10})
+		begin := time.Now()
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				if err := getEvent(t.Context(), c); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		if l := c.limiter.Limits(); l.Current != 10 || l.PausedUntil.Sub(begin) < 8*time.Second {
+			t.Errorf("limits %+v", l)
+		}
+		all.Wait()
+		if len(s.times) != 3 || s.times[1].Sub(begin) < 8*time.Second {
+			t.Errorf("requests at %v", s.times)
 		}
 	})
 }

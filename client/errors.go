@@ -15,7 +15,8 @@ var (
 	// read again.
 	ErrUnauthorized = errors.New("the API does not accept the key")
 
-	// ErrForbidden is returned when the API answers 403.
+	// ErrForbidden is returned when the API answers 403; with a Retry-After, to the last
+	// attempt.
 	ErrForbidden = errors.New("the key may not do this")
 
 	// ErrNotFound is returned when the API answers 404 or 410.

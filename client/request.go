@@ -173,7 +173,7 @@ func (x *request) statusError() *Error {
 		return e
 	}
 	pause := retryAfter(x.resp.Header, time.Now())
-	if code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable && pause > 0 {
+	if code == http.StatusTooManyRequests || pause > 0 && (code == http.StatusServiceUnavailable || code == http.StatusForbidden) {
 		e.RetryAfter = x.client.limiter.BackOff(ratelimit.Backoff{
 			Sent: x.sent, Wait: pause, SlowDown: code == http.StatusTooManyRequests,
 		})

@@ -28,6 +28,8 @@ func shouldRetry(attempt int, failed *Error) bool {
 		return false
 	}
 	switch failed.StatusCode {
+	case http.StatusForbidden:
+		return failed.RetryAfter > 0 // a limit of the rate
 	case http.StatusTooManyRequests,
 		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true

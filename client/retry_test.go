@@ -47,6 +47,9 @@ func TestShouldRetry(t *testing.T) {
 		{"400", 1, answered(400, 0), false},
 		{"401", 1, answered(401, 0), false},
 		{"403", 1, answered(403, 0), false},
+		{"403, 10 s", 1, answered(403, 10*time.Second), true},
+		{"403, last", 3, answered(403, time.Second), false},
+		{"403, more than 10 s", 1, answered(403, time.Minute), false},
 		{"404", 1, answered(404, 0), false},
 		{"410", 1, answered(410, 0), false},
 	} {

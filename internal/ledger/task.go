@@ -180,6 +180,21 @@ func (a *Account) Return(t Task) {
 	}
 }
 
+// Asks reports whether the event of a task will be asked for again: it is not forgotten,
+// not unresolved, and was not delivered with success.
+func (a *Account) Asks(t Task) bool {
+	e, ok := a.endpoints[t.EndpointID]
+	if !ok {
+		return false
+	}
+	i, ok := e.slab.find(t.key)
+	if !ok {
+		return false
+	}
+	_, wanted := e.slab.at(i).due()
+	return wanted
+}
+
 // handBack ends a task's hold on its event, and reports false if the event was
 // forgotten, or the endpoint lost to another process, in the meantime.
 func (a *Account) handBack(t Task) (*Endpoint, slot, bool) {

@@ -13,7 +13,7 @@ const (
 	maxGuess   = time.Minute      // where it keeps answering so
 )
 
-// Backoff is an answer by which the API asks for patience: a 429, or a 503 that
+// Backoff is an answer by which the API asks for patience: a 429, or a 403 or 503 that
 // says how long to wait.
 type Backoff struct {
 	Sent     time.Time     // when the request went

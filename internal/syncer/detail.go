@@ -35,8 +35,8 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 		if e := (*client.Error)(nil); errors.As(err, &e) && e.StatusCode == http.StatusGone {
 			enter = func(a *ledger.Account) { a.Gone(t, now) }
 		}
-	case forbidden(err):
-		f.succeeded() // the key is good for others
+	case client.IsForbidden(err):
+		f.succeeded() // the key is good for others, once a pause that came with it is over
 		f.problems.report(of, err)
 		enter = func(a *ledger.Account) { a.Unusable(t, now) }
 	case invalid(err):
@@ -47,7 +47,14 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 	default:
 		enter = f.failed(ctx, t, err, now)
 	}
-	f.book.Do(enter)
+	asks := false
+	f.book.Do(func(a *ledger.Account) {
+		enter(a)
+		asks = a.Asks(t)
+	})
+	if !asks {
+		f.problems.drop(of)
+	}
 	f.moved.notify()
 }
 
@@ -62,13 +69,6 @@ func (f *fetcher) use(t ledger.Task, unusable []string) {
 		faults[member] = 1
 	}
 	f.problems.use(subject{operation: UseMembers, endpointID: t.EndpointID}, faults)
-}
-
-// forbidden reports whether the key may not read an event. Where the API asks for
-// patience with that, the event is not the reason.
-func forbidden(err error) bool {
-	var e *client.Error
-	return errors.Is(err, client.ErrForbidden) && errors.As(err, &e) && e.RetryAfter == 0
 }
 
 // invalid reports whether an answer came that no event can be read from.
@@ -95,7 +95,7 @@ func (f *fetcher) failed(ctx context.Context, t ledger.Task, err error, now time
 	}
 	f.problems.report(subject{operation: client.OpGetEvent}, err)
 	f.backoff.failed(t.EventID, err, time.Now())
-	if errors.Is(err, client.ErrRateLimited) || errors.Is(err, client.ErrForbidden) {
+	if errors.Is(err, client.ErrRateLimited) {
 		return notTried
 	}
 	return func(a *ledger.Account) { a.Unanswered(t, now) }

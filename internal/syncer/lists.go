@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -77,6 +78,12 @@ func (p *pass) continues(before *pass) {
 		there[id] = struct{}{}
 	}
 	p.problems.keep(there)
+	p.mu.Lock()
+	maps.DeleteFunc(p.pausing, func(id string, _ bool) bool {
+		_, ok := there[id]
+		return !ok
+	})
+	p.mu.Unlock()
 	if before != nil {
 		p.ids = slices.DeleteFunc(before.ids, func(id string) bool {
 			_, ok := there[id]
@@ -132,6 +139,8 @@ func (p *pass) join() {
 // beginReads begins as many reads as may be under way. A list that takes long to read
 // makes way for others in the client, so that these are more than it has slots; and where
 // the rate is low, few wait for it, so that what is more urgent does not stand behind them.
+// A list that paused all calls the last time waits for those before it, or it would keep
+// them from their turn again.
 func (p *pass) beginReads(ctx context.Context) {
 	if p.over() {
 		return
@@ -151,6 +160,9 @@ func (p *pass) beginReads(ctx context.Context) {
 	}
 	for len(p.ids) > 0 && len(p.reads) < most && unanswered < patient && ctx.Err() == nil {
 		id, r := p.ids[0], &read{ended: p.ended}
+		if p.pausing[id] && unanswered > 0 {
+			return
+		}
 		p.ids = p.ids[1:]
 		p.reads[id] = r
 		p.waiting++
@@ -231,11 +243,20 @@ func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
 	}
 	s.mu.Lock()
 	delete(s.reads, id)
+	if e.how != unasked && e.how != notDue {
+		s.pausing[id] = pauses(e.err)
+	}
 	waited, ended := !r.slow, r.ended
 	s.mu.Unlock()
 	if waited {
 		ended <- e
 	}
+}
+
+// pauses reports whether the API answered with a pause for all calls.
+func pauses(err error) bool {
+	var e *client.Error
+	return errors.As(err, &e) && e.StatusCode != 0 && e.RetryAfter > 0
 }
 
 // isUnasked reports whether an error came without a request, because the API wants to be

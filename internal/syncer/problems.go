@@ -110,6 +110,15 @@ func (p *problems) remove(s subject) {
 	}
 }
 
+// drop forgets what is not tried any more, whether or not it would work.
+func (p *problems) drop(s subject) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, failing := p.now[s]; failing {
+		p.remove(s)
+	}
+}
+
 // forget drops events that are not asked for any more. The caller holds p.mu.
 func (p *problems) forget(now time.Time) {
 	for s, one := range p.now {

@@ -108,6 +108,110 @@ func TestForbiddenDetail(t *testing.T) {
 	})
 }
 
+// TestPauseOfOne has an API that asks for a pause in its answer for one list and for the
+// oldest detail, each time: everything waits for so long, then the others go on.
+func TestPauseOfOne(t *testing.T) {
+	t.Parallel()
+	for name, busy := range map[string]simulator.Effect{
+		"403 for a while": simulator.Header(simulator.Status(403, "busy"), "Retry-After", "2"),
+		"403 for long":    simulator.Header(simulator.Status(403, "busy"), "Retry-After", "45"),
+		"503 for long":    simulator.Unavailable(45 * time.Second),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ids := manyIDs(5)
+				a := newAccount(ids...)
+				r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second, RateLimit: 20}})
+				r.scrapes(2)
+				bad := a.Emit(ids[1], failedType, simulator.Responded(500))
+				a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: ids[0], Do: busy})
+				a.AddFault(simulator.Fault{Operation: simulator.GetEvent, EventID: bad, Do: busy})
+				for range 100 {
+					a.Emit(ids[1], failedType, simulator.Responded(500))
+				}
+				r.scrapes(120)
+				for _, id := range ids {
+					age := time.Since(r.endpoint(id).LastSync)
+					if fresh := age < 3*time.Minute; fresh != (id != ids[0]) {
+						t.Errorf("%s was read %v ago", id, age)
+					}
+				}
+				if n := r.delivered(ids[1]); n != 100 {
+					t.Errorf("%d outcomes are counted", n)
+				}
+				if n := a.DetailCalls(ids[1], bad); n > 60 {
+					t.Errorf("the bad one was asked for %d times", n)
+				}
+				if r.log.count("List of events failed", "endpoint_id="+ids[0]) == 0 {
+					t.Errorf("log:\n%s", r.log)
+				}
+			})
+		})
+	}
+}
+
+// TestDetailThatNeverComes has a detail that fails at each ask: it backs off, is visible,
+// and is unresolved once it failed a window after its first sight.
+func TestDetailThatNeverComes(t *testing.T) {
+	t.Parallel()
+	for name, effect := range map[string]simulator.Effect{
+		"refused":      simulator.Status(403, "no"),
+		"failing":      simulator.Status(500, "no"),
+		"no event":     simulator.HTML(),
+		"broken off":   simulator.Reset(),
+		"never enough": simulator.Hang(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(endpointA)
+				r := start(t, a, setup{policy: ledger.Policy{Window: time.Hour}, options: Options{MinInterval: 9 * time.Second, RateLimit: 20}})
+				r.scrapes(2)
+				bad := a.Emit(endpointA, failedType, simulator.Responded(500))
+				a.AddFault(simulator.Fault{Operation: simulator.GetEvent, EventID: bad, Do: effect})
+				unresolved := func() (n uint64) {
+					for _, c := range r.endpoint(endpointA).Counters.Series {
+						if c.Kind == ledger.CountUnresolved {
+							n += c.Value
+						}
+					}
+					return n
+				}
+				others := uint64(0)
+				for range 4 * 55 {
+					a.Emit(endpointA, failedType, simulator.Responded(200))
+					others++
+					r.scrapes(1)
+				}
+				if n, e := unresolved(), r.endpoint(endpointA); n != 0 || e.Backlog != 1 || e.OldestUnfetched == 0 {
+					t.Errorf("before its window is over: %d unresolved, %d in the backlog", n, e.Backlog)
+				}
+				asked := a.DetailCalls(endpointA, bad)
+				if asked < 3 || asked > 60 {
+					t.Errorf("asked for %d times in 55 minutes", asked)
+				}
+				for range 4 * 20 {
+					a.Emit(endpointA, failedType, simulator.Responded(200))
+					others++
+					r.scrapes(1)
+				}
+				if n, d := unresolved(), r.delivered(endpointA); n != 1 || d != others {
+					t.Errorf("after its window: %d unresolved, %d outcomes of %d", n, d, others)
+				}
+				if s := r.Status(); !r.Up() || len(s.Problems) != 0 {
+					t.Errorf("up is %v, problems %+v", r.Up(), s.Problems)
+				}
+				asked = a.DetailCalls(endpointA, bad)
+				r.scrapes(4 * 60)
+				if n := a.DetailCalls(endpointA, bad); n != asked {
+					t.Errorf("asked for %d times more once it was given up", n-asked)
+				}
+			})
+		})
+	}
+}
+
 // TestListingOnceAMinute counts the asks for the account's endpoints.
 func TestListingOnceAMinute(t *testing.T) {
 	t.Parallel()

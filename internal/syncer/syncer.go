@@ -120,6 +120,7 @@ type Syncer struct {
 	failures  int           // syncs that failed in a row
 	listing   listing
 	reads     map[string]*read // under way, perhaps since an earlier sync
+	pausing   map[string]bool  // lists that answered their last read with a pause for all calls
 	cutShort  bool             // the last turn took several syncs
 	announced bool             // the log says which account this is
 	vetting   vetting
@@ -131,7 +132,7 @@ func New(api API, book *ledger.Book, o Options) *Syncer {
 	o = o.withDefaults()
 	s := &Syncer{
 		api: api, book: book, opts: o, problems: newProblems(o.Logger), overflow: overflow{log: o.Logger},
-		listing: newListing(o), reads: make(map[string]*read),
+		listing: newListing(o), reads: make(map[string]*read), pausing: make(map[string]bool),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.fetcher = newFetcher(s.ctx, api, book, s.problems, o)
