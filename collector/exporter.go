@@ -41,7 +41,7 @@ type Exporter struct {
 	series atomic.Int64 // of the last scrape
 	many   atomic.Bool  // the last scrape had very many series
 
-	exposition atomic.Int64 // nanoseconds from the end of the last scrape's wait to that of its answer
+	exposition exposition
 	incomplete incomplete
 }
 

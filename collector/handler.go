@@ -40,7 +40,7 @@ func (e *Exporter) Handler() http.Handler {
 // gathered first, so that the exporter's own metrics tell of this scrape too.
 func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus.Registry) {
 	began := e.book.Now()
-	timeout, spare := scrapeTimeout(r.Header, e.opts, time.Duration(e.exposition.Load()))
+	timeout, spare := scrapeTimeout(r.Header, e.opts, e.exposition.expected(e.book))
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	client, leave := context.WithTimeout(r.Context(), timeout+writeGrace)
@@ -70,10 +70,12 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	encoder.ServeHTTP(out, acceptable(r))
 	families = nil // what a client holds that takes its time is the text alone
 	s.pass.encoded(out.size())
+	took := time.Since(s.waited)
 	out.send(to)
 	if out.err == "" { // how long a client takes that does not read is no measure
-		e.exposition.Store(int64(time.Since(s.waited)))
+		took = time.Since(s.waited)
 	}
+	e.exposition.learn(took)
 	if s.view != nil && s.view.Awaited() && out.complete(to, r) {
 		e.shown(s.view, began)
 	}
@@ -136,7 +138,7 @@ func (e *Exporter) shown(v *ledger.View, began time.Time) {
 }
 
 // scrapeTimeout returns how long a scrape may wait: what the request says less an offset
-// and the time that the last exposition took, but at least half of it, and what is left
+// and the time that the exposition is expected to take, but at least half of it, and what is left
 // beside both. A request that says nothing that makes sense has the default.
 func scrapeTimeout(h http.Header, o Options, exposition time.Duration) (timeout, spare time.Duration) {
 	asked, err := strconv.ParseFloat(h.Get(timeoutHeader), 64)

@@ -1,0 +1,64 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+)
+
+// A slow exposition is remembered for some scrapes, and before the first one the ledger
+// tells what to expect.
+func TestExpositionIsExpected(t *testing.T) {
+	t.Parallel()
+	r := start(t, newAccount(simulator.Options{}, endpointA), setup{})
+	var x exposition
+	if got := x.expected(r.book); got != 0 {
+		t.Errorf("%v of a ledger without counters", got)
+	}
+	r.scrape()
+	counters := len(r.book.View(time.Now()).Endpoints[0].Counters.Series)
+	if got := x.expected(r.book); counters == 0 || got != time.Duration(counters)*perCounter {
+		t.Errorf("%v of %d counters", got, counters)
+	}
+	for i, row := range []struct{ took, want time.Duration }{
+		{400, 400}, {100, 300}, {100, 225}, {500, 500}, {0, 375},
+	} {
+		if x.learn(row.took); x.expected(r.book) != row.want {
+			t.Errorf("scrape %d: %v, want %v", i, x.expected(r.book), row.want)
+		}
+	}
+}
+
+// stalledWriter is a client that takes nothing for a second, and leaves.
+type stalledWriter struct{ *httptest.ResponseRecorder }
+
+func (stalledWriter) Write([]byte) (int, error) {
+	time.Sleep(time.Second)
+	return 0, errors.New("gone")
+}
+
+// The time of a client that takes nothing is none of an exposition.
+func TestStalledClientIsNotSpared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(simulator.Options{}, endpointA)
+		r := start(t, a, setup{})
+		r.scrape()
+		ctx, cancel := context.WithCancel(t.Context())
+		request := httptest.NewRequestWithContext(ctx, http.MethodGet, "/metrics", http.NoBody)
+		r.handler.ServeHTTP(stalledWriter{httptest.NewRecorder()}, request)
+		cancel()
+		a.AddFault(simulator.Fault{Do: simulator.Hang()})
+		began := time.Now()
+		r.scrape(timeout("5"))
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("the next scrape waits %v", took)
+		}
+	})
+}
