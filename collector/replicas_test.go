@@ -53,6 +53,29 @@ func TestReplicasShareASync(t *testing.T) {
 	}
 }
 
+// Replicas that are scraped in turn share syncs as a pair of scrapers of one does: there is
+// one for each --collector.min-interval, whoever is scraped.
+func TestCallsOfAPairOfReplicas(t *testing.T) {
+	t.Parallel()
+	const every = 2 * time.Second
+	a := newAccount(simulator.Options{}, endpointA, endpointB, endpointC)
+	rigs := replicas(t, 2, a, syncer.Options{MinInterval: every})
+	began := time.Now()
+	for i := range 24 {
+		r := rigs[i%2]
+		r.scrape().want(t, map[string]string{"omegastream_up": "1"})
+		time.Sleep(every / 8)
+	}
+	most := 1 + int(time.Since(began)/every)
+	calls := a.Calls()
+	if n := calls.Lists[endpointA]; n < 2 || n > most {
+		t.Errorf("%d syncs in 24 scrapes that took %v, want at most %d", n, time.Since(began), most)
+	}
+	if n := calls.Requests[simulator.ListEndpoints]; n > 4+int(time.Since(began)/time.Minute) {
+		t.Errorf("the account's endpoints were asked for %d times, want twice at most at each start, and once a minute", n)
+	}
+}
+
 func stateFailingFor(reason string) string {
 	return `omegastream_exporter_state_failing{reason="` + reason + `"}`
 }

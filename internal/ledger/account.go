@@ -185,6 +185,10 @@ func (a *Account) emptied(found []Found, now time.Time) bool {
 	return now.Sub(a.emptySince) < emptyFor
 }
 
+// LastListing returns the time of the last listing that [Account.List] has taken in, the
+// zero time before the first one.
+func (a *Account) LastListing() time.Time { return a.row.LastListing }
+
 // found takes in that the account has an endpoint.
 func (a *Account) found(l Found, date, now time.Time) {
 	e := a.ensure(l.ID)

@@ -58,7 +58,6 @@ func (s *Syncer) tell(p *pass) {
 type vetting struct {
 	last    time.Time // ask
 	running bool
-	passed  bool
 }
 
 // vet asks a replica's own key whose account it opens, where another replica leads before
@@ -69,7 +68,7 @@ func (s *Syncer) vet() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, now := &s.vetting, time.Now()
-	if !known || s.listing.known || v.passed || v.running || now.Sub(v.last) < listingEvery || s.ctx.Err() != nil {
+	if !known || s.listing.known || v.running || now.Sub(v.last) < listingEvery || s.ctx.Err() != nil {
 		return
 	}
 	v.running, v.last = true, now
@@ -77,7 +76,9 @@ func (s *Syncer) vet() {
 		passed := s.vetted()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.vetting.running, s.vetting.passed = false, passed
+		if s.vetting.running = false; passed {
+			s.listing.asked(now, true)
+		}
 	})
 }
 

@@ -3,6 +3,8 @@ package syncer
 import (
 	"maps"
 	"time"
+
+	"omegastream_exporter/internal/ledger"
 )
 
 const (
@@ -64,6 +66,13 @@ func (l *listing) asked(now time.Time, ok bool) {
 	l.last, l.ok, l.known = now, ok, l.known || ok
 }
 
+// heard notes the time of an ask that another replica has made with the same result.
+func (l *listing) heard(at time.Time) {
+	if l.ok && at.After(l.last) {
+		l.last = at
+	}
+}
+
 // hint notes a reason to ask, and reports whether it is one.
 func (l *listing) hint(kind hintKind, endpointID string, now time.Time) bool {
 	h := hint{kind, endpointID}
@@ -93,11 +102,18 @@ func (l *listing) answered(found map[string]struct{}, now time.Time) {
 }
 
 // listingDue reports whether this sync is to ask for the account's endpoints: once a
-// minute, on a hint, or after a sync that failed.
+// minute, of all replicas together, on a hint, or after a sync that failed.
 func (s *Syncer) listingDue() bool {
+	var last time.Time
+	s.book.Look(func(a *ledger.Account) { last = a.LastListing() })
+	ago := s.book.Now().Sub(last)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.failures > 0 || s.listing.due(time.Now())
+	now := time.Now()
+	if !last.IsZero() && ago >= 0 {
+		s.listing.heard(now.Add(-ago))
+	}
+	return s.failures > 0 || s.listing.due(now)
 }
 
 // Hint says that somebody looks for an endpoint that is not known: the account's endpoints
