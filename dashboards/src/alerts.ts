@@ -30,6 +30,8 @@ export interface Words {
   number: string;
   percent: string;
   duration: string;
+  /** Within which of some windows the value of the expression is the share that failed. */
+  within(windows: Window[]): string;
   /** What share of an endpoint's deliveries failed in some windows. */
   shares(windows: Window[]): string;
   /** How an endpoint's last delivery ended: its status code, or why there is none. */
@@ -104,6 +106,9 @@ function spent(pairs: readonly Burn[]): string {
   return routed(`100 * (\n${pairs.map((pair) => burns(pair)).join("\n  or\n")}\n)\nand ${active}\nunless (${failing.replaceAll("\n", " ")})`);
 }
 
+const longWindows = (pairs: readonly Burn[]) => [...new Set(pairs.map((pair) => pair.long))];
+/** How the number of both alerts is changed where there is no Helm. */
+const ownObjective = `Another objective: replace each "* ${budget}".`;
 const pace = (pairs: readonly Burn[]) => pairs.map((b) => `${b.rate} times over ${b.long} and ${b.short}`).join(", ");
 
 /** Seconds of silence of an endpoint, where a week ago there was no such silence. */
@@ -135,11 +140,11 @@ export function deliveryAlerts(w: Words): Alert[] {
     {
       name: "OmegaStreamErrorBudgetBurningFast",
       severity: "critical",
-      comment: `The budget of ${percent(budget)} goes too fast: ${pace(burn.fast)} the even rate; from ${burn.fast[0]!.deliveries} deliveries on.`,
+      comment: `The budget of ${percent(budget)} goes too fast: ${pace(burn.fast)} the even rate; from ${burn.fast[0]!.deliveries} deliveries on. ${ownObjective}`,
       expr: spent(burn.fast),
       for: "5m",
-      summary: `${w.percent} of deliveries to ${name} failed; ${objectiveText}`,
-      description: `Deliveries to ${name} that failed: ${w.shares(burn.fast.map((pair) => pair.long))}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
+      summary: `${w.percent} of deliveries to ${name} failed ${w.within(longWindows(burn.fast))}; ${objectiveText}`,
+      description: `Deliveries to ${name} that failed: ${w.shares(longWindows(burn.fast))}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
       dashboard: endpointPage(w),
       panel: [dashboards.deliveries, "Burn rates"],
     },
@@ -148,11 +153,11 @@ export function deliveryAlerts(w: Words): Alert[] {
       severity: "warning",
       comment:
         `The budget of ${percent(budget)} goes too fast: ${pace(burn.slow)} the even rate, from ${t.failuresAtLeast} failures on. ` +
-        `With fewer than ${burn.few[0]!.fewerThan} deliveries: ${pace(burn.few)}.`,
+        `With fewer than ${burn.few[0]!.fewerThan} deliveries: ${pace(burn.few)}. ${ownObjective}`,
       expr: spent([...burn.slow, ...burn.few]),
       for: "15m",
-      summary: `${w.percent} of deliveries to ${name} failed; ${objectiveText}`,
-      description: `Deliveries to ${name} that failed: ${w.shares([...new Set([...burn.slow, ...burn.few].map((pair) => pair.long))])}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
+      summary: `${w.percent} of deliveries to ${name} failed ${w.within(longWindows([...burn.slow, ...burn.few]))}; ${objectiveText}`,
+      description: `Deliveries to ${name} that failed: ${w.shares(longWindows([...burn.slow, ...burn.few]))}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
       dashboard: endpointPage(w),
       panel: [dashboards.deliveries, "Burn rates"],
     },

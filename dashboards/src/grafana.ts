@@ -39,6 +39,7 @@ const words: Words = {
   percent: '{{ .Values.A.Value | printf "%.3g" }} %',
   duration: "{{ .Values.A.Value | humanizeDuration }}",
   // Grafana cannot ask for more within a text: its dashboard says it.
+  within: (windows) => `in one of these windows: the last ${windows.map(speak).join(", ")}`,
   shares: (windows) => `{{ .Values.A.Value | printf "%.3g" }} % in one of these windows: the last ${windows.map(speak).join(", ")}`,
   lastOutcome: "see the column Last of the dashboard",
   answers: "the dashboard says what the API answered",

@@ -8,7 +8,7 @@ function ask(query: string, labels: string[], then: string, otherwise = ""): str
   const matchers = ["cluster", "namespace", "job", ...labels];
   const selector = matchers.map((label) => `${label}=%q`).join(",");
   const full = query.includes(",{}") ? query.replace("{}", selector) : query.replace("{}", `{${selector}}`);
-  return `{{ with printf \`${full}\` ${matchers.map((label) => `$labels.${label}`).join(" ")} | query }}${then}{{ else }}${otherwise}{{ end }}`;
+  return `{{ with printf \`${full}\` ${matchers.map((label) => `$labels.${label}`).join(" ")} | query }}${then}${otherwise && `{{ else }}${otherwise}`}{{ end }}`;
 }
 
 const value = (format: string) => `{{ . | first | value | printf "${format}" }}`;
@@ -23,6 +23,11 @@ const words: Words = {
   number: '{{ $value | printf "%.0f" }}',
   percent: '{{ $value | printf "%.3g" }} %',
   duration: "{{ $value | humanizeDuration }}",
+  // The shortest one, where several have the same share.
+  within: (windows) => {
+    const look = [...windows].reverse().map((window) => ask(`100 * ${ratio(window)}{}`, ["endpoint_id"], `{{ if eq (. | first | value) $value }}{{ $window = "${speak(window)}" }}{{ end }}`));
+    return `{{ $window := "days" }}${look.join("")}in the last {{ $window }}`;
+  },
   shares: (windows) => windows.map((window) => `${ask(`100 * ${ratio(window)}{}`, ["endpoint_id"], `${value("%.3g")} %`, "none")} in the last ${speak(window)}`).join(", "),
   lastOutcome: ask(
     `${gauge("lastCode")}{}`, ["endpoint_id"],
@@ -34,9 +39,9 @@ const words: Words = {
   ),
 };
 
-/** A page of the exporter, where it says its address, else where the generator was told that it is. */
+/** A page of the exporter, where it said its address within a day, else where the generator was told that it is. */
 function exporterPage(path: string, otherwise: string): string {
-  return ask("topk(1, omegastream_exporter_web_info{})", [], `{{ . | first | label "external_url" }}${path}`, otherwise);
+  return ask("topk(1, last_over_time(omegastream_exporter_web_info{}[1d]))", [], `{{ . | first | label "external_url" }}${path}`, otherwise);
 }
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;

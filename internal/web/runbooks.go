@@ -32,8 +32,14 @@ var runbooksHTML = sync.OnceValues(func() (template.HTML, error) {
 	root := md.Parser().Parse(text.NewReader(docs.Runbooks), parser.WithContext(parser.NewContext(parser.WithIDs(headingIDs{}))))
 	var links []*ast.Link
 	_ = ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
-		if l, ok := n.(*ast.Link); ok && entering {
-			links = append(links, l)
+		if !entering {
+			return ast.WalkContinue, nil
+		}
+		switch n := n.(type) {
+		case *ast.Link:
+			links = append(links, n)
+		case *ast.Heading:
+			addSmallID(n)
 		}
 		return ast.WalkContinue, nil
 	})
@@ -44,6 +50,20 @@ var runbooksHTML = sync.OnceValues(func() (template.HTML, error) {
 	err := md.Renderer().Render(&out, docs.Runbooks, root)
 	return template.HTML(out.String()), err //nolint:gosec // it is part of the program
 })
+
+// addSmallID lets a section be found by the name that GitHub gives it, too: links that
+// were made for the document there lead to the same place here.
+func addSmallID(h *ast.Heading) {
+	id, _ := h.AttributeString("id")
+	name, _ := id.([]byte)
+	small := bytes.ToLower(name)
+	if h.FirstChild() == nil || bytes.Equal(name, small) {
+		return
+	}
+	anchor := ast.NewString([]byte(`<span id="` + template.HTMLEscapeString(string(small)) + `"></span>`))
+	anchor.SetCode(true) // as it is
+	h.InsertBefore(h, h.FirstChild(), anchor)
+}
 
 // mendLink makes a link of the document one of the page. What leads to a file of the
 // source becomes its text.
