@@ -178,9 +178,7 @@ check-release: ## Test the release, all platforms of it
 	@set -e; export CGO_ENABLED=0; for system in darwin windows; do \
 		echo "go vet of the program for $$system"; \
 		GOOS=$$system go list -deps -f '{{if .Module}}{{if .Module.Main}}{{$$dir := .Dir}}{{range .GoFiles}}{{$$dir}}/{{.}} {{end}}{{end}}{{end}}' . | \
-			while read -r files; do \
-				test -z "$$files" || GOOS=$$system go vet $$files; \
-			done; \
+			sed 's/ $$//' | GOOS=$$system xargs -r -L 1 -P "$$(nproc)" go vet; \
 	done
 	go test -C tools/release ./...
 

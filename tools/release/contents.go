@@ -2,10 +2,13 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,10 +16,15 @@ import (
 // commonFiles are those that every platform gets: from the repository, and what the
 // program says of itself.
 func commonFiles(o options) ([]file, error) {
-	files, err := repositoryFiles(o.root, "LICENSE", "README.md", "CHANGELOG.md")
+	files, err := repositoryFiles(o.root, "LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 	if err != nil {
 		return nil, err
 	}
+	operators, err := operatorFiles(o.root)
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, operators...)
 	host := filepath.Join(o.built, "host", program)
 	for _, printed := range []struct{ name, flag string }{
 		{"man/" + program + ".1", "--help-man"},
@@ -33,29 +41,35 @@ func commonFiles(o options) ([]file, error) {
 	return files, nil
 }
 
-// repositoryFiles reads what the patterns name, each of which must name something.
-func repositoryFiles(root string, patterns ...string) (files []file, err error) {
-	for _, pattern := range patterns {
-		names, err := filepath.Glob(filepath.Join(root, pattern))
+// repositoryFiles reads files of the repository.
+func repositoryFiles(root string, names ...string) (files []file, err error) {
+	for _, name := range names {
+		content, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s: no such file", name)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if len(names) == 0 {
-			return nil, fmt.Errorf("%s: no such file", pattern)
-		}
-		for _, name := range names {
-			content, err := os.ReadFile(name)
-			if err != nil {
-				return nil, err
-			}
-			relative, err := filepath.Rel(root, name)
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, file{name: filepath.ToSlash(relative), mode: 0o644, content: content})
-		}
+		files = append(files, file{name: name, mode: 0o644, content: content})
 	}
 	return files, nil
+}
+
+// development is what stands among the files of operators but is for those who change it.
+var development = regexp.MustCompile(`\.go$|\.test\.ts$|/testdata/|^dashboards/(_pictures|rules/tests|schema)/`)
+
+// operatorFiles are documents, dashboards, rules and what deploys the program: all that
+// the README leads to.
+func operatorFiles(root string) ([]file, error) {
+	cmd := exec.Command("git", "ls-files", "-z", "--", "docs", "dashboards", "deploy")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("git ls-files in %s: %w", root, err)
+	}
+	names := strings.FieldsFunc(string(out), func(r rune) bool { return r == 0 })
+	return repositoryFiles(root, slices.DeleteFunc(names, development.MatchString)...)
 }
 
 // writeChecksums writes what `sha256sum --check` reads.

@@ -90,14 +90,6 @@ func pack(o options, dir string, files []file) (names []string, err error) {
 		return nil, err
 	}
 	files = append([]file{binary, {name: "THIRD_PARTY_LICENSES.txt", mode: 0o644, content: notices(modules)}}, files...)
-	if strings.HasPrefix(platform, "linux-") {
-		units, err := repositoryFiles(o.root, "deploy/systemd/README.md", "deploy/systemd/*.service", "deploy/systemd/*.socket",
-			"deploy/systemd/*.env", "deploy/systemd/*.d/*.conf")
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, units...)
-	}
 
 	base := program + "-" + o.version + "." + platform
 	archive, write := base+".tar.gz", writeTarGz

@@ -12,7 +12,9 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -140,21 +142,40 @@ func checkArchive(t *testing.T, dist, base, end string, platform []string) {
 	}
 	content := files(t, filepath.Join(dist, base+end))
 	want := []string{
-		"CHANGELOG.md", "LICENSE", "README.md", "THIRD_PARTY_LICENSES.txt",
+		"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md", "THIRD_PARTY_LICENSES.txt",
 		"completions/_omegastream_exporter", "completions/omegastream_exporter.bash", "completions/omegastream_exporter.fish",
 		"man/omegastream_exporter.1", binary,
 	}
-	if platform[0] == "linux" {
-		want = append(want, "deploy/systemd/README.md", "deploy/systemd/omegastream_exporter.env", "deploy/systemd/omegastream_exporter.service",
-			"deploy/systemd/omegastream_exporter.service.d/socket.conf", "deploy/systemd/omegastream_exporter.socket")
+	var got []string
+	for name := range content {
+		name, inside := strings.CutPrefix(name, base+"/")
+		if !inside {
+			t.Errorf("%s%s has %s beside its folder", base, end, name)
+		}
+		if top, _, deep := strings.Cut(name, "/"); !deep || top != "docs" && top != "dashboards" && top != "deploy" {
+			got = append(got, name)
+		}
+		for _, not := range []string{".go", "/testdata/", "/tests/"} {
+			if strings.Contains(name, not) {
+				t.Errorf("%s%s has %s", base, end, name)
+			}
+		}
 	}
-	for i := range want {
-		want[i] = base + "/" + want[i]
+	slices.Sort(got)
+	if slices.Sort(want); !slices.Equal(got, want) {
+		t.Errorf("%s%s has besides documents, dashboards and deploy\n%q, want\n%q", base, end, got, want)
 	}
-	slices.Sort(want)
-	if got := slices.Sorted(maps.Keys(content)); !slices.Equal(got, want) {
-		t.Errorf("%s%s has\n%q, want\n%q", base, end, got, want)
+	for _, name := range []string{
+		"dashboards/webhook-deliveries.json", "dashboards/omegastream-exporter.json", "dashboards/rules/omegastream.rules.yaml",
+		"dashboards/rules/prometheusrule.yaml", "docs/runbooks.md", "deploy/prometheus/alertmanager.yml",
+		"deploy/grafana/provisioning/alerting/omegastream.yaml", "deploy/helm/omegastream-exporter/templates/deployment.yaml",
+		"deploy/kubernetes/sidecar/deployment.yaml", "deploy/systemd/omegastream_exporter.service.d/socket.conf",
+	} {
+		if content[base+"/"+name] == "" {
+			t.Errorf("%s%s lacks %s", base, end, name)
+		}
 	}
+	checkDocuments(t, base, content)
 	if page := content[base+"/man/omegastream_exporter.1"]; !strings.HasPrefix(page, `.TH OMEGASTREAM_EXPORTER 1 "2024-01-02" "omegastream_exporter 1.2.3"`) {
 		t.Errorf("the manual page begins with %.80q", page)
 	}
@@ -174,6 +195,36 @@ func checkArchive(t *testing.T, dist, base, end string, platform []string) {
 	if out := command(t, t.TempDir(), program, "--version"); !strings.HasPrefix(out, "omegastream_exporter, version 1.2.3 (branch: HEAD, revision: ") ||
 		!strings.Contains(out, "20240102-03:04:05") {
 		t.Errorf("--version tells %q", out)
+	}
+}
+
+// checkDocuments follows the links and pictures of every document of an archive.
+func checkDocuments(t *testing.T, base string, content map[string]string) {
+	t.Helper()
+	link := regexp.MustCompile(`\]\(([^)#\s]+)|<img[^>]* src="([^"]+)"`)
+	followed := 0
+	for name, text := range content {
+		if path.Ext(name) != ".md" {
+			continue
+		}
+		for _, found := range link.FindAllStringSubmatch(text, -1) {
+			to := found[1] + found[2]
+			if strings.Contains(to, "://") {
+				continue
+			}
+			followed++
+			to = path.Join(path.Dir(name), to)
+			there := content[to] != ""
+			for other := range content {
+				there = there || strings.HasPrefix(other, to+"/")
+			}
+			if !there {
+				t.Errorf("%s: %s is not in the archive", name, strings.TrimPrefix(to, base+"/"))
+			}
+		}
+	}
+	if followed < 50 {
+		t.Errorf("%s has %d links", base, followed)
 	}
 }
 
