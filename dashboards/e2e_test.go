@@ -84,7 +84,7 @@ func TestEndToEnd(t *testing.T) {
 			})
 			counted := func(what string) {
 				t.Helper()
-				eventually(t, 30*time.Second, what, func() error {
+				eventually(t, 2*time.Minute, what, func() error {
 					got, err := prom.number(total)
 					if want := fmt.Sprint(failures(a)); err == nil && got != want {
 						err = fmt.Errorf("Prometheus counts %s failures, the account made %s", got, want)
@@ -102,9 +102,9 @@ func TestEndToEnd(t *testing.T) {
 			}
 
 			// The very first failure of a label set.
-			prom.wait(t, 30*time.Second, "count(omegastream_up == 1)", fmt.Sprint(tt.exporters))
+			prom.wait(t, 2*time.Minute, "count(omegastream_up == 1)", fmt.Sprint(tt.exporters))
 			failure := a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
-			eventually(t, 30*time.Second, "the first 503 is told", fails("503"))
+			eventually(t, 2*time.Minute, "the first 503 is told", fails("503"))
 			alert := told.received(map[string]string{"status_code": "503"})[0]
 			want := "1 of the deliveries of video.process_succeeded to shop.example.com (endpoint " + first + ") failed in the last 10 minutes with status code 503 (none: no HTTP response)."
 			if alert["description"] != want {
@@ -123,7 +123,7 @@ func TestEndToEnd(t *testing.T) {
 			}
 			failure = a.Emit(first, "video.deleted", simulator.Responded(http.StatusInternalServerError))
 			a.Emit(first, eventType, simulator.Responded(http.StatusOK))
-			eventually(t, 30*time.Second, "the 500 is told", fails("500"))
+			eventually(t, 2*time.Minute, "the 500 is told", fails("500"))
 			lists(t, told.received(map[string]string{"status_code": "500"})[0], failure)
 			counted("more failures are counted")
 
@@ -133,7 +133,7 @@ func TestEndToEnd(t *testing.T) {
 			a.Emit(first, eventType, simulator.Responded(http.StatusOK))
 			exporters[0].start(t)
 			// The counters themselves: increase() extrapolates, by much where a series is a few seconds old.
-			prom.wait(t, 30*time.Second, `sum(max by (endpoint_id, event_type, status_code) (webhook_delivery_failures_total))`, fmt.Sprint(failures(a)))
+			prom.wait(t, 2*time.Minute, `sum(max by (endpoint_id, event_type, status_code) (webhook_delivery_failures_total))`, fmt.Sprint(failures(a)))
 			counted("a failure during downtime is counted")
 
 			// Its state lost, and the API's history forgotten.
@@ -142,7 +142,7 @@ func TestEndToEnd(t *testing.T) {
 				t.Fatal(err)
 			}
 			exporters[0].start(t)
-			prom.wait(t, 30*time.Second, fmt.Sprintf(`count(omegastream_up{instance=%q} == 1)`, exporters[0].address), "1")
+			prom.wait(t, 2*time.Minute, fmt.Sprintf(`count(omegastream_up{instance=%q} == 1)`, exporters[0].address), "1")
 			a.Forget(first, time.Now().Add(-5*time.Minute))
 			a.Forget(second, time.Now())
 			time.Sleep(6 * time.Second) // nothing is to happen
@@ -289,7 +289,7 @@ func TestInhibitions(t *testing.T) {
 	}
 	expect := func(want string) {
 		t.Helper()
-		eventually(t, 10*time.Second, "the alerts that are told", func() error {
+		eventually(t, 2*time.Minute, "the alerts that are told", func() error {
 			states := state()
 			var active []string
 			for _, alert := range slices.Sorted(maps.Keys(states)) {
@@ -339,7 +339,7 @@ receivers: [{name: people, webhook_configs: [{url: '%s/people'}]}]
 	}
 	resp.Body.Close()
 	for _, found := range severities {
-		eventually(t, 10*time.Second, found[1]+" reaches people", func() error {
+		eventually(t, 2*time.Minute, found[1]+" reaches people", func() error {
 			if len(told.received(map[string]string{"alertname": found[1]})) == 0 {
 				return errors.New("it does not")
 			}

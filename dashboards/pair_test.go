@@ -40,24 +40,24 @@ func TestPair(t *testing.T) {
 		t.Helper()
 		// What rules and dashboards say, and the counters themselves.
 		want := fmt.Sprint(failures(a))
-		both(30*time.Second, `sum(max by (endpoint_id, event_type, status_code) (webhook_delivery_failures_total))`, want)
-		both(30*time.Second, `round(sum(endpoint:webhook_delivery_failures:increase30m))`, want)
+		both(2*time.Minute, `sum(max by (endpoint_id, event_type, status_code) (webhook_delivery_failures_total))`, want)
+		both(2*time.Minute, `round(sum(endpoint:webhook_delivery_failures:increase30m))`, want)
 	}
 	tellsOnce := func(endpoint, code string) {
 		t.Helper()
 		labels := map[string]string{"alertname": "OmegaStreamDeliveryFailed", "endpoint_id": endpoint, "status_code": code}
-		eventually(t, 30*time.Second, code+" is told", func() error {
+		eventually(t, 2*time.Minute, code+" is told", func() error {
 			if len(told.received(labels)) == 0 {
 				return fmt.Errorf("told so far: %v", told.received(nil))
 			}
 			return nil
 		})
 		for _, prom := range pair {
-			prom.wait(t, 30*time.Second, fmt.Sprintf(`count(ALERTS{alertstate="firing", endpoint_id=%q, status_code=%q})`, endpoint, code), "1")
+			prom.wait(t, 2*time.Minute, fmt.Sprintf(`count(ALERTS{alertstate="firing", endpoint_id=%q, status_code=%q})`, endpoint, code), "1")
 		}
 	}
 
-	both(30*time.Second, "count(omegastream_up == 1)", "2")
+	both(2*time.Minute, "count(omegastream_up == 1)", "2")
 	a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
 	a.Emit(first, eventType, simulator.Responded(http.StatusOK))
 	tellsOnce(first, "503")
@@ -69,7 +69,7 @@ func TestPair(t *testing.T) {
 	a.Emit(first, eventType, simulator.Responded(http.StatusOK))
 	moved.address = elsewhere
 	moved.start(t)
-	both(30*time.Second, fmt.Sprintf(`count(omegastream_up{instance=%q} == 1)`, elsewhere), "1")
+	both(2*time.Minute, fmt.Sprintf(`count(omegastream_up{instance=%q} == 1)`, elsewhere), "1")
 	counted()
 	a.Emit(second, eventType, simulator.Responded(http.StatusInternalServerError))
 	a.Emit(second, eventType, simulator.Responded(http.StatusOK))

@@ -19,7 +19,9 @@ import (
 
 // use is one query of a file.
 type use struct {
-	where, raw string // the query as it stands there
+	where, raw string        // the query as it stands there
+	uid        string        // of its dashboard
+	step       time.Duration // that its panel has at least
 	instant    bool
 	live       bool // whether it must return data from an exporter that has run for seconds
 	past       bool // whether it must return data from what was backfilled
@@ -110,12 +112,17 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 		if _, err := fmt.Sscanf(d.Time.From, "now-%dh", &hours); err != nil {
 			t.Fatalf("%s: it begins at %s", file, d.Time.From)
 		}
+		first := len(uses)
 		for _, p := range d.Panels {
+			step, err := time.ParseDuration(p.Interval)
+			if err != nil && len(p.Targets) > 0 {
+				t.Errorf("%s: %s has the interval %q", file, p.Title, p.Interval)
+			}
 			for _, target := range p.Targets {
 				_, empty := emptyAtFirst[p.Title]
 				// Nothing but exemplars is asked for, or Prometheus makes no native histograms.
 				empty = empty || strings.HasSuffix(target.Expr, "@ end() < 0") || strings.Contains(target.Expr, "(sum_over_time(endpoint:webhook_delivery_latency_seconds:")
-				uses = append(uses, use{where: file + ": " + p.Title, raw: target.Expr, instant: target.Instant, live: !empty, past: !empty || p.Title != "Latency" && p.Title != "Failures by status code", hours: hours, cell: p.Type == "table"})
+				uses = append(uses, use{where: file + ": " + p.Title, step: step, raw: target.Expr, instant: target.Instant, live: !empty, past: !empty || p.Title != "Latency" && p.Title != "Failures by status code", hours: hours, cell: p.Type == "table"})
 			}
 		}
 		for _, a := range d.Annotations.List {
@@ -143,6 +150,9 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 			// The targets of the tests have neither a cluster nor a namespace.
 			some := v.Name != "cluster" && v.Name != "namespace"
 			uses = append(uses, use{where: file + ": variable " + v.Name, raw: expr, instant: true, live: some, past: some, hours: hours})
+		}
+		for i := range uses[first:] {
+			uses[first+i].uid = d.UID
 		}
 	}
 	if len(all) != 2 || len(uses) < 60 {
@@ -211,7 +221,7 @@ func TestQueries(t *testing.T) {
 			Rules []struct{ Name, Query string }
 		}
 	}
-	eventually(t, 10*time.Second, "the rules", func() error {
+	eventually(t, 2*time.Minute, "the rules", func() error {
 		err := prom.api("/api/v1/rules", nil, &groups)
 		if err == nil && len(groups.Groups) < 4 {
 			err = fmt.Errorf("%d groups", len(groups.Groups))
@@ -244,14 +254,14 @@ func TestQueries(t *testing.T) {
 	checkPast(t, prom, all, end)
 
 	// What was backfilled is new enough to be found by a plain selector.
-	prom.wait(t, 30*time.Second, `count(omegastream_up{job="omegastream"} == 1)`, "1")
+	prom.wait(t, 2*time.Minute, `count(omegastream_up{job="omegastream"} == 1)`, "1")
 	for _, answer := range []simulator.Answer{
 		simulator.Responded(http.StatusOK), simulator.Responded(http.StatusServiceUnavailable), simulator.Responded(http.StatusNotFound),
 		simulator.NoResponse(simulator.CauseTimeout), simulator.Responded(http.StatusOK),
 	} {
 		a.Emit(first, eventType, answer)
 	}
-	prom.wait(t, 30*time.Second, `sum(webhook_deliveries_total{job="omegastream"})`, "5")
+	prom.wait(t, 2*time.Minute, `sum(webhook_deliveries_total{job="omegastream"})`, "5")
 	for _, u := range uses {
 		expr := u.expr()
 		if !u.live {
@@ -260,7 +270,7 @@ func TestQueries(t *testing.T) {
 			}
 			continue
 		}
-		eventually(t, 15*time.Second, u.where+" has data", func() error {
+		eventually(t, 2*time.Minute, u.where+" has data", func() error {
 			found, err := prom.query(expr)
 			if err == nil && len(found) == 0 {
 				err = errors.New(expr)

@@ -58,7 +58,7 @@ func start(t *testing.T, ready, name string, args, env []string) *process {
 			t.Logf("the log of %s:\n%s", filepath.Base(name), log[max(0, len(log)-4000):])
 		}
 	})
-	eventually(t, 30*time.Second, name+" is ready", func() error {
+	eventually(t, 2*time.Minute, name+" is ready", func() error {
 		_, err := get(ready)
 		return err
 	})
@@ -114,7 +114,9 @@ type serverOptions struct {
 	alertmanager string
 	data         string // a folder with blocks; empty for none
 	withoutRules bool
-	global       string // more lines of these parts of the configuration
+	interval     time.Duration // of scrapes and evaluations; a second if 0
+	receives     bool          // what is pushed to it
+	global       string        // more lines of these parts of the configuration
 	alerting     string
 }
 
@@ -126,7 +128,10 @@ func startPrometheus(t *testing.T, o serverOptions, targets ...string) *promethe
 	if o.alertmanager != "" {
 		o.alerting += fmt.Sprintf("  alertmanagers: [{static_configs: [{targets: ['%s']}]}]\n", o.alertmanager)
 	}
-	config := "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\n" + o.global + "alerting:\n" + o.alerting
+	if o.interval == 0 {
+		o.interval = time.Second
+	}
+	config := fmt.Sprintf("global:\n  scrape_interval: %[1]s\n  scrape_timeout: 1s\n  evaluation_interval: %[1]s\n", o.interval) + o.global + "alerting:\n" + o.alerting
 	if len(targets) > 0 {
 		config += fmt.Sprintf("scrape_configs:\n- job_name: omegastream\n  static_configs: [{targets: ['%s']}]\n", strings.Join(targets, "', '"))
 	}
@@ -147,11 +152,15 @@ func startPrometheus(t *testing.T, o serverOptions, targets ...string) *promethe
 	if o.data == "" {
 		o.data = filepath.Join(dir, "data")
 	}
-	p := start(t, "http://"+address+"/-/ready", tool(t, "prometheus"), []string{
+	args := []string{
 		"--config.file=" + file, "--storage.tsdb.path=" + o.data, "--storage.tsdb.retention.time=90d",
 		"--no-storage.tsdb.allow-overlapping-compaction", // of blocks that were backfilled: it costs the time of the test
 		"--web.listen-address=" + address, "--log.level=warn",
-	}, nil)
+	}
+	if o.receives {
+		args = append(args, "--web.enable-remote-write-receiver")
+	}
+	p := start(t, "http://"+address+"/-/ready", tool(t, "prometheus"), args, nil)
 	return &prometheus{base: "http://" + address, process: p}
 }
 
@@ -344,6 +353,7 @@ var buildOnce = sync.OnceValues(func() (string, error) {
 // exporter is an exporter that may be killed and started again at the same address.
 type exporter struct {
 	address, state, api string
+	more                []string // arguments
 	*process
 }
 
@@ -360,8 +370,8 @@ func (e *exporter) start(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.process = start(t, "http://"+e.address+"/-/healthy", binary, []string{
+	e.process = start(t, "http://"+e.address+"/-/healthy", binary, append([]string{
 		"--api.url=" + e.api, "--api.rate-limit=0", "--state.url=file:" + e.state, "--web.listen-address=" + e.address,
 		"--collector.hold-new-series=3s", "--collector.min-interval=0", "--web.external-url=http://" + e.address,
-	}, []string{"OMEGASTREAM_API_KEY=" + simulator.DefaultKey})
+	}, e.more...), []string{"OMEGASTREAM_API_KEY=" + simulator.DefaultKey})
 }

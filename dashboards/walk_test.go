@@ -35,7 +35,7 @@ func TestFromAlertToMissedVideos(t *testing.T) {
 	e := startExporter(t, api)
 	told := startReceiver(t)
 	prom := startPrometheus(t, serverOptions{alertmanager: startAlertmanager(t, told)}, e.address)
-	prom.wait(t, 30*time.Second, "count(omegastream_up == 1)", "1")
+	prom.wait(t, 2*time.Minute, "count(omegastream_up == 1)", "1")
 
 	missed := make(map[string]string) // the event's video, by the event's id
 	for range 5 {
@@ -52,8 +52,8 @@ func TestFromAlertToMissedVideos(t *testing.T) {
 	})
 	alert = told.received(alert)[0]
 	// Until nothing is left to ask for.
-	prom.wait(t, 30*time.Second, `sum(webhook_delivery_failures_total)`, fmt.Sprint(len(missed)))
-	prom.wait(t, 30*time.Second, `sum(omegastream_exporter_event_detail_backlog + omegastream_exporter_history_detail_backlog)`, "0")
+	prom.wait(t, 2*time.Minute, `sum(webhook_delivery_failures_total)`, fmt.Sprint(len(missed)))
+	prom.wait(t, 2*time.Minute, `sum(omegastream_exporter_event_detail_backlog + omegastream_exporter_history_detail_backlog)`, "0")
 	calls := a.Calls().Requests[simulator.GetEvent]
 
 	evaluate := func(expression string) (text string) {
@@ -82,7 +82,7 @@ func TestFromAlertToMissedVideos(t *testing.T) {
 	// A click to an event.
 	event := listed[0]
 	do(chromedp.Click(chromedp.CSS(`[data-event="` + event + `"] a.id`)))
-	eventually(t, 30*time.Second, "the page of the event", func() error {
+	eventually(t, 2*time.Minute, "the page of the event", func() error {
 		at, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.pathname + " " + document.body.innerText`))
 		for _, want := range []string{"/events/" + event + " ", missed[event], "503 Service Unavailable"} {
 			if err == nil && !strings.Contains(at, want) {
