@@ -31,6 +31,8 @@ const (
 
 // TestCost measures what recording takes, and one load of each dashboard over 24 hours
 // with 30 days of data: all queries, six at a time, as a browser asks.
+//
+//nolint:paralleltest // it measures
 func TestCost(t *testing.T) {
 	needs.Minutes(t)
 	numbers := *costAt

@@ -78,7 +78,7 @@ func (s pushed) encode(start, end, last time.Time, every time.Duration) []byte {
 			value += 1000 - last.Sub(at).Seconds()/every.Seconds()
 		}
 		sample := binary.LittleEndian.AppendUint64([]byte{1<<3 | 1}, math.Float64bits(value))
-		sample = binary.AppendUvarint(append(sample, 2<<3), uint64(at.UnixMilli())) //nolint:gosec // after 1970
+		sample = binary.AppendUvarint(append(sample, 2<<3), uint64(at.UnixMilli()))
 		out = field(out, 2, sample)
 	}
 	return out
@@ -95,7 +95,7 @@ func literal(content []byte) []byte {
 	out := binary.AppendUvarint(nil, uint64(len(content)))
 	for part := range slices.Chunk(content, 1<<16) {
 		out = append(out, 61<<2)
-		out = binary.LittleEndian.AppendUint16(out, uint16(len(part)-1)) //nolint:gosec // at most 64 KiB
+		out = binary.LittleEndian.AppendUint16(out, uint16(len(part)-1))
 		out = append(out, part...)
 	}
 	return out
