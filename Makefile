@@ -15,6 +15,7 @@ COUNT      ?= 1
 OUT        ?= .tools/bench.txt
 BASELINE   ?= $(shell ls docs/bench/*.txt 2>/dev/null | sort -V | tail -n 1)
 DAY        ?= 1,100,10000
+COST       ?= 10,100
 SOAK       ?= 2m
 BINARY     ?= omegastream_exporter
 PLATFORMS  ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
@@ -90,6 +91,10 @@ bench-compare: ## Measure and compare with the last release; half an hour
 .PHONY: day
 day: ## Simulate days on a fake clock; 15 minutes at most (DAY=1,100,10000)
 	go test -count=1 -timeout 60m -run '^TestSimulatedDay$$' -v ./internal/test/bench -day $(DAY)
+
+.PHONY: cost
+cost: tools ## Measure what rules and dashboards cost Prometheus (COST=10,100)
+	LONG=1 go test -count=1 -timeout 120m -run '^TestCost$$' -v ./dashboards -cost $(COST)
 
 .PHONY: soak
 soak: ## Run one process for a while, with faults, and look for leaks (SOAK=2m)
