@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"omegastream_exporter/internal/gate"
 )
 
 // chunkSize is how much of an answer is written at a time.
@@ -81,7 +83,7 @@ func (a *answer) send(to http.ResponseWriter) {
 
 // complete reports whether the client was sent everything that there is to show, as far
 // as can be known here.
-func (a *answer) complete(to *writer, r *http.Request) bool {
+func (a *answer) complete(to *gate.Writer, r *http.Request) bool {
 	if r.Method != http.MethodGet || r.URL.Query().Has("name[]") || a.status != http.StatusOK || a.err != "" {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"omegastream_exporter/internal/gate"
 	"omegastream_exporter/internal/ledger"
 )
 
@@ -18,8 +19,8 @@ type scrape struct {
 	client   context.Context // ends when nobody waits for the answer any more
 	exporter *Exporter
 	grace    time.Duration // how long writing may take after the end of ctx
-	writer   *writer       // of the answer
-	pass     *pass         // through the gate; nil where it was not let in
+	writer   *gate.Writer  // of the answer
+	pass     *gate.Pass    // through the gate; nil where it was not let in
 	waited   time.Time     // when its waits ended
 	view     *ledger.View  // what was shown, once Collect has returned
 	series   int
@@ -42,7 +43,7 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	}
 	s.release()
 	// The client's own time, not the scrape's: it has ended where the API was slow.
-	pass, err := s.exporter.gate.enter(s.client, s.writer, s.exporter.expectedSeries())
+	pass, err := s.exporter.gate.Enter(s.client, s.writer, 1+s.exporter.expectedSeries()/seriesPerPlace)
 	if err != nil {
 		return // the handler says so
 	}

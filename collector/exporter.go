@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"omegastream_exporter/internal/gate"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/syncer"
 )
@@ -35,7 +36,7 @@ type Exporter struct {
 	opts      Options
 	log       *slog.Logger
 
-	gate   *gate
+	gate   *gate.Gate
 	cache  metricCache
 	gauges gaugeCache
 	series atomic.Int64 // of the last scrape
@@ -56,5 +57,5 @@ func New(s *syncer.Syncer, book *ledger.Book, t *Telemetry, o Options) *Exporter
 	}
 	t.LogTo(o.Logger)
 	t.registry.MustRegister(stateCollector{book, s, o.ExternalURL})
-	return &Exporter{syncer: s, book: book, telemetry: t, opts: o, log: o.Logger, gate: newGate()}
+	return &Exporter{syncer: s, book: book, telemetry: t, opts: o, log: o.Logger, gate: gate.New(maxWriters)}
 }

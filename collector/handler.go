@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 
+	"omegastream_exporter/internal/gate"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/negotiate"
 )
@@ -25,6 +26,15 @@ const (
 	longestTimeout = 2 * time.Minute
 	longestGrace   = 200 * time.Millisecond // for writing, after a scrape's deadline
 	manySeries     = 50_000
+)
+
+// What bounds the memory of the scrapes that encode and write at a time: the more series,
+// the fewer. Those that still wait for the API hold next to nothing.
+const (
+	maxWriters     = 40               // places
+	seriesPerPlace = 500              // while an answer is encoded: some 300 KB
+	bytesPerPlace  = 512 << 10        // while an encoded answer is written
+	writeGrace     = 10 * time.Second // after its deadline, a scrape is cut off
 )
 
 // Handler returns the handler of the telemetry path.
@@ -47,7 +57,7 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	defer leave()
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + writeGrace)) // an answer that nobody takes
 	out := &answer{header: make(http.Header)}
-	to := &writer{ResponseWriter: w}
+	to := &gate.Writer{ResponseWriter: w}
 	s := &scrape{ctx: ctx, client: client, exporter: e, grace: min(spare/2, longestGrace), writer: to}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(s)
@@ -65,11 +75,11 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 		http.Error(w, "Too many scrapes at once, try again later.", http.StatusServiceUnavailable)
 		return
 	}
-	defer s.pass.leave()
+	defer s.pass.Leave()
 	e.countSeries(s.series)
 	encoder.ServeHTTP(out, acceptable(r))
 	families = nil // what a client holds that takes its time is the text alone
-	s.pass.encoded(out.size())
+	s.pass.Keep(1 + out.size()/bytesPerPlace)
 	took := time.Since(s.waited)
 	out.send(to)
 	if out.err == "" { // how long a client takes that does not read is no measure

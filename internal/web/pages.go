@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"omegastream_exporter/internal/gate"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/ratelimit"
 	"omegastream_exporter/internal/syncer"
@@ -84,7 +85,14 @@ type Pages struct {
 	ledger Ledger
 	opts   Options
 	mux    *http.ServeMux
+	gate   *gate.Gate
 }
+
+// What bounds the memory of the answers that are made and sent at a time.
+const (
+	maxPlaces    = 8
+	exportPlaces = 3 // of one with all failed deliveries, which leaves some for pages
+)
 
 // New returns the pages of a ledger.
 func New(l Ledger, o Options) *Pages {
@@ -103,7 +111,7 @@ func New(l Ledger, o Options) *Pages {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Pages{ledger: l, opts: o, mux: http.NewServeMux()}
+	p := &Pages{ledger: l, opts: o, mux: http.NewServeMux(), gate: gate.New(maxPlaces)}
 	p.page("/{$}", p.overview)
 	p.page("/endpoints/{id}", p.endpoint)
 	p.page("/events/{id}", p.event)
@@ -117,5 +125,15 @@ func New(l Ledger, o Options) *Pages {
 // ServeHTTP implements http.Handler.
 func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	Secure(w.Header())
-	p.mux.ServeHTTP(w, r)
+	places := 1
+	if wantsData(r) {
+		places = exportPlaces
+	}
+	to := &gate.Writer{ResponseWriter: w}
+	pass, err := p.gate.Enter(r.Context(), to, places)
+	if err != nil {
+		return // the client has left
+	}
+	defer pass.Leave()
+	p.mux.ServeHTTP(to, r)
 }

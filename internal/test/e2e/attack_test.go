@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -30,14 +31,29 @@ func TestClientsThatStall(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
 	account, apiURL := serveAccount(t, simulator.Options{})
+	var ids []string
 	for n := range 60 {
-		account.AddEndpoint(simulator.Endpoint{Active: true, URL: fmt.Sprintf("https://hooks%d.example.com/x", n)})
+		ids = append(ids, account.AddEndpoint(simulator.Endpoint{Active: true, URL: fmt.Sprintf("https://hooks%d.example.com/x", n)}))
 	}
 	p := limited(t, watching(t, apiURL, "--api.rate-limit=0", "--collector.hold-new-series=0"))
-	full, err := p.scrape(time.Minute)
-	if err != nil {
-		t.Fatal(err)
+	eventually(t, time.Minute, func() error {
+		s, err := p.scrape(10 * time.Second)
+		if err != nil {
+			return err
+		}
+		return upAndContacted(len(ids))(s)
+	})
+	for n := range 5000 {
+		account.Emit(ids[n%len(ids)], "video.process_failed", simulator.Responded(500+n%90))
 	}
+	var full *scrape
+	eventually(t, time.Minute, func() (err error) {
+		full, err = p.scrape(10 * time.Second)
+		if err == nil && full.sum("webhook_delivery_failures_total") != 5000 {
+			err = fmt.Errorf("%v failures", full.sum("webhook_delivery_failures_total"))
+		}
+		return err
+	})
 	figures(t, "%d series; before: %s", len(full.values), p.peak(t))
 
 	for _, attack := range []struct {
@@ -46,6 +62,8 @@ func TestClientsThatStall(t *testing.T) {
 		request string
 	}{
 		{"answers that nobody takes", 500, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"},
+		{"pages that nobody takes", 500, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
+		{"exports that nobody takes", 500, "GET /failures?format=json HTTP/1.1\r\nHost: x\r\n\r\n"},
 		{"bodies that never come", 1500, "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nX: " + strings.Repeat("x", 12<<10) + "\r\n\r\n"},
 		{"headers that are too long", 1500, "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nX: " + strings.Repeat("x", 60<<10) + "\r\n\r\n"},
 	} {
@@ -147,7 +165,7 @@ func memoryGroup(t *testing.T) (group string, err error) {
 		{"/sys/fs/cgroup", "memory.max"},
 		{"/sys/fs/cgroup/memory", "memory.limit_in_bytes"},
 	} {
-		group = filepath.Join(version.mount, fmt.Sprintf("omegastream-e2e-%d", os.Getpid()))
+		group = filepath.Join(version.mount, fmt.Sprintf("omegastream-e2e-%d-%x", os.Getpid(), rand.Uint32()))
 		made := os.Mkdir(group, 0o755)
 		if made == nil {
 			t.Cleanup(func() { _ = os.Remove(group) }) // after the process has ended

@@ -1,4 +1,6 @@
-package collector
+// Package gate bounds the answers that are made and sent at a time, and so the memory that
+// they take. It imports nothing of ours.
+package gate
 
 import (
 	"context"
@@ -8,44 +10,44 @@ import (
 	"time"
 )
 
-const (
-	maxWriters     = 40               // scrapes that encode and write at a time, where they are small
-	seriesPerPlace = 500              // while an answer is encoded: some 300 KB
-	bytesPerPlace  = 512 << 10        // while an encoded answer is written
-	patience       = 4 * time.Second  // for a client that takes nothing while others wait
-	writeGrace     = 10 * time.Second // after its deadline, a scrape is cut off
-)
+// patience is for a client that takes nothing while others wait.
+const patience = 4 * time.Second
 
-// gate bounds the scrapes that encode and write at a time, and so the memory that they
-// take: a large one needs several places, most of them until it is encoded, and scrapes
-// that still wait for the API hold next to nothing. The one that came last is the next to
-// get its places, so that a scraper is served however many wait for nothing good. A client
-// that takes nothing of its answer keeps its places only while nobody else wants them.
-type gate struct {
+// Gate has places for answers; a large answer needs several. The one that came last is
+// the next to get its places, so that a client is served however many wait for nothing
+// good. A client that takes nothing of its answer keeps its places only while nobody else
+// wants them. A Gate is safe for concurrent use.
+type Gate struct {
+	places int
+
 	mu      sync.Mutex
 	free    int // places
 	waiting []*waiter
-	writers map[*writer]struct{} // that are in
+	writers map[*Writer]struct{} // that are in
 }
 
-// pass is what a scrape has that is in.
-type pass struct {
-	gate   *gate
+// Pass is what an answer has that is in.
+type Pass struct {
+	gate   *Gate
 	places int
-	writer *writer
+	writer *Writer
 }
 
-// waiter is a scrape that waits for places.
+// waiter is an answer that waits for places.
 type waiter struct {
 	places int
 	in     chan struct{} // closed once it has them
 }
 
-func newGate() *gate { return &gate{free: maxWriters, writers: make(map[*writer]struct{})} }
+// New returns a gate with so many places.
+func New(places int) *Gate {
+	return &Gate{places: places, free: places, writers: make(map[*Writer]struct{})}
+}
 
-// enter waits for the places to encode an answer of so many series, until ctx ends.
-func (g *gate) enter(ctx context.Context, w *writer, series int) (*pass, error) {
-	self := &waiter{places: min(1+series/seriesPerPlace, maxWriters), in: make(chan struct{})}
+// Enter waits for so many places, or all that there are, until ctx ends. The answer is
+// to be written to w.
+func (g *Gate) Enter(ctx context.Context, w *Writer, places int) (*Pass, error) {
+	self := &waiter{places: min(places, g.places), in: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, self)
 	g.admit()
@@ -56,18 +58,18 @@ func (g *gate) enter(ctx context.Context, w *writer, series int) (*pass, error) 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.writers[w] = struct{}{}
-	return &pass{gate: g, places: self.places, writer: w}, nil
+	return &Pass{gate: g, places: self.places, writer: w}, nil
 }
 
-// encoded gives back the places that an answer of so many bytes does not need any more.
-func (p *pass) encoded(bytes int) {
+// Keep gives back the places beyond so many.
+func (p *Pass) Keep(places int) {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
-	p.keep(min(1+bytes/bytesPerPlace, p.places))
+	p.keep(min(places, p.places))
 }
 
-// leave gives all places back.
-func (p *pass) leave() {
+// Leave gives all places back.
+func (p *Pass) Leave() {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
 	delete(p.gate.writers, p.writer)
@@ -75,14 +77,14 @@ func (p *pass) leave() {
 }
 
 // keep gives back all places but some. The gate is locked.
-func (p *pass) keep(places int) {
+func (p *Pass) keep(places int) {
 	p.gate.free += p.places - places
 	p.places = places
 	p.gate.admit()
 }
 
 // admit gives places to those that came last.
-func (g *gate) admit() {
+func (g *Gate) admit() {
 	for n := len(g.waiting) - 1; n >= 0 && g.waiting[n].places <= g.free; n-- {
 		g.free -= g.waiting[n].places
 		close(g.waiting[n].in)
@@ -91,7 +93,7 @@ func (g *gate) admit() {
 }
 
 // wait returns once self has its places, or with the error of ctx without them.
-func (g *gate) wait(ctx context.Context, self *waiter) error {
+func (g *Gate) wait(ctx context.Context, self *waiter) error {
 	select {
 	case <-self.in: // also where ctx has ended, as in a drain
 		return nil
@@ -115,7 +117,7 @@ func (g *gate) wait(ctx context.Context, self *waiter) error {
 }
 
 // giveUp ends a wait. It returns false where self has its places in the meantime.
-func (g *gate) giveUp(self *waiter) bool {
+func (g *Gate) giveUp(self *waiter) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	i := slices.Index(g.waiting, self)
@@ -128,7 +130,7 @@ func (g *gate) giveUp(self *waiter) bool {
 }
 
 // cutStalled cuts off the answers that nobody takes.
-func (g *gate) cutStalled() {
+func (g *Gate) cutStalled() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for w := range g.writers {
@@ -136,37 +138,38 @@ func (g *gate) cutStalled() {
 	}
 }
 
-// writer is an http.ResponseWriter that knows since when its client has taken nothing.
-type writer struct {
+// Writer is an http.ResponseWriter that knows since when its client has taken nothing.
+type Writer struct {
 	http.ResponseWriter
 
 	mu    sync.Mutex
 	since time.Time // that a write lasts; zero where none does
 }
 
-func (w *writer) Write(b []byte) (int, error) {
+// Write implements http.ResponseWriter.
+func (w *Writer) Write(b []byte) (int, error) {
 	w.writing(time.Now())
 	defer w.writing(time.Time{})
 	return w.ResponseWriter.Write(b)
 }
 
 // Flush sends what is buffered. Its error is that of the next write.
-func (w *writer) Flush() {
+func (w *Writer) Flush() {
 	w.writing(time.Now())
 	defer w.writing(time.Time{})
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
 }
 
 // Unwrap lets http.ResponseController find the writer beneath.
-func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func (w *writer) writing(since time.Time) {
+func (w *Writer) writing(since time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.since = since
 }
 
-func (w *writer) cutIfStalled() {
+func (w *Writer) cutIfStalled() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.since.IsZero() && time.Since(w.since) >= patience {

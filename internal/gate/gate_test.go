@@ -1,4 +1,4 @@
-package collector
+package gate
 
 import (
 	"context"
@@ -8,6 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 )
+
+// places are those of the gates of the tests.
+const places = 40
 
 // stalled is the answer to a client that takes nothing until it is cut off.
 type stalled struct {
@@ -28,20 +31,20 @@ func (s *stalled) SetWriteDeadline(time.Time) error {
 
 // Clients that take nothing keep their places while nobody else wants one, and lose them
 // soon when somebody does.
-func TestGateCutsOffWhoTakesNothing(t *testing.T) {
+func TestCutsOffWhoTakesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		ended := make(chan struct{}, maxWriters)
-		for range maxWriters {
-			w := &writer{ResponseWriter: &stalled{cut: make(chan struct{})}}
-			pass, err := g.enter(t.Context(), w, 10)
+		g := New(places)
+		ended := make(chan struct{}, places)
+		for range places {
+			w := &Writer{ResponseWriter: &stalled{cut: make(chan struct{})}}
+			pass, err := g.Enter(t.Context(), w, 1)
 			if err != nil {
 				t.Fatal(err)
 			}
 			go func() {
 				_, _ = w.Write([]byte("x"))
-				pass.leave()
+				pass.Leave()
 				ended <- struct{}{}
 			}()
 		}
@@ -50,15 +53,15 @@ func TestGateCutsOffWhoTakesNothing(t *testing.T) {
 			t.Fatalf("%d were cut off though nobody waits", len(ended))
 		}
 		began := time.Now()
-		pass, err := g.enter(t.Context(), &writer{}, 10)
+		pass, err := g.Enter(t.Context(), &Writer{}, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(began); took > 2*patience {
 			t.Errorf("waited %s for a place", took)
 		}
-		pass.leave()
-		for range maxWriters {
+		pass.Leave()
+		for range places {
 			<-ended
 		}
 	})
@@ -66,65 +69,65 @@ func TestGateCutsOffWhoTakesNothing(t *testing.T) {
 
 // A client that takes its answer is not cut off, however many wait, and who waits gives
 // up with its context.
-func TestGateIsFull(t *testing.T) {
+func TestFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		for range maxWriters / 2 {
-			// One of twice the series takes two places, and writes nothing at the moment.
-			if _, err := g.enter(t.Context(), &writer{ResponseWriter: &stalled{cut: make(chan struct{})}}, seriesPerPlace+1); err != nil {
+		g := New(places)
+		for range places / 2 {
+			// One that takes two places writes nothing at the moment.
+			if _, err := g.Enter(t.Context(), &Writer{ResponseWriter: &stalled{cut: make(chan struct{})}}, 2); err != nil {
 				t.Fatal(err)
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := g.enter(ctx, &writer{}, 10); err == nil {
+		if _, err := g.Enter(ctx, &Writer{}, 1); err == nil {
 			t.Error("there was a place")
 		}
 	})
 }
 
-// A large answer has many places until it is encoded, and then those that its text takes.
-func TestGateOfEncodedAnswers(t *testing.T) {
+// An answer gives back the places that it does not need any more.
+func TestPlacesAreGivenBack(t *testing.T) {
 	t.Parallel()
-	g := newGate()
-	first, err := g.enter(t.Context(), &writer{}, maxWriters*seriesPerPlace)
+	g := New(places)
+	first, err := g.Enter(t.Context(), &Writer{}, places)
 	if err != nil {
 		t.Fatal(err)
 	}
-	entered := make(chan *pass)
+	entered := make(chan *Pass)
 	go func() {
-		second, err := g.enter(t.Context(), &writer{}, (maxWriters-3)*seriesPerPlace)
+		second, err := g.Enter(t.Context(), &Writer{}, places-2)
 		if err != nil {
 			t.Error(err)
 		}
 		entered <- second
 	}()
-	first.encoded(bytesPerPlace + 1)
+	first.Keep(2)
 	second := <-entered
 	if g.free != 0 {
-		t.Errorf("%d places are free beside 2 and %d", g.free, maxWriters-2)
+		t.Errorf("%d places are free beside 2 and %d", g.free, places-2)
 	}
-	first.leave()
-	second.encoded(1)
-	if g.free != maxWriters-1 {
+	first.Leave()
+	second.Keep(1)
+	if g.free != places-1 {
 		t.Errorf("%d places are free beside one", g.free)
 	}
-	second.leave()
-	if g.free != maxWriters || len(g.writers) != 0 {
+	second.Leave()
+	if g.free != places || len(g.writers) != 0 {
 		t.Errorf("%d places are free, %d are in", g.free, len(g.writers))
 	}
 }
 
 // An answer of any size has its turn, and a drain that has ended all requests lets those
 // answer that have a place.
-func TestGateOfHugeAnswers(t *testing.T) {
+func TestHugeAnswers(t *testing.T) {
 	t.Parallel()
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	pass, err := newGate().enter(ended, &writer{}, 100*seriesPerPlace*maxWriters)
+	pass, err := New(places).Enter(ended, &Writer{}, 100*places)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pass.leave()
+	pass.Leave()
 }
