@@ -44,6 +44,8 @@ var rows = []row{
 	{name: `Memory/tracked=(.*)`, work: "memory, $1 events tracked", main: "MB-peak"},
 	{name: `Memory/contact=(.*)`, work: "memory at contact with $1 events", main: "MB-peak"},
 	{name: `MemoryOfEndpoints/endpoints=(.*)`, work: "memory, $1 endpoints", main: "MB-peak"},
+	{name: `Failures/time`, work: "100k failures of 1M events as NDJSON", goal: most("ns/op", 2e9)},
+	{name: `Failures/memory`, work: "memory that it takes above the steady", main: "MB-above", goal: most("MB-above", 20)},
 	{name: `Exposition/endpoints=7/(.*)`, work: "exposition, 7 endpoints, $1", limit: "CounterVec", goal: most("x-limit", 1.2)},
 	{name: `Exposition/endpoints=(.*)/(.*)`, work: "exposition, $1 endpoints, $2", limit: "CounterVec"},
 	{name: `Window`, work: "window gauges, 1M events tracked", limit: "1k events"},

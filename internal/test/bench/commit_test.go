@@ -54,7 +54,7 @@ func fill(tb testing.TB, book *ledger.Book, n int) {
 		}
 	}
 	book.Do(func(a *ledger.Account) { a.Apply(r, now); a.End(r, true, now) })
-	answerAll(tb, book, now)
+	answerAll(tb, book, now, oneInTenFails())
 }
 
 func closeBook(tb testing.TB, book *ledger.Book) {

@@ -40,7 +40,7 @@ func ready(tb testing.TB, endpoints int) *rig {
 		happen(r.book, f.ID, 0, 0, types, true, now)
 		happen(r.book, f.ID, 0, 2*len(types), types, true, now)
 	}
-	answerAll(tb, r.book, now)
+	answerAll(tb, r.book, now, oneInTenFails())
 	r.scrape()
 	return r
 }

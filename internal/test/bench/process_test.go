@@ -91,8 +91,11 @@ func startProcess(tb testing.TB, apiURL, state string, args ...string) *process 
 }
 
 // metrics scrapes it.
-func (p *process) metrics() []byte {
-	req, err := http.NewRequest(http.MethodGet, p.url+"/metrics", nil)
+func (p *process) metrics() []byte { return p.get("/metrics") }
+
+// get asks it for what is under a path.
+func (p *process) get(path string) []byte {
+	req, err := http.NewRequest(http.MethodGet, p.url+path, nil)
 	if err != nil {
 		p.tb.Fatal(err)
 	}

@@ -89,6 +89,12 @@ func scrapeOf(h http.Handler, accept string) *httptest.ResponseRecorder {
 // One event in ten has failed.
 func learn(tb testing.TB, book *ledger.Book, api *client.Client) {
 	tb.Helper()
+	learnFrom(tb, book, api, oneInTenFails())
+}
+
+// learnFrom is learn with the answers of the details.
+func learnFrom(tb testing.TB, book *ledger.Book, api *client.Client, answer func(ledger.Task) ledger.Answer) {
+	tb.Helper()
 	list, err := api.ListEndpoints(tb.Context())
 	if err != nil {
 		tb.Fatal(err)
@@ -117,24 +123,32 @@ func learn(tb testing.TB, book *ledger.Book, api *client.Client) {
 		}
 		book.Do(func(a *ledger.Account) { a.Apply(r, now); a.End(r, events.Complete(), now) })
 	}
-	answerAll(tb, book, now)
+	answerAll(tb, book, now, answer)
+}
+
+// oneInTenFails answers for one event after the other, whichever it is.
+func oneInTenFails() func(ledger.Task) ledger.Answer {
+	n := 0
+	return func(ledger.Task) ledger.Answer {
+		answer := ledger.Answer{Responded: true, StatusCode: 200}
+		if n++; n%10 == 0 {
+			answer.StatusCode = 500 + n/10%4
+		}
+		return answer
+	}
 }
 
 // answerAll answers for every event that has no outcome yet.
-func answerAll(tb testing.TB, book *ledger.Book, now time.Time) {
+func answerAll(tb testing.TB, book *ledger.Book, now time.Time, answer func(ledger.Task) ledger.Answer) {
 	tb.Helper()
-	for n, more := 0, true; more; {
+	for more := true; more; {
 		book.Do(func(a *ledger.Account) {
 			for range 10_000 {
 				var task ledger.Task
 				if task, more = a.Take(now, func(c ledger.Class) bool { return c != ledger.FailedEvents }); !more {
 					return
 				}
-				answer := ledger.Answer{Responded: true, StatusCode: 200}
-				if n++; n%10 == 0 {
-					answer.StatusCode = 500 + n/10%4
-				}
-				a.Answered(task, answer, now)
+				a.Answered(task, answer(task), now)
 			}
 		})
 		flush(tb, book)

@@ -31,6 +31,7 @@ type scenario struct {
 	Gzip      bool
 	Delay     time.Duration // of each detail
 	Refuse    bool          // answers 401 to everything
+	Failing   bool          // one event in ten has failed, in two codes
 }
 
 // server is a served scenario, as the process that asks it sees it.
@@ -164,7 +165,7 @@ func serveScenario(text string) error {
 		id := account.AddEndpoint(simulator.Endpoint{
 			Active: true, Events: simulator.EventTypes[:2], CreatedAt: time.Now().Add(-30 * 24 * time.Hour),
 		})
-		account.Bulk(id, s.Events, s.Spacing)
+		account.Bulk(id, s.Events, s.Spacing, s.answers()...)
 		endpoints = append(endpoints, id)
 	}
 	if s.Delay > 0 {
@@ -188,6 +189,11 @@ func serveScenario(text string) error {
 	mux.HandleFunc("/emit", func(_ http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.FormValue("n"))
 		account.Bulk(r.FormValue("endpoint"), n, time.Millisecond)
+	})
+	mux.HandleFunc("/failures", func(w http.ResponseWriter, _ *http.Request) {
+		if err := writeFailures(w, account); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+		}
 	})
 	control := httptest.NewServer(mux)
 	err := json.NewEncoder(os.Stdout).Encode(map[string]any{
