@@ -18,6 +18,7 @@ import (
 // line, and the events themselves a page at a time.
 type failuresPage struct {
 	Window        string
+	Sync          syncCard
 	Selection     selection
 	Endpoints     []endpointChoice // none where there are too many to choose from
 	Types         []string
@@ -103,9 +104,10 @@ func (p *Pages) failures(r *http.Request, now time.Time) answer {
 		return answer{problem: err.Error()}
 	}
 	l := links{base: p.opts.Base}
-	page := failuresPage{Window: windowName(p.opts.Window), Selection: s, All: l.Failures(nil)}
+	v := p.ledger.View(now)
+	page := failuresPage{Window: windowName(p.opts.Window), Sync: p.syncCard(v, now), Selection: s, All: l.Failures(nil)}
 	names := make(map[string]string)
-	for _, e := range p.ledger.View(now).Endpoints {
+	for _, e := range v.Endpoints {
 		names[e.ID] = nameOf(e)
 		page.Endpoints = append(page.Endpoints, endpointChoice{e.ID, names[e.ID]})
 	}

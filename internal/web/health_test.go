@@ -74,7 +74,7 @@ func TestGreenMeansWell(t *testing.T) {
 		"well": {well: true, status: syncer.Status{Ended: epoch, Result: syncer.Success}, says: []string{"delivering"}},
 		"refused key": {
 			status: syncer.Status{Ended: epoch, Result: syncer.Failed, Problems: problem(client.OpListEndpoints, "", client.ErrUnauthorized)},
-			says:   []string{"not read lately", "The API does not accept the key", "OMEGASTREAM_API_KEY", "--api.key-file", "when they were read last"},
+			says:   []string{"not read lately", "The API does not accept the key", "OMEGASTREAM_API_KEY", "--api.key-file", "when they were last read", "Is this data current?"},
 		},
 		"a list that cannot be read": {
 			status: syncer.Status{Ended: epoch, Result: syncer.Partial, Problems: problem(client.OpListEvents, "ep", client.ErrServer)},

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -31,19 +32,58 @@ func stillServer(t *testing.T) string {
 	return server.URL
 }
 
-// eachLook shows every page in every width and colour.
-func eachLook(b *tab, see func(look string)) {
+// A look is the width and the colours in which a page is seen.
+type look struct {
+	width  int64
+	scheme string
+}
+
+var looks = []look{{390, "light"}, {390, "dark"}, {768, "light"}, {768, "dark"}, {1440, "light"}, {1440, "dark"}}
+
+// eachLook shows every page in every look, and the pages of other states in those that
+// are named.
+func eachLook(b *tab, ofStates []look, see func(look string)) {
+	everywhere, elsewhere := make(map[string]string), make(map[string]string) // addresses by name
 	url := stillServer(b.T)
-	for _, width := range []int64{390, 768, 1440} {
-		for _, scheme := range []string{"light", "dark"} {
-			b.looks(width, scheme)
-			for name, path := range everyPage {
-				b.do(chromedp.Navigate(url + path))
-				see(fmt.Sprintf("%s-%d-%s", name, width, scheme))
-			}
+	for name, path := range everyPage {
+		everywhere[name] = url + path
+	}
+	for of, s := range scenes() {
+		url := serveScene(b.T, s)
+		for name, path := range s.pages {
+			elsewhere[of+", "+name] = url + path
+		}
+	}
+	for _, l := range looks {
+		b.looks(l.width, l.scheme)
+		pages := maps.Clone(everywhere)
+		if slices.Contains(ofStates, l) {
+			maps.Copy(pages, elsewhere)
+		}
+		for name, address := range pages {
+			b.do(chromedp.Navigate(address))
+			see(fmt.Sprintf("%s-%d-%s", name, l.width, l.scheme))
 		}
 	}
 }
+
+// brokenTypes are the documented event types that are not in one line.
+const brokenTypes = `[...document.querySelectorAll(".type.documented")].filter((e) => new Set([...e.getClientRects()].map((box) => box.top)).size > 1).map((e) => e.textContent)`
+
+// faintBars are the contrasts of the bars with what is behind them, as far as they are
+// below 3:1, and what was found of bars that differ by their colour alone.
+const faintBars = `(() => {
+	const style = getComputedStyle(document.documentElement);
+	const light = (name) => {
+		const hex = style.getPropertyValue(name).trim().slice(1);
+		const [r, g, b] = [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255).map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+		return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+	};
+	const contrast = (a, b) => (Math.max(light(a), light(b)) + 0.05) / (Math.min(light(a), light(b)) + 0.05);
+	const faint = ["--ok-fill", "--bad-fill", "--bad-stripe"].map((name) => [name, contrast(name, "--card")]).filter(([, c]) => !(c >= 3)).map(String);
+	const plain = [...document.querySelectorAll(".bars .bad")].filter((e) => !getComputedStyle(e).fill.includes("#failed") || !document.getElementById("failed"));
+	return faint.concat(plain.map((e) => e.outerHTML.slice(0, 120)));
+})()`
 
 // tooWide are the elements that reach out of the window, but for those in a part
 // that scrolls by itself.
@@ -54,13 +94,22 @@ const tooWide = `[...document.querySelectorAll("body *")].filter((e) => {
 
 func layoutHolds(t *testing.T, b *tab) {
 	backs := map[string]string{}
-	eachLook(b, func(look string) {
+	eachLook(b, []look{{390, "light"}, {768, "light"}, {1440, "light"}, {1440, "dark"}}, func(look string) {
 		b.picture(look)
 		if wide := eval[[]string](b, tooWide); len(wide) > 0 {
 			t.Errorf("%s: wider than the window: %s", look, wide[0])
 		}
 		if eval[bool](b, "document.documentElement.scrollWidth > innerWidth") {
 			t.Errorf("%s: scrolls sideways", look)
+		}
+		if broken := eval[[]string](b, brokenTypes); len(broken) > 0 && strings.Contains(look, "-1440-") {
+			t.Errorf("%s: the types are broken: %v", look, broken)
+		}
+		if cells := eval[bool](b, `[...document.querySelectorAll(".cards tr")].some((row) => getComputedStyle(row).display !== "table-row")`); cells && !strings.Contains(look, "-390-") {
+			t.Errorf("%s: a table of cards", look)
+		}
+		for _, bar := range eval[[]string](b, faintBars) {
+			t.Errorf("%s: a bar that cannot be told from others: %s", look, bar)
 		}
 		backs[look[strings.LastIndex(look, "-")+1:]] = eval[string](b, "getComputedStyle(document.body).backgroundColor")
 	})
@@ -75,7 +124,7 @@ func accessible(t *testing.T, b *tab) {
 		needs.Missing(t, "axe-core: run npm ci --ignore-scripts --prefix tools/axe")
 	}
 	checked := 0
-	eachLook(b, func(look string) {
+	eachLook(b, []look{{1440, "light"}}, func(look string) {
 		eval[bool](b, string(axe)+"; true")
 		checked += eval[int](b, `axe.run().then((r) => { window.found = r.violations; return r.passes.length; })`)
 		for _, v := range eval[[]string](b, `window.found.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.html.slice(0, 160) + " " + n.failureSummary))`) {

@@ -60,7 +60,7 @@ func noticeOf(p syncer.Problem) notice {
 	switch {
 	case client.IsUnauthorized(p.Err):
 		n.What = "The API does not accept the key"
-		n.Do = "Set OMEGASTREAM_API_KEY to a valid key of the account and start the exporter anew, or write it to the file of --api.key-file, which is read again by itself."
+		n.Do = "Set OMEGASTREAM_API_KEY to a valid key of the account and restart the exporter, or write the key to the file that --api.key-file names: the exporter reads it again by itself."
 	case client.IsForbidden(p.Err) && p.EndpointID == "":
 		n.What = "The key may not list the account's endpoints"
 		n.Do = "Use a key that may, or name the endpoints with --webhook.endpoint-id."

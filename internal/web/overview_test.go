@@ -31,7 +31,7 @@ func TestCatchingUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, body := get(New(book, options()), "/")
-	for _, want := range []string{`max="1" value="0"`, "Details fetched: 0 of 1 event", "1 from before the first contact to go"} {
+	for _, want := range []string{`max="1" value="0"`, "Details fetched: 0 of 1 event", "1 older event left"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page does not say %q", want)
 		}

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,15 +15,17 @@ import (
 
 // functions are what the templates can call.
 var functions = template.FuncMap{
-	"ago":     func(now, t time.Time) template.HTML { return passing("ago", ago(now, t), t, exact(t)) },
-	"titled":  func(now, t time.Time, title string) template.HTML { return passing("ago", ago(now, t), t, title) },
-	"age":     func(now, t time.Time) template.HTML { return passing("age", age(now, t), t, exact(t)) },
-	"exact":   exact,
-	"machine": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"number":  number,
-	"percent": percent,
-	"plural":  plural,
-	"short":   short,
+	"ago":        func(now, t time.Time) template.HTML { return passing("ago", ago(now, t), t, exact(t)) },
+	"titled":     func(now, t time.Time, title string) template.HTML { return passing("ago", ago(now, t), t, title) },
+	"age":        func(now, t time.Time) template.HTML { return passing("age", age(now, t), t, exact(t)) },
+	"exact":      exact,
+	"machine":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"number":     number,
+	"percent":    percent,
+	"plural":     plural,
+	"short":      short,
+	"parted":     parted,
+	"documented": func(eventType string) bool { return slices.Contains(ledger.DocumentedTypes(), eventType) },
 }
 
 // passing is a text that follows from the time of rendering, as an element in which the
@@ -35,6 +38,13 @@ func passing(as, text string, t time.Time, title string) template.HTML {
 	}
 	return template.HTML(element) //nolint:gosec // the title is escaped, the rest is ours
 }
+
+// parted is an event type that breaks between its words.
+func parted(eventType string) template.HTML {
+	return template.HTML(typeWords.Replace(template.HTMLEscapeString(eventType))) //nolint:gosec // escaped
+}
+
+var typeWords = strings.NewReplacer("_", "_<wbr>", ".", ".<wbr>")
 
 // short is an id in a few characters: the end of one that has the time of its making
 // at the beginning.
