@@ -3,6 +3,8 @@ package app
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -125,4 +127,20 @@ func TestFailureLinesWithBlockedStderr(t *testing.T) {
 			t.Errorf("after it took lines again:\n%s", out.String())
 		}
 	})
+}
+
+// BenchmarkFailureLine is what a line costs, and the share of a core that 50 of them
+// take in a second.
+func BenchmarkFailureLine(b *testing.B) {
+	out, err := os.Create(filepath.Join(b.TempDir(), "log"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer out.Close()
+	f := newFailureLog(NewLogger(out, config.Log{Level: "info"}), "https://example.com/hooks")
+	d := failedDeliveries(1)[0]
+	for b.Loop() {
+		f.write(&d)
+	}
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)*50*100, "%-of-a-core")
 }
