@@ -40,7 +40,7 @@ func TestBrowser(t *testing.T) {
 		t.Run(name, func(t *testing.T) { // one after the other: they share two cores
 			own, closeTab := chromedp.NewContext(ctx)
 			defer closeTab()
-			limited, cancel := context.WithTimeout(own, 5*time.Minute)
+			limited, cancel := context.WithTimeout(own, 10*time.Minute)
 			defer cancel()
 			test(t, &tab{T: t, ctx: limited})
 		})
@@ -67,6 +67,13 @@ func eval[V any](b *tab, expression string) V {
 		b.Fatalf("%s: %v", expression, err)
 	}
 	return v
+}
+
+// click clicks what a selector finds. It does so at once: a page that refreshes has
+// another element in its place a moment later.
+func (b *tab) click(selector string) {
+	b.Helper()
+	eval[bool](b, "document.querySelector(`"+selector+"`).click(), true")
 }
 
 // until waits for an expression to be true. On the way from one page to the next
@@ -160,7 +167,7 @@ func failureIsThere(t *testing.T, b *tab) {
 			t.Errorf("the failure does not say %q: %s", want, text)
 		}
 	}
-	b.do(chromedp.Click(chromedp.CSS(`[data-event="` + failure + `"] a`)))
+	b.click(`[data-event="` + failure + `"] a`)
 	b.until(`location.pathname === "/events/` + failure + `" && document.body.innerText.includes("Answers")`)
 	if text := eval[string](b, "document.documentElement.outerHTML"); strings.Contains(text, "s3cr3t") || !strings.Contains(text, "connection refused") {
 		t.Errorf("the page of the event: %s", text)
@@ -179,9 +186,8 @@ func filterWorks(t *testing.T, b *tab) {
 		if _, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !scripts}); err != nil {
 			t.Fatal(err)
 		}
-		b.do(chromedp.Navigate(l.url+"/endpoints/"+id),
-			chromedp.SetValue(chromedp.CSS(`select[name=code]`), "500"),
-			chromedp.Click(chromedp.CSS(`.filter button`)))
+		b.do(chromedp.Navigate(l.url + "/endpoints/" + id))
+		eval[bool](b, `document.querySelector("select[name=code]").value = "500", document.querySelector(".filter button").click(), true`)
 		b.until(`location.search.includes("code=500")`)
 		b.until(`document.querySelectorAll("[data-event]").length === 2`)
 		if text := eval[string](b, `document.querySelector("table.failures").innerText`); strings.Contains(text, "404") || !strings.Contains(text, "500") {
@@ -248,14 +254,14 @@ func pausedStays(t *testing.T, b *tab) {
 	l := newLively(t)
 	id := l.endpoint("aaaaaaaaaaaaaaaaaaaaaaaa", "hooks.example.com", simulator.Responded(http.StatusOK))
 	b.opened(l.url+"/endpoints/"+id, delivers)
-	b.do(chromedp.Click(chromedp.CSS(".pause")))
+	b.click(".pause")
 	l.Emit(id, "video.process_failed", simulator.Responded(500))
 	before := eval[string](b, "document.body.innerText")
 	b.do(chromedp.Sleep(2 * time.Second))
 	if after := eval[string](b, "document.body.innerText"); after != before {
 		t.Errorf("it changed to\n%s", after)
 	}
-	b.do(chromedp.Click(chromedp.CSS(".pause")))
+	b.click(".pause")
 	b.until(`document.body.innerText.includes("500 Internal")`)
 }
 
