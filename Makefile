@@ -101,7 +101,7 @@ soak: ## Run one process for a while, with faults, and look for leaks (SOAK=2m)
 	go test -count=1 -tags soak $(RACE) -timeout 0 -run '^TestSoak$$' -v ./internal/test/e2e -soak $(SOAK)
 
 .PHONY: lint
-lint: ## Check style, imports, formatting and go.mod
+lint: ## Check style, imports, formatting, go.mod and spelling
 	go vet ./...
 	go mod tidy -diff
 	@test -x $(golangci_lint) || { echo "Building golangci-lint, once, in about a minute"; \
@@ -110,6 +110,9 @@ lint: ## Check style, imports, formatting and go.mod
 	cd tools/release && $(CURDIR)/$(golangci_lint) run --config $(CURDIR)/.golangci.yml
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/* dashboards/_pictures/run; \
 		else echo "Skipped: the scripts in .ci need shellcheck"; test "$$CI" != true; fi
+	@if command -v codespell >/dev/null; then git ls-files -z -- ':!*.json' ':!*.sum' ':!*go.mod' ':!*.png' ':!*/testdata/fuzz/*' | \
+		xargs -0 codespell --ignore-words-list atleast,appendend,fo,chekc; \
+		else echo "Skipped: the spelling needs codespell"; test "$$CI" != true; fi
 
 .PHONY: tools
 tools: ## Build the servers and checkers that tests use; 10 minutes

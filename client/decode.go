@@ -110,9 +110,9 @@ func (d *decoder) fault(err error) error {
 		if d.json.InputOffset() == 0 {
 			return fmt.Errorf("%w: empty", ErrBadPayload)
 		}
-		return fmt.Errorf("%w: cut off behind byte %d", ErrBadPayload, d.json.InputOffset())
+		return fmt.Errorf("%w: cut off after byte %d", ErrBadPayload, d.json.InputOffset())
 	}
-	return fmt.Errorf("%w: no JSON behind byte %d", ErrBadPayload, d.json.InputOffset())
+	return fmt.Errorf("%w: invalid JSON after byte %d", ErrBadPayload, d.json.InputOffset())
 }
 
 var errTooDeep = fmt.Errorf("%w: more than %d nested values", ErrTooLarge, maxDepth)

@@ -17,7 +17,7 @@ var (
 
 	// ErrForbidden is returned when the API answers 403; with a Retry-After, to the last
 	// attempt.
-	ErrForbidden = errors.New("the key may not do this")
+	ErrForbidden = errors.New("the key is not allowed to do this")
 
 	// ErrNotFound is returned when the API answers 404 or 410.
 	ErrNotFound = errors.New("not found")

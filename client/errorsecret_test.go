@@ -23,7 +23,7 @@ func TestErrorsNeverContainSecrets(t *testing.T) {
 	}{
 		{"body", status(403, "no access with "+auth), "no access with Bearer [redacted]"},
 		{"escaped in the body", status(403, "see ?key="+escaped), "see [redacted]"},
-		{"hidden in the body", status(403, `{"key":"`+strings.ReplaceAll(testKey, "/", `\/`)+`"}`), "the key may not do this (status 403)"},
+		{"hidden in the body", status(403, `{"key":"`+strings.ReplaceAll(testKey, "/", `\/`)+`"}`), "the key is not allowed to do this (status 403)"},
 		{"in another spelling", status(403, "?key="+strings.ReplaceAll(escaped, "%2F", "&#x2f;")), "(status 403): [redacted]"},
 		{"URL in the body", status(403, "look at https://me:pw@docs.example.org/hooks/T0P?x=1"), "look at docs.example.org"},
 		{"body of a limit", status(429, auth, "Retry-After: 99"), "again in 1m"},
@@ -31,7 +31,7 @@ func TestErrorsNeverContainSecrets(t *testing.T) {
 		{"redirect to the key", status(302, "", "Location: https://"+strings.ReplaceAll(testKey, "/", "")+"/"), "redirects"},
 		{"redirect to nowhere", status(302, "", "Location: http://%zz/"+testKey), "no connection"},
 		{"content type", status(200, "<", "Content-Type: text/"+testKey), "unusable answer"},
-		{"name of a member", status(200, `{"`+testKey+`" 5}`), "no JSON behind byte"},
+		{"name of a member", status(200, `{"`+testKey+`" 5}`), "invalid JSON after byte"},
 		{"id", status(200, `{"id":"`+testKey+`"}`), "another event"},
 		{"error of the transport", broken(errors.New("malformed HTTP response " + auth)), "malformed HTTP response Bearer [redacted]"},
 		{"URL error of the transport", broken(&url.Error{Op: "Get", URL: "https://api/" + testKey, Err: errors.New("gone")}), "no connection: gone"},

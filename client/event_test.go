@@ -123,8 +123,8 @@ func TestGetEventBadPayload(t *testing.T) {
 		{"array", `[]`, ErrBadPayload, "an array instead of an object"},
 		{"null", `null`, ErrBadPayload, "null instead of an object"},
 		{"empty", ``, ErrBadPayload, "empty"},
-		{"cut off", `{"id":"` + eventID + `","type":"vid`, ErrBadPayload, "cut off behind byte"},
-		{"no JSON", `{"id" "x"}`, ErrBadPayload, "no JSON behind byte 5"},
+		{"cut off", `{"id":"` + eventID + `","type":"vid`, ErrBadPayload, "cut off after byte"},
+		{"invalid JSON", `{"id" "x"}`, ErrBadPayload, "invalid JSON after byte 5"},
 		{"HTML", `<html>`, ErrBadPayload, "content type text/html"},
 		{"too long", `{"data":"` + strings.Repeat("x", maxEventBody) + `"}`, ErrTooLarge, "more than 1048576 bytes in one event"},
 	} {

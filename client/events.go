@@ -92,7 +92,7 @@ func (l *EventList) read(yield func(*ListedEvent) bool) error {
 	}
 	for r.json.PeekKind() != jsontext.KindEndArray {
 		if l.count == l.x.client.opts.MaxListEvents {
-			return fmt.Errorf("%w: more than %d events; a higher --api.max-list-events reads on", ErrTooLarge, l.count)
+			return fmt.Errorf("%w: more than %d events; raise --api.max-list-events to read it", ErrTooLarge, l.count)
 		}
 		ok, err := r.element()
 		if err != nil {

@@ -122,7 +122,7 @@ func checkKey(key string) (string, error) {
 	case len(key) > maxKeyBytes:
 		return "", fmt.Errorf("API key: longer than %d bytes", maxKeyBytes)
 	case strings.HasPrefix(key, "\uFEFF"):
-		return "", errors.New("API key: begins with a byte order mark; save the file as UTF-8 without one")
+		return "", errors.New("API key: starts with a byte order mark; save the file as UTF-8 without one")
 	case assignment.MatchString(key):
 		return "", errors.New("API key: looks like NAME=key; write the key alone")
 	case strings.ContainsAny(key[:1]+key[len(key)-1:], "\"'`"):

@@ -10,13 +10,13 @@ var (
 	accountInfo = gauge("omegastream_account_info",
 		"The account's company id: coid of its endpoints (GET /client/webhooks/all); always 1.", "company_id")
 	lastSync = gauge("omegastream_exporter_last_successful_sync_timestamp_seconds",
-		"End of the last sync that succeeded for every endpoint.")
+		"End of the last sync that read every endpoint.")
 	foldedTypes = counter("omegastream_exporter_folded_event_types_total",
-		"Events counted under event_type=\"other\": the account has more types than get a label of their own.")
+		"Events counted under event_type=\"other\": the account has more types than can have their own label.")
 	stateResets = counter("omegastream_exporter_state_resets_total",
-		"States that could not be read and were set aside; the counters began at 0.")
+		"States that could not be read and were set aside, so that the counters started at 0.")
 	stateCreated = gauge("omegastream_exporter_state_created_timestamp_seconds",
-		"When the state began: its first start, or its last reset.")
+		"When the state was created or its counters were last reset.")
 )
 
 var accountFamilies = []*Family{accountInfo, lastSync, foldedTypes, stateResets, stateCreated}

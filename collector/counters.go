@@ -22,7 +22,7 @@ const (
 
 var (
 	eventsTotal = counter("webhook_events_total",
-		"Events that the API listed for an endpoint since it was first met (GET /client/webhooks/:id), by type.",
+		"Events that the API has listed for an endpoint since the first contact (GET /client/webhooks/:id), by type.",
 		labelEndpoint, labelType)
 	deliveriesTotal = counter("webhook_deliveries_total",
 		"Outcomes of deliveries by response.status_code (GET /client/webhooks/:id/events/:eid); none: no HTTP response.",
@@ -31,19 +31,19 @@ var (
 		"Outcomes of deliveries whose response.status_code is not 2xx; none: no HTTP response. A subset of webhook_deliveries_total.",
 		labelEndpoint, labelType, labelCode)
 	noResponseTotal = counter("webhook_delivery_no_response_total",
-		"Deliveries without an HTTP response, by what response.message says of the reason.",
+		"Deliveries without an HTTP response, by the reason that response.message gives.",
 		labelEndpoint, labelReason)
 	recoveriesTotal = counter("webhook_delivery_recoveries_total",
-		"Failed deliveries whose response.status_code became 2xx later.",
+		"Failed deliveries whose response.status_code later became 2xx.",
 		labelEndpoint, labelType)
 	unresolvedTotal = counter("webhook_events_unresolved_total",
-		"Events whose outcome cannot be learned: the API does not have the event any more, or told nothing when asked after the window.",
+		"Events whose outcome cannot be learned: the API no longer has the event, or still has no outcome after the window.",
 		labelEndpoint, labelType)
 	latencySeconds = histogram("webhook_delivery_latency_seconds",
-		"Seconds from an event's created to the first sight of its HTTP response: an upper bound of the delivery's latency.",
+		"Seconds from an event's created until the exporter first saw its HTTP response: an upper bound of the delivery's latency.",
 		labelEndpoint)
 	listGapsTotal = counter("omegastream_exporter_list_gaps_total",
-		"Times that a list began after the newest known event, so that events in between may have been missed.",
+		"Number of times that a list started after the newest known event, so that the exporter may have missed events in between.",
 		labelEndpoint)
 )
 

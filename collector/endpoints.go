@@ -22,14 +22,14 @@ var endpointGauges = []endpointGauge{
 	},
 	{
 		gauge("webhook_endpoint_consecutive_failures",
-			"Failed deliveries since the last success, in the order of created.", labelEndpoint),
+			"Failed deliveries since the last success, in order of created.", labelEndpoint),
 		func(e *ledger.EndpointView, _ time.Time) (float64, bool) {
 			return float64(e.Consecutive), e.Contacted
 		},
 	},
 	{
 		gauge("webhook_endpoint_failing_since_timestamp_seconds",
-			"created of the first of the failed deliveries since the last success; absent if there is none.", labelEndpoint),
+			"created of the first failed delivery since the last success; absent if there is none.", labelEndpoint),
 		func(e *ledger.EndpointView, _ time.Time) (float64, bool) { return unix(e.FailingSince) },
 	},
 	{
@@ -44,7 +44,7 @@ var endpointGauges = []endpointGauge{
 	},
 	{
 		gauge("webhook_endpoint_last_failure_timestamp_seconds",
-			"created of the newest event that was not answered with 2xx, delivered later or not.", labelEndpoint),
+			"created of the newest event that was not answered with 2xx, even if a later delivery succeeded.", labelEndpoint),
 		func(e *ledger.EndpointView, _ time.Time) (float64, bool) { return unix(e.LastFailure) },
 	},
 	{
@@ -73,17 +73,17 @@ var endpointGauges = []endpointGauge{
 	},
 	{
 		gauge("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds",
-			"End of the last read of the endpoint's list that came as far as it had to.", labelEndpoint),
+			"End of the last sufficient read of the endpoint's list.", labelEndpoint),
 		func(e *ledger.EndpointView, _ time.Time) (float64, bool) { return timestamp(e.LastSync) },
 	},
 	{
 		gauge("omegastream_exporter_event_detail_backlog",
-			"New events whose detail is not fetched yet: their outcome is not counted.", labelEndpoint),
+			"New events whose detail is not fetched yet, so that their outcome is not counted.", labelEndpoint),
 		func(e *ledger.EndpointView, _ time.Time) (float64, bool) { return float64(e.Backlog), e.Contacted },
 	},
 	{
 		gauge("omegastream_exporter_history_detail_backlog",
-			"Events from before the first contact whose detail is not fetched yet: gauges do not know their outcome.", labelEndpoint),
+			"Events from before the first contact whose detail is not fetched yet, so that gauges lack their outcome.", labelEndpoint),
 		func(e *ledger.EndpointView, _ time.Time) (float64, bool) {
 			return float64(e.HistoryBacklog), e.Contacted
 		},
@@ -95,7 +95,7 @@ var endpointGauges = []endpointGauge{
 	},
 	{
 		gauge("omegastream_exporter_tracked_events",
-			"Events of the endpoint that the state holds.", labelEndpoint),
+			"Events of the endpoint in the state.", labelEndpoint),
 		func(e *ledger.EndpointView, _ time.Time) (float64, bool) { return float64(e.Tracked), e.Contacted },
 	},
 }
@@ -105,14 +105,14 @@ var (
 		"Events created within --collector.window by their latest response.status_code; none: no HTTP response.",
 		labelEndpoint, labelType, labelCode)
 	pendingDeliveries = gauge("webhook_deliveries_pending",
-		"Events whose response is null in their detail: no outcome yet.", labelEndpoint, labelType)
+		"Events without an outcome yet: response is null in their detail.", labelEndpoint, labelType)
 	lastEvent = gauge("webhook_last_event_timestamp_seconds",
-		"created of the newest event of the type.", labelEndpoint, labelType)
+		"created of the newest event of this type.", labelEndpoint, labelType)
 	endpointInfo = gauge("webhook_endpoint_info",
-		"The endpoint's url, as far as --webhook.url-detail shows it, and description (GET /client/webhooks/all); always 1.",
+		"The endpoint's url, reduced as --webhook.url-detail says, and description (GET /client/webhooks/all); always 1.",
 		labelEndpoint, "url", "description")
 	endpointSubscribed = gauge("webhook_endpoint_subscribed",
-		"1 for every event type in the endpoint's events (GET /client/webhooks/all).", labelEndpoint, labelType)
+		"1 for each event type that the endpoint is subscribed to: its events (GET /client/webhooks/all).", labelEndpoint, labelType)
 )
 
 func endpointFamilies() []*Family {

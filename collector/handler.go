@@ -138,7 +138,7 @@ func (e *Exporter) countSeries(n int) {
 	e.series.Store(int64(n))
 	many := n > manySeries
 	if e.many.Swap(many) != many && many {
-		e.log.Warn("A scrape has very many series, which Prometheus may limit", "series", n)
+		e.log.Warn("A scrape has very many series; Prometheus can reject it", "series", n)
 	}
 }
 
@@ -182,7 +182,7 @@ func (i *incomplete) report(log *slog.Logger, err string, left bool) {
 		log = log.With("unwritten", i.unwritten)
 	}
 	if left {
-		log.Warn("A scrape was broken off by its client", "err", err)
+		log.Warn("A client cancelled its scrape", "err", err)
 	} else {
 		log.Warn("A scrape is incomplete", "err", err)
 	}

@@ -111,7 +111,7 @@ func TestBrokenOffScrapes(t *testing.T) {
 			r.handler.ServeHTTP(brokenWriter{httptest.NewRecorder()}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
 			time.Sleep(10 * time.Second)
 		}
-		if r.log.count("level=WARN") != 2 || r.log.count("A scrape was broken off by its client", "unwritten=5") != 1 {
+		if r.log.count("level=WARN") != 2 || r.log.count("A client cancelled its scrape", "unwritten=5") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})

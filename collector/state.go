@@ -12,19 +12,19 @@ import (
 var (
 	up = gauge("omegastream_up",
 		"1 if the last read of the account's endpoints and of every list of events succeeded and is at most 5 minutes, or 3 turns, old, "+
-			"and the state can be worked on; 0 if not, or before the first sync since the start.")
+			"and the state can be read and written; 0 otherwise, and before the first sync after a start.")
 	stateSize = gauge("omegastream_exporter_state_size_bytes",
-		"Bytes that the state takes where it is stored.")
+		"Size of the stored state in bytes.")
 	stateFailing = gauge("omegastream_exporter_state_failing",
-		"1 while the state cannot be worked on, by reason: write_failed, replaced (its file was removed or is another one), unreachable, went_back (an older one was restored) or newer_version; "+
-			"what is shown stays what was last durable.", labelReason)
+		"1 while the state cannot be read or written, by reason: write_failed, replaced (another file has taken its place), unreachable, went_back (the database lost commits or was restored) or newer_version. "+
+			"Metrics keep the values that were last stored.", labelReason)
 )
 
 var webInfo = gauge("omegastream_exporter_web_info",
-	"URL under which people reach the pages: --web.external-url; always 1, and missing without it.", "external_url")
+	"URL at which people reach the pages: --web.external-url; always 1, and absent without that flag.", "external_url")
 
 var leading = gauge("omegastream_exporter_leading",
-	"1 if this replica led the last sync that it knows of, 0 if another one did; only with a state that replicas share.")
+	"1 if this replica led the last sync that it knows of, 0 if another one did; absent unless replicas share the state.")
 
 var stateFamilies = []*Family{leading, up, stateSize, stateFailing, webInfo}
 

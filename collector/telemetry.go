@@ -16,25 +16,25 @@ import (
 
 var (
 	apiRequests = counter("omegastream_api_requests_total",
-		"Requests to the API by status code of the answer; none: no answer.", labelOperation, "code")
+		"Requests to the API by status code; none: no answer.", labelOperation, "code")
 	apiDuration = histogram("omegastream_api_request_duration_seconds",
-		"Seconds that a request to the API took, for list_events to the end of the header.", labelOperation)
+		"Duration of requests to the API in seconds, for list_events until the end of the header.", labelOperation)
 	apiWait = counter("omegastream_api_rate_limit_wait_seconds_total",
 		"Seconds that requests to the API waited for --api.rate-limit or for a Retry-After.", labelOperation)
 	apiRetries = counter("omegastream_api_retries_total",
-		"Requests to the API that were repeated.", labelOperation)
+		"Retries of requests to the API.", labelOperation)
 	syncs = counter("omegastream_exporter_syncs_total",
 		"Syncs by result: success, partial (some endpoints failed) or error.", "result")
 	syncDuration = histogram("omegastream_exporter_sync_duration_seconds",
-		"Seconds that a sync took: one pass over all lists.")
+		"Duration of syncs in seconds. A sync is one pass over all lists.")
 	deadlineExceeded = counter("omegastream_exporter_scrape_deadline_exceeded_total",
-		"Scrapes that were answered before their sync, or the details of its new events, had ended.")
+		"Scrapes answered at their deadline, before their sync or the details of its new events were complete.")
 	invalidPayloads = counter("omegastream_exporter_invalid_payloads_total",
-		"Elements of the API's answers that made no sense: skipped, or taken with another time.", labelOperation)
+		"Elements in answers of the API that were invalid: skipped, or used with another time.", labelOperation)
 	commitFailures = counter("omegastream_exporter_state_commit_failures_total",
-		"Attempts to write the state that failed; what is shown stays what was last written.")
+		"Failed attempts to write the state. Metrics keep the values that were last written.")
 	commitDuration = histogram("omegastream_exporter_state_commit_duration_seconds",
-		"Seconds that writing the state took.")
+		"Duration of commits to the state in seconds.")
 )
 
 var telemetryFamilies = []*Family{
@@ -144,17 +144,17 @@ func (t *Telemetry) CommitFailed(error) { t.commitFailures.Inc() }
 // LoadedAnew implements ledger.Watcher.
 func (t *Telemetry) LoadedAnew(cause error) {
 	if log := t.log.Load(); log != nil {
-		log.Info("Loaded the state anew: what was not written is learned again", "reason", cause)
+		log.Info("Loaded the state again; fetching what was not written", "reason", cause)
 	}
 }
 
-// LogTo sets where goes what the telemetry is told of the state.
+// LogTo sets the logger for events of the state.
 func (t *Telemetry) LogTo(log *slog.Logger) { t.log.Store(log) }
 
 // Waiting implements ledger.Watcher.
 func (t *Telemetry) Waiting(cause error) {
 	if log := t.log.Load(); log != nil {
-		log.Warn("The state cannot be opened yet, the start waits for it", "err", cause)
+		log.Warn("The state cannot be opened yet; waiting for it", "err", cause)
 	}
 }
 

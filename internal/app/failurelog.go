@@ -100,7 +100,7 @@ func (f *failureLog) tellRest() {
 	f.rest, f.closing = 0, nil
 	f.mu.Unlock()
 	if n > 0 {
-		f.log.Warn("More deliveries failed than there are lines for", "count", n)
+		f.log.Warn("More deliveries failed than the log has lines for", "count", n)
 	}
 }
 

@@ -18,7 +18,7 @@ func openBook(ctx context.Context, cfg config.Config, watcher ledger.Watcher, lo
 	}
 	if file, ok := store.(*ledger.File); ok {
 		file.Rewritten = func(path string) {
-			log.Warn("State file was gone, the whole state is written to its path anew", "path", path)
+			log.Warn("State file was removed; writing the whole state to its path again", "path", path)
 		}
 	}
 	book, opening, err := ledger.Open(ctx, store, cfg.API.URL.String(), Policy(cfg), watcher)
@@ -26,17 +26,17 @@ func openBook(ctx context.Context, cfg config.Config, watcher ledger.Watcher, lo
 		return nil, StateError("--state.url", cfg.State, err)
 	}
 	if opening.SetAside != "" {
-		log.Error("The state could not be read: it was set aside and the counters begin at 0",
+		log.Error("The state could not be read; set it aside and started the counters at 0",
 			"err", opening.Cause, "set_aside", opening.SetAside)
 	}
 	if opening.Soon {
-		log.Warn("The exporter was started within --collector.hold-new-series of its last start: until a complete scrape and that time have passed, counters stay as they were",
+		log.Warn("The exporter started within --collector.hold-new-series of its last start; counters keep their values until a complete scrape has shown them for that long",
 			"hold", cfg.Collector.HoldNewSeries)
 	}
 	return book, nil
 }
 
-// Policy returns what the flags say of the ledger.
+// Policy returns the ledger's settings from the flags.
 func Policy(cfg config.Config) ledger.Policy {
 	return ledger.Policy{
 		Window:          cfg.Collector.Window,
@@ -50,41 +50,41 @@ func Policy(cfg config.Config) ledger.Policy {
 	}
 }
 
-// stateMends say what to do about a state that cannot be opened, by where it is kept.
-// The first row that fits counts; the last one fits all.
+// stateMends say what to do about a state that cannot be opened, for each kind of store.
+// The first row that matches counts; the last one matches everything.
 var stateMends = []struct {
 	err            error
 	file, postgres string
 }{
 	{
-		ledger.ErrForeign, "it was not touched; name another file, or memory: for a state that is not kept",
+		ledger.ErrForeign, "it was not touched; name another file, or memory: to keep no state",
 		"name another --state.schema",
 	},
-	{ledger.ErrDangling, "make what it leads to, or name another file", ""},
-	{ledger.ErrInUse, "stop the exporter that has it open, or give each its own file", ""},
-	{ledger.ErrReadOnly, "", "name the server that takes writes, or all of them with target_session_attrs=read-write"},
-	{ledger.ErrTooMany, "", "raise max_connections of the server, or put a pooler before it"},
-	{ledger.ErrStatementTimeout, "", "raise statement_timeout for the exporter's role, or find what holds the tables up"},
-	{ledger.ErrUnreachable, "", "check that the server runs and can be reached from here"},
+	{ledger.ErrDangling, "create its target, or name another file", ""},
+	{ledger.ErrInUse, "stop the exporter that has it open, or give each exporter its own file", ""},
+	{ledger.ErrReadOnly, "", "name the server that accepts writes, or all of them with target_session_attrs=read-write"},
+	{ledger.ErrTooMany, "", "raise max_connections of the server, or put a pooler in front of it"},
+	{ledger.ErrStatementTimeout, "", "raise statement_timeout for the exporter's role, or find out what blocks the tables"},
+	{ledger.ErrUnreachable, "", "check that the server runs and that this host can reach it"},
 	{
-		ledger.ErrUnreadable, "restore a backup, or move it away; a start would set it aside and begin at 0",
+		ledger.ErrUnreadable, "restore a backup, or move it away; a start would set it aside and start the counters at 0",
 		"restore a backup, or name another --state.schema",
 	},
 	{ledger.ErrNewer, "run that version, or name another file", "run that version, or name another --state.schema"},
 	{
-		ledger.ErrOtherAccount, "name that --api.url, or give each account its own file",
-		"name that --api.url, or give each account its own --state.schema",
+		ledger.ErrOtherAccount, "use that --api.url, or give each account its own file",
+		"use that --api.url, or give each account its own --state.schema",
 	},
 	{ledger.ErrNoCounters, "name the one that an exporter has used", "name the one that an exporter has used, or another --state.schema"},
 	{ledger.ErrNotEmpty, "name another --state.url", "name another --state.url or --state.schema"},
 	{
 		nil, "check the path, its permissions and the space on its disk",
-		"check user, password and database, and that the user has CREATE on it or a schema of its own (docs/operating.md)",
+		"check user, password and database, and that the user has CREATE on it or a schema of its own (docs/replicas.md)",
 	},
 }
 
-// StateError says of a state that cannot be opened what to do about it. The flag is the
-// one that names the state.
+// StateError adds to the error of a state that cannot be opened what to do about it. flag
+// is the one that names the state.
 func StateError(flag string, s config.State, err error) error {
 	for _, m := range stateMends {
 		mend := m.file

@@ -15,13 +15,13 @@ import (
 // whose deliveries fail.
 func inspectState(ctx context.Context, cfg config.Config, warn func(format string, args ...any)) (string, error) {
 	if cfg.State.InMemory() {
-		return "the counters begin at 0 with every start", nil
+		return "counters start at 0 with every start", nil
 	}
 	if missing(cfg.State) != nil {
 		if err := probeState(ctx, cfg.State); err != nil {
 			return "", app.StateError(stateFlag, cfg.State, err)
 		}
-		return "not there yet, the first start makes it", nil
+		return "does not exist yet, the first start creates it", nil
 	}
 	store, err := cfg.State.Store()
 	if err != nil {
@@ -33,9 +33,9 @@ func inspectState(ctx context.Context, cfg config.Config, warn func(format strin
 	}
 	switch {
 	case errors.Is(err, ledger.ErrInUse):
-		return "in use, by an exporter that runs", nil
+		return "in use by a running exporter", nil
 	case errors.Is(err, ledger.ErrUnreadable):
-		return "", fmt.Errorf("%w; the next start would set it aside and begin at 0", err)
+		return "", fmt.Errorf("%w; the next start would set it aside and start the counters at 0", err)
 	case err != nil:
 		return "", app.StateError(stateFlag, cfg.State, err)
 	case view == nil:
@@ -45,10 +45,10 @@ func inspectState(ctx context.Context, cfg config.Config, warn func(format strin
 	for _, e := range view.Endpoints {
 		tracked += e.Tracked
 		if failed, all := failedOf(e); 2*failed > all {
-			warn("endpoint %s: %d of the %d deliveries that the state knows of the window failed", e.ID, failed, all)
+			warn("endpoint %s: %d of the %d deliveries in the window failed, according to the state", e.ID, failed, all)
 		}
 	}
-	return fmt.Sprintf("%d endpoints, %d events, begun %s",
+	return fmt.Sprintf("%d endpoints, %d events, created %s",
 		len(view.Endpoints), tracked, view.Created.UTC().Format("2006-01-02 15:04 MST")), nil
 }
 

@@ -39,7 +39,7 @@ func readableState(ctx context.Context, cfg config.Config) error {
 // state, it asks, if stdin is a terminal.
 func ResetCounters(ctx context.Context, cfg config.Config, stdin *os.File, stdout io.Writer) error {
 	if err := missing(cfg.State); err != nil {
-		return fmt.Errorf("--state.url: %w; there are no counters to reset", err)
+		return fmt.Errorf("--state.url: %w; it has no counters to reset", err)
 	}
 	// What cannot be read has no counters to reset: it is left for people to look at.
 	if err := readableState(ctx, cfg); err != nil {
@@ -55,7 +55,7 @@ func ResetCounters(ctx context.Context, cfg config.Config, stdin *os.File, stdou
 	if err := ledger.ResetCounters(ctx, store, cfg.API.URL.String(), app.Policy(cfg), time.Now()); err != nil {
 		return app.StateError(stateFlag, cfg.State, err)
 	}
-	_, err = fmt.Fprintf(stdout, "The counters in %s begin at 0 again. What was seen stays seen.\n", cfg.State.Where())
+	_, err = fmt.Fprintf(stdout, "The counters in %s start at 0 again. Known events are not counted again.\n", cfg.State.Where())
 	return err
 }
 

@@ -55,10 +55,10 @@ func serve(ctx context.Context, listeners []net.Listener, app *Application, c co
 	}
 
 	if !g.shutdown(scrapeGrace) {
-		log.Warn("Requests are still running, ending them with what they have")
+		log.Warn("Requests are still running; ending them with what they have")
 		endRequests()
 		if !g.shutdown(answerGrace) {
-			log.Warn("Requests are still running, cutting them off")
+			log.Warn("Requests are still running; closing their connections")
 			g.cutOff()
 		}
 	}

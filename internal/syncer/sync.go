@@ -114,7 +114,7 @@ func (p *pass) applyEndpoints(list client.EndpointList) error {
 var errNoEndpoints = errors.New("the account had endpoints and lists none now")
 
 // endsSync reports whether an error of the account's listing makes it pointless to ask for
-// anything else: the key may not do this, no answer comes, or the API wants to be left
+// anything else: the key is not allowed to do this, no answer comes, or the API wants to be left
 // alone.
 func endsSync(err error) bool {
 	for _, kind := range []error{client.ErrForbidden, client.ErrConnection, client.ErrTimeout, client.ErrRateLimited, context.Canceled} {
@@ -200,7 +200,7 @@ func (s *Syncer) announce(p *pass) {
 	}
 	switch {
 	case began:
-		s.opts.Logger.Info("A sync was ended before it had read every list, the next one goes on at once",
+		s.opts.Logger.Info("A sync ended before it had read every list; the next one continues at once",
 			"left", left, "read", p.read, "failed", p.failed)
 	case ended:
 		s.opts.Logger.Info("One sync reads every list again")

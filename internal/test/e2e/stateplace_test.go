@@ -47,7 +47,7 @@ func TestStateIsRemoved(t *testing.T) {
 				t.Fatal(err)
 			}
 			counted()
-			if n := strings.Count(p.log.String(), "State file was gone"); n != 1 {
+			if n := strings.Count(p.log.String(), "State file was removed"); n != 1 {
 				t.Errorf("%d lines say that it was gone", n)
 			}
 			refused(t, s, "in use")
