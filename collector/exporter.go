@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/gate"
-	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -31,7 +31,7 @@ type Options struct {
 // Exporter serves the metrics of one account. It is safe for concurrent use.
 type Exporter struct {
 	syncer    *syncer.Syncer
-	book      *ledger.Book
+	book      *state.State
 	telemetry *Telemetry
 	opts      Options
 	log       *slog.Logger
@@ -48,7 +48,7 @@ type Exporter struct {
 
 // New returns an exporter of a book that a syncer brings up to date. The telemetry must
 // be the one that observes the syncer and its client, and watches the book.
-func New(s *syncer.Syncer, book *ledger.Book, t *Telemetry, o Options) *Exporter {
+func New(s *syncer.Syncer, book *state.State, t *Telemetry, o Options) *Exporter {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

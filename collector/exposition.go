@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 // perCounter is about what a counter, and the gauges that come with it, take to show on a
@@ -22,7 +22,7 @@ type exposition struct {
 
 // expected returns how long the next exposition can take. Before the first one that is an
 // estimate by what the ledger holds.
-func (x *exposition) expected(book *ledger.Book) time.Duration {
+func (x *exposition) expected(book *state.State) time.Duration {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.learned {

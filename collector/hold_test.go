@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state/file"
 )
 
 // TestHold follows a new label set from its first outcome to its release: it is
@@ -122,7 +122,7 @@ func TestRestart(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ledger.db")
 		open := func() *rig {
 			s := held()
-			s.store = ledger.NewFile(path)
+			s.store = file.New(path)
 			return start(t, a, s)
 		}
 		r := open()

@@ -17,6 +17,7 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -46,7 +47,7 @@ type setup struct {
 	scrape  Options
 	wrap    func(syncer.API) syncer.API // nil for the client as it is
 	client  client.Options
-	store   ledger.Store
+	store   state.Store
 	key     string
 }
 
@@ -55,7 +56,7 @@ type rig struct {
 	testing.TB
 	*simulator.Account
 	syncer  *syncer.Syncer
-	book    *ledger.Book
+	book    *state.State
 	handler http.Handler
 	log     *logBuffer
 }
@@ -88,7 +89,7 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 		s.policy.NoResponseAfter = 10 * time.Minute
 	}
 	if s.store == nil {
-		s.store = ledger.NewMemory()
+		s.store = state.NewMemory()
 	}
 	if s.key == "" {
 		s.key = simulator.DefaultKey
@@ -104,7 +105,7 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.book, _, err = ledger.Open(t.Context(), s.store, url, s.policy, telemetry)
+	r.book, _, err = state.Open(t.Context(), s.store, url, s.policy, telemetry)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,19 +6,19 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state/postgres"
 	"omegastream_exporter/internal/syncer"
-	"omegastream_exporter/internal/test/postgres"
+	server "omegastream_exporter/internal/test/postgres"
 )
 
 // replicas starts exporters of one account that share a state.
 func replicas(t *testing.T, n int, a *simulator.Account, o syncer.Options) []*rig {
 	t.Helper()
-	dsn := postgres.NewDatabase(t)
+	dsn := server.NewDatabase(t)
 	rigs := make([]*rig, n)
 	for i := range rigs {
-		store, err := ledger.NewPostgres(dsn, "replicas")
+		store, err := postgres.New(dsn, "replicas")
 		if err != nil {
 			t.Fatal(err)
 		}

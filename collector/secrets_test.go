@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state/file"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -99,11 +99,11 @@ func TestLessDetailLater(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(simulator.Options{}, endpointA)
 				path := filepath.Join(t.TempDir(), "ledger.db")
-				r := start(t, a, setup{store: ledger.NewFile(path), options: syncer.Options{URLDetail: client.URLPath}})
+				r := start(t, a, setup{store: file.New(path), options: syncer.Options{URLDetail: client.URLPath}})
 				r.scrape().want(t, map[string]string{of("webhook_events_listed", endpointA): "0"})
 				r.stop()
 				a.AddFault(simulator.Fault{Do: simulator.Status(http.StatusNotFound, "")})
-				r = start(t, a, setup{store: ledger.NewFile(path), options: syncer.Options{URLDetail: tt.later}})
+				r = start(t, a, setup{store: file.New(path), options: syncer.Options{URLDetail: tt.later}})
 				shown := r.answer().Body.String()
 				if !strings.Contains(shown, `url="`+tt.url+`"`) || strings.Contains(shown, simulator.SecretMark) {
 					t.Errorf("not url=%q in\n%s", tt.url, shown)

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -34,10 +35,10 @@ var stateReasons = []struct {
 	reason string
 	err    error
 }{
-	{"replaced", ledger.ErrReplaced},
-	{"unreachable", ledger.ErrUnreachable},
+	{"replaced", state.ErrReplaced},
+	{"unreachable", state.ErrUnreachable},
 	{"went_back", ledger.ErrWentBack},
-	{"newer_version", ledger.ErrNewer},
+	{"newer_version", state.ErrNewer},
 }
 
 const stateWriteFailed = "write_failed"
@@ -45,7 +46,7 @@ const stateWriteFailed = "write_failed"
 // stateCollector shows how the state is, as of the scrape, and with it whether what
 // is shown can be believed.
 type stateCollector struct {
-	book   *ledger.Book
+	book   *state.State
 	syncer *syncer.Syncer
 	url    string // of the pages; "" where it is not known
 }

@@ -12,11 +12,12 @@ import (
 
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state"
 )
 
 // fullDisk is a store whose commits can be made to fail.
 type fullDisk struct {
-	ledger.Store
+	state.Store
 	full  atomic.Bool
 	cause error // of the failure, nil for a full disk
 }
@@ -33,7 +34,7 @@ func (d *fullDisk) Commit(ctx context.Context, b *ledger.Batch) error {
 func TestFailingState(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		disk := &fullDisk{Store: ledger.NewMemory()}
+		disk := &fullDisk{Store: state.NewMemory()}
 		a := newAccount(simulator.Options{}, endpointA, endpointB)
 		r := start(t, a, setup{store: disk})
 		r.scrape()
@@ -81,7 +82,7 @@ func TestFailingState(t *testing.T) {
 func TestStateFailsLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		disk := &fullDisk{Store: ledger.NewMemory()}
+		disk := &fullDisk{Store: state.NewMemory()}
 		a := newAccount(simulator.Options{}, endpointA)
 		r := start(t, a, setup{store: disk})
 		r.scrape()
@@ -120,13 +121,13 @@ func TestClosedBook(t *testing.T) {
 func TestStateFailingReasons(t *testing.T) {
 	t.Parallel()
 	reasons := []string{"write_failed", "replaced", "unreachable", "went_back", "newer_version"}
-	causes := map[string]error{"write_failed": nil, "replaced": ledger.ErrReplaced, "unreachable": ledger.ErrUnreachable}
+	causes := map[string]error{"write_failed": nil, "replaced": state.ErrReplaced, "unreachable": state.ErrUnreachable}
 	series := func(reason string) string { return `omegastream_exporter_state_failing{reason="` + reason + `"}` }
 	for reason, cause := range causes {
 		t.Run(reason, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				disk := &fullDisk{Store: ledger.NewMemory()}
+				disk := &fullDisk{Store: state.NewMemory()}
 				if cause != nil {
 					disk.cause = fmt.Errorf("ledger.db: %w", cause)
 				}

@@ -135,13 +135,13 @@ func (t *Telemetry) RateLimitWait(op client.Operation, d time.Duration) {
 // Retry implements client.Observer.
 func (t *Telemetry) Retry(op client.Operation) { t.apiRetries.WithLabelValues(string(op)).Inc() }
 
-// Committed implements ledger.Watcher.
+// Committed implements state.Watcher.
 func (t *Telemetry) Committed(took time.Duration) { t.commitDuration.Observe(took.Seconds()) }
 
-// CommitFailed implements ledger.Watcher.
+// CommitFailed implements state.Watcher.
 func (t *Telemetry) CommitFailed(error) { t.commitFailures.Inc() }
 
-// LoadedAnew implements ledger.Watcher.
+// LoadedAnew implements state.Watcher.
 func (t *Telemetry) LoadedAnew(cause error) {
 	if log := t.log.Load(); log != nil {
 		log.Info("Loaded the state again; fetching what was not written", "reason", cause)
@@ -151,7 +151,7 @@ func (t *Telemetry) LoadedAnew(cause error) {
 // LogTo sets the logger for events of the state.
 func (t *Telemetry) LogTo(log *slog.Logger) { t.log.Store(log) }
 
-// Waiting implements ledger.Watcher.
+// Waiting implements state.Watcher.
 func (t *Telemetry) Waiting(cause error) {
 	if log := t.log.Load(); log != nil {
 		log.Warn("The state cannot be opened yet; waiting for it", "err", cause)

@@ -10,8 +10,8 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/config"
-	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/server"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -38,7 +38,7 @@ type application struct {
 	stopDemo  func() // nil without --demo
 	telemetry *collector.Telemetry
 	api       *client.Client
-	book      *ledger.Book
+	book      *state.State
 	failures  *failureLog // nil with --no-log.failures
 	syncer    *syncer.Syncer
 	exporter  *collector.Exporter

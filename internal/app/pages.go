@@ -10,13 +10,13 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/config"
-	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
 	"omegastream_exporter/internal/web"
 )
 
 // newPages returns the pages of a ledger.
-func newPages(cfg config.Config, api *client.Client, book *ledger.Book, syncs *syncer.Syncer, telemetry *collector.Telemetry, log *slog.Logger) http.Handler {
+func newPages(cfg config.Config, api *client.Client, book *state.State, syncs *syncer.Syncer, telemetry *collector.Telemetry, log *slog.Logger) http.Handler {
 	return web.New(book, web.Options{
 		Base:        cfg.Web.LinkPath(),
 		APIURL:      strings.TrimRight(cfg.API.URL.String(), "/"),

@@ -8,20 +8,22 @@ import (
 
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/file"
 )
 
 // openBook opens the state and the ledger in it.
-func openBook(ctx context.Context, cfg config.Config, watcher ledger.Watcher, log *slog.Logger) (*ledger.Book, error) {
+func openBook(ctx context.Context, cfg config.Config, watcher state.Watcher, log *slog.Logger) (*state.State, error) {
 	store, err := cfg.State.Store()
 	if err != nil {
 		return nil, err
 	}
-	if file, ok := store.(*ledger.File); ok {
-		file.Rewritten = func(path string) {
+	if kept, ok := store.(*file.Store); ok {
+		kept.Rewritten = func(path string) {
 			log.Warn("State file was removed; writing the whole state to its path again", "path", path)
 		}
 	}
-	book, opening, err := ledger.Open(ctx, store, cfg.API.URL.String(), Policy(cfg), watcher)
+	book, opening, err := state.Open(ctx, store, cfg.API.URL.String(), Policy(cfg), watcher)
 	if err != nil {
 		return nil, StateError("--state.url", cfg.State, err)
 	}
@@ -57,26 +59,26 @@ var stateMends = []struct {
 	file, postgres string
 }{
 	{
-		ledger.ErrForeign, "it was not touched; name another file, or memory: to keep no state",
+		state.ErrForeign, "it was not touched; name another file, or memory: to keep no state",
 		"name another --state.schema",
 	},
-	{ledger.ErrDangling, "create its target, or name another file", ""},
-	{ledger.ErrInUse, "stop the exporter that has it open, or give each exporter its own file", ""},
-	{ledger.ErrReadOnly, "", "name the server that accepts writes, or all of them with target_session_attrs=read-write"},
-	{ledger.ErrTooMany, "", "raise max_connections of the server, or put a pooler in front of it"},
-	{ledger.ErrStatementTimeout, "", "raise statement_timeout for the exporter's role, or find out what blocks the tables"},
-	{ledger.ErrUnreachable, "", "check that the server runs and that this host can reach it"},
+	{state.ErrDangling, "create its target, or name another file", ""},
+	{state.ErrInUse, "stop the exporter that has it open, or give each exporter its own file", ""},
+	{state.ErrReadOnly, "", "name the server that accepts writes, or all of them with target_session_attrs=read-write"},
+	{state.ErrTooMany, "", "raise max_connections of the server, or put a pooler in front of it"},
+	{state.ErrStatementTimeout, "", "raise statement_timeout for the exporter's role, or find out what blocks the tables"},
+	{state.ErrUnreachable, "", "check that the server runs and that this host can reach it"},
 	{
 		ledger.ErrUnreadable, "restore a backup, or move it away; a start would set it aside and start the counters at 0",
 		"restore a backup, or name another --state.schema",
 	},
-	{ledger.ErrNewer, "run that version, or name another file", "run that version, or name another --state.schema"},
+	{state.ErrNewer, "run that version, or name another file", "run that version, or name another --state.schema"},
 	{
 		ledger.ErrOtherAccount, "use that --api.url, or give each account its own file",
 		"use that --api.url, or give each account its own --state.schema",
 	},
-	{ledger.ErrNoCounters, "name the one that an exporter has used", "name the one that an exporter has used, or another --state.schema"},
-	{ledger.ErrNotEmpty, "name another --state.url", "name another --state.url or --state.schema"},
+	{state.ErrNoCounters, "name the one that an exporter has used", "name the one that an exporter has used, or another --state.schema"},
+	{state.ErrNotEmpty, "name another --state.url", "name another --state.url or --state.schema"},
 	{
 		nil, "check the path, its permissions and the space on its disk",
 		"check user, password and database, and that the user has CREATE on it or a schema of its own (docs/replicas.md)",

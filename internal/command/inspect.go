@@ -8,6 +8,7 @@ import (
 	"omegastream_exporter/internal/app"
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 // inspectState says what the configured state holds, and proves that a start could
@@ -27,12 +28,12 @@ func inspectState(ctx context.Context, cfg config.Config, warn func(format strin
 	if err != nil {
 		return "", err
 	}
-	view, err := ledger.Inspect(ctx, store, cfg.API.URL.String(), app.Policy(cfg))
+	view, err := state.Inspect(ctx, store, cfg.API.URL.String(), app.Policy(cfg))
 	if err == nil {
 		err = probeState(ctx, cfg.State)
 	}
 	switch {
-	case errors.Is(err, ledger.ErrInUse):
+	case errors.Is(err, state.ErrInUse):
 		return "in use by a running exporter", nil
 	case errors.Is(err, ledger.ErrUnreadable):
 		return "", fmt.Errorf("%w; the next start would set it aside and start the counters at 0", err)
@@ -69,7 +70,7 @@ func probeState(ctx context.Context, s config.State) error {
 	if err != nil {
 		return err
 	}
-	if p, ok := store.(ledger.Prober); ok {
+	if p, ok := store.(state.Prober); ok {
 		err = p.Probe(ctx)
 	}
 	return errors.Join(err, store.Close())

@@ -13,7 +13,7 @@ import (
 
 	"omegastream_exporter/internal/app"
 	"omegastream_exporter/internal/config"
-	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 // stateFlag names the state that a command works on.
@@ -25,9 +25,9 @@ func readableState(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	view, err := ledger.Inspect(ctx, store, cfg.API.URL.String(), app.Policy(cfg))
+	view, err := state.Inspect(ctx, store, cfg.API.URL.String(), app.Policy(cfg))
 	if err == nil && view == nil {
-		err = ledger.ErrNoCounters
+		err = state.ErrNoCounters
 	}
 	if err != nil {
 		return app.StateError(stateFlag, cfg.State, err)
@@ -52,7 +52,7 @@ func ResetCounters(ctx context.Context, cfg config.Config, stdin *os.File, stdou
 	if err := confirmReset(ctx, cfg, store, stdin, stdout); err != nil {
 		return errors.Join(err, store.Close())
 	}
-	if err := ledger.ResetCounters(ctx, store, cfg.API.URL.String(), app.Policy(cfg), time.Now()); err != nil {
+	if err := state.ResetCounters(ctx, store, cfg.API.URL.String(), app.Policy(cfg), time.Now()); err != nil {
 		return app.StateError(stateFlag, cfg.State, err)
 	}
 	_, err = fmt.Fprintf(stdout, "The counters in %s start at 0 again. Known events are not counted again.\n", cfg.State.Where())
@@ -61,8 +61,8 @@ func ResetCounters(ctx context.Context, cfg config.Config, stdin *os.File, stdou
 
 // confirmReset returns an error unless the counters are to be reset under an exporter
 // that works on them.
-func confirmReset(ctx context.Context, cfg config.Config, store ledger.Store, stdin *os.File, stdout io.Writer) error {
-	shared, ok := store.(ledger.InUser)
+func confirmReset(ctx context.Context, cfg config.Config, store state.Store, stdin *os.File, stdout io.Writer) error {
+	shared, ok := store.(state.InUser)
 	if !ok || cfg.Yes {
 		return nil
 	}
@@ -119,8 +119,8 @@ func CopyState(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	if err != nil {
 		return errors.Join(err, from.Close())
 	}
-	copied, err := ledger.Copy(ctx, from, to, cfg.API.URL.String())
-	if source := (*ledger.SourceError)(nil); errors.As(err, &source) {
+	copied, err := state.Copy(ctx, from, to, cfg.API.URL.String())
+	if source := (*state.SourceError)(nil); errors.As(err, &source) {
 		return app.StateError("--from", cfg.From, source.Err)
 	}
 	if err != nil {

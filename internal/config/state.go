@@ -7,7 +7,9 @@ import (
 	"regexp"
 	"strings"
 
-	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/file"
+	"omegastream_exporter/internal/state/postgres"
 )
 
 // State is a place that keeps a state: the parsed value of --state.url.
@@ -28,18 +30,18 @@ const (
 
 // Store returns the store at this place. It opens and creates nothing before its first
 // use.
-func (s State) Store() (ledger.Store, error) {
+func (s State) Store() (state.Store, error) {
 	switch s.kind {
 	case stateMemory:
-		return ledger.NewMemory(), nil
+		return state.NewMemory(), nil
 	case statePostgres:
-		store, err := ledger.NewPostgres(s.dsn.Reveal(), s.schema)
+		store, err := postgres.New(s.dsn.Reveal(), s.schema)
 		if err != nil {
 			return nil, fmt.Errorf("--state.url: %w", err)
 		}
 		return store, nil
 	default:
-		return ledger.NewFile(s.path), nil
+		return file.New(s.path), nil
 	}
 }
 
@@ -60,7 +62,7 @@ func (s State) String() string {
 	case stateMemory:
 		return "memory:"
 	default:
-		return ledger.PostgresName(s.dsn.Reveal(), s.schema)
+		return postgres.Name(s.dsn.Reveal(), s.schema)
 	}
 }
 
@@ -161,7 +163,7 @@ func (s *State) parse(raw string) error {
 		}
 		s.kind = stateMemory
 	case "postgres", "postgresql":
-		if _, err := url.Parse(ledger.PostgresURL(raw)); err != nil || !strings.HasPrefix(rest, "//") {
+		if _, err := url.Parse(postgres.URL(raw)); err != nil || !strings.HasPrefix(rest, "//") {
 			return errors.New("is not a PostgreSQL URL; write it like postgres://USER@HOST:5432/DATABASE")
 		}
 		s.kind, s.dsn = statePostgres, NewSecret(raw)
@@ -174,7 +176,7 @@ func (s *State) parse(raw string) error {
 // hasPassword reports whether a URL that parse has accepted contains a password, in
 // either of the two places where PostgreSQL accepts it.
 func hasPassword(raw string) bool {
-	u, err := url.Parse(ledger.PostgresURL(raw))
+	u, err := url.Parse(postgres.URL(raw))
 	if err != nil {
 		return true
 	}

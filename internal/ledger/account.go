@@ -30,7 +30,7 @@ type Policy struct {
 }
 
 // Account is the ledger of one account. It is not safe for concurrent use: a
-// [Book] guards it.
+// state guards it.
 type Account struct {
 	policy    Policy
 	row       AccountRow

@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -120,21 +120,13 @@ func TestHold(t *testing.T) {
 
 func TestFirstScrapeShowsWhatWasLoaded(t *testing.T) {
 	t.Parallel()
-	s := newRowStore()
-	a := newAccount(AccountRow{APIURL: testURL, Created: epoch}, testPolicy())
-	a.changedRow = true
+	a := New(testURL, testPolicy(), epoch)
 	a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{failed}}}}, epoch, epoch)
 	read(t, a, "ep", epoch, true)
 	read(t, a, "ep", epoch, true, at(1, 0))
 	a.Shown(a.View(epoch), epoch)
 	a.Release(epoch.Add(time.Minute))
-	if err := s.Commit(context.Background(), a.Batch()); err != nil {
-		t.Fatal(err)
-	}
-	a, err := load(context.Background(), s, testURL, testPolicy(), epoch)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a = restarted(t, a, testPolicy(), epoch)
 	read(t, a, "ep", epoch, true, at(2, time.Minute), at(1, 0))
 	for _, row := range []struct {
 		after    time.Duration
@@ -170,21 +162,15 @@ func TestFirstScrapeShowsWhatWasLoaded(t *testing.T) {
 // that was set back.
 func TestStartSoonAfterAnother(t *testing.T) {
 	t.Parallel()
-	s := newRowStore()
+	var a *Account
 	for _, row := range []struct {
 		at   time.Duration
 		soon bool
 	}{{0, false}, {59 * time.Second, true}, {2 * time.Minute, false}, {time.Minute, false}, {time.Minute, true}} {
 		now := epoch.Add(row.at)
-		a, err := load(context.Background(), s, testURL, testPolicy(), now)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a = restarted(t, a, testPolicy(), now)
 		if soon := a.Started(now); soon != row.soon {
 			t.Errorf("a start after %v is soon: %v", row.at, soon)
-		}
-		if err := s.Commit(context.Background(), a.Batch()); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
@@ -192,22 +178,16 @@ func TestStartSoonAfterAnother(t *testing.T) {
 // Values that a run without holds has shown are not held by a later one.
 func TestHoldIsNotTakenUpAgain(t *testing.T) {
 	t.Parallel()
-	s := newRowStore()
+	var a *Account
 	p := testPolicy()
 	for _, hold := range []time.Duration{time.Minute, 0, time.Minute} {
 		p.Hold = hold
-		a, err := load(context.Background(), s, testURL, p, epoch)
-		if err != nil {
-			t.Fatal(err)
-		}
+		a = restarted(t, a, p, epoch)
 		a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{failed}}}}, epoch, epoch)
 		read(t, a, "ep", epoch, true)
 		read(t, a, "ep", epoch, true, at(1, 0))
-		if err := s.Commit(context.Background(), a.Batch()); err != nil {
-			t.Fatal(err)
-		}
 	}
-	a, _ := load(context.Background(), s, testURL, p, epoch)
+	a = restarted(t, a, p, epoch)
 	if n := events(a.View(epoch), "ep"); n != 1 {
 		t.Errorf("shown %d, was 1 before", n)
 	}
@@ -238,19 +218,25 @@ func TestKnownLabelSetsAtContact(t *testing.T) {
 	t.Parallel()
 	a := account(t, "ep")
 	read(t, a, "ep", epoch, true, item{hexID(1), "video.deleted", epoch.Unix()})
+	label := func(k Kind, typ string, code Code, r Reason) string {
+		if k == CountNoResponse || k == CountGaps {
+			typ = "" // it has none
+		}
+		return fmt.Sprint(k, typ, code, r)
+	}
 	var got []string
 	for _, c := range a.View(epoch).Endpoints[0].Counters.Series {
-		got = append(got, seriesName(c.Kind, c.Type, c.Code, c.Reason))
+		got = append(got, label(c.Kind, c.Type, c.Code, c.Reason))
 		if c.Value != 0 {
 			t.Errorf("%+v is not 0", c)
 		}
 	}
-	want := []string{"gaps"}
+	want := []string{label(CountGaps, "", 0, 0)}
 	for _, typ := range []string{failed, "video.deleted"} {
-		want = append(want, "events "+typ, "recoveries "+typ, "deliveries "+typ+" 200", "deliveries "+typ+" none")
+		want = append(want, label(CountEvents, typ, 0, 0), label(CountRecoveries, typ, 0, 0), label(CountDeliveries, typ, 200, 0), label(CountDeliveries, typ, CodeNone, 0))
 	}
 	for _, r := range Reasons() {
-		want = append(want, "noresponse "+r.String())
+		want = append(want, label(CountNoResponse, "", 0, r))
 	}
 	slices.Sort(got)
 	slices.Sort(want)

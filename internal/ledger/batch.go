@@ -21,7 +21,7 @@ func (a *Account) Batch() *Batch {
 	a.failed = nil
 	a.dropped = nil
 	if a.changedRow {
-		row := a.row.clone()
+		row := a.row.Clone()
 		b.Account, a.changedRow = &row, false
 	}
 	for _, e := range a.marked {
@@ -42,7 +42,7 @@ func (e *Endpoint) batch(b *Batch) {
 	e.last = nil
 	if e.changed.row {
 		e.row.Tracked = e.slab.len()
-		b.Endpoints = append(b.Endpoints, e.row.clone())
+		b.Endpoints = append(b.Endpoints, e.row.Clone())
 	}
 	for key := range e.changed.series {
 		s := e.counters[key]

@@ -1,9 +1,8 @@
 // Package ledger knows what an account's webhooks did: which events were seen,
 // what became of each, and what was counted. It is a state machine without a
 // clock and without I/O: every transition takes the time as an argument, changes
-// values in memory and notes which rows changed. A [Store] makes the rows
-// durable, and a [Book] joins the two, so that what is shown is always what a
-// store has acknowledged.
+// values in memory and notes which rows changed. Package state keeps the rows durable,
+// and shows only what a store has acknowledged.
 //
 // The words used here:
 //

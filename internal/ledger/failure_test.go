@@ -1,12 +1,9 @@
 package ledger
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -186,104 +183,5 @@ func TestKeptFailuresAreBounded(t *testing.T) {
 	}
 	if len(l.rows) != mostKept || len(stored) != mostKept {
 		t.Errorf("%d are kept, %d stored", len(l.rows), len(stored))
-	}
-}
-
-// Failures outlive restarts and the window, and go with their endpoint.
-func TestFailuresAreStored(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	policy := testPolicy()
-	policy.KeepBodies = true
-	open := func() *Book {
-		b, how, err := Open(ctx, NewFile(path), testURL, policy, quiet{})
-		if err != nil || how.Cause != nil {
-			t.Fatal(err, how)
-		}
-		return b
-	}
-	b := open()
-	now := epoch
-	b.Do(func(a *Account) {
-		a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{at(1, 0).typ}}}}, now, now)
-		read(t, a, "ep", now, true)
-		read(t, a, "ep", now, true, at(1, 0), at(2, 0), item{"odd \xff id", "t", epoch.Unix()})
-		answerAll(a, now, func(Task) Answer { return failedWith(500, "<b>") })
-	})
-	shown := func() []*Failure {
-		t.Helper()
-		if err := b.Flush(ctx); err != nil {
-			t.Fatal(err)
-		}
-		return b.View(now).Endpoints[0].Failures()
-	}
-	want := shown()
-	if len(want) != 3 || want[0].Replies[0].Message != "<b>" || want[0].Replies[0].Body == "" {
-		t.Fatalf("%+v", want)
-	}
-	restart := func() {
-		t.Helper()
-		if err := b.Close(ctx); err != nil {
-			t.Fatal(err)
-		}
-		b = open()
-	}
-	restart()
-	if diff := cmp.Diff(want, shown()); diff != "" {
-		t.Errorf("after a restart (-want +got):\n%s", diff)
-	}
-	now = now.Add(48 * time.Hour)
-	b.Do(func(a *Account) { read(t, a, "ep", now, true, item{hexID(9), "t", now.Unix()}) })
-	if got, tracked := shown(), b.View(now).Endpoints[0].Tracked; len(got) != 3 || tracked != 1 {
-		t.Errorf("%d failures, %d events after the window", len(got), tracked)
-	}
-	policy.KeepBodies = false
-	for range 2 { // the second time there is nothing left in the store either
-		restart()
-		policy.KeepBodies = true
-		for _, f := range shown() {
-			if f.Replies[0].Body != "" || f.Replies[0].Message != "<b>" {
-				t.Errorf("%+v", f.Replies[0])
-			}
-		}
-	}
-	b.Do(func(a *Account) { a.forget(a.endpoints["ep"]) })
-	if err := b.Close(ctx); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := collect(t, NewFile(path))
-	if err != nil || len(rows.failures) != 0 {
-		t.Errorf("%v, %d rows are left", err, len(rows.failures))
-	}
-}
-
-func TestFailureThatCannotBe(t *testing.T) {
-	t.Parallel()
-	good := everyRow(1, 4)
-	for name, harm := range map[string]func(*FailureRow){
-		"of another id":      func(r *FailureRow) { r.Failure.EventID = "x" },
-		"without an id":      func(r *FailureRow) { r.Failure.EventID = "" },
-		"of another time":    func(r *FailureRow) { r.Failure.Created++ },
-		"a success":          func(r *FailureRow) { r.Failure.Code = 204 },
-		"an unknown reason":  func(r *FailureRow) { r.Failure.Reason = reasons },
-		"without replies":    func(r *FailureRow) { r.Failure.Replies = nil },
-		"too many replies":   func(r *FailureRow) { r.Failure.Replies = make([]Reply, keptReplies+1) },
-		"an unknown state":   func(r *FailureRow) { r.Failure.Replies[0].State = states },
-		"no state":           func(r *FailureRow) { r.Failure.Replies[0].State = Free },
-		"a reply's reason":   func(r *FailureRow) { r.Failure.Replies[0].Reason = reasons },
-		"an endpoint's none": func(r *FailureRow) { r.Endpoint = "nobody" },
-		"right":              func(*FailureRow) {},
-	} {
-		l := &loader{policy: testPolicy()}
-		err := errors.Join(l.Account(*good.Account), l.Endpoint(good.Endpoints[0]))
-		row := failureRow(good.Failures[1].Endpoint, good.Events[1])
-		harm(&row)
-		if err = errors.Join(err, l.Failure(row)); errors.Is(err, ErrUnreadable) == (name == "right") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if name == "right" && !errors.Is(l.Failure(row), ErrUnreadable) {
-			t.Error("twice is taken")
-		}
 	}
 }

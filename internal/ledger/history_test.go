@@ -1,41 +1,33 @@
-package ledger
+package ledger_test
 
 import (
 	"fmt"
 	"maps"
 	"math"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/storetest"
 )
 
 // The ledger against the model, over random histories of an account, its API and
 // the process that keeps the ledger.
 func TestHistories(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) { history(rt, func() Store { return newRowStore() }, 60) })
+	rapid.Check(t, func(rt *rapid.T) { history(rt, func() state.Store { return storetest.NewDouble() }, 60) })
 }
 
-// The same with a state file, which a restart opens anew.
-func TestHistoriesOverFiles(t *testing.T) {
-	t.Parallel()
-	dir, n := t.TempDir(), 0
-	rapid.Check(t, func(rt *rapid.T) {
-		n++
-		path := filepath.Join(dir, fmt.Sprint(n))
-		history(rt, func() Store { return NewFile(path) }, 25)
-	})
-}
-
-func history(t *rapid.T, open func() Store, steps int) {
+func history(t *rapid.T, open func() state.Store, steps int) {
 	w := &world{
-		T: t, open: open, now: epoch.Unix(), m: newModel(), durable: newModel(), api: make(map[string]*apiEndpoint),
-		flying: make(map[string]Task), zero: make(map[string]int64), most: make(map[string]uint64),
+		T: t, open: open, now: storetest.Epoch.Unix(), m: newModel(), durable: newModel(), api: make(map[string]*apiEndpoint),
+		flying: make(map[string]ledger.Task), zero: make(map[string]int64), most: make(map[string]uint64),
 	}
-	w.p = testPolicy()
+	w.p = storetest.Policy()
 	w.p.Window = time.Duration(rapid.SampledFrom([]int{1, 2, 24}).Draw(t, "window")) * time.Hour
 	w.p.CountSince = rapid.SampledFrom([]time.Duration{0, 0, 10 * time.Minute}).Draw(t, "count since")
 	w.p.MaxBacklog = rapid.SampledFrom([]int{0, 0, 3}).Draw(t, "max backlog")
@@ -83,10 +75,10 @@ func history(t *rapid.T, open func() Store, steps int) {
 // world is everything around the ledger.
 type world struct {
 	*rapid.T
-	open  func() Store
-	store Store
-	p     Policy
-	a     *Account
+	open  func() state.Store
+	store state.Store
+	p     ledger.Policy
+	a     *ledger.Account
 	m     *model
 	mem   *modelMemory
 	now   int64
@@ -94,15 +86,15 @@ type world struct {
 	// What a crash leaves: the model as of the last commit, and the view of it. A
 	// failed commit waits with its own.
 	durable *model
-	view    *View
-	waiting *Batch
+	view    *ledger.View
+	waiting *ledger.Batch
 	waitM   *model
-	waitV   *View
+	waitV   *ledger.View
 
 	peers  []*peer // where replicas share the state
 	api    map[string]*apiEndpoint
 	events int
-	flying map[string]Task
+	flying map[string]ledger.Task
 
 	zero map[string]int64  // when a complete scrape first showed a series at 0
 	most map[string]uint64 // the highest value shown
@@ -122,16 +114,16 @@ type run struct {
 }
 
 type apiEndpoint struct {
-	meta    Meta
+	meta    ledger.Meta
 	present bool
 	events  []*apiEvent
 }
 
 type apiEvent struct {
-	item
+	storetest.Item
 	vain   bool // answer says nothing, as kind says
 	kind   vainKind
-	answer Answer
+	answer ledger.Answer
 }
 
 func (w *world) time() time.Time { return time.Unix(w.now, 0) }
@@ -146,14 +138,14 @@ func (w *world) newEndpoint() {
 	}
 	at := w.now - int64(w.pick(2, "age"))*86400
 	types := []string{w.eventType(), w.eventType()}
-	w.api[fmt.Sprintf("ep%d", len(w.api))] = &apiEndpoint{present: true, meta: Meta{CreatedAt: time.Unix(at, 0), Events: types}}
+	w.api[fmt.Sprintf("ep%d", len(w.api))] = &apiEndpoint{present: true, meta: ledger.Meta{CreatedAt: time.Unix(at, 0), Events: types}}
 }
 
 func (w *world) eventType() string {
 	n := w.pick(60, "type")
 	switch {
 	case n < 10:
-		return DocumentedTypes()[n]
+		return ledger.DocumentedTypes()[n]
 	case n < 50:
 		return fmt.Sprintf("video.kind_%d", n)
 	}
@@ -183,8 +175,8 @@ func (w *world) overflow() {
 			}
 			over++
 			_, busy := w.flying[endpoint+" "+id]
-			i, _ := w.a.endpoints[endpoint].slab.find(KeyOf([]byte(id)))
-			switch unresolved := w.a.endpoints[endpoint].slab.at(i).State == Unresolved; {
+			now, _ := w.a.Inside(endpoint).Event(id)
+			switch unresolved := now.State == ledger.Unresolved; {
 			case unresolved && busy:
 				w.Fatalf("%s is given up while it is asked for", id)
 			case unresolved:
@@ -226,18 +218,18 @@ func (w *world) happen() {
 	e := w.api[w.anyEndpoint()]
 	for range 1 + w.pick(4, "events") {
 		w.events++
-		ev := &apiEvent{item: item{id: hexID(w.events), typ: w.eventType(), created: w.now - int64(w.pick(30, "age"))}}
+		ev := &apiEvent{Item: storetest.Item{ID: storetest.HexID(w.events), Type: w.eventType(), Created: w.now - int64(w.pick(30, "age"))}}
 		switch w.pick(12, "oddity") {
 		case 0:
-			ev.id = fmt.Sprintf("evt_%d", w.events)
+			ev.ID = fmt.Sprintf("evt_%d", w.events)
 		case 1:
-			ev.id = fmt.Sprintf("%024X", 0xABCDEF<<32+w.events)
+			ev.ID = fmt.Sprintf("%024X", 0xABCDEF<<32+w.events)
 		case 2:
-			ev.created = rapid.SampledFrom([]int64{0, -5, w.now * 1000, 4070908800}).Draw(w.T, "bogus")
+			ev.Created = rapid.SampledFrom([]int64{0, -5, w.now * 1000, 4070908800}).Draw(w.T, "bogus")
 		case 3:
-			ev.created -= int64(rapid.SampledFrom([]int{100, 800, 1000, 5000, 50000}).Draw(w.T, "late"))
+			ev.Created -= int64(rapid.SampledFrom([]int{100, 800, 1000, 5000, 50000}).Draw(w.T, "late"))
 		case 4:
-			ev.created += rapid.SampledFrom([]int64{100, 299, 301, 500, 3 * 3600, 200000}).Draw(w.T, "ahead")
+			ev.Created += rapid.SampledFrom([]int64{100, 299, 301, 500, 3 * 3600, 200000}).Draw(w.T, "ahead")
 		}
 		w.respondTo(ev)
 		e.events = append(e.events, ev)
@@ -257,14 +249,14 @@ func (w *world) respond() {
 }
 
 func (w *world) respondTo(ev *apiEvent) {
-	ev.vain, ev.answer = false, Answer{Video: videoOf(ev.id)}
+	ev.vain, ev.answer = false, ledger.Answer{Video: videoOf(ev.ID)}
 	switch n := w.pick(14, "response"); n {
 	case 0, 1, 2, 3:
 		ev.vain, ev.kind = true, vainKind(n)
 	case 4, 5, 6:
 	default:
 		code := rapid.SampledFrom([]int{200, 200, 204, 500, 500, 503, 404, 0, 99, 600, -1}).Draw(w.T, "code")
-		ev.answer = Answer{Responded: true, StatusCode: code, Reason: Reason(w.pick(int(reasons), "reason")), Video: videoOf(ev.id)}
+		ev.answer = ledger.Answer{Responded: true, StatusCode: code, Reason: ledger.Reason(w.pick(len(ledger.Reasons()), "reason")), Video: videoOf(ev.ID)}
 	}
 }
 
@@ -285,10 +277,10 @@ func (w *world) sync() {
 	if w.chance(20, "skewed") {
 		date += rapid.SampledFrom([]int64{-60, -20, 20, 60, -7000, 3 * 3600, -200000, 200000}).Draw(w.T, "skew")
 	}
-	var found []Found
+	var found []ledger.Found
 	for _, id := range slices.Sorted(maps.Keys(w.api)) {
 		if e := w.api[id]; e.present {
-			found = append(found, Found{ID: id, CompanyID: "co", Meta: e.meta})
+			found = append(found, ledger.Found{ID: id, CompanyID: "co", Meta: e.meta})
 		}
 	}
 	if got, want := w.a.List(found, time.Unix(date, 0), w.time()), w.m.list(found, w.mem, date, w.now); got != want {
@@ -316,15 +308,15 @@ func (w *world) dropShown() {
 			delete(w.zero, name)
 		}
 	}
-	maps.DeleteFunc(w.flying, func(_ string, t Task) bool { return w.m.endpoints[t.EndpointID] == nil })
+	maps.DeleteFunc(w.flying, func(_ string, t ledger.Task) bool { return w.m.endpoints[t.EndpointID] == nil })
 }
 
 // listing is what the API lists of an endpoint this time.
-func (w *world) listing(id string) (items []item, complete bool) {
+func (w *world) listing(id string) (items []storetest.Item, complete bool) {
 	for _, ev := range w.api[id].events {
-		items = append(items, ev.item)
+		items = append(items, ev.Item)
 	}
-	slices.SortStableFunc(items, func(a, b item) int { return int(b.created - a.created) })
+	slices.SortStableFunc(items, func(a, b storetest.Item) int { return int(b.Created - a.Created) })
 	complete = true
 	switch w.pick(10, "listing") {
 	case 0:
@@ -332,7 +324,7 @@ func (w *world) listing(id string) (items []item, complete bool) {
 	case 1: // cut off
 		items, complete = items[:w.pick(len(items)+1, "cut")], false
 	case 2: // some are left out, by mistake
-		items = slices.DeleteFunc(items, func(item) bool { return w.chance(50, "left out") })
+		items = slices.DeleteFunc(items, func(storetest.Item) bool { return w.chance(50, "left out") })
 	case 3:
 		items = nil
 	case 4:
@@ -346,7 +338,7 @@ func (w *world) read(id string, date int64) {
 	items, complete := w.listing(id)
 	r := w.a.Begin(id, w.time(), time.Unix(date, 0), w.time())
 	mr := w.m.begin(e, w.now, date, w.p)
-	var chunk []item
+	var chunk []storetest.Item
 	apply := func() {
 		w.a.Apply(r, w.time())
 		w.m.chunk(e, mr, chunk, w.now, w.p)
@@ -356,7 +348,7 @@ func (w *world) read(id string, date int64) {
 	enough := false
 	for _, it := range items {
 		chunk = append(chunk, it)
-		if r.Note([]byte(it.id), it.typ, it.created) || w.chance(20, "apply") {
+		if r.Note([]byte(it.ID), it.Type, it.Created) || w.chance(20, "apply") {
 			apply()
 		}
 		if r.Enough() {
@@ -373,7 +365,7 @@ func (w *world) read(id string, date int64) {
 // fetch asks for some details; calls may take until later, or be given up.
 func (w *world) fetch() {
 	for range 1 + w.pick(8, "details") {
-		task, ok := w.a.Take(w.time(), func(Class) bool { return true })
+		task, ok := w.a.Take(w.time(), func(ledger.Class) bool { return true })
 		if !ok {
 			return
 		}
@@ -387,7 +379,7 @@ func (w *world) fetch() {
 }
 
 // taken checks that a task makes sense.
-func (w *world) taken(t Task) {
+func (w *world) taken(t ledger.Task) {
 	e := w.m.endpoints[t.EndpointID]
 	if e == nil || e.missed != 0 || !e.contacted {
 		w.Fatalf("took %+v of an endpoint that cannot be asked", t)
@@ -415,13 +407,13 @@ func (w *world) land() {
 	}
 }
 
-func (w *world) handBack(t Task) {
+func (w *world) handBack(t ledger.Task) {
 	e := w.m.endpoints[t.EndpointID]
 	if e == nil {
 		e = &modelEndpoint{counters: map[string]uint64{}}
 	}
 	events := w.api[t.EndpointID].events
-	at := slices.IndexFunc(events, func(ev *apiEvent) bool { return ev.id == t.EventID })
+	at := slices.IndexFunc(events, func(ev *apiEvent) bool { return ev.ID == t.EventID })
 	switch {
 	case w.chance(5, "given up"):
 		w.a.Return(t)
@@ -435,8 +427,8 @@ func (w *world) handBack(t Task) {
 	}
 }
 
-func (w *world) askedInVain(t Task, e *modelEndpoint, kind vainKind) {
-	tell := map[vainKind]func(Task, time.Time){
+func (w *world) askedInVain(t ledger.Task, e *modelEndpoint, kind vainKind) {
+	tell := map[vainKind]func(ledger.Task, time.Time){
 		vainCall: w.a.Unanswered, vainUnusable: w.a.Unusable, vainMissing: w.a.Missing, vainGone: w.a.Gone,
 	}[kind]
 	tell(t, w.time())

@@ -1,4 +1,4 @@
-package ledger
+package ledger_test
 
 import (
 	"context"
@@ -6,14 +6,15 @@ import (
 	"maps"
 	"slices"
 	"time"
-)
 
-const testURL = "https://api.example"
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state/storetest"
+)
 
 // start starts a process: what it knows is what is in the store.
 func (w *world) start() {
 	w.alone()
-	if _, ok := w.store.(*rowStore); !ok {
+	if _, ok := w.store.(*storetest.Double); !ok {
 		if w.store != nil {
 			if err := w.store.Close(); err != nil {
 				w.Fatal(err)
@@ -21,20 +22,22 @@ func (w *world) start() {
 		}
 		w.store = w.open()
 	}
-	a, err := load(context.Background(), w.store, testURL, w.p, w.time())
+	a, err := loadFrom(w.store, w.p, w.time())
 	if err != nil {
 		w.Fatal(err)
 	}
 	w.a, w.m, w.mem = a, w.durable.clone(), newModelMemory()
 	w.leads()
 	w.m.turnBack(w.now)
-	w.flying, w.waiting, w.off = make(map[string]Task), nil, w.off || w.p.Hold == 0
+	w.flying, w.waiting, w.off = make(map[string]ledger.Task), nil, w.off || w.p.Hold == 0
 	w.commit()
 	w.beginRun()
 }
 
 // beginRun notes what a process that has just started shows.
-func (w *world) beginRun() { w.run = &run{loaded: shownCounters(w.view), began: -1, hold: w.p.Hold} }
+func (w *world) beginRun() {
+	w.run = &run{loaded: storetest.ShownCounters(w.view), began: -1, hold: w.p.Hold}
+}
 
 // restart is a kill at any moment and a start, perhaps with other flags.
 func (w *world) restart() {
@@ -78,50 +81,13 @@ func (w *world) failCommit() {
 	w.waitV = w.a.View(w.time())
 }
 
-// counters names what a view shows.
-func shownCounters(v *View) map[string]uint64 {
-	shown := make(map[string]uint64)
-	for _, e := range v.Endpoints {
-		for _, c := range e.Counters.Series {
-			shown[e.ID+" "+seriesName(c.Kind, c.Type, c.Code, c.Reason)] = c.Value
-		}
-		if l := e.Counters.Latency; l != nil {
-			shown[e.ID+" latency"] = bucketSum(l.Counts)
-		}
-	}
-	return shown
-}
-
-func bucketSum(c LatencyCounts) (sum uint64) {
-	for _, n := range c.Buckets {
-		sum += n
-	}
-	return sum
-}
-
-func seriesName(k Kind, typ string, code Code, reason Reason) string {
-	switch k { //nolint:exhaustive // the rest is gaps
-	case CountEvents:
-		return "events " + typ
-	case CountDeliveries:
-		return "deliveries " + typ + " " + codeText(int(code))
-	case CountNoResponse:
-		return "noresponse " + reason.String()
-	case CountRecoveries:
-		return "recoveries " + typ
-	case CountUnresolved:
-		return "unresolved " + typ
-	}
-	return "gaps"
-}
-
 // scrape shows the view, as the collector does.
 func (w *world) scrape() {
 	w.a.Release(w.time())
 	if w.chance(80, "commit in time") {
 		w.commit()
 	}
-	for name, value := range shownCounters(w.view) {
+	for name, value := range storetest.ShownCounters(w.view) {
 		var id string
 		_, _ = fmt.Sscan(name, &id)
 		if have := w.durable.endpoints[id].counters[name[len(id)+1:]]; value > have {
@@ -132,12 +98,12 @@ func (w *world) scrape() {
 		}
 		w.most[name] = value
 		zero, ok := w.zero[name]
-		if value > 0 && !w.off && (!ok || w.passed-zero < seconds(w.minHold)) {
+		if value > 0 && !w.off && (!ok || w.passed-zero < modelSeconds(w.minHold)) {
 			w.Fatalf("%s is shown as %d at %d, at 0 since %d (%v)", name, value, w.passed, zero, ok)
 		}
 	}
-	if w.run.hold > 0 && (w.run.began < 0 || w.passed-w.run.began < seconds(w.run.hold)) {
-		for name, value := range shownCounters(w.view) {
+	if w.run.hold > 0 && (w.run.began < 0 || w.passed-w.run.began < modelSeconds(w.run.hold)) {
+		for name, value := range storetest.ShownCounters(w.view) {
 			if value != w.run.loaded[name] {
 				w.Fatalf("%s is shown as %d soon after a start, it was loaded as %d", name, value, w.run.loaded[name])
 			}
@@ -151,7 +117,7 @@ func (w *world) scrape() {
 		if w.run.began < 0 {
 			w.run.began = w.passed
 		}
-		for name, value := range shownCounters(w.view) {
+		for name, value := range storetest.ShownCounters(w.view) {
 			if _, ok := w.zero[name]; !ok && value == 0 {
 				w.zero[name] = w.passed
 			}
@@ -162,29 +128,29 @@ func (w *world) scrape() {
 // check compares everything with the model.
 func (w *world) check(after string) {
 	untried := 0
-	if len(w.a.endpoints) != len(w.m.endpoints) {
-		w.Fatalf("%s: %d endpoints, want %d", after, len(w.a.endpoints), len(w.m.endpoints))
+	if w.a.EndpointCount() != len(w.m.endpoints) {
+		w.Fatalf("%s: %d endpoints, want %d", after, w.a.EndpointCount(), len(w.m.endpoints))
 	}
 	for id, want := range w.m.endpoints {
-		e := w.a.endpoints[id]
+		e := w.a.Inside(id)
 		counters := make(map[string]uint64)
 		var none, reasons uint64
-		for k, s := range e.counters {
-			if s.value > 0 {
-				counters[seriesName(k.Kind, w.a.types.name(k.Type), k.Code, k.Reason)] = s.value
+		for k, value := range e.Counted() {
+			if value > 0 {
+				counters[storetest.CounterName(k.Kind, w.a.TypeName(k.Type), k.Code, k.Reason)] = value
 			}
 			switch {
-			case k.Kind == CountNoResponse:
-				reasons += s.value
-			case k.Kind == CountDeliveries && k.Code == CodeNone:
-				none += s.value
+			case k.Kind == ledger.CountNoResponse:
+				reasons += value
+			case k.Kind == ledger.CountDeliveries && k.Code == ledger.CodeNone:
+				none += value
 			}
-			if k.Kind == CountDeliveries && !k.Code.Success() && s.value > 0 {
-				counters["failures"] += s.value
+			if k.Kind == ledger.CountDeliveries && !k.Code.Success() && value > 0 {
+				counters["failures"] += value
 			}
 		}
-		if e.latency != nil && bucketSum(e.latency.counts) > 0 {
-			counters["latency"] = bucketSum(e.latency.counts)
+		if n := storetest.BucketSum(e.Latency()); n > 0 {
+			counters["latency"] = n
 		}
 		if !maps.Equal(counters, want.counters) {
 			w.Fatalf("%s: counters of %s are %v, want %v", after, id, counters, want.counters)
@@ -194,7 +160,7 @@ func (w *world) check(after string) {
 		}
 		w.checkEvents(after, e, want)
 		w.checkGauges(after, e, want)
-		w.checkPeople(after, e, want)
+		w.checkPeople(after, id, want)
 		for _, ev := range want.events {
 			if ev.state == mListed && !ev.history && ev.lastAsk == 0 && want.missed == 0 {
 				untried++
@@ -204,32 +170,31 @@ func (w *world) check(after string) {
 	if got := w.a.Untried(); got != untried {
 		w.Fatalf("%s: %d untried, want %d", after, got, untried)
 	}
-	if w.a.row.FoldedTypes != w.m.folded {
-		w.Fatalf("%s: %d folded, want %d", after, w.a.row.FoldedTypes, w.m.folded)
+	if w.a.FoldedTypes() != w.m.folded {
+		w.Fatalf("%s: %d folded, want %d", after, w.a.FoldedTypes(), w.m.folded)
 	}
 }
 
-func (w *world) checkEvents(after string, e *Endpoint, want *modelEndpoint) {
-	if e.slab.len() != len(want.events) {
-		w.Fatalf("%s: %d events tracked, want %d", after, e.slab.len(), len(want.events))
+func (w *world) checkEvents(after string, e ledger.Inside, want *modelEndpoint) {
+	if e.Tracked() != len(want.events) {
+		w.Fatalf("%s: %d events tracked, want %d", after, e.Tracked(), len(want.events))
 	}
 	for id, ev := range want.events {
-		i, ok := e.slab.find(KeyOf([]byte(id)))
+		got, ok := e.Event(id)
 		if !ok {
 			w.Fatalf("%s: %s is not tracked", after, id)
 		}
-		got := e.slab.at(i)
-		state := map[State]modelState{Listed: mListed, Pending: mPending, Delivered: mOutcome, NoResponse: mOutcome, Unresolved: mUnresolved}[got.State]
-		if state != ev.state || w.a.types.name(got.Type) != ev.label || got.Time != ev.time || got.LastAsk != ev.lastAsk ||
-			got.FirstSeen != ev.firstSeen || got.FirstEmpty != ev.firstEmpty || got.Has(History) != ev.history ||
-			ev.state == mOutcome && int(got.Code) != ev.code || e.id(got.Key) != id {
-			w.Fatalf("%s: %s is %+v, want %+v", after, id, *got, ev)
+		state := map[ledger.State]modelState{ledger.Listed: mListed, ledger.Pending: mPending, ledger.Delivered: mOutcome, ledger.NoResponse: mOutcome, ledger.Unresolved: mUnresolved}[got.State]
+		if state != ev.state || w.a.TypeName(got.Type) != ev.label || got.Time != ev.time || got.LastAsk != ev.lastAsk ||
+			got.FirstSeen != ev.firstSeen || got.FirstEmpty != ev.firstEmpty || got.Has(ledger.History) != ev.history ||
+			ev.state == mOutcome && int(got.Code) != ev.code || e.EventID(got.Key) != id {
+			w.Fatalf("%s: %s is %+v, want %+v", after, id, got, ev)
 		}
 	}
 }
 
-func (w *world) checkGauges(after string, e *Endpoint, want *modelEndpoint) {
-	v := e.show(w.time())
+func (w *world) checkGauges(after string, e ledger.Inside, want *modelEndpoint) {
+	v := e.Show(w.time())
 	pending := make(map[string]int)
 	var backlog, history int
 	var oldestPending, oldestUnfetched int64
@@ -258,7 +223,7 @@ func (w *world) checkGauges(after string, e *Endpoint, want *modelEndpoint) {
 	window := make(map[string]int)
 	for _, c := range v.Window {
 		if c.Count > 0 {
-			window[c.Type+" "+codeText(int(c.Code))] = c.Count
+			window[c.Type+" "+storetest.CodeText(int(c.Code))] = c.Count
 		}
 	}
 	if want.contacted && !maps.Equal(shown, pending) {
@@ -292,9 +257,9 @@ func (w *world) settle() {
 		w.handBack(w.flying[name])
 	}
 	clear(w.flying)
-	var found []Found
+	var found []ledger.Found
 	for _, id := range slices.Sorted(maps.Keys(w.api)) {
-		found = append(found, Found{ID: id, CompanyID: "co", Meta: w.api[id].meta})
+		found = append(found, ledger.Found{ID: id, CompanyID: "co", Meta: w.api[id].meta})
 	}
 	w.a.List(found, w.time(), w.time())
 	w.m.list(found, w.mem, w.now, w.now)
@@ -303,13 +268,13 @@ func (w *world) settle() {
 		w.now += 7 * 3600
 		w.promote()
 		for {
-			task, ok := w.a.Take(w.time(), func(Class) bool { return true })
+			task, ok := w.a.Take(w.time(), func(ledger.Class) bool { return true })
 			if !ok {
 				break
 			}
 			w.taken(task)
-			w.a.Answered(task, Answer{Responded: true, StatusCode: 200}, w.time())
-			w.m.answer(w.m.endpoints[task.EndpointID], task.EventID, Answer{Responded: true, StatusCode: 200}, w.mem, w.now, w.p)
+			w.a.Answered(task, ledger.Answer{Responded: true, StatusCode: 200}, w.time())
+			w.m.answer(w.m.endpoints[task.EndpointID], task.EventID, ledger.Answer{Responded: true, StatusCode: 200}, w.mem, w.now, w.p)
 		}
 	}
 	w.check("settle")
@@ -327,7 +292,7 @@ func (w *world) settle() {
 		w.a.Release(w.time())
 	}
 	w.commit()
-	for name, value := range shownCounters(w.view) {
+	for name, value := range storetest.ShownCounters(w.view) {
 		var id string
 		_, _ = fmt.Sscan(name, &id)
 		if want := w.m.endpoints[id].counters[name[len(id)+1:]]; value != want {

@@ -1,19 +1,22 @@
-package ledger
+package ledger_test
 
 import (
 	"cmp"
 	"slices"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state/storetest"
 )
 
 // checkFailed compares the failed deliveries with the model: all that fail, and
 // those of the rest that have failed before.
-func (w *world) checkFailed(after string, e *Endpoint, want *modelEndpoint) {
-	keys := w.a.FailedKeys(e.row.ID)
-	named := make(map[string]FailedDelivery)
-	last := position{Time: -1 << 62}
-	for _, f := range w.a.FailedDeliveries(e.row.ID, keys) {
-		at := position{f.Created, KeyOf([]byte(f.EventID))}
-		if last.compare(at) >= 0 {
+func (w *world) checkFailed(after, endpoint string, want *modelEndpoint) {
+	keys := w.a.FailedKeys(endpoint)
+	named := make(map[string]ledger.FailedDelivery)
+	last := modelPosition{time: -1 << 62}
+	for _, f := range w.a.FailedDeliveries(endpoint, keys) {
+		at := modelEvent{id: f.EventID, time: f.Created}.position()
+		if !at.after(last) {
 			w.Fatalf("%s: %v comes after %v", after, at, last)
 		}
 		last = at
@@ -26,10 +29,10 @@ func (w *world) checkFailed(after string, e *Endpoint, want *modelEndpoint) {
 		f, ok := named[ev.id]
 		delete(named, ev.id)
 		failing := ev.state == mOutcome && (ev.code < 200 || ev.code > 299)
-		_, kept := e.kept.find(position{ev.time, KeyOf([]byte(ev.id))})
+		_, kept := w.a.Inside(endpoint).Kept(ev.time, ev.id)
 		switch {
 		case ok && (f.Healed == 0) != failing, ok != (failing || kept),
-			failing && (int(f.Code) != ev.code || f.Type != ev.label || f.History != ev.history || f.Code == CodeNone && f.Reason != ev.reason),
+			failing && (int(f.Code) != ev.code || f.Type != ev.label || f.History != ev.history || f.Code == ledger.CodeNone && f.Reason != ev.reason),
 			ok && f.Video != videoOf(ev.id):
 			w.Fatalf("%s: %+v is named as %+v, %v", after, ev, f, ok)
 		}
@@ -40,21 +43,21 @@ func (w *world) checkFailed(after string, e *Endpoint, want *modelEndpoint) {
 }
 
 // videoOf is the video that an event is about.
-func videoOf(eventID string) Video {
+func videoOf(eventID string) ledger.Video {
 	if len(eventID)%2 == 0 {
-		return Video{hexID(len(eventID)), "a0dc8dbf-3126-4805-89a1-662a33331f93"}
+		return ledger.Video{ID: storetest.HexID(len(eventID)), UUID: "a0dc8dbf-3126-4805-89a1-662a33331f93"}
 	}
-	return Video{ID: "video of an odd event"}
+	return ledger.Video{ID: "video of an odd event"}
 }
 
 // checkPeople compares what is kept for people with the model: exactly the events
 // that fail have an unhealed failure, those that healed may have one, and hours
 // and pending events are those of a count anew.
-func (w *world) checkPeople(after string, e *Endpoint, want *modelEndpoint) {
-	hours := make(map[int64]Hour)
+func (w *world) checkPeople(after, endpoint string, want *modelEndpoint) {
+	hours := make(map[int64]ledger.Hour)
 	var pending []string
 	for _, ev := range want.inOrder() {
-		f, kept := e.kept.find(position{ev.time, KeyOf([]byte(ev.id))})
+		f, kept := w.a.Inside(endpoint).Kept(ev.time, ev.id)
 		failing := ev.state == mOutcome && (ev.code < 200 || ev.code > 299)
 		switch {
 		case failing && (!kept || f.Healed != 0 || int(f.Code) != ev.code || f.EventID != ev.id || f.Type != ev.label || f.History != ev.history):
@@ -76,17 +79,17 @@ func (w *world) checkPeople(after string, e *Endpoint, want *modelEndpoint) {
 			hours[start] = h
 		}
 	}
-	w.checkFailed(after, e, want)
-	var naive []Hour
+	w.checkFailed(after, endpoint, want)
+	var naive []ledger.Hour
 	for _, h := range hours {
 		naive = append(naive, h)
 	}
-	slices.SortFunc(naive, func(a, b Hour) int { return cmp.Compare(a.Start, b.Start) })
-	if got := e.hours.all(); !slices.Equal(got, naive) {
+	slices.SortFunc(naive, func(a, b ledger.Hour) int { return cmp.Compare(a.Start, b.Start) })
+	if got := w.a.Hours(endpoint); !slices.Equal(got, naive) {
 		w.Fatalf("%s: hours %v, want %v", after, got, naive)
 	}
 	var shown []string
-	for _, k := range w.a.Pending(e.row.ID, 1000) {
+	for _, k := range w.a.Pending(endpoint, 1000) {
 		shown = append(shown, k.EventID)
 	}
 	slices.Sort(shown)

@@ -1,4 +1,4 @@
-package ledger
+package ledger_test
 
 import (
 	"context"
@@ -7,9 +7,13 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/storetest"
 	"omegastream_exporter/internal/test/needs"
 	"omegastream_exporter/internal/test/postgres"
 )
@@ -23,15 +27,15 @@ func TestHistoriesOfReplicas(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		schema := fmt.Sprintf("r%d", n)
-		history(rt, func() Store { return openPostgres(t, dsn, schema) }, 25)
+		history(rt, func() state.Store { return openStore(t, dsn, schema) }, 25)
 	})
 }
 
 // peer is a replica that has the account in memory and is not the one at work.
 type peer struct {
-	store *Postgres
-	a     *Account
-	view  *View
+	store state.SharedStore
+	a     *ledger.Account
+	view  *ledger.View
 	zero  map[string]int64
 	most  map[string]uint64
 	mem   *modelMemory
@@ -40,8 +44,8 @@ type peer struct {
 }
 
 // shared returns the store where replicas share it, nil where not.
-func (w *world) shared() *Postgres {
-	p, _ := w.store.(*Postgres)
+func (w *world) shared() state.SharedStore {
+	p, _ := w.store.(state.SharedStore)
 	return p
 }
 
@@ -51,7 +55,7 @@ func (w *world) leads() {
 	if p == nil {
 		return
 	}
-	lease, theirs, err := p.Lead(context.Background(), Bid{Work: true})
+	lease, theirs, err := p.Lead(context.Background(), state.Bid{Work: true})
 	if err == nil && theirs != nil {
 		err = w.a.Follow(theirs)
 	}
@@ -69,14 +73,11 @@ func (w *world) handOver() {
 	for _, t := range w.flying {
 		w.a.Return(t)
 	}
-	w.flying = make(map[string]Task)
+	w.flying = make(map[string]ledger.Task)
 	taken := w.chance(30, "taken over")
 	if taken {
 		w.m = w.durable.clone()
-		if _, err := w.shared().pool.Exec(context.Background(),
-			w.shared().in(`UPDATE %[1]s.state SET holder = NULL, fence = fence + 1`)); err != nil {
-			w.Fatal(err)
-		}
+		w.steal()
 	} else {
 		batch := w.a.Batch()
 		batch.Release = true
@@ -90,11 +91,37 @@ func (w *world) handOver() {
 	w.workOn()
 }
 
+// steal ends the lease as one that another replica took over and gave back.
+func (w *world) steal() {
+	ctx := context.Background()
+	thief := w.open().(state.SharedStore)
+	defer thief.Close()
+	err := thief.Load(ctx, ledger.Gather(new(ledger.Batch)))
+	var lease state.Lease
+	for range 2 { // the second time it knows the leader's last sign of life
+		if err == nil {
+			lease, _, err = thief.Lead(ctx, state.Bid{Work: true, Silent: lease.Beat})
+		}
+	}
+	if err == nil && lease.Ours {
+		_, err = thief.Tell(ctx, &ledger.Batch{Fence: lease.Fence, Release: true})
+	}
+	if err != nil || !lease.Ours {
+		w.Fatalf("%+v: %v", lease, err)
+	}
+}
+
+// loadFrom loads the account as a start does.
+func loadFrom(s state.Store, policy ledger.Policy, now time.Time) (*ledger.Account, error) {
+	_, shared := s.(state.SharedStore)
+	return ledger.Load(func(rows ledger.Rows) error { return s.Load(context.Background(), rows) }, storetest.URL, policy, shared, now)
+}
+
 // workOn makes another replica the one at work, or a new one.
 func (w *world) workOn() {
 	if len(w.peers) < 3 && w.chance(40, "a new replica") {
 		w.store = w.open()
-		a, err := load(context.Background(), w.store, testURL, w.p, w.time())
+		a, err := loadFrom(w.store, w.p, w.time())
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -130,10 +157,10 @@ func (w *world) catchUp(p *peer) {
 		return
 	}
 	_, err := p.store.Tell(ctx, w.a.Batch())
-	if !errors.Is(err, ErrOvertaken) {
+	if !errors.Is(err, ledger.ErrOvertaken) {
 		w.Fatalf("a replica that the account was taken over from: %v", err)
 	}
-	a, err := load(ctx, p.store, testURL, w.p, w.time())
+	a, err := loadFrom(p.store, w.p, w.time())
 	if err == nil {
 		err = a.Check(w.view, w.a)
 	}

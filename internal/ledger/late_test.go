@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"time"
@@ -60,7 +59,6 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 		every := rapid.SampledFrom([]int64{1, 9, 10, 15, 30, 59, 60, 61, 300}).Draw(t, "interval")
 		even := rapid.Bool().Draw(t, "even")
 		a := newAccount(AccountRow{APIURL: testURL}, p)
-		store := newRowStore()
 		a.List([]Found{{ID: "ep", Meta: Meta{CreatedAt: epoch}}}, epoch, epoch)
 		l := &lateList{at: make(map[string]int)}
 		now := epoch.Unix()
@@ -83,7 +81,7 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 				events[l.add(now, now-late)] = &found{}
 			}
 			if rapid.IntRange(0, 9).Draw(t, "hand over") == 0 {
-				a = handedOver(t, a, store, p, now)
+				a = handedOver(t, a, p, now)
 			}
 			readLate(a, l.appeared, time.Unix(now, 0))
 			e := a.endpoints["ep"]
@@ -109,14 +107,8 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 }
 
 // handedOver is the account as another replica has it that has been reading as well.
-func handedOver(t *rapid.T, a *Account, store Store, p Policy, now int64) *Account {
-	if err := store.Commit(context.Background(), a.Batch()); err != nil {
-		t.Fatal(err)
-	}
-	a, err := load(context.Background(), store, testURL, p, time.Unix(now, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
+func handedOver(t *rapid.T, a *Account, p Policy, now int64) *Account {
+	a = restarted(t, a, p, time.Unix(now, 0))
 	a.endpoints["ep"].reading.full = true
 	return a
 }

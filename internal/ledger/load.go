@@ -20,13 +20,14 @@ func Load(read func(Rows) error, apiURL string, policy Policy, shared bool, now 
 		a.shared = shared
 		return a, nil
 	}
+	l.account.shared = shared
 	if l.account.row.APIURL != apiURL {
 		if !l.account.used() {
 			return l.account.forAPI(apiURL, now), nil
 		}
 		return nil, fmt.Errorf("%w: it was written for %s", ErrOtherAccount, l.account.row.APIURL)
 	}
-	l.account.clock, l.account.shared, l.account.stored = now.Unix(), shared, true
+	l.account.clock, l.account.stored = now.Unix(), true
 	for _, e := range l.account.endpoints {
 		if err := e.restored(now); err != nil {
 			return nil, err
@@ -37,6 +38,10 @@ func Load(read func(Rows) error, apiURL string, policy Policy, shared bool, now 
 
 // Stored reports whether the account was loaded, and is not new.
 func (a *Account) Stored() bool { return a.stored }
+
+// Unwritten reports whether the store does not have the account that was loaded: it is new,
+// or for another API's URL than the one that the store has, which was not used.
+func (a *Account) Unwritten() bool { return !a.stored || a.changedRow }
 
 // used reports whether the account has an endpoint that the API has told of. One that
 // a flag names is there before.

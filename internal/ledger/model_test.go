@@ -1,4 +1,4 @@
-package ledger
+package ledger_test
 
 import (
 	"bytes"
@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state/storetest"
 )
 
 // model is the ledger as DESIGN.md tells it, with maps and loops and nothing kept
@@ -65,7 +68,7 @@ type modelEvent struct {
 	history, untrusted, timely, responded bool
 	state                                 modelState
 	code                                  int // 0 is none
-	reason                                Reason
+	reason                                ledger.Reason
 }
 
 type modelPosition struct {
@@ -102,7 +105,7 @@ func (p modelPosition) after(q modelPosition) bool {
 }
 
 func (ev modelEvent) position() modelPosition {
-	k := KeyOf([]byte(ev.id))
+	k := ledger.KeyOf([]byte(ev.id))
 	return modelPosition{ev.time, string(k[:])}
 }
 
@@ -116,7 +119,7 @@ func (m *model) label(raw string) string {
 	if name == "" {
 		name = "unknown"
 	}
-	fixed := append(DocumentedTypes(), "unknown", "other")
+	fixed := append(ledger.DocumentedTypes(), "unknown", "other")
 	if slices.Contains(fixed, name) || slices.Contains(m.admitted, name) {
 		return name
 	}
@@ -127,7 +130,7 @@ func (m *model) label(raw string) string {
 	return name
 }
 
-func (m *model) list(found []Found, mem *modelMemory, date, now int64) (believed bool) {
+func (m *model) list(found []ledger.Found, mem *modelMemory, date, now int64) (believed bool) {
 	had := false
 	for _, e := range m.endpoints {
 		had = had || e.known && e.gone == 0
@@ -158,7 +161,7 @@ func (m *model) list(found []Found, mem *modelMemory, date, now int64) (believed
 		e.missed, e.gone = 0, 0
 	}
 	for id, e := range m.endpoints {
-		if slices.ContainsFunc(found, func(f Found) bool { return f.ID == id }) {
+		if slices.ContainsFunc(found, func(f ledger.Found) bool { return f.ID == id }) {
 			continue
 		}
 		switch {
@@ -194,44 +197,44 @@ type modelRead struct {
 	newest, lowest int64
 }
 
-func (m *model) begin(e *modelEndpoint, now, date int64, p Policy) *modelRead {
+func (m *model) begin(e *modelEndpoint, now, date int64, p ledger.Policy) *modelRead {
 	since := now - e.sufficient
-	return &modelRead{began: now, present: modelPresent(date, now), clock: max(date, now), timely: e.sufficient != 0 && since >= 0 && since <= seconds(p.Overlap)}
+	return &modelRead{began: now, present: modelPresent(date, now), clock: max(date, now), timely: e.sufficient != 0 && since >= 0 && since <= modelSeconds(p.Overlap)}
 }
 
 // chunk takes in elements of a list.
-func (m *model) chunk(e *modelEndpoint, r *modelRead, items []item, now int64, p Policy) {
+func (m *model) chunk(e *modelEndpoint, r *modelRead, items []storetest.Item, now int64, p ledger.Policy) {
 	for _, it := range items {
 		r.count++
 		if r.valid(it) {
 			if !r.trusted {
-				r.newest, r.lowest = it.created, it.created
+				r.newest, r.lowest = it.Created, it.Created
 			}
 			r.trusted = true
-			r.newest, r.lowest = max(r.newest, it.created), min(r.lowest, it.created)
+			r.newest, r.lowest = max(r.newest, it.Created), min(r.lowest, it.Created)
 		}
 	}
 	for _, it := range items {
-		if ev, ok := e.events[it.id]; ok {
+		if ev, ok := e.events[it.ID]; ok {
 			r.met = r.met || ev.firstSeen < r.began
 			if ev.untrusted && now-ev.relisted >= 1800 {
 				ev.relisted = now
-				e.events[it.id] = ev
+				e.events[it.ID] = ev
 			}
 			continue
 		}
 		trusted := r.valid(it)
-		if trusted && e.contacted && it.created <= e.cutoff {
+		if trusted && e.contacted && it.Created <= e.cutoff {
 			continue // forgotten, or history
 		}
-		if trusted && !e.contacted && r.trusted && it.created <= min(r.newest, r.present)-seconds(p.Window) {
+		if trusted && !e.contacted && r.trusted && it.Created <= min(r.newest, r.present)-modelSeconds(p.Window) {
 			continue // too old for any gauge
 		}
-		ev := modelEvent{id: it.id, label: m.label(it.typ), time: it.created, firstSeen: now, history: !e.contacted, timely: r.timely && trusted}
+		ev := modelEvent{id: it.ID, label: m.label(it.Type), time: it.Created, firstSeen: now, history: !e.contacted, timely: r.timely && trusted}
 		if !trusted {
 			ev.time, ev.untrusted, ev.relisted = now, true, now
 		}
-		e.events[it.id] = ev
+		e.events[it.ID] = ev
 		if !ev.history {
 			m.count(e, ev)
 		}
@@ -245,13 +248,13 @@ func (m *model) count(e *modelEndpoint, ev modelEvent) {
 	}
 }
 
-func (r *modelRead) valid(it item) bool { return it.created > 0 && it.created <= r.clock+300 }
+func (r *modelRead) valid(it storetest.Item) bool { return it.Created > 0 && it.Created <= r.clock+300 }
 
-func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, mem *modelMemory, now int64, p Policy) {
+func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, mem *modelMemory, now int64, p ledger.Policy) {
 	if !complete && !enough {
 		return
 	}
-	wasEmpty := e.listed == 0 && now-e.sufficient <= seconds(p.Overlap)
+	wasEmpty := e.listed == 0 && now-e.sufficient <= modelSeconds(p.Overlap)
 	if complete && e.contacted && e.stop != 0 && r.trusted && !r.met && r.lowest > e.stop && !wasEmpty {
 		e.counters["gaps"]++
 	}
@@ -272,10 +275,10 @@ func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, mem *
 		if r.trusted {
 			mark = min(r.newest, r.present)
 		}
-		e.contacted, e.cutoff = true, mark-seconds(p.Overlap)
+		e.contacted, e.cutoff = true, mark-modelSeconds(p.Overlap)
 		for id, ev := range e.events {
 			after := mem.empty[e.id] != 0 && ev.time >= mem.empty[e.id]
-			since := p.CountSince > 0 && ev.time > m.created-seconds(p.CountSince)
+			since := p.CountSince > 0 && ev.time > m.created-modelSeconds(p.CountSince)
 			if !ev.untrusted && (after || since) {
 				ev.history = false
 				e.events[id] = ev
@@ -284,11 +287,11 @@ func (m *model) end(e *modelEndpoint, r *modelRead, complete, enough bool, mem *
 		}
 	}
 	if e.stop != 0 {
-		e.cutoff = max(e.cutoff, e.stop-seconds(p.Window))
+		e.cutoff = max(e.cutoff, e.stop-modelSeconds(p.Window))
 	}
 	for _, ev := range e.inOrder() {
-		old := e.stop != 0 && !ev.untrusted && ev.time <= e.stop-seconds(p.Window)
-		lost := ev.untrusted && ev.relisted <= now-seconds(p.Window)-1800
+		old := e.stop != 0 && !ev.untrusted && ev.time <= e.stop-modelSeconds(p.Window)
+		lost := ev.untrusted && ev.relisted <= now-modelSeconds(p.Window)-1800
 		if !old && !lost || ev.waiting() && !ev.history {
 			continue
 		}
@@ -318,7 +321,7 @@ func (m *model) unresolve(e *modelEndpoint, id string) {
 }
 
 // answer takes in a detail.
-func (m *model) answer(e *modelEndpoint, id string, a Answer, mem *modelMemory, now int64, p Policy) {
+func (m *model) answer(e *modelEndpoint, id string, a ledger.Answer, mem *modelMemory, now int64, p ledger.Policy) {
 	mem.heard = now
 	ev, ok := e.events[id]
 	if !ok {
@@ -335,8 +338,8 @@ func (m *model) answer(e *modelEndpoint, id string, a Answer, mem *modelMemory, 
 	case a.Responded || ev.state == mOutcome:
 	case ev.state == mListed:
 		ev.state, ev.firstEmpty = mPending, now
-	case now-ev.firstEmpty >= seconds(p.NoResponseAfter):
-		decided, a.Reason = true, ReasonNotRecorded
+	case now-ev.firstEmpty >= modelSeconds(p.NoResponseAfter):
+		decided, a.Reason = true, ledger.ReasonNotRecorded
 	}
 	if !decided || ev.state == mOutcome && ev.code == code {
 		return
@@ -364,7 +367,7 @@ func (m *model) outcome(e *modelEndpoint, ev *modelEvent, recovered bool, now in
 	if ev.history {
 		return
 	}
-	e.counters["deliveries "+ev.label+" "+codeText(ev.code)]++
+	e.counters["deliveries "+ev.label+" "+storetest.CodeText(ev.code)]++
 	if ev.failing() {
 		e.counters["failures"]++
 	}
@@ -381,7 +384,7 @@ func (m *model) outcome(e *modelEndpoint, ev *modelEvent, recovered bool, now in
 
 // vain takes in an ask that told nothing of the delivery. What is asked in vain a
 // window after its first sight is given up.
-func (m *model) vain(e *modelEndpoint, id string, kind vainKind, mem *modelMemory, now int64, p Policy) {
+func (m *model) vain(e *modelEndpoint, id string, kind vainKind, mem *modelMemory, now int64, p ledger.Policy) {
 	if kind != vainCall {
 		mem.heard = now
 	}
@@ -392,7 +395,7 @@ func (m *model) vain(e *modelEndpoint, id string, kind vainKind, mem *modelMemor
 	before := ev.lastAsk
 	ev.lastAsk = now
 	e.events[id] = ev
-	aged := func(at int64) bool { return at-ev.firstSeen >= seconds(p.Window) }
+	aged := func(at int64) bool { return at-ev.firstSeen >= modelSeconds(p.Window) }
 	giveUp := kind == vainGone
 	switch kind {
 	case vainCall:
@@ -405,7 +408,7 @@ func (m *model) vain(e *modelEndpoint, id string, kind vainKind, mem *modelMemor
 			row[0] = now
 		}
 		mem.absent[id] = [2]int64{row[0], now}
-		giveUp = aged(now) || now-row[0] >= seconds(p.NoResponseAfter)
+		giveUp = aged(now) || now-row[0] >= modelSeconds(p.NoResponseAfter)
 	case vainGone:
 	}
 	if giveUp && ev.waiting() {
@@ -461,19 +464,14 @@ func (e *modelEndpoint) failingSince() (since int64) {
 	return since
 }
 
-func (e *modelEndpoint) window(now time.Time, p Policy) map[string]int {
+func (e *modelEndpoint) window(now time.Time, p ledger.Policy) map[string]int {
 	counts := make(map[string]int)
 	for _, ev := range e.events {
 		if ev.state == mOutcome && ev.time > now.Add(-p.Window).Unix() {
-			counts[ev.label+" "+codeText(ev.code)]++
+			counts[ev.label+" "+storetest.CodeText(ev.code)]++
 		}
 	}
 	return counts
 }
 
-func codeText(code int) string {
-	if code == 0 {
-		return "none"
-	}
-	return string([]byte{byte('0' + code/100), byte('0' + code/10%10), byte('0' + code%10)})
-}
+func modelSeconds(d time.Duration) int64 { return int64(d / time.Second) }

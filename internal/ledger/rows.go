@@ -19,7 +19,8 @@ type AccountRow struct {
 	Started     time.Time `json:"started,omitzero"` // the last start on a state that is not shared
 }
 
-func (r AccountRow) clone() AccountRow {
+// Clone returns a copy that shares nothing with the row.
+func (r AccountRow) Clone() AccountRow {
 	r.Types = slices.Clone(r.Types)
 	return r
 }
@@ -72,7 +73,8 @@ type EndpointRow struct {
 	LastEvent []TypeTime `json:"last_event"`
 }
 
-func (r EndpointRow) clone() EndpointRow {
+// Clone returns a copy that shares nothing with the row.
+func (r EndpointRow) Clone() EndpointRow {
 	if r.Meta != nil {
 		m := *r.Meta
 		m.Events = slices.Clone(m.Events)

@@ -5,10 +5,10 @@ import "iter"
 // slot is an event's place in its endpoint's slab, in memory and in a store.
 type slot = uint32
 
-const (
-	slabChunk = 1024
-	MaxSlots  = 1 << 26 // more than any list has; a slot above is not real
-)
+const slabChunk = 1024
+
+// MaxSlots is more than any list has events: a slot above is not real.
+const MaxSlots = 1 << 26
 
 // slab keeps an endpoint's events in chunks that never move, and finds them by
 // key. Freed slots are used again, so a slab is as large as the most events that

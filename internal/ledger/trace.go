@@ -27,12 +27,16 @@ type Trace struct {
 // VideoNames says where the names of a trace's video are.
 type VideoNames uint8
 
+// What a trace has of its video.
 const (
 	HasID   VideoNames = 1 << iota // in id
 	HasUUID                        // in uuid
 	HasOdd                         // beside the trace, as text
 	videoNames
 )
+
+// Valid reports whether every bit of it means something.
+func (n VideoNames) Valid() bool { return n < videoNames }
 
 // SetVideo notes the video and returns it where its names do not fit into the trace and
 // must be kept beside.

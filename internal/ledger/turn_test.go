@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"slices"
 	"testing"
 	"time"
@@ -26,14 +25,7 @@ func TestLeastRecentlyReadFirst(t *testing.T) {
 	read(t, a, "a", epoch.Add(3*time.Second), true)
 	order("d", "c", "b", "a")
 
-	store := newRowStore()
-	if err := store.Commit(context.Background(), a.Batch()); err != nil {
-		t.Fatal(err)
-	}
-	var err error
-	if a, err = load(context.Background(), store, testURL, testPolicy(), epoch); err != nil {
-		t.Fatal(err)
-	}
+	a = restarted(t, a, testPolicy(), epoch)
 	order("d", "c", "b", "a")
 	for _, e := range a.View(epoch).Endpoints {
 		if failed := e.ID == "c"; (e.ReadError == "timeout") != failed || e.LastRead.IsZero() != (e.ID == "d") {
@@ -152,16 +144,8 @@ func TestCountSince(t *testing.T) {
 			if row.reset {
 				a.ResetCounters(epoch)
 			}
-			store := newRowStore()
-			a.changedRow = true
-			if err := store.Commit(context.Background(), a.Batch()); err != nil {
-				t.Fatal(err)
-			}
 			late := epoch.Add(6 * time.Minute) // a start later: the state is as old as it is
-			a, err := load(context.Background(), store, testURL, p, late)
-			if err != nil {
-				t.Fatal(err)
-			}
+			a = restarted(t, a, p, late)
 			read(t, a, "a", late, true, list...)
 			if n := counted(a, "a"); n != row.want || a.Untried() != int(row.want) {
 				t.Errorf("%d counted, %d to be asked for, want %d", n, a.Untried(), row.want)

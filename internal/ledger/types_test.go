@@ -10,25 +10,18 @@ import (
 // one admitted.
 func TestTypesKeepTheirNumbers(t *testing.T) {
 	t.Parallel()
-	var state Batch
-	f := NewFile(copyOfGolden(t))
-	if err := f.Load(t.Context(), Gather(&state)); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
+	admitted := []string{"video.odd", "live.started"}
 	want := []string{
 		"video.uploaded", "video.ready_for_processing", "video.in_progress", "video.completed_processing",
 		"video.process_failed", "video.process_succeeded", "video.ready_to_watch", "video.deleted",
 		"video.failed_to_delete", "video.deletion_reverted", "unknown", "other", "video.odd", "live.started",
 	}
 	for _, later := range [][]string{nil, {"video.archived"}, {"live.started", "video.archived"}} {
-		types := newTypes(state.Account.Types, later)
+		types := newTypes(admitted, later)
 		var got []string
-		for _, s := range state.Series {
-			if s.Key.Kind == CountEvents && types.has(s.Key.Type) {
-				got = append(got, types.name(s.Key.Type))
+		for id := range TypeID(len(want)) {
+			if types.has(id) {
+				got = append(got, types.name(id))
 			}
 		}
 		if !slices.Equal(got, want) {

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"context"
 	"testing"
 	"time"
 )
@@ -31,7 +30,6 @@ func TestWaitingEventsAreAskedOnceMore(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			store := newRowStore()
 			a := account(t, "a")
 			var items []item
 			for n := range waiting {
@@ -48,13 +46,7 @@ func TestWaitingEventsAreAskedOnceMore(t *testing.T) {
 			}
 			now := epoch.Add(25 * time.Hour)
 			if row.stopped {
-				if err := store.Commit(context.Background(), a.Batch()); err != nil {
-					t.Fatal(err)
-				}
-				var err error
-				if a, err = load(context.Background(), store, testURL, testPolicy(), now); err != nil {
-					t.Fatal(err)
-				}
+				a = restarted(t, a, testPolicy(), now)
 			}
 			newest := at(1000, 25*time.Hour)
 			if row.listed {

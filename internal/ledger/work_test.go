@@ -197,3 +197,27 @@ func TestClockGoesBackALittle(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// What fails for a day takes no more room than what failed once.
+func TestQueuesDoNotGrowWithTries(t *testing.T) {
+	t.Parallel()
+	a := account(t, "a")
+	read(t, a, "a", epoch, true)
+	read(t, a, "a", epoch, true, at(1, 0), at(2, 0))
+	now := epoch
+	for range 200 {
+		for {
+			task, ok := a.Take(now, all)
+			if !ok {
+				break
+			}
+			a.Unanswered(task, now)
+		}
+		now = now.Add(5 * time.Minute)
+		a.Promote(now)
+	}
+	e := a.endpoints["a"]
+	if n := len(e.oldestNew.rows) + len(e.work.later.rows) + len(e.work.ready[NewEvents].rows); n > 6 {
+		t.Errorf("%d rows for two events", n)
+	}
+}

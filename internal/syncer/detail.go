@@ -8,6 +8,7 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 // fetch asks for one detail and enters what it says.
@@ -85,7 +86,7 @@ func (f *fetcher) succeeded() {
 // the fetcher down.
 func (f *fetcher) failed(ctx context.Context, t ledger.Task, err error, now time.Time) func(*ledger.Account) {
 	notTried := func(a *ledger.Account) { a.Return(t) }
-	if ctx.Err() != nil || errors.Is(err, ledger.ErrFollows) {
+	if ctx.Err() != nil || errors.Is(err, state.ErrFollows) {
 		return notTried
 	}
 	if errors.Is(err, client.ErrUnauthorized) {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 // may have been retried, and history in spare time.
 type fetcher struct {
 	api      API
-	book     *ledger.Book
+	book     *state.State
 	problems *problems
 	opts     Options
 
@@ -35,7 +36,7 @@ type fetcher struct {
 	moved    signal // for caughtUp: a call has ended, or a sync
 }
 
-func newFetcher(ctx context.Context, api API, book *ledger.Book, p *problems, o Options) *fetcher {
+func newFetcher(ctx context.Context, api API, book *state.State, p *problems, o Options) *fetcher {
 	retry := rate.Limit(o.RateLimit / 10)
 	spare := o.Concurrency
 	if o.RateLimit == 0 {

@@ -7,6 +7,7 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 // unfitFor is how long a replica with a trouble of its own leaves the lead to one that
@@ -24,7 +25,7 @@ func (s *Syncer) lead() (led, ctx context.Context) {
 		return nil, nil
 	}
 	ctx, end := context.WithCancelCause(s.ctx)
-	context.AfterFunc(led, func() { end(ledger.ErrFollows) })
+	context.AfterFunc(led, func() { end(state.ErrFollows) })
 	s.fetcher.backoff.lead(ctx)
 	return led, ctx
 }
@@ -45,7 +46,7 @@ func (s *Syncer) tell(p *pass) {
 	rest := max(0, s.interval()-took)
 	s.mu.Unlock()
 	switch {
-	case p.led.Err() != nil, errors.Is(p.err, errState), errors.Is(p.err, ledger.ErrFollows), errors.Is(p.err, context.Canceled):
+	case p.led.Err() != nil, errors.Is(p.err, errState), errors.Is(p.err, state.ErrFollows), errors.Is(p.err, context.Canceled):
 		s.book.Yield(p.led, 0) // a lease that was lost says nothing about the next one
 	case p.ownTrouble():
 		s.book.Yield(p.led, unfitFor)

@@ -10,6 +10,7 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 const (
@@ -192,7 +193,7 @@ func (p *pass) note(e ending) {
 		p.missing[e.id] = e.err
 	case failed:
 		switch {
-		case errors.Is(e.err, client.ErrUnauthorized), errors.Is(e.err, errState), errors.Is(e.err, ledger.ErrFollows):
+		case errors.Is(e.err, client.ErrUnauthorized), errors.Is(e.err, errState), errors.Is(e.err, state.ErrFollows):
 			p.end(e.err)
 		case errors.Is(e.err, context.Canceled): // the API has refused the key to another call
 			p.end(context.Cause(p.calls))
@@ -233,7 +234,7 @@ func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
 		s.problems.healed(subject{operation: client.OpListEvents, endpointID: id})
 	case errors.Is(err, errNotDue):
 		e.how = notDue
-	case errors.Is(err, errState), errors.Is(err, client.ErrUnauthorized), errors.Is(err, ledger.ErrFollows), ctx.Err() != nil: // more than this list
+	case errors.Is(err, errState), errors.Is(err, client.ErrUnauthorized), errors.Is(err, state.ErrFollows), ctx.Err() != nil: // more than this list
 	case isUnasked(err):
 		e.how = unasked
 	case errors.Is(err, client.ErrNotFound) && s.hintMissing(id):

@@ -15,6 +15,7 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -75,7 +76,7 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	book, _, err := ledger.Open(t.Context(), ledger.NewMemory(), url, s.policy, unwatched{})
+	book, _, err := state.Open(t.Context(), state.NewMemory(), url, s.policy, unwatched{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,7 @@ func (r *rig) waitFor(deadline time.Duration) bool {
 	return r.Wait(ctx)
 }
 
-// unwatched is a ledger.Watcher that watches nothing.
+// unwatched is a state.Watcher that watches nothing.
 type unwatched struct{}
 
 func (unwatched) Committed(time.Duration) {}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 // overflowEvery is how often a log says at most that the backlog has no room.
@@ -21,7 +22,7 @@ type overflow struct {
 }
 
 // look asks the account, and logs at most once a minute.
-func (o *overflow) look(book *ledger.Book, now time.Time) {
+func (o *overflow) look(book *state.State, now time.Time) {
 	var given uint64
 	book.Look(func(a *ledger.Account) { given = a.Overflowed() })
 	o.mu.Lock()

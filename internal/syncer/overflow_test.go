@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 // A backlog that has no room is one line a minute, with the count of all since the last.
 func TestOverflowIsOneLineAMinute(t *testing.T) {
 	t.Parallel()
 	policy := ledger.Policy{Window: time.Hour, Overlap: time.Minute, NoResponseAfter: time.Minute, MaxBacklog: 1}
-	book, _, err := ledger.Open(context.Background(), ledger.NewMemory(), "https://api.example", policy, unwatched{})
+	book, _, err := state.Open(context.Background(), state.NewMemory(), "https://api.example", policy, unwatched{})
 	if err != nil {
 		t.Fatal(err)
 	}

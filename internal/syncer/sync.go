@@ -7,6 +7,7 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 // Result is how a sync ended.
@@ -171,7 +172,7 @@ func (p *pass) report() {
 	case p.err == nil:
 		p.problems.healed(all)
 	case errors.Is(p.err, errState): // was reported as what it is
-	case errors.Is(p.err, ledger.ErrFollows): // is no trouble: another replica leads
+	case errors.Is(p.err, state.ErrFollows): // is no trouble: another replica leads
 	default:
 		p.problems.report(all, p.err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 const (
@@ -101,7 +102,7 @@ type Syncer struct {
 	ctx      context.Context // a sync outlives the scrape that started it
 	stop     context.CancelFunc
 	api      API
-	book     *ledger.Book
+	book     *state.State
 	opts     Options
 	problems *problems
 	overflow overflow
@@ -128,7 +129,7 @@ type Syncer struct {
 
 // New returns a Syncer that asks api and keeps what it learns in book. Close stops what
 // it starts.
-func New(api API, book *ledger.Book, o Options) *Syncer {
+func New(api API, book *state.State, o Options) *Syncer {
 	o = o.withDefaults()
 	s := &Syncer{
 		api: api, book: book, opts: o, problems: newProblems(o.Logger), overflow: overflow{log: o.Logger},
@@ -170,7 +171,7 @@ func (s *Syncer) Wait(ctx context.Context) bool {
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, ledger.ErrFollows) {
+		if !errors.Is(err, state.ErrFollows) {
 			return false
 		}
 	}

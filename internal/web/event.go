@@ -21,7 +21,7 @@ type eventPage struct {
 type sentEvent struct {
 	EndpointID, Endpoint string // id and name
 	Type                 string
-	State                state
+	State                badge
 	Created, FirstSeen   time.Time
 	LastAsked            time.Time // zero if never, or not known any more
 	Untrusted, History   bool
@@ -36,7 +36,7 @@ type sentEvent struct {
 
 // replyRow is an answer in the history of an event.
 type replyRow struct {
-	State                 state
+	State                 badge
 	At, Last              time.Time
 	Times                 int
 	Answer, Message, Body string
@@ -92,10 +92,10 @@ func (p *Pages) sent(e *ledger.EndpointView, id string, tracked []ledger.Known) 
 		s.Replies = append(s.Replies, p.replyOf(reply))
 	}
 	if !ok {
-		s.State = state{codeText(f.Code, f.Reason, ""), "bad"}
+		s.State = badge{codeText(f.Code, f.Reason, ""), "bad"}
 		s.LastAsked = s.Replies[len(s.Replies)-1].Last
 		if f.Healed != 0 {
-			s.State = state{"delivered", "good"}
+			s.State = badge{"delivered", "good"}
 		}
 	}
 	return s, true
@@ -118,18 +118,18 @@ func (p *Pages) replyOf(r ledger.Reply) replyRow {
 }
 
 // eventState says where an event stands.
-func eventState(s ledger.State, c ledger.Code, reason ledger.Reason) state {
+func eventState(s ledger.State, c ledger.Code, reason ledger.Reason) badge {
 	switch {
 	case s == ledger.Listed:
-		return state{"not fetched yet", "muted"}
+		return badge{"not fetched yet", "muted"}
 	case s == ledger.Pending:
-		return state{"pending", "warn"}
+		return badge{"pending", "warn"}
 	case s == ledger.Unresolved:
-		return state{"gone", "muted"}
+		return badge{"gone", "muted"}
 	case c.Success():
-		return state{"delivered", "good"}
+		return badge{"delivered", "good"}
 	}
-	return state{codeText(c, reason, ""), "bad"}
+	return badge{codeText(c, reason, ""), "bad"}
 }
 
 // curl is the command that asks the API for an event. The key does not stand on the

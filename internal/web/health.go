@@ -11,15 +11,15 @@ import (
 // The states of an endpoint, the worst first. Green is what was read a short time ago
 // and delivers.
 var (
-	stateFailing   = state{"failing", "bad"}
-	stateSilent    = state{"not answering", "bad"}
-	statePartly    = state{"failing partly", "bad"}
-	stateStale     = state{"not read lately", "warn"}
-	stateUnread    = state{"not read yet", "muted"}
-	stateFine      = state{"delivering", "good"}
-	stateQuiet     = state{"no deliveries", "muted"}
-	stateOff       = state{"switched off", "muted"}
-	statesByDegree = []state{stateFailing, stateSilent, statePartly, stateStale, stateUnread, stateFine, stateQuiet, stateOff}
+	stateFailing   = badge{"failing", "bad"}
+	stateSilent    = badge{"not answering", "bad"}
+	statePartly    = badge{"failing partly", "bad"}
+	stateStale     = badge{"not read lately", "warn"}
+	stateUnread    = badge{"not read yet", "muted"}
+	stateFine      = badge{"delivering", "good"}
+	stateQuiet     = badge{"no deliveries", "muted"}
+	stateOff       = badge{"switched off", "muted"}
+	statesByDegree = []badge{stateFailing, stateSilent, statePartly, stateStale, stateUnread, stateFine, stateQuiet, stateOff}
 )
 
 // When an endpoint counts as failing, as the alerts see it.
@@ -32,7 +32,7 @@ const (
 )
 
 // rank is a state's place among the others, the worst first.
-func (s state) rank() int {
+func (s badge) rank() int {
 	for i, known := range statesByDegree {
 		if s == known {
 			return i
@@ -42,7 +42,7 @@ func (s state) rank() int {
 }
 
 // healthOf says how an endpoint gets on. stale says that what is known may be old.
-func healthOf(e *ledger.EndpointView, hours []ledger.Hour, stale bool, now time.Time) state {
+func healthOf(e *ledger.EndpointView, hours []ledger.Hour, stale bool, now time.Time) badge {
 	recent := recentOf(hours, now)
 	all := tallyOf(e.Window)
 	switch {
@@ -78,7 +78,7 @@ func recentOf(hours []ledger.Hour, now time.Time) (t tally) {
 
 // whyOf says with what the endpoint's newest failure failed, "" where the newest
 // delivery is none.
-func whyOf(e *ledger.EndpointView, s state) (why, message string) {
+func whyOf(e *ledger.EndpointView, s badge) (why, message string) {
 	if s.Tone != "bad" {
 		return "", ""
 	}

@@ -24,7 +24,7 @@ func TestHealthOf(t *testing.T) {
 		return []ledger.Hour{{Start: epoch.Truncate(time.Hour).Unix(), Delivered: ok, Failed: failed}}
 	}
 	for name, row := range map[string]struct {
-		want  state
+		want  badge
 		e     ledger.EndpointView
 		hours []ledger.Hour
 		stale bool

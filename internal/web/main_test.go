@@ -15,6 +15,7 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/ratelimit"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -36,9 +37,9 @@ func (quiet) CommitFailed(error)      {}
 func (quiet) LoadedAnew(error)        {}
 func (quiet) Waiting(error)           {}
 
-func openBook(t testing.TB, policy ledger.Policy) *ledger.Book {
+func openBook(t testing.TB, policy ledger.Policy) *state.State {
 	t.Helper()
-	book, _, err := ledger.Open(context.Background(), ledger.NewMemory(), "https://api.example", policy, quiet{})
+	book, _, err := state.Open(context.Background(), state.NewMemory(), "https://api.example", policy, quiet{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func live(a *ledger.Account, lists map[string][]event) {
 }
 
 // account fills a book with an endpoint of every kind.
-func account(t testing.TB, book *ledger.Book) {
+func account(t testing.TB, book *state.State) {
 	t.Helper()
 	began := epoch.Add(-24 * time.Hour)
 	ago := func(d time.Duration) time.Time { return epoch.Add(-d) }

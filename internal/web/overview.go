@@ -47,7 +47,7 @@ type endpointHead struct {
 	ID           string
 	Name         string // host, else the id
 	Description  string
-	State        state
+	State        badge
 	Pending      int
 	Oldest       time.Time // creation of the oldest pending event
 	InARow       int       // failures
@@ -57,8 +57,8 @@ type endpointHead struct {
 	LastFailure  time.Time
 }
 
-// state is a word about something with the colour that it has.
-type state struct{ Word, Tone string }
+// badge is a word about something with the colour that it has.
+type badge struct{ Word, Tone string }
 
 // catchup is how far the details are.
 type catchup struct {
@@ -146,7 +146,7 @@ func worseFirst(a, b endpointRow) int {
 	)
 }
 
-func headOf(e *ledger.EndpointView, s state) endpointHead {
+func headOf(e *ledger.EndpointView, s badge) endpointHead {
 	h := endpointHead{
 		ID: e.ID, Name: nameOf(e), State: s, FailingSince: unix(e.FailingSince), Oldest: unix(e.OldestPending), InARow: e.Consecutive,
 		LastSuccess: unix(e.LastSuccess), LastFailure: unix(e.LastFailure),

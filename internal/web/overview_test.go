@@ -40,7 +40,7 @@ func TestCatchingUp(t *testing.T) {
 
 func TestWorseFirst(t *testing.T) {
 	t.Parallel()
-	row := func(name string, inARow int, s state) endpointRow {
+	row := func(name string, inARow int, s badge) endpointRow {
 		return endpointRow{endpointHead: endpointHead{ID: "id-" + name, Name: name, InARow: inARow, State: s}}
 	}
 	rows := []endpointRow{
@@ -58,7 +58,7 @@ func TestWorseFirst(t *testing.T) {
 
 func TestSyncState(t *testing.T) {
 	t.Parallel()
-	for want, s := range map[state]syncer.Status{
+	for want, s := range map[badge]syncer.Status{
 		{"waiting for a scrape", "muted"}: {},
 		{"first sync running", "muted"}:   {Syncing: true},
 		{"up to date", "good"}:            {Ended: epoch, Result: "success", Syncing: true},

@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// Ledger is what the pages read. A *ledger.Book is one.
+// Ledger is what the pages read. A *state.State is one.
 type Ledger interface {
 	// View returns the account as far as it is durable.
 	View(now time.Time) *ledger.View

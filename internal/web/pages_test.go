@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 // Refresh the golden files with: go test ./internal/web -run TestGolden -update
@@ -256,7 +257,7 @@ func TestBrokenPage(t *testing.T) {
 }
 
 // fullDisk is a ledger whose last commit failed.
-type fullDisk struct{ *ledger.Book }
+type fullDisk struct{ *state.State }
 
 func (fullDisk) Failure() error { return errors.New("no space left on device\x1b[31m") }
 

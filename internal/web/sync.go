@@ -11,7 +11,7 @@ import (
 
 // syncCard is how the exporter itself gets on.
 type syncCard struct {
-	State    state
+	State    badge
 	Ended    time.Time // zero if no sync has ended since the start
 	Took     string
 	LastGood time.Time // the last sync that succeeded for every endpoint, in any run
@@ -81,16 +81,16 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	return c
 }
 
-func syncState(s syncer.Status) state {
+func syncState(s syncer.Status) badge {
 	switch {
 	case s.Ended.IsZero() && s.Syncing:
-		return state{"first sync running", "muted"}
+		return badge{"first sync running", "muted"}
 	case s.Ended.IsZero():
-		return state{"waiting for a scrape", "muted"}
+		return badge{"waiting for a scrape", "muted"}
 	case s.Result == syncer.Success:
-		return state{"up to date", "good"}
+		return badge{"up to date", "good"}
 	case s.Result == syncer.Partial:
-		return state{"incomplete", "warn"}
+		return badge{"incomplete", "warn"}
 	}
-	return state{"failing", "bad"}
+	return badge{"failing", "bad"}
 }

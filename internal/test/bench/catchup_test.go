@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state/file"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -19,7 +19,7 @@ func BenchmarkCatchUp(b *testing.B) {
 	for b.Loop() {
 		stopServers() // each time with a new account
 		srv := serve(b, scenario{Endpoints: 1})
-		store := ledger.NewFile(filepath.Join(b.TempDir(), "ledger.db"))
+		store := file.New(filepath.Join(b.TempDir(), "ledger.db"))
 		r := newRig(b, srv.URL, store, nil, syncer.Options{Concurrency: client.DefaultConcurrency})
 		r.scrape()
 		srv.emit(b, srv.Endpoints[0], n)

@@ -8,24 +8,26 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/file"
 )
 
 // eventBytes is about what an event takes in the state, rounded up.
 const eventBytes = 80
 
 // newBook opens a state that knows n events of one endpoint, "e", all answered.
-func newBook(tb testing.TB, path string, n int) *ledger.Book {
+func newBook(tb testing.TB, path string, n int) *state.State {
 	tb.Helper()
 	return newWatchedBook(tb, path, n, quiet{})
 }
 
-func newWatchedBook(tb testing.TB, path string, n int, watcher ledger.Watcher) *ledger.Book {
+func newWatchedBook(tb testing.TB, path string, n int, watcher state.Watcher) *state.State {
 	tb.Helper()
-	store := ledger.NewMemory()
+	store := state.NewMemory()
 	if path != "" {
-		store = ledger.NewFile(path)
+		store = file.New(path)
 	}
-	book, _, err := ledger.Open(tb.Context(), store, "http://127.0.0.1", policy(), watcher)
+	book, _, err := state.Open(tb.Context(), store, "http://127.0.0.1", policy(), watcher)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -34,7 +36,7 @@ func newWatchedBook(tb testing.TB, path string, n int, watcher ledger.Watcher) *
 }
 
 // fill lets a book meet n events of one endpoint, "e", and their outcomes.
-func fill(tb testing.TB, book *ledger.Book, n int) {
+func fill(tb testing.TB, book *state.State, n int) {
 	tb.Helper()
 	now := time.Now()
 	book.Do(func(a *ledger.Account) {
@@ -57,7 +59,7 @@ func fill(tb testing.TB, book *ledger.Book, n int) {
 	answerAll(tb, book, now, oneInTenFails())
 }
 
-func closeBook(tb testing.TB, book *ledger.Book) {
+func closeBook(tb testing.TB, book *state.State) {
 	tb.Helper()
 	if err := book.Close(tb.Context()); err != nil {
 		tb.Error(err)

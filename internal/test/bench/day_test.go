@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state/file"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -63,7 +64,7 @@ func simulateDay(t *testing.T, dir string, perMinute, hours int) {
 	api := &endless{start: time.Now().Add(-time.Second / 2), every: time.Minute / time.Duration(perMinute), retention: 3 * time.Hour}
 	p := policy()
 	p.Window, p.Overlap = dayWindow, dayOverlap
-	r := newRigWith(t, "http://api.example.com", ledger.NewFile(filepath.Join(dir, "ledger.db")), api, p, syncer.Options{})
+	r := newRigWith(t, "http://api.example.com", file.New(filepath.Join(dir, "ledger.db")), api, p, syncer.Options{})
 	r.scrape()
 	history := api.happened(time.Now())
 	var all []hour

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -27,7 +28,7 @@ var formats = []struct{ name, accept string }{
 // there. Each endpoint has some 115 series.
 func ready(tb testing.TB, endpoints int) *rig {
 	tb.Helper()
-	r := newRig(tb, "http://127.0.0.1:1", ledger.NewMemory(), inMemory("[]"), syncer.Options{MinInterval: 24 * time.Hour, Pinned: true})
+	r := newRig(tb, "http://127.0.0.1:1", state.NewMemory(), inMemory("[]"), syncer.Options{MinInterval: 24 * time.Hour, Pinned: true})
 	now := time.Now()
 	types := ledger.DocumentedTypes()
 	var found []ledger.Found

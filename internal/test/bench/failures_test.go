@@ -15,6 +15,8 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/file"
 	"omegastream_exporter/internal/simulator"
 )
 
@@ -88,8 +90,8 @@ func writeFailures(w io.Writer, account *simulator.Account) error {
 func BenchmarkFailures(b *testing.B) {
 	srv := serve(b, scenario{Endpoints: 3, Events: 333_340, Spacing: 80 * time.Millisecond, Failing: true})
 	truth := failedEvents(b, srv.ask(b, "/failures"))
-	state := filepath.Join(b.TempDir(), "ledger.db")
-	book, _, err := ledger.Open(b.Context(), ledger.NewFile(state), srv.URL, policy(), quiet{})
+	path := filepath.Join(b.TempDir(), "ledger.db")
+	book, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -104,7 +106,7 @@ func BenchmarkFailures(b *testing.B) {
 		return ledger.Answer{Responded: true, StatusCode: http.StatusOK}
 	})
 	closeBook(b, book)
-	p := startProcess(b, srv.URL, "file:"+state)
+	p := startProcess(b, srv.URL, "file:"+path)
 	defer p.stop()
 	for range 20 {
 		p.metrics()

@@ -5,7 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/file"
 )
 
 // BenchmarkMemory is the resident memory of the exporter after a start with so many
@@ -15,8 +16,8 @@ import (
 func BenchmarkMemory(b *testing.B) {
 	for _, n := range sizes {
 		srv := serve(b, scenario{Endpoints: 1, Events: n, Spacing: 80 * time.Millisecond})
-		state := filepath.Join(b.TempDir(), "ledger.db")
-		book, _, err := ledger.Open(b.Context(), ledger.NewFile(state), srv.URL, policy(), quiet{})
+		path := filepath.Join(b.TempDir(), "ledger.db")
+		book, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -25,7 +26,7 @@ func BenchmarkMemory(b *testing.B) {
 		b.Run("tracked="+thousands(n), func(b *testing.B) {
 			var peaks, resident []float64
 			for b.Loop() {
-				p := startProcess(b, srv.URL, "file:"+state)
+				p := startProcess(b, srv.URL, "file:"+path)
 				var last []byte
 				for range 20 {
 					last = p.metrics()
@@ -64,8 +65,8 @@ func BenchmarkMemoryOfEndpoints(b *testing.B) {
 			srv := serve(b, scenario{Endpoints: n, Events: 10, Spacing: time.Minute})
 			var peaks, size, answers []float64
 			for b.Loop() {
-				state := filepath.Join(b.TempDir(), "ledger.db")
-				p := startProcess(b, srv.URL, "file:"+state)
+				path := filepath.Join(b.TempDir(), "ledger.db")
+				p := startProcess(b, srv.URL, "file:"+path)
 				p.metrics()
 				answers = append(answers, took(func() { size = append(size, float64(len(p.metrics()))) }))
 				peaks = append(peaks, p.peak())
@@ -84,7 +85,7 @@ func BenchmarkMemoryOfEndpoints(b *testing.B) {
 func BenchmarkFirstAnswer(b *testing.B) {
 	srv := serve(b, scenario{Endpoints: 1, Refuse: true})
 	path := filepath.Join(b.TempDir(), "ledger.db")
-	book, _, err := ledger.Open(b.Context(), ledger.NewFile(path), srv.URL, policy(), quiet{})
+	book, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"omegastream_exporter/collector"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -22,19 +23,19 @@ func policy() ledger.Policy {
 type rig struct {
 	testing.TB
 	api     *client.Client
-	book    *ledger.Book
+	book    *state.State
 	syncer  *syncer.Syncer
 	handler http.Handler
 }
 
 // newRig starts an exporter that has no rate limit and shares no sync. Nil is the
 // client's own transport.
-func newRig(tb testing.TB, url string, store ledger.Store, transport http.RoundTripper, o syncer.Options) *rig {
+func newRig(tb testing.TB, url string, store state.Store, transport http.RoundTripper, o syncer.Options) *rig {
 	tb.Helper()
 	return newRigWith(tb, url, store, transport, policy(), o)
 }
 
-func newRigWith(tb testing.TB, url string, store ledger.Store, transport http.RoundTripper, p ledger.Policy, o syncer.Options) *rig {
+func newRigWith(tb testing.TB, url string, store state.Store, transport http.RoundTripper, p ledger.Policy, o syncer.Options) *rig {
 	tb.Helper()
 	telemetry := collector.NewTelemetry()
 	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), client.Options{
@@ -43,7 +44,7 @@ func newRigWith(tb testing.TB, url string, store ledger.Store, transport http.Ro
 	if err != nil {
 		tb.Fatal(err)
 	}
-	book, _, err := ledger.Open(tb.Context(), store, url, p, telemetry)
+	book, _, err := state.Open(tb.Context(), store, url, p, telemetry)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -87,13 +88,13 @@ func scrapeOf(h http.Handler, accept string) *httptest.ResponseRecorder {
 // learn brings a book to where an exporter is that has read the lists of its
 // endpoints and all details: as an exporter would, but without asking for each.
 // One event in ten has failed.
-func learn(tb testing.TB, book *ledger.Book, api *client.Client) {
+func learn(tb testing.TB, book *state.State, api *client.Client) {
 	tb.Helper()
 	learnFrom(tb, book, api, oneInTenFails())
 }
 
 // learnFrom is learn with the answers of the details.
-func learnFrom(tb testing.TB, book *ledger.Book, api *client.Client, answer func(ledger.Task) ledger.Answer) {
+func learnFrom(tb testing.TB, book *state.State, api *client.Client, answer func(ledger.Task) ledger.Answer) {
 	tb.Helper()
 	list, err := api.ListEndpoints(tb.Context())
 	if err != nil {
@@ -139,7 +140,7 @@ func oneInTenFails() func(ledger.Task) ledger.Answer {
 }
 
 // answerAll answers for every event that has no outcome yet.
-func answerAll(tb testing.TB, book *ledger.Book, now time.Time, answer func(ledger.Task) ledger.Answer) {
+func answerAll(tb testing.TB, book *state.State, now time.Time, answer func(ledger.Task) ledger.Answer) {
 	tb.Helper()
 	for more := true; more; {
 		book.Do(func(a *ledger.Account) {
@@ -155,7 +156,7 @@ func answerAll(tb testing.TB, book *ledger.Book, now time.Time, answer func(ledg
 	}
 }
 
-func flush(tb testing.TB, book *ledger.Book) {
+func flush(tb testing.TB, book *state.State) {
 	tb.Helper()
 	if err := book.Flush(tb.Context()); err != nil {
 		tb.Fatal(err)
@@ -164,7 +165,7 @@ func flush(tb testing.TB, book *ledger.Book) {
 
 // happen lets a read of an endpoint's list meet n new events; full says whether it
 // goes to the end.
-func happen(book *ledger.Book, endpoint string, from, n int, types []string, full bool, now time.Time) {
+func happen(book *state.State, endpoint string, from, n int, types []string, full bool, now time.Time) {
 	book.Do(func(a *ledger.Account) {
 		r := a.Begin(endpoint, now, now, now)
 		for i := range n {

@@ -11,15 +11,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"omegastream_exporter/client"
-	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
 )
 
 // steady is an exporter that knows all that its endpoints list.
 func steady(tb testing.TB, srv *server) *rig {
 	tb.Helper()
-	r := newRig(tb, srv.URL, ledger.NewMemory(), nil, syncer.Options{})
+	r := newRig(tb, srv.URL, state.NewMemory(), nil, syncer.Options{})
 	learn(tb, r.book, r.api)
 	r.scrape() // the full read of a start
 	return r
@@ -137,7 +137,7 @@ func TestSteadyScrapeCosts(t *testing.T) {
 		account.Bulk(id, n, 2*time.Second)
 		var seen counted
 		url := serveCounted(t, account, &seen)
-		r := newRig(t, url, ledger.NewMemory(), nil, syncer.Options{})
+		r := newRig(t, url, state.NewMemory(), nil, syncer.Options{})
 		learn(t, r.book, r.api)
 		r.scrape()
 		const scrapes = 5

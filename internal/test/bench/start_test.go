@@ -8,7 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/file"
 )
 
 var largeState struct {
@@ -37,7 +38,7 @@ func BenchmarkStart(b *testing.B) {
 	var used []float64
 	versus(b, func() {
 		began := cpu()
-		book, _, err := ledger.Open(b.Context(), ledger.NewFile(path), "http://127.0.0.1", policy(), quiet{})
+		book, _, err := state.Open(b.Context(), file.New(path), "http://127.0.0.1", policy(), quiet{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,0 +1,163 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+const (
+	testURL = "https://api.example"
+	failed  = "video.process_failed"
+)
+
+var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func testPolicy() Policy {
+	return Policy{Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute, Hold: time.Minute}
+}
+
+func hexID(n int) string { return fmt.Sprintf("%024x", n+1<<20) }
+
+type item struct {
+	id, typ string
+	created int64
+}
+
+// read makes one pass over an endpoint's list.
+func read(t *testing.T, a *Account, endpoint string, now time.Time, complete bool, items ...item) bool {
+	t.Helper()
+	r := a.Begin(endpoint, now, now, now)
+	if r == nil {
+		t.Fatalf("endpoint %s is not known", endpoint)
+	}
+	for _, it := range items {
+		if r.Note([]byte(it.id), it.typ, it.created) {
+			a.Apply(r, now)
+		}
+		if r.Enough() {
+			complete = false
+			break
+		}
+	}
+	a.Apply(r, now)
+	return a.End(r, complete, now)
+}
+
+func counter(v *View, endpoint string, kind Kind, typ string, code Code) (uint64, bool) {
+	for _, e := range v.Endpoints {
+		if e.ID != endpoint {
+			continue
+		}
+		for _, c := range e.Counters.Series {
+			if c.Kind == kind && c.Type == typ && c.Code == code {
+				return c.Value, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// happen makes events of an endpoint new.
+func happen(a *Account, endpoint string, now time.Time, ids ...string) {
+	r := a.Begin(endpoint, now, now, now)
+	for _, id := range ids {
+		r.Note([]byte(id), failed, now.Unix())
+	}
+	a.Apply(r, now)
+	a.End(r, false, now)
+}
+
+func events(v *View, endpoint string) uint64 {
+	n, _ := counter(v, endpoint, CountEvents, failed, 0)
+	return n
+}
+
+// inMemory returns an account as rows.
+func inMemory(a *Account) *Batch {
+	row := a.row.Clone()
+	b := &Batch{Account: &row}
+	for id, e := range a.endpoints {
+		b.Endpoints = append(b.Endpoints, e.row.Clone())
+		for key, s := range e.counters {
+			b.Series = append(b.Series, SeriesRow{id, key, s.value, s.Born, s.Released, s.exemplar})
+		}
+		if l := e.latency; l != nil {
+			b.Latencies = append(b.Latencies, LatencyRow{id, l.counts, l.Born, l.Released})
+		}
+		for i, ev := range e.slab.all() {
+			row := EventRow{Endpoint: id, Slot: i, Event: *ev, Relisted: e.relists[i]}
+			if ev.Key.Hashed() {
+				row.ID = e.ids[ev.Key]
+			}
+			b.Events = append(b.Events, row)
+		}
+		for _, f := range e.kept.rows {
+			b.Failures = append(b.Failures, FailureRow{id, f.at.Time, f.at.Key, f.Failure})
+		}
+		for key, trace := range e.traces {
+			if i, ok := e.slab.find(key); ok {
+				b.Traces = append(b.Traces, TraceRow{Endpoint: id, Time: e.slab.at(i).Time, Key: key, Trace: trace, Odd: e.oddVideos[key]})
+			}
+		}
+	}
+	return b
+}
+
+// fataler is what a test can be failed by: testing.TB and rapid.T.
+type fataler interface {
+	Helper()
+	Fatal(...any)
+}
+
+// restarted returns the account as a start finds it after all of it was made durable, nil
+// standing for a state that holds nothing.
+func restarted(t fataler, a *Account, policy Policy, now time.Time) *Account {
+	t.Helper()
+	next, err := Load(func(rows Rows) error {
+		if a == nil {
+			return nil
+		}
+		a.Batch()
+		return inMemory(a).Hand(rows)
+	}, testURL, policy, false, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+// Hand hands the rows over as a store does.
+func (b *Batch) Hand(rows Rows) error {
+	var errs []error
+	if b.Account != nil {
+		errs = append(errs, rows.Account(*b.Account))
+	}
+	for _, r := range b.Endpoints {
+		errs = append(errs, rows.Endpoint(r))
+	}
+	for _, r := range b.Series {
+		errs = append(errs, rows.Series(r))
+	}
+	for _, r := range b.Latencies {
+		errs = append(errs, rows.Latency(r))
+	}
+	for _, r := range b.Events {
+		errs = append(errs, rows.Event(r))
+	}
+	for _, r := range b.Failures {
+		errs = append(errs, rows.Failure(r))
+	}
+	for _, r := range b.Traces {
+		errs = append(errs, rows.Trace(r))
+	}
+	return errors.Join(errs...)
+}
+
+func bucketSum(c LatencyCounts) (sum uint64) {
+	for _, n := range c.Buckets {
+		sum += n
+	}
+	return sum
+}

@@ -1,0 +1,49 @@
+package ledger_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/file"
+	"omegastream_exporter/internal/state/postgres"
+	server "omegastream_exporter/internal/test/postgres"
+)
+
+// The same with a state file, which a restart opens anew.
+func TestHistoriesOverFiles(t *testing.T) {
+	t.Parallel()
+	dir, n := t.TempDir(), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		path := filepath.Join(dir, fmt.Sprint(n))
+		history(rt, func() state.Store { return file.New(path) }, 25)
+	})
+}
+
+// The promises over random histories with a state in PostgreSQL, which a restart
+// opens anew.
+func TestHistoriesOverPostgres(t *testing.T) {
+	t.Parallel()
+	dsn, n := server.NewDatabase(t), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		n++
+		schema := fmt.Sprintf("s%d", n)
+		history(rt, func() state.Store { return solo{openStore(t, dsn, schema)} }, 25)
+	})
+}
+
+// solo hides from the ledger that a store can be shared.
+type solo struct{ state.Store }
+
+func openStore(t testing.TB, dsn, schema string) *postgres.Store {
+	t.Helper()
+	p, err := postgres.New(dsn, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}

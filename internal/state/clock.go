@@ -1,0 +1,44 @@
+package state
+
+import (
+	"sync"
+	"time"
+)
+
+// commonClock is the clock that all who share a state go by, as far as it is known
+// here. It is safe for concurrent use, and no change of this machine's clock moves it.
+type commonClock struct {
+	mu     sync.Mutex
+	base   time.Time // on the common clock,
+	anchor time.Time // as of this time here
+	within time.Duration
+}
+
+// at returns the common clock at a time here, which is that time as long as nothing
+// was told.
+func (c *commonClock) at(here time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reckon(here)
+}
+
+func (c *commonClock) reckon(here time.Time) time.Time {
+	if c.base.IsZero() {
+		return here
+	}
+	return c.base.Add(here.Sub(c.anchor))
+}
+
+// told takes in that the common clock stood at now at some moment between asking and
+// being answered. An answer that took longer than the best one so far knows less, and
+// counts only where what is known cannot be right.
+func (c *commonClock) told(now, asked, answered time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	took := answered.Sub(asked)
+	right := !now.Before(c.reckon(asked)) && !now.After(c.reckon(answered))
+	if !c.base.IsZero() && took > c.within && right {
+		return
+	}
+	c.base, c.anchor, c.within = now, asked.Add(took/2), took
+}

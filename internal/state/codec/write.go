@@ -1,0 +1,136 @@
+package codec
+
+import (
+	"encoding/json"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// Records are a store's records while a batch is written.
+type Records interface {
+	// Get returns a record as it is, nil where there is none. It is asked of events only.
+	Get(kind Kind, key []byte) []byte
+
+	Put(kind Kind, key, record []byte) error
+	Delete(kind Kind, key []byte) error
+}
+
+// Where the record of the account is, as its checksum has it in it. Neither must be changed.
+var (
+	AboutBucket = []byte("meta")
+	AccountKey  = []byte("account")
+)
+
+// EncodeAccount returns the record of the account.
+func EncodeAccount(row *ledger.AccountRow) ([]byte, error) {
+	payload, err := json.Marshal(row)
+	if err != nil {
+		return nil, err
+	}
+	return Seal(AboutBucket, AccountKey, payload), nil
+}
+
+// Write writes the rows of a batch. The account's, and the endpoints that the batch
+// drops, are left to the store. The rows of events are sorted by it.
+func Write(b *ledger.Batch, into Records) error {
+	w := writer{into}
+	for _, r := range b.Endpoints {
+		if err := w.putJSON(Endpoint, []byte(r.ID), r); err != nil {
+			return err
+		}
+	}
+	for _, r := range b.Latencies {
+		if err := w.putJSON(Latency, []byte(r.Endpoint), r); err != nil {
+			return err
+		}
+	}
+	for _, r := range b.Series {
+		if err := w.counter(r); err != nil {
+			return err
+		}
+	}
+	if err := eachBlock(b.Events, w.block); err != nil {
+		return err
+	}
+	for _, r := range b.Failures {
+		if err := w.failure(r); err != nil {
+			return err
+		}
+	}
+	for i := range b.Traces {
+		if err := w.trace(&b.Traces[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type writer struct{ into Records }
+
+func (w writer) put(kind Kind, key, payload []byte) error {
+	return w.into.Put(kind, key, Seal(kind.Bucket(), key, payload))
+}
+
+func (w writer) putJSON(kind Kind, key []byte, row any) error {
+	payload, err := json.Marshal(row)
+	if err != nil {
+		return err
+	}
+	return w.put(kind, key, payload)
+}
+
+func (w writer) counter(r ledger.SeriesRow) error {
+	payload, err := encodeSeries(r)
+	if err != nil {
+		return err
+	}
+	return w.put(Counter, seriesKey(r), payload)
+}
+
+// block rewrites the record that rows of events are in.
+func (w writer) block(endpoint string, number uint32, rows []ledger.EventRow) error {
+	var bl block
+	key := blockKey(endpoint, number)
+	if record := w.into.Get(Events, key); record != nil {
+		payload, err := Unseal(Events.Bucket(), key, record)
+		if err != nil {
+			return err
+		}
+		if err := decodeBlock(endpoint, number, payload, &bl); err != nil {
+			return err
+		}
+	}
+	bl.put(rows)
+	if bl.empty() {
+		return w.into.Delete(Events, key)
+	}
+	return w.put(Events, key, bl.encode())
+}
+
+func (w writer) failure(r ledger.FailureRow) error {
+	if r.Failure == nil {
+		return w.into.Delete(Failure, failureKey(r))
+	}
+	payload, err := encodeFailure(r)
+	if err != nil {
+		return err
+	}
+	return w.put(Failure, failureKey(r), payload)
+}
+
+func (w writer) trace(r *ledger.TraceRow) error {
+	if r.Gone {
+		return w.into.Delete(Trace, traceKey(r))
+	}
+	return w.put(Trace, traceKey(r), encodeTrace(r))
+}
+
+// EventKeys returns the keys of the records of events that a batch changes in part: those
+// that Write asks for. The rows are sorted by it.
+func EventKeys(rows []ledger.EventRow) (keys [][]byte) {
+	_ = eachBlock(rows, func(endpoint string, number uint32, _ []ledger.EventRow) error {
+		keys = append(keys, blockKey(endpoint, number))
+		return nil
+	})
+	return keys
+}

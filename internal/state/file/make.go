@@ -1,0 +1,195 @@
+package file
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/codec"
+)
+
+// create makes a new file, whole before it has its name.
+func (f *Store) create() error {
+	f.written = totals{}
+	return f.put(writeEmpty)
+}
+
+// put prepares a file and gives it its name.
+func (f *Store) put(fill func(*os.File) error) error {
+	for tries := 1; ; tries++ {
+		next, err := f.prepare(fill)
+		if err != nil {
+			return err
+		}
+		err = errors.Join(f.install(next), remove(next))
+		if errors.Is(err, os.ErrNotExist) && tries < 5 {
+			continue // another start has taken it for one that was left behind
+		}
+		return err
+	}
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// newSuffix is what follows the file's name in that of one that is being prepared,
+// before digits.
+const newSuffix = ".new-"
+
+// prepare fills a new file beside the file, and the folders for it.
+func (f *Store) prepare(fill func(*os.File) error) (path string, err error) {
+	dir := filepath.Dir(f.place)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	file, err := os.CreateTemp(dir, filepath.Base(f.place)+newSuffix+"*")
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(fill(file), file.Close()); err != nil {
+		return "", errors.Join(err, remove(file.Name()))
+	}
+	return file.Name(), nil
+}
+
+// writeEmpty makes a state of a new file in which nothing is yet.
+func writeEmpty(file *os.File) error {
+	db, _, err := openBolt(file.Name(), false)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		if _, err := tx.CreateBucket(codec.AboutBucket); err != nil {
+			return err
+		}
+		for kind := range codec.Trace {
+			if _, err := tx.CreateBucket(kind.Bucket()); err != nil {
+				return err
+			}
+		}
+		if err := writeSchema(tx, schemaVersion); err != nil {
+			return err
+		}
+		return writeTotals(tx, totals{})
+	})
+	return errors.Join(err, db.Close())
+}
+
+// install gives a prepared file its name, unless something has it by now.
+func (f *Store) install(path string) error {
+	err := os.Link(path, f.place)
+	if err != nil && !errors.Is(err, os.ErrExist) && !errors.Is(err, os.ErrNotExist) { // a file system without links
+		if _, err = os.Lstat(f.place); errors.Is(err, os.ErrNotExist) {
+			err = os.Rename(path, f.place)
+		} else if err == nil {
+			err = os.ErrExist
+		}
+	}
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%w: it was made a moment ago", state.ErrInUse)
+	}
+	if err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(f.place))
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// SetAside implements [state.Store]. The new state is written first: on a full disk
+// nothing has moved. The file may be open, where its records contradict each other
+// only as a whole.
+func (f *Store) SetAside(at time.Time) (where string, err error) {
+	if err := f.release(); err != nil {
+		return "", err
+	}
+	next, err := f.prepare(writeEmpty)
+	if err != nil {
+		return "", err
+	}
+	where, err = f.moveAside(at)
+	if err == nil {
+		err = f.install(next)
+		if errors.Is(err, os.ErrNotExist) {
+			err = f.put(writeEmpty)
+		}
+	}
+	if err := errors.Join(err, remove(next)); err != nil {
+		return where, err
+	}
+	f.written = totals{}
+	return where, f.openForWriting()
+}
+
+// moveAside gives the file that Load met a name that is free.
+func (f *Store) moveAside(at time.Time) (where string, err error) {
+	file, err := openRegular(f.place, os.O_RDONLY)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || !os.SameFile(info, f.met) {
+		return "", errors.Join(fmt.Errorf("%w: it was replaced a moment ago", state.ErrInUse), err)
+	}
+	if err := restrict(file); err != nil {
+		return "", err
+	}
+	where = f.place + ".unreadable-" + at.UTC().Format("20060102T150405Z")
+	for n := 2; ; n++ {
+		if _, err := os.Lstat(where); errors.Is(err, os.ErrNotExist) {
+			break
+		}
+		where = fmt.Sprintf("%s.unreadable-%s-%d", f.place, at.UTC().Format("20060102T150405Z"), n)
+	}
+	return where, os.Rename(f.place, where)
+}
+
+var digits = regexp.MustCompile(`^\d+$`)
+
+// sweep removes what starts have left behind that were killed while they prepared a
+// file. What is in use, or might be somebody else's, stays. Nothing fails over what
+// cannot be removed.
+func (f *Store) sweep() {
+	entries, _ := os.ReadDir(filepath.Dir(f.place))
+	for _, e := range entries {
+		number, ok := strings.CutPrefix(e.Name(), filepath.Base(f.place)+newSuffix)
+		if ok && digits.MatchString(number) && e.Type().IsRegular() {
+			sweepOne(filepath.Join(filepath.Dir(f.place), e.Name()))
+		}
+	}
+}
+
+func sweepOne(path string) {
+	file, err := openRegular(path, os.O_RDONLY)
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil || info.Mode().Perm() != 0o600 || !ownedByUs(info) {
+		return
+	}
+	if ours, err := wasState(file, info); err != nil || !ours {
+		return
+	}
+	db, _, err := openBolt(path, true)
+	if errors.Is(err, state.ErrInUse) {
+		return
+	}
+	_ = closeBolt(db)
+	_ = os.Remove(path)
+}

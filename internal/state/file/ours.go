@@ -1,0 +1,95 @@
+package file
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"os"
+)
+
+// What every state has somewhere: members of the JSON in its records. Each is
+// looked for only where bbolt's pages are.
+var stateSigns = [][]byte{
+	[]byte(`"folded_types":`),    // of the account
+	[]byte(`,"records":`),        // of the totals
+	[]byte(`"last_sufficient":`), // of an endpoint
+	[]byte(`,"released":`),       // of a counter
+}
+
+const (
+	mostSign = 20 // bytes of the longest sign, or more
+
+	pageStep = 4096 // the size of a page, or a fraction of it
+	mostPage = 1 << 16
+)
+
+// wasState reports whether a file that cannot be read as a state was one: it has
+// bbolt's magic or pages with records of ours, or nothing is in it and it was made
+// as a state is. Everything else is somebody else's.
+func wasState(file *os.File, info os.FileInfo) (bool, error) {
+	t := inspection{blank: true}
+	buf := make([]byte, mostSign+pageStep) // the end of the page before, then a page
+	for at := int64(0); ; at += pageStep {
+		n, err := file.ReadAt(buf[mostSign:], at)
+		if err != nil && err != io.EOF {
+			return false, err
+		}
+		t.page(buf[:mostSign+n], at)
+		if n < pageStep {
+			return t.state(info), nil
+		}
+		copy(buf, buf[pageStep:])
+	}
+}
+
+// inspection is what was found so far of a file.
+type inspection struct {
+	blank  bool // nothing but zeros
+	magic  bool // of bbolt
+	pages  bool // a page of records
+	signed bool // a sign of a state
+	owned  bool // a sign of a state, in a page that says its own place
+}
+
+// page takes in the page at a byte of the file, which follows the last bytes of
+// the page before.
+func (t *inspection) page(b []byte, at int64) {
+	page := b[mostSign:]
+	if t.blank && len(bytes.TrimLeft(page, "\x00")) > 0 {
+		t.blank = false
+	}
+	found := false
+	for _, sign := range stateSigns {
+		found = found || bytes.Contains(b, sign)
+	}
+	t.signed = t.signed || found
+	switch {
+	case len(page) >= pageHeader+4 && at <= mostPage && binary.NativeEndian.Uint32(page[pageHeader:]) == metaMagic:
+		t.magic = true
+	case len(page) >= pageHeader && placed(page, at) && binary.NativeEndian.Uint16(page[8:]) == leafPage &&
+		binary.NativeEndian.Uint16(page[10:]) > 0:
+		t.pages = true
+		t.owned = t.owned || found
+	}
+}
+
+// placed reports whether a page's number fits its place in the file.
+func placed(page []byte, at int64) bool {
+	id := int64(binary.NativeEndian.Uint64(page))
+	if id < 2 || at%id != 0 {
+		return false
+	}
+	size := at / id
+	return size >= pageStep && size <= mostPage && size&(size-1) == 0
+}
+
+// state is the verdict.
+func (t *inspection) state(info os.FileInfo) bool {
+	switch {
+	case t.blank: // as a crash of the machine can leave it
+		return info.Mode().Perm() == 0o600 && ownedByUs(info)
+	case t.magic: // a whole file of another program has pages, and no sign
+		return t.signed || !t.pages
+	}
+	return t.owned
+}

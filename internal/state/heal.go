@@ -1,0 +1,98 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// healing is what this process does while the state has less than it has shown, as after
+// a failover of the database that lost the last commits. It goes on showing what it has
+// shown, until what was lost is learned again.
+type healing struct {
+	cause error
+	shown *ledger.Account // that the view is of
+	since time.Time       // when the state was loaded
+}
+
+// reload loads the account anew. What was not durable is lost, and learned again.
+func (st *State) reload(cause error) error {
+	s := st.share
+	st.mu.Lock()
+	st.endLead()
+	policy := st.account.Policy()
+	st.mu.Unlock()
+	ctx, cancel := context.WithTimeout(st.ctx, LoadLimit)
+	defer cancel()
+	next, err := s.load(ctx, policy)
+	if err == nil && next.Stored() && next.Unwritten() { // that a start does, not one that is under way
+		err = fmt.Errorf("%w: it had no endpoint yet, and a replica for the other one has begun to use it", ledger.ErrOtherAccount)
+	}
+	if err != nil {
+		s.suspect = cause // the account is of no use: nothing may be committed of it
+		return err
+	}
+	s.suspect = nil
+	st.mu.Lock()
+	shown := st.account
+	if s.heal != nil {
+		shown = s.heal.shown
+	}
+	err = next.Check(st.view.Load(), shown)
+	if err != nil {
+		s.heal = &healing{cause: err, shown: shown, since: st.Now()}
+		next.ReduceURLsAs(shown)
+	} else {
+		s.heal = nil
+		next.Adopt(shown)
+		st.view.Store(next.View(st.Now()))
+	}
+	st.account = next
+	seq := st.applied
+	st.known.Lock()
+	st.loads++
+	st.known.Unlock()
+	st.mu.Unlock()
+	st.report(err, seq)
+	st.watcher.LoadedAnew(cause)
+	st.wakeUp()
+	return nil
+}
+
+// healed ends the healing once the state has all that was shown. The caller holds st.mu.
+func (st *State) healed() {
+	heal := st.share.heal
+	if heal == nil {
+		return
+	}
+	if err := st.account.Check(st.view.Load(), heal.shown); err != nil {
+		heal.cause = err
+		if st.account.Leads() && st.account.Relearned(heal.since) {
+			st.account.Raise(st.view.Load(), heal.shown)
+			st.applied++
+			st.wakeUp()
+		}
+		return
+	}
+	st.share.heal = nil
+	st.account.Adopt(heal.shown)
+}
+
+// raiseAlone takes the lease where nobody has it and all that is left to do for the state
+// is to raise what this process has shown.
+func (st *State) raiseAlone() error {
+	st.known.Lock()
+	held := st.share.lease.Held
+	st.known.Unlock()
+	st.mu.Lock()
+	heal := st.share.heal
+	alone := heal != nil && !held && st.account.Relearned(heal.since)
+	st.mu.Unlock()
+	if !alone {
+		return nil
+	}
+	_, err := st.bid(st.ctx, true)
+	return err
+}

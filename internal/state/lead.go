@@ -1,0 +1,470 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// ErrFollows is returned for what only the process that leads may do.
+var ErrFollows = errors.New("this replica does not lead")
+
+// Carry sets what goes with the lease from process to process. It is called before
+// anything else.
+func (st *State) Carry(l Limits) {
+	if st.share != nil {
+		st.mu.Lock()
+		defer st.mu.Unlock()
+		st.share.limits = l
+	}
+}
+
+// Shared reports whether other processes may have the state open.
+func (st *State) Shared() bool { return st.share != nil }
+
+// Lead makes this process the one that works on the account, until [State.Synced] or
+// [State.Yield]. The context that it returns ends when the lease is lost. It is nil where
+// there is nothing to do here: another process leads, and was asked for a sync if it is
+// time for one. A state of this process's own is always led, until it is closed.
+func (st *State) Lead(ctx context.Context) (lead context.Context, err error) {
+	s := st.share
+	switch {
+	case st.ctx.Err() != nil:
+		return nil, errClosed
+	case s == nil:
+		return st.ctx, nil
+	}
+	if err := s.take(ctx); err != nil {
+		return nil, err
+	}
+	defer func() { <-s.turn }()
+	defer st.wakeUp()
+	if lead := st.join(); lead != nil {
+		return lead, nil
+	}
+	if s.suspect != nil {
+		if err := st.reload(s.suspect); err != nil {
+			st.report(err, 0)
+			return nil, err
+		}
+	}
+	lease, err := st.bid(ctx, false)
+	if err == nil && lease.free() { // it was given back in the midst of the bid
+		lease, err = st.bid(ctx, false)
+	}
+	if err != nil {
+		st.report(err, 0)
+		return nil, err
+	}
+	st.known.Lock()
+	s.target = 0
+	if !lease.Ours && lease.Held && lease.Asked > lease.Sync.Number {
+		s.target = lease.Asked
+	}
+	st.known.Unlock()
+	return st.join(), nil
+}
+
+// join keeps the lease for one more sync, and returns nil where this process has none.
+func (st *State) join() context.Context {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	lead := st.share.leading()
+	if lead != nil {
+		st.share.working++
+	}
+	return lead
+}
+
+// term is the time in which this process leads.
+type term struct {
+	ctx context.Context
+	end context.CancelFunc
+}
+
+// leading returns the context of the term, nil while this process does not lead.
+func (s *share) leading() context.Context {
+	if t := s.term.Load(); t != nil {
+		return t.ctx
+	}
+	return nil
+}
+
+// bid asks for the lease, and begins to lead where it is granted. work says that it is
+// wanted for more than a sync.
+func (st *State) bid(ctx context.Context, work bool) (Lease, error) {
+	s, sent := st.share, time.Now()
+	st.known.Lock()
+	bid := Bid{
+		Silent: s.beat.after(LeaseFor, sent), Rested: s.rest.after(s.lease.Sync.Rest, sent),
+		Work: work, Unfit: sent.Before(s.unfit),
+	}
+	st.known.Unlock()
+	lease, theirs, err := s.store.Lead(ctx, bid)
+	if err == nil {
+		err = st.takeIn(theirs)
+	}
+	if NeedsLoad(err) {
+		err = st.reload(err)
+	}
+	if err != nil {
+		return lease, err
+	}
+	defer st.heard(lease, sent)
+	st.mu.Lock()
+	seq := st.applied
+	st.mu.Unlock()
+	st.show(seq)
+	if !lease.Ours {
+		return lease, nil
+	}
+	s.clock.told(lease.Now, sent, time.Now())
+	s.acked = sent
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if s.limits != nil && lease.Limits != nil {
+		s.limits.Restore(lease.Limits, max(0, lease.Now.Sub(lease.Limited)))
+	}
+	st.account.Lead(lease.Fence, st.Now())
+	s.yield, s.working, s.ended = false, 0, nil
+	ctx, end := context.WithCancel(st.ctx)
+	s.surely(sent)
+	s.term.Store(&term{ctx, end})
+	return lease, nil
+}
+
+// surely notes a sign of life that was sent then, and acknowledged.
+func (s *share) surely(sent time.Time) {
+	until := sent.Add(sureFor)
+	s.sure.Store(&until)
+}
+
+// Leads returns nil while no other process can lead.
+func (st *State) Leads() error {
+	if st.share == nil {
+		return nil
+	}
+	if until := st.share.sure.Load(); until == nil || !time.Now().Before(*until) {
+		return ErrFollows
+	}
+	return nil
+}
+
+// MayCall returns nil where a call of the API may go: what is asked last before each.
+func (st *State) MayCall(ctx context.Context) error {
+	if ctx.Value(followersCall{}) != nil {
+		return nil
+	}
+	return st.Leads()
+}
+
+type followersCall struct{}
+
+// FollowersCall returns the context of a call of the API that does not wait until this
+// process leads. The call obeys what the API has asked of the one that leads, as far as
+// that is known here.
+func (st *State) FollowersCall(ctx context.Context) context.Context {
+	s := st.share
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	st.known.Lock()
+	lease, looked := s.lease, s.looked
+	st.known.Unlock()
+	if s.leading() == nil && s.limits != nil && lease.Limits != nil {
+		s.limits.Restore(lease.Limits, max(0, lease.Now.Sub(lease.Limited)+time.Since(looked)))
+	}
+	return context.WithValue(ctx, followersCall{}, true)
+}
+
+// Leading waits until this process leads, and returns the context of that.
+func (st *State) Leading(ctx context.Context) (context.Context, error) {
+	if st.share == nil {
+		return st.ctx, ctx.Err()
+	}
+	var lead context.Context
+	err := st.await(ctx, func() bool {
+		lead = st.share.leading() //nolint:fatcontext // it is no child of the one before
+		return lead != nil
+	})
+	return lead, err
+}
+
+// Keep keeps the lease until the returned function is called.
+func (st *State) Keep() (done func()) {
+	if st.share == nil {
+		return func() {}
+	}
+	st.mu.Lock()
+	lead := st.share.leading()
+	if lead != nil {
+		st.share.working++
+	}
+	st.mu.Unlock()
+	return func() { st.leave(lead, nil, false) }
+}
+
+// leave ends what keeps the lease, if it is still the one of that context.
+func (st *State) leave(lead context.Context, ended *ledger.SyncRecord, yield bool) {
+	st.mu.Lock()
+	s := st.share
+	if lead != nil && s.leading() == lead {
+		s.working--
+		s.yield = s.yield || yield
+		if ended != nil {
+			s.ended = ended
+		}
+		st.applied++
+	}
+	st.mu.Unlock()
+	st.wakeUp()
+}
+
+// Synced ends what Lead began with a sync, of which the other processes are told once
+// all of it is durable. The lease is given back when nothing is due soon.
+func (st *State) Synced(lead context.Context, r ledger.SyncRecord) {
+	if st.share != nil {
+		st.leave(lead, &r, false)
+	}
+}
+
+// Yield ends what Lead began over a trouble of this process's own: the others are told
+// nothing, and as long as one of them syncs well, this one does not lead for a while.
+func (st *State) Yield(lead context.Context, unfit time.Duration) {
+	if st.share == nil {
+		return
+	}
+	st.known.Lock()
+	st.share.unfit = time.Now().Add(unfit)
+	st.known.Unlock()
+	st.leave(lead, nil, true)
+}
+
+// Await waits until the sync that Lead has asked another process for has ended, and all
+// of it is known here, as is all that any process has shown before since. It returns
+// [ErrFollows] where that process is not heard of any more: it is time to lead.
+func (st *State) Await(ctx context.Context, since time.Time) error {
+	s := st.share
+	if s == nil {
+		return nil
+	}
+	st.lookAnew(since)
+	var synced, gone bool
+	var failure error
+	err := st.await(ctx, func() bool {
+		if failure = st.failure; errors.Is(failure, ledger.ErrWentBack) {
+			failure = nil
+		}
+		synced = s.lease.Sync.Number >= s.target
+		gone = !synced && (!s.lease.Held || !s.lease.Now.Before(s.lease.Beat.Add(LeaseFor)))
+		return failure != nil || gone || synced && (!s.looked.Before(since) || st.Leads() == nil && !s.sentBefore(since))
+	})
+	switch {
+	case err != nil:
+		return err
+	case failure != nil:
+		return failure
+	case gone:
+		return ErrFollows
+	}
+	return nil
+}
+
+// sentBefore reports whether a commit is under way that was begun before then. The caller
+// holds State.known.
+func (s *share) sentBefore(then time.Time) bool {
+	return !s.sending.IsZero() && s.sending.Before(then)
+}
+
+// lookAnew makes the committer look at the state at once, unless it has since then, or
+// this process leads: what a leader shows is all that there is.
+func (st *State) lookAnew(since time.Time) {
+	if st.Leads() == nil {
+		return
+	}
+	st.known.Lock()
+	st.share.wanted = later(st.share.wanted, since)
+	st.known.Unlock()
+	st.wakeUp()
+}
+
+// LastSync returns the last sync that is known of, whichever process made it; the zero
+// value where the state is this process's own.
+func (st *State) LastSync() ledger.SyncRecord {
+	if st.share == nil {
+		return ledger.SyncRecord{}
+	}
+	st.known.Lock()
+	defer st.known.Unlock()
+	return st.share.lease.Sync
+}
+
+// Moved returns a channel that is closed when something may have been taken in of what
+// another process does; nil where there is none.
+func (st *State) Moved() (moved <-chan struct{}, led bool) {
+	if st.share == nil {
+		return nil, true
+	}
+	st.known.Lock()
+	defer st.known.Unlock()
+	return st.moved, st.share.lease.Held
+}
+
+// Watch notes that a scrape waits, until the returned function is called: meanwhile this
+// process looks often at what another one does.
+func (st *State) Watch() (done func()) {
+	s := st.share
+	if s == nil {
+		return func() {}
+	}
+	add := func(n int) {
+		st.known.Lock()
+		s.watchers += n
+		s.watched = time.Now()
+		st.known.Unlock()
+		st.wakeUp()
+	}
+	add(1)
+	return func() { add(-1) }
+}
+
+// Asked returns a channel that tells while this process leads that another one asks for a
+// sync; nil where there is none.
+func (st *State) Asked() <-chan struct{} {
+	if st.share == nil {
+		return nil
+	}
+	return st.share.asked
+}
+
+// Wanted reports whether another process asks for a sync that was not made yet.
+func (st *State) Wanted() bool {
+	st.known.Lock()
+	defer st.known.Unlock()
+	return st.share.lease.Asked > st.share.lease.Sync.Number
+}
+
+// commitLed commits what this process has changed, which is its sign of life as well.
+// Where there is no hurry, changes wait for the next one.
+func (st *State) commitLed(look bool) error {
+	s := st.share
+	st.known.Lock()
+	hurry, scraped := s.flushing > 0, s.watchers > 0 || time.Since(s.watched) < scrapedFor
+	st.known.Unlock()
+	st.mu.Lock()
+	rests := s.working == 0 && (s.yield || s.ended != nil && !scraped || st.account.Rests(st.Now()))
+	if !look && !hurry && !rests {
+		st.mu.Unlock()
+		return nil
+	}
+	st.healed()
+	// The view is of what the batch makes durable: more may be applied meanwhile.
+	batch, seq := st.account.Batch(), st.applied
+	next := st.account.View(st.Now())
+	batch.Release, batch.Sync, s.ended = rests, s.ended, nil
+	if rests {
+		st.endLead()
+	}
+	if s.limits != nil {
+		batch.Limits = s.limits.State(rests)
+	}
+	st.mu.Unlock()
+	answered := st.sends()
+	defer answered()
+	lease, sent, err := st.tell(batch)
+	if err != nil {
+		return err
+	}
+	if !rests {
+		s.surely(sent)
+	}
+	s.acked = sent
+	st.mu.Lock()
+	st.showDurable(next, seq)
+	st.mu.Unlock()
+	st.heard(lease, sent)
+	if lease.Asked > lease.Sync.Number && !rests {
+		select {
+		case s.asked <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// sends notes that a commit is under way, until the returned function is called: another
+// process may show what it holds before this one knows that it is durable.
+func (st *State) sends() (done func()) {
+	note := func(at time.Time) {
+		st.known.Lock()
+		defer st.known.Unlock()
+		st.share.sending = at
+		close(st.moved)
+		st.moved = make(chan struct{})
+	}
+	note(time.Now())
+	return func() { note(time.Time{}) }
+}
+
+// tell tries a batch until it is durable, the lease must have ended, or the account must
+// be loaded anew.
+func (st *State) tell(batch *ledger.Batch) (lease Lease, sent time.Time, err error) {
+	s := st.share
+	wait := backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: time.Second}
+	wait.Reset()
+	for {
+		sent = time.Now()
+		end := s.acked.Add(LeaseFor)
+		ctx, cancel := context.WithDeadline(st.ctx, later(end, sent.Add(time.Second)))
+		lease, err = s.store.Tell(ctx, batch)
+		cancel()
+		switch {
+		case err == nil:
+			if !batch.Empty() {
+				st.watcher.Committed(time.Since(sent))
+			}
+			if report := st.failed.Load(); report != nil && len(batch.Failed) > 0 {
+				(*report)(batch.Failed)
+			}
+			return lease, sent, nil
+		case NeedsLoad(err) || st.ctx.Err() != nil:
+			return lease, sent, err
+		case !time.Now().Before(end):
+			st.known.Lock()
+			s.unfit = time.Now().Add(scrapedFor)
+			st.known.Unlock()
+			return lease, sent, fmt.Errorf("%w: nothing could be written for %v, the lease has ended: %w", ledger.ErrOvertaken, LeaseFor, err)
+		}
+		st.watcher.CommitFailed(err)
+		st.report(err, 0)
+		retry := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-retry.C:
+		case <-st.ctx.Done():
+			retry.Stop()
+			return lease, sent, st.ctx.Err()
+		}
+	}
+}
+
+// endLead ends the lead as far as this process is concerned. The caller holds st.mu.
+func (st *State) endLead() {
+	s := st.share
+	st.account.Resign()
+	s.sure.Store(nil)
+	if t := s.term.Swap(nil); t != nil {
+		t.end()
+	}
+	s.working = 0
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,22 @@
+package state_test
+
+import (
+	"testing"
+
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/storetest"
+)
+
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	storetest.Test(t, false, func(*testing.T) func() state.Store { return state.NewMemory })
+}
+
+// The double that stands in for a store in tests is one.
+func TestDouble(t *testing.T) {
+	t.Parallel()
+	storetest.Test(t, true, func(*testing.T) func() state.Store {
+		s := storetest.NewDouble()
+		return func() state.Store { return s }
+	})
+}

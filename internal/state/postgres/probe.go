@@ -1,0 +1,38 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Probe implements [state.Prober], by the rights of the role: nothing is made or written.
+func (p *Store) Probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	var standby, makesSchemas, schema, makesTables, tables, writes bool
+	err := p.pool.QueryRow(ctx, `SELECT
+			pg_is_in_recovery(),
+			has_database_privilege(current_database(), 'CREATE'),
+			n.oid IS NOT NULL,
+			coalesce(has_schema_privilege(n.oid, 'CREATE'), false),
+			count(c.oid) = 2,
+			coalesce(bool_and(has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'UPDATE')), false)
+		FROM (SELECT $1::text AS name) AS wanted
+		LEFT JOIN pg_namespace n ON n.nspname = wanted.name
+		LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname IN ('state', 'record')
+		GROUP BY n.oid`, p.schema).Scan(&standby, &makesSchemas, &schema, &makesTables, &tables, &writes)
+	switch {
+	case err != nil:
+		return explain(err)
+	case standby:
+		return errors.New("the server is a standby, which can only be read")
+	case !schema && !makesSchemas:
+		return fmt.Errorf("the role may not create the schema %s", p.schema)
+	case schema && !tables && !makesTables:
+		return fmt.Errorf("the role may not create tables in the schema %s", p.schema)
+	case tables && !writes:
+		return fmt.Errorf("the role may not write into the tables of the schema %s", p.schema)
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package postgres
+
+import (
+	"strings"
+	"testing"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/test/postgres"
+)
+
+// A probe finds by the rights of a role what its start would, and makes nothing.
+func TestProbeOfRights(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		prepare func(t *testing.T, dsn string)
+		want    string
+	}{
+		"an owner": {func(*testing.T, string) {}, ""},
+		"a role without any": {func(t *testing.T, dsn string) {
+			t.Helper()
+			execSQL(t, dsn, `CREATE SCHEMA %[1]s`)
+			postgres.LeastRights(t, dsn, "replicas")
+		}, "may not create tables in the schema replicas"},
+		"a role with the least": {func(t *testing.T, dsn string) {
+			t.Helper()
+			made := openPostgres(t, dsn, "replicas")
+			defer made.Close()
+			if err := made.Load(t.Context(), ledger.Gather(new(ledger.Batch))); err != nil {
+				t.Fatal(err)
+			}
+			postgres.LeastRights(t, dsn, "replicas")
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := postgres.NewDatabase(t)
+			row.prepare(t, dsn)
+			p := openPostgres(t, dsn, "replicas")
+			defer p.Close()
+			err := p.Probe(t.Context())
+			if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {
+				t.Errorf("%v, want %q", err, row.want)
+			}
+			if name == "an owner" {
+				var schemas int
+				if err := p.pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_namespace WHERE nspname = 'replicas'`).Scan(&schemas); err != nil || schemas != 0 {
+					t.Errorf("%v, %d schemas were made", err, schemas)
+				}
+			}
+		})
+	}
+}

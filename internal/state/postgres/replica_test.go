@@ -1,0 +1,337 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/storetest"
+	"omegastream_exporter/internal/test/postgres"
+)
+
+// A lease that another replica has taken over is of no use any more: what was done
+// under it is lost, and learned again.
+func TestFencing(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, noHolds()), replica(t, dsn, noHolds())
+	led := storetest.Lead(t, a)
+	storetest.MakeKnown(a, "ep")
+	storetest.ReadOn(a, "ep", nil)
+	if err := a.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if led, err := b.Lead(ctx); led != nil || err != nil {
+		t.Fatalf("two lead at once: %v", err)
+	}
+	stolen(t, dsn)
+	items := []storetest.Item{{ID: storetest.HexID(1), Type: "video.deleted", Created: time.Now().Unix()}}
+	storetest.ReadOn(a, "ep", items)
+	storetest.Eventually(t, func() bool { return led.Err() != nil })
+	if err := a.Leads(); err == nil {
+		t.Error("it goes on asking the API")
+	}
+	if err := a.Healthy(ctx); err != nil {
+		t.Fatal(err)
+	}
+	after := storetest.Lead(t, b)
+	storetest.ReadOn(b, "ep", items)
+	storetest.GiveBack(after, t, b)
+	storetest.Lead(t, a)
+	storetest.ReadOn(a, "ep", items)
+	if err := a.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := eventsCounted(a, "ep"); got != 1 {
+		t.Errorf("the event counts %d times", got)
+	}
+}
+
+// replica opens a shared state once more.
+func replica(t *testing.T, dsn string, policy ledger.Policy) *state.State {
+	t.Helper()
+	return storetest.Open(t, openPostgres(t, dsn, "replicas"), policy, storetest.Quiet{})
+}
+
+// noHolds is the policy without holds.
+func noHolds() ledger.Policy {
+	p := storetest.Policy()
+	p.Hold = 0
+	return p
+}
+
+// stolen ends the lease as one that another replica had and gave back would be.
+func stolen(t *testing.T, dsn string) {
+	t.Helper()
+	execSQL(t, dsn, `UPDATE %[1]s.state SET holder = NULL, fence = fence + 1`)
+}
+
+// A leader that is not heard of for 5 s is replaced, whatever the clock of the database
+// says, and the one after it goes on where it stopped.
+func TestLeaseEnds(t *testing.T) {
+	t.Parallel()
+	for name, beat := range map[string]string{
+		"by the clock of the database":          `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp()`,
+		"which was set back an hour meanwhile":  `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp() + interval '1 hour'`,
+		"which was set forward an hour":         `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp() - interval '1 hour'`,
+		"with a sync that rests until tomorrow": `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp(), sync_ended = clock_timestamp() + interval '1 day', sync_rest = '1 s'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dsn := postgres.NewDatabase(t)
+			b := replica(t, dsn, storetest.Policy())
+			execSQL(t, dsn, beat)
+			end := b.Watch()
+			defer end()
+			began := time.Now()
+			storetest.Eventually(t, func() bool {
+				led, err := b.Lead(context.Background())
+				return err == nil && led != nil
+			})
+			if took := time.Since(began); took > state.LeaseFor+10*time.Second {
+				t.Errorf("after %v", took)
+			}
+		})
+	}
+}
+
+// The one that is asked for a sync hears of it, and the one that has asked hears of its
+// end.
+func TestAskTheLeader(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, noHolds()), replica(t, dsn, noHolds())
+	led := storetest.Lead(t, a)
+	end := b.Watch()
+	defer end()
+	if led, err := b.Lead(ctx); led != nil || err != nil {
+		t.Fatal(led, err)
+	}
+	select {
+	case <-a.Asked():
+	case <-time.After(20 * time.Second):
+		t.Fatal("it is not told")
+	}
+	storetest.MakeKnown(a, "ep")
+	storetest.ReadOn(a, "ep", nil)
+	storetest.ReadOn(a, "ep", []storetest.Item{{ID: storetest.HexID(1), Type: "video.deleted", Created: time.Now().Unix()}})
+	a.Synced(led, ledger.SyncRecord{Result: "success", Took: time.Second, Rest: time.Minute})
+	if err := b.Await(ctx, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if got := eventsCounted(b, "ep"); got != 1 {
+		t.Errorf("it knows of %d events", got)
+	}
+	if got := b.LastSync(); got.Number != 1 || got.Result != "success" || got.Ours || got.Rest != time.Minute {
+		t.Errorf("it knows of %+v", got)
+	}
+	// During the rest nobody is asked for anything.
+	if led, err := b.Lead(ctx); led != nil || err != nil {
+		t.Fatal(led, err)
+	}
+	if err := b.Await(ctx, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if l := b.LastSync(); l.Number != 1 {
+		t.Errorf("%+v", l)
+	}
+}
+
+// What one has shown before a scrape of another begins, that one shows as well, also
+// where it is not yet time for a sync.
+func TestAwaitShowsWhatOthersHaveShown(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, storetest.Policy()), replica(t, dsn, storetest.Policy())
+	led := storetest.Lead(t, a)
+	storetest.MakeKnown(a, "ep")
+	storetest.ReadOn(a, "ep", nil)
+	a.Synced(led, ledger.SyncRecord{Result: "success", Rest: time.Minute})
+	if err := a.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Await(ctx, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(b.View(b.Now()).Endpoints); got != 1 {
+		t.Errorf("it shows %d endpoints, another has shown 1", got)
+	}
+}
+
+// One that asked the leader for a sync is told when there is none to wait for any more.
+func TestAskALeaderThatGoes(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, storetest.Policy()), replica(t, dsn, storetest.Policy())
+	led := storetest.Lead(t, a)
+	end := b.Watch()
+	defer end()
+	if led, err := b.Lead(ctx); led != nil || err != nil {
+		t.Fatal(led, err)
+	}
+	a.Yield(led, time.Minute)
+	if err := b.Await(ctx, time.Time{}); !errors.Is(err, state.ErrFollows) {
+		t.Errorf("%v", err)
+	}
+	storetest.Lead(t, b)
+}
+
+// A replica with a trouble of its own leaves the lease to one that syncs well.
+func TestUnfitReplicaLeavesTheLease(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	a, b := replica(t, dsn, storetest.Policy()), replica(t, dsn, storetest.Policy())
+	giveUp := func(want bool) {
+		t.Helper()
+		led, err := a.Lead(ctx)
+		if err != nil || (led != nil) != want {
+			t.Fatalf("leads %v, %v", led != nil, err)
+		}
+		if led != nil {
+			a.Yield(led, time.Minute)
+			storetest.Eventually(t, func() bool { return led.Err() != nil })
+			if err := a.Flush(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	giveUp(true)
+	giveUp(true) // nobody else syncs
+	led := storetest.Lead(t, b)
+	b.Synced(led, ledger.SyncRecord{Result: "success"})
+	if err := b.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Eventually(t, func() bool { return led.Err() != nil })
+	giveUp(false)
+	execSQL(t, dsn, `UPDATE %[1]s.state SET sync_ended = sync_ended - interval '3 minutes'`)
+	giveUp(true)
+}
+
+// eventsCounted returns how many events of an endpoint are counted. The policy must be noHolds.
+func eventsCounted(b *state.State, id string) (n uint64) {
+	b.Look(func(a *ledger.Account) {
+		for _, e := range a.View(b.Now()).Endpoints {
+			for _, c := range e.Counters.Series {
+				if e.ID == id && c.Kind == ledger.CountEvents {
+					n += c.Value
+				}
+			}
+		}
+	})
+	return n
+}
+
+// A failure that is asked for again, under a lease that was lost since then, does not
+// end the new lease's own asking for it: it would be asked for a third time.
+func TestAnswerUnderALostLease(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	var loads storetest.Loads
+	b := storetest.Open(t, openPostgres(t, dsn, "replicas"), storetest.Policy(), &loads)
+	take := func() (task ledger.Task, ok bool) {
+		b.Look(func(a *ledger.Account) {
+			later := b.Now().Add(5*time.Minute + time.Second) // it is due again
+			a.Promote(later)
+			task, ok = a.Take(later, func(ledger.Class) bool { return true })
+		})
+		return task, ok
+	}
+	storetest.Lead(t, b)
+	storetest.MakeKnown(b, "ep")
+	storetest.ReadOn(b, "ep", nil)
+	storetest.ReadOn(b, "ep", []storetest.Item{{ID: storetest.HexID(1), Type: "video.deleted", Created: time.Now().Unix()}})
+	storetest.Answer(b, 1, func() ledger.Answer { return ledger.Answer{Responded: true, StatusCode: 500} })
+	if err := b.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	before, ok := take()
+	if !ok {
+		t.Fatal("there is nothing to ask for")
+	}
+	stolen(t, dsn)
+	storetest.Eventually(t, func() bool { return loads.Load() > 0 })
+	storetest.Lead(t, b)
+	after, ok := take()
+	if !ok {
+		t.Fatal("it is not asked for again")
+	}
+	b.Do(func(a *ledger.Account) { a.Answered(before, ledger.Answer{Responded: true, StatusCode: 500}, b.Now()) })
+	if again, ok := take(); ok {
+		t.Errorf("%+v while %+v is under way", again, after)
+	}
+	b.Do(func(a *ledger.Account) { a.Answered(after, ledger.Answer{Responded: true, StatusCode: 200}, b.Now()) })
+	if _, ok := take(); ok {
+		t.Error("it is asked for after its answer")
+	}
+}
+
+// lateStore gives the answer of a commit only when it may.
+type lateStore struct {
+	state.SharedStore
+	committed chan struct{} // gets one for each commit of rows that was made,
+	pass      chan struct{} // which returns when this gives one
+}
+
+func (s lateStore) Tell(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
+	lease, err := s.SharedStore.Tell(ctx, b)
+	if b.Rows() > 0 {
+		s.committed <- struct{}{}
+		<-s.pass
+	}
+	return lease, err
+}
+
+// Another replica can show a commit before the one that leads knows that it was made: a
+// scrape of that one waits for the answer, so as not to show less.
+func TestAwaitACommitUnderWay(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	follower := replica(t, dsn, storetest.Policy())
+	store := lateStore{openPostgres(t, dsn, "replicas"), make(chan struct{}), make(chan struct{})}
+	leader, _, err := state.Open(ctx, store, storetest.URL, storetest.Policy(), storetest.Quiet{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.Lead(t, leader)
+	storetest.MakeKnown(leader, "ep")
+	storetest.ReadOn(leader, "ep", []storetest.Item{{ID: storetest.HexID(1), Type: "kind", Created: time.Now().Unix()}})
+	<-store.committed
+	storetest.Refresh(t, follower)
+	shown := follower.View(follower.Now())
+	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	if err := leader.Await(short, time.Now()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a scrape in the midst of a commit does not wait: %v", err)
+	}
+	cancel()
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() { // that of the close too
+		for {
+			select {
+			case store.pass <- struct{}{}:
+			case <-store.committed:
+			case <-ended:
+				return
+			}
+		}
+	}()
+	if err := leader.Await(ctx, time.Now()); err != nil {
+		t.Error(err)
+	}
+	if have, want := len(leader.View(leader.Now()).Endpoints), len(shown.Endpoints); have != want || want != 1 {
+		t.Errorf("the leader shows %d endpoints, the follower showed %d", have, want)
+	}
+	if err := leader.Close(ctx); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,57 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/storetest"
+	"omegastream_exporter/internal/test/postgres"
+)
+
+// A version that older ones would damage the state of makes them stop: they write
+// nothing, show what they had, and leave their leases to those that can go on.
+func TestNewerVersionTakesOver(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	policy := storetest.Policy()
+	policy.Hold = 0
+	old := replica(t, dsn, policy)
+	led := storetest.Lead(t, old)
+	storetest.MakeKnown(old, "ep")
+	storetest.ReadOn(old, "ep", nil)
+	storetest.ReadOn(old, "ep", []storetest.Item{{ID: storetest.HexID(1), Type: "video.deleted", Created: time.Now().Unix()}})
+	if err := old.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	shown := storetest.ShownCounters(old.View(old.Now()))
+	look := openPostgres(t, dsn, "replicas")
+	t.Cleanup(func() { look.Close() })
+	ask := func(query string, into any) {
+		t.Helper()
+		if err := look.pool.QueryRow(ctx, look.in(query)).Scan(into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	execSQL(t, dsn, `UPDATE %[1]s.state SET layout = 99, needs = 99`)
+	var before, after int64
+	ask(`SELECT commit FROM %[1]s.state`, &before)
+	storetest.ReadOn(old, "ep", []storetest.Item{{ID: storetest.HexID(2), Type: "video.deleted", Created: time.Now().Unix()}})
+	storetest.Eventually(t, func() bool { return errors.Is(old.Failure(), state.ErrNewer) })
+	if got := storetest.ShownCounters(old.View(old.Now())); fmt.Sprint(got) != fmt.Sprint(shown) {
+		t.Errorf("it shows %v, it has shown %v", got, shown)
+	}
+	if led.Err() == nil || old.Leads() == nil {
+		t.Error("it goes on leading")
+	}
+	if ask(`SELECT commit FROM %[1]s.state`, &after); after != before {
+		t.Errorf("%d commits after the state was changed", after-before)
+	}
+	if !errors.Is(old.Failure(), state.ErrNewer) {
+		t.Errorf("it has ended its leases over %v", old.Failure())
+	}
+}

@@ -1,0 +1,64 @@
+package postgres
+
+import (
+	"github.com/jackc/pgx/v5"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state/codec"
+)
+
+// writer gathers the records of a commit. It is its [codec.Records].
+type writer struct {
+	schema *Store
+	commit int64
+	blocks map[string][]byte // records of events as they are, by key
+
+	// Columns of what is to be written.
+	endpoints []string
+	kinds     []int16
+	keys      [][]byte
+	values    [][]byte
+}
+
+// Get implements [codec.Records].
+func (w *writer) Get(_ codec.Kind, key []byte) []byte { return w.blocks[string(key)] }
+
+// Put implements [codec.Records].
+func (w *writer) Put(kind codec.Kind, key, record []byte) error {
+	endpoint, rest := codec.SplitKey(kind, key)
+	if rest == nil {
+		rest = []byte{}
+	}
+	w.endpoints = append(w.endpoints, endpoint)
+	w.kinds = append(w.kinds, int16(kind))
+	w.keys = append(w.keys, rest)
+	w.values = append(w.values, record)
+	return nil
+}
+
+// Delete implements [codec.Records]: what was deleted stays for a while without a value, so that
+// the others hear of it.
+func (w *writer) Delete(kind codec.Kind, key []byte) error { return w.Put(kind, key, nil) }
+
+// queue queues the statements that write all that was put.
+func (w *writer) queue(out *pgx.Batch, b *ledger.Batch) {
+	if len(b.Dropped) > 0 {
+		out.Queue(w.schema.in(`DELETE FROM %[1]s.record WHERE endpoint = ANY ($1)`), b.Dropped)
+	}
+	if len(w.keys) > 0 {
+		out.Queue(w.schema.in(`INSERT INTO %[1]s.record (endpoint, kind, key, value, commit, at)
+			SELECT endpoint, kind, key, value, $5, now() FROM unnest($1::text[], $2::smallint[], $3::bytea[], $4::bytea[]) AS n (endpoint, kind, key, value)
+			ON CONFLICT (endpoint, kind, key) DO UPDATE SET value = excluded.value, commit = excluded.commit, at = excluded.at`),
+			w.endpoints, w.kinds, w.keys, w.values, w.commit)
+	}
+}
+
+// blocksOf returns which records of events the rows are in.
+func blocksOf(rows []ledger.EventRow) (endpoints []string, keys [][]byte) {
+	for _, key := range codec.EventKeys(rows) {
+		endpoint, rest := codec.SplitKey(codec.Events, key)
+		endpoints = append(endpoints, endpoint)
+		keys = append(keys, rest)
+	}
+	return endpoints, keys
+}

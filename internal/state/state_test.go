@@ -1,0 +1,367 @@
+package state_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/storetest"
+)
+
+// counting is a Watcher that counts.
+type counting struct{ committed, failed atomic.Int64 }
+
+func (c *counting) Committed(time.Duration) { c.committed.Add(1) }
+func (c *counting) CommitFailed(error)      { c.failed.Add(1) }
+func (*counting) LoadedAnew(error)          {}
+func (*counting) Waiting(error)             {}
+
+func open(t testing.TB, s state.Store, w state.Watcher) *state.State {
+	t.Helper()
+	p := storetest.Policy()
+	p.Hold = 0
+	b, _, err := state.Open(context.Background(), s, storetest.URL, p, w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestNothingIsShownBeforeItIsDurable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, w := storetest.NewDouble(), &counting{}
+		b := open(t, s, w)
+		b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
+		flush(t, b)
+		s.Mu.Lock()
+		s.Fail = func() error { return storetest.ErrDisk }
+		s.Mu.Unlock()
+		b.Do(func(a *ledger.Account) { storetest.Happen(a, "ep", time.Now(), storetest.HexID(1)) })
+		synctest.Wait()
+		if n := storetest.EventsOf(b.View(time.Now()), "ep"); n != 0 {
+			t.Errorf("shown %d while the commit fails", n)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := b.Healthy(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("healthy: %v", err)
+		}
+		if err := b.Flush(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("flush: %v", err)
+		}
+		if !errors.Is(b.Failure(), storetest.ErrDisk) {
+			t.Errorf("failure: %v", b.Failure())
+		}
+		if n := w.failed.Load(); n < 10 || n > 30 {
+			t.Errorf("%d tries in a minute", n)
+		}
+		b.Do(func(a *ledger.Account) { storetest.Happen(a, "ep", time.Now(), storetest.HexID(2)) }) // meanwhile life goes on
+		s.Mu.Lock()
+		s.Fail = nil
+		s.Mu.Unlock()
+		if err := b.Healthy(context.Background()); err != nil {
+			t.Error(err)
+		}
+		flush(t, b)
+		if n := storetest.EventsOf(b.View(time.Now()), "ep"); n != 2 || b.Failure() != nil {
+			t.Errorf("shown %d after it healed, failure %v", n, b.Failure())
+		}
+		if err := b.Close(context.Background()); err != nil || !s.Closed {
+			t.Errorf("close: %v, store closed %v", err, s.Closed)
+		}
+		if n := storetest.EventsOf(viewOf(t, s), "ep"); n != 2 {
+			t.Errorf("%d were kept", n)
+		}
+	})
+}
+
+func flush(t testing.TB, b *state.State) {
+	t.Helper()
+	if err := b.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// viewOf is what a start on a store would show.
+func viewOf(t testing.TB, s state.Store) *ledger.View {
+	t.Helper()
+	p := storetest.Policy()
+	p.Hold = 0
+	a, err := ledger.Load(func(rows ledger.Rows) error { return s.Load(context.Background(), rows) }, storetest.URL, p, false, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.View(time.Now())
+}
+
+func TestCloseWhileCommitsFail(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.NewDouble()
+		b := open(t, s, storetest.Quiet{})
+		s.Mu.Lock()
+		s.Fail = func() error { return storetest.ErrDisk }
+		s.Mu.Unlock()
+		b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
+		ctx, cancel := context.WithTimeout(context.Background(), 7*time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := b.Close(ctx); !errors.Is(err, storetest.ErrDisk) || errors.Is(err, context.DeadlineExceeded) || !s.Closed {
+			t.Errorf("close: %v, store closed %v", err, s.Closed)
+		}
+		if took := time.Since(began); took != 7*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if err := b.Flush(context.Background()); err == nil {
+			t.Error("flush after close: what is not durable must not be called so")
+		}
+	})
+}
+
+// A commit that hangs (a network store) is told to end, and then left.
+func TestCloseWhileACommitHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.NewDouble()
+		b := open(t, s, storetest.Quiet{})
+		s.Pass = make(chan struct{})
+		s.Entered = make(chan struct{}, 10)
+		b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
+		<-s.Entered
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := b.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("close: %v", err)
+		}
+		if took := time.Since(began); took > time.Second+state.CloseWait {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+// deaf is a store whose commits do not even hear that they should end.
+type deaf struct {
+	*storetest.Double
+	release chan struct{}
+}
+
+func (d deaf) Commit(ctx context.Context, b *ledger.Batch) error {
+	if d.Commits > 0 {
+		<-d.release
+	}
+	return d.Double.Commit(ctx, b)
+}
+
+func TestCloseDoesNotHang(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := deaf{storetest.NewDouble(), make(chan struct{})}
+		b := open(t, s, storetest.Quiet{})
+		b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		began := time.Now()
+		if err := b.Close(ctx); err == nil || s.Closed {
+			t.Errorf("close: %v; a store in use was closed: %v", err, s.Closed)
+		}
+		if took := time.Since(began); took != time.Second+state.CloseWait {
+			t.Errorf("took %v", took)
+		}
+		close(s.release)
+	})
+}
+
+func TestOpenFailsWhereNothingCanBeWritten(t *testing.T) {
+	t.Parallel()
+	s := storetest.NewDouble()
+	s.Fail = func() error { return storetest.ErrDisk }
+	if _, _, err := state.Open(context.Background(), s, storetest.URL, storetest.Policy(), storetest.Quiet{}); !errors.Is(err, storetest.ErrDisk) || !s.Closed {
+		t.Errorf("error %v, store closed %v", err, s.Closed)
+	}
+}
+
+// Whatever is shown at any moment is in the store, although commits fail at
+// random, and transitions, views and waits come from everywhere at once.
+func TestShownIsDurableUnderLoad(t *testing.T) {
+	t.Parallel()
+	s := storetest.NewDouble()
+	s.Fail = func() error {
+		if s.Commits > 2 && rand.IntN(4) == 0 {
+			return storetest.ErrDisk
+		}
+		return nil
+	}
+	b := open(t, s, storetest.Quiet{})
+	ids := []string{"a", "b", "c"}
+	b.Do(func(a *ledger.Account) { storetest.Contact(a, storetest.Epoch, ids...) })
+	flush(t, b)
+	const each = 60
+	var writers, readers sync.WaitGroup
+	for n, id := range ids {
+		writers.Go(func() {
+			for i := range each {
+				b.Do(func(a *ledger.Account) { storetest.Happen(a, id, storetest.Epoch, storetest.HexID(n*1000+i)) })
+				if i%20 == 0 {
+					flush(t, b)
+				}
+			}
+		})
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	for range 2 {
+		readers.Go(func() {
+			most := make(map[string]uint64)
+			for ctx.Err() == nil {
+				v := b.View(storetest.Epoch)
+				for _, id := range ids {
+					shown, kept := storetest.EventsOf(v, id), s.Value(id)
+					if shown > kept || shown < most[id] {
+						t.Errorf("%s is shown as %d, kept are %d, shown before %d", id, shown, kept, most[id])
+						return
+					}
+					most[id] = shown
+				}
+			}
+		})
+	}
+	writers.Wait()
+	flush(t, b)
+	stop()
+	readers.Wait()
+	for _, id := range ids {
+		if n := storetest.EventsOf(b.View(storetest.Epoch), id); n != each {
+			t.Errorf("%s: %d, want %d", id, n, each)
+		}
+	}
+	if err := b.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// The window of an endpoint that rests follows the clock of each scrape.
+func TestViewHasItsOwnClock(t *testing.T) {
+	t.Parallel()
+	b := open(t, state.NewMemory(), storetest.Quiet{})
+	defer b.Close(context.Background())
+	b.Do(func(a *ledger.Account) {
+		storetest.Contact(a, storetest.Epoch, "ep")
+		storetest.Happen(a, "ep", storetest.Epoch, storetest.HexID(1))
+		task, _ := a.Take(storetest.Epoch, func(ledger.Class) bool { return true })
+		a.Answered(task, ledger.Answer{Responded: true, StatusCode: 500}, storetest.Epoch)
+	})
+	flush(t, b)
+	for _, row := range []struct {
+		after time.Duration
+		want  int
+	}{{0, 1}, {24*time.Hour - time.Second, 1}, {24 * time.Hour, 0}, {time.Hour, 1}} {
+		v := b.View(storetest.Epoch.Add(row.after))
+		got := 0
+		for _, c := range v.Endpoints[0].Window {
+			got += c.Count
+		}
+		if got != row.want {
+			t.Errorf("after %v: %d in the window, want %d", row.after, got, row.want)
+		}
+	}
+}
+
+func TestMemoryStartsAtZero(t *testing.T) {
+	t.Parallel()
+	s := state.NewMemory()
+	b := open(t, s, storetest.Quiet{})
+	b.Do(func(a *ledger.Account) { storetest.Contact(a, storetest.Epoch, "ep") })
+	if err := b.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if v := viewOf(t, s); len(v.Endpoints) != 0 {
+		t.Error(fmt.Sprint(v))
+	}
+}
+
+// The window of an endpoint must not tell of an outcome before its counter does.
+func TestWindowIsNotShownBeforeItIsDurable(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.NewDouble()
+		b := open(t, s, storetest.Quiet{})
+		b.Do(func(a *ledger.Account) {
+			storetest.Contact(a, time.Now(), "ep")
+			storetest.Happen(a, "ep", time.Now(), storetest.HexID(1), storetest.HexID(2))
+		})
+		flush(t, b)
+		s.Mu.Lock()
+		s.Fail = func() error { return storetest.ErrDisk }
+		s.Mu.Unlock()
+		for range 2 { // the batch that fails, and what comes after it
+			b.Do(func(a *ledger.Account) {
+				task, _ := a.Take(time.Now(), func(ledger.Class) bool { return true })
+				a.Answered(task, ledger.Answer{Responded: true, StatusCode: 200}, time.Now())
+			})
+			synctest.Wait()
+			for _, c := range b.View(time.Now()).Endpoints[0].Window {
+				if c.Count != 0 {
+					t.Errorf("%+v", c)
+				}
+			}
+		}
+		s.Mu.Lock()
+		s.Fail = nil
+		s.Mu.Unlock()
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What a commit counts as failed is told once, before the first try.
+func TestFailedIsToldBeforeTheCommit(t *testing.T) {
+	t.Parallel()
+	s := storetest.NewDouble()
+	b, _, err := state.Open(context.Background(), s, storetest.URL, storetest.Policy(), storetest.Quiet{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	tries := 0
+	b.OnFailed(func(failed []ledger.FailedDelivery) {
+		if tries > 0 {
+			t.Error("told after a try")
+		}
+		for _, f := range failed {
+			told = append(told, f.EventID)
+		}
+	})
+	s.Mu.Lock()
+	s.Fail = func() error {
+		if len(told) == 0 {
+			return nil // the contact's
+		}
+		if tries++; tries < 3 {
+			return storetest.ErrDisk
+		}
+		return nil
+	}
+	s.Mu.Unlock()
+	b.Do(func(a *ledger.Account) {
+		a.List([]ledger.Found{{ID: "ep"}}, storetest.Epoch, storetest.Epoch)
+		storetest.Read(t, a, "ep", storetest.Epoch, true)
+		storetest.Read(t, a, "ep", storetest.Epoch, true, storetest.Item{ID: storetest.HexID(1), Type: storetest.Type, Created: storetest.Epoch.Unix()})
+		storetest.AnswerAll(a, storetest.Epoch, ledger.Answer{Responded: true, StatusCode: 500})
+	})
+	if err := b.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if len(told) != 1 || told[0] != storetest.HexID(1) || tries != 3 {
+		t.Errorf("told of %v, %d tries", told, tries)
+	}
+}

@@ -1,0 +1,186 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// ErrDisk is why a commit fails in tests.
+var ErrDisk = errors.New("no space left on device")
+
+// Place is an event's place in the order of creation.
+type Place struct {
+	Time int64
+	Key  ledger.Key
+}
+
+// Double keeps exactly the rows of the commits that returned nil. It fails and
+// blocks on demand.
+type Double struct {
+	Mu        sync.Mutex
+	Row       *ledger.AccountRow
+	Endpoints map[string]ledger.EndpointRow
+	Series    map[string]map[ledger.SeriesKey]ledger.SeriesRow
+	Latencies map[string]ledger.LatencyRow
+	Events    map[string]map[uint32]ledger.EventRow
+	Failures  map[string]map[Place]ledger.FailureRow
+	Traces    map[string]map[Place]ledger.TraceRow
+	Commits   int
+
+	Fail    func() error  // asked before every commit; nil means none fails
+	Entered chan struct{} // where not nil, a commit sends here and
+	Pass    chan struct{} // waits for this
+	Closed  bool
+}
+
+// NewDouble returns a double that holds nothing.
+func NewDouble() *Double {
+	return &Double{
+		Endpoints: make(map[string]ledger.EndpointRow), Series: make(map[string]map[ledger.SeriesKey]ledger.SeriesRow),
+		Latencies: make(map[string]ledger.LatencyRow), Events: make(map[string]map[uint32]ledger.EventRow),
+		Failures: make(map[string]map[Place]ledger.FailureRow), Traces: make(map[string]map[Place]ledger.TraceRow),
+	}
+}
+
+// Load implements [state.Store].
+func (s *Double) Load(_ context.Context, rows ledger.Rows) error {
+	if s.Row == nil {
+		return nil
+	}
+	row := *s.Row
+	row.Types = slices.Clone(row.Types)
+	err := rows.Account(row)
+	for _, r := range s.Endpoints {
+		err = errors.Join(err, rows.Endpoint(r.Clone()))
+	}
+	for _, m := range s.Series {
+		for _, r := range m {
+			err = errors.Join(err, rows.Series(r))
+		}
+	}
+	for _, r := range s.Latencies {
+		err = errors.Join(err, rows.Latency(r))
+	}
+	for _, m := range s.Events {
+		for _, r := range m {
+			err = errors.Join(err, rows.Event(r))
+		}
+	}
+	for _, m := range s.Failures {
+		for _, r := range m {
+			err = errors.Join(err, rows.Failure(r))
+		}
+	}
+	for _, m := range s.Traces {
+		for _, r := range m {
+			err = errors.Join(err, rows.Trace(r))
+		}
+	}
+	return err
+}
+
+// Commit implements [state.Store].
+func (s *Double) Commit(ctx context.Context, b *ledger.Batch) error {
+	if s.Entered != nil {
+		s.Entered <- struct{}{}
+		select {
+		case <-s.Pass:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	if s.Fail != nil {
+		if err := s.Fail(); err != nil {
+			return err
+		}
+	}
+	s.Commits++
+	for _, id := range b.Dropped {
+		delete(s.Endpoints, id)
+		delete(s.Series, id)
+		delete(s.Latencies, id)
+		delete(s.Events, id)
+		delete(s.Failures, id)
+		delete(s.Traces, id)
+	}
+	if b.Account != nil {
+		s.Row = b.Account
+	}
+	for _, r := range b.Endpoints {
+		s.Endpoints[r.ID] = r
+	}
+	for _, r := range b.Series {
+		if s.Series[r.Endpoint] == nil {
+			s.Series[r.Endpoint] = make(map[ledger.SeriesKey]ledger.SeriesRow)
+		}
+		s.Series[r.Endpoint][r.Key] = r
+	}
+	for _, r := range b.Latencies {
+		s.Latencies[r.Endpoint] = r
+	}
+	for _, r := range b.Events {
+		if s.Events[r.Endpoint] == nil {
+			s.Events[r.Endpoint] = make(map[uint32]ledger.EventRow)
+		}
+		if r.Event.State == ledger.Free {
+			delete(s.Events[r.Endpoint], r.Slot)
+		} else {
+			s.Events[r.Endpoint][r.Slot] = r
+		}
+	}
+	for _, r := range b.Failures {
+		if s.Failures[r.Endpoint] == nil {
+			s.Failures[r.Endpoint] = make(map[Place]ledger.FailureRow)
+		}
+		if at := (Place{r.Time, r.Key}); r.Failure == nil {
+			delete(s.Failures[r.Endpoint], at)
+		} else {
+			s.Failures[r.Endpoint][at] = r
+		}
+	}
+	for _, r := range b.Traces {
+		if s.Traces[r.Endpoint] == nil {
+			s.Traces[r.Endpoint] = make(map[Place]ledger.TraceRow)
+		}
+		if at := (Place{r.Time, r.Key}); r.Gone {
+			delete(s.Traces[r.Endpoint], at)
+		} else {
+			s.Traces[r.Endpoint][at] = r
+		}
+	}
+	return nil
+}
+
+// SetAside implements [state.Store].
+func (s *Double) SetAside(time.Time) (string, error) {
+	*s = *NewDouble()
+	return "elsewhere", nil
+}
+
+// Size implements [state.Store].
+func (s *Double) Size() int64 { return 0 }
+
+// Close implements [state.Store].
+func (s *Double) Close() error {
+	s.Closed = true
+	return nil
+}
+
+// Value returns how many events of an endpoint are counted.
+func (s *Double) Value(endpoint string) uint64 {
+	s.Mu.Lock()
+	defer s.Mu.Unlock()
+	for key, r := range s.Series[endpoint] {
+		if key.Kind == ledger.CountEvents {
+			return r.Value
+		}
+	}
+	return 0
+}

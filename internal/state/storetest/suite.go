@@ -1,0 +1,75 @@
+package storetest
+
+import (
+	"context"
+	"testing"
+
+	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
+)
+
+// Test is what every store passes. keeps says that what was committed is there at the next
+// start; place returns a new place, and how to open the store there, again and again.
+func Test(t *testing.T, keeps bool, place func(t *testing.T) (open func() state.Store)) {
+	t.Helper()
+	t.Run("keeps what was committed", func(t *testing.T) {
+		t.Parallel()
+		open := place(t)
+		SameRows(t, "a new store", Held(t, open), &ledger.Batch{})
+		s := open()
+		if err := s.Load(context.Background(), ledger.Gather(new(ledger.Batch))); err != nil {
+			t.Fatal(err)
+		}
+		b := EveryRow(3, 40)
+		Commit(t, s, b)
+		Commit(t, s, b) // as after an answer that was lost
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		want := EveryRow(3, 40)
+		if !keeps {
+			want = &ledger.Batch{}
+		}
+		SameRows(t, "after a start", Held(t, open), want)
+	})
+
+	t.Run("changes and forgets", func(t *testing.T) {
+		t.Parallel()
+		open := place(t)
+		s := open()
+		if err := s.Load(context.Background(), ledger.Gather(new(ledger.Batch))); err != nil {
+			t.Fatal(err)
+		}
+		Commit(t, s, EveryRow(2, 40))
+		account := *EveryRow(0, 0).Account
+		change := &ledger.Batch{Account: &account, Dropped: []string{"endpoint-0"}}
+		change.Account = &ledger.AccountRow{APIURL: URL, CompanyID: "other", Created: Epoch, Types: []string{"video.odd"}, LastListing: Epoch}
+		rows := EveryRow(2, 40)
+		for _, r := range rows.Events {
+			if r.Endpoint == "endpoint-1" && r.Slot < 60 { // whole records of the file, and a part of one
+				r.Event, r.ID, r.Relisted = ledger.Event{}, "", 0
+				change.Events = append(change.Events, r)
+			}
+		}
+		for _, r := range rows.Failures[12:18] {
+			r.Failure = nil
+			change.Failures = append(change.Failures, r)
+		}
+		for _, r := range rows.Traces[40:45] {
+			r.Gone = true
+			change.Traces = append(change.Traces, r)
+		}
+		Commit(t, s, change)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		want := &ledger.Batch{}
+		if keeps {
+			want.Account = change.Account
+			want.Endpoints, want.Latencies, want.Series = rows.Endpoints[1:], rows.Latencies[1:], rows.Series[6:]
+			want.Events, want.Failures = rows.Events[60:], rows.Failures[18:]
+			want.Traces = rows.Traces[45:]
+		}
+		SameRows(t, "after changes", Held(t, open), want)
+	})
+}
