@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
+	"omegastream_exporter/internal/test/postgres"
+	"omegastream_exporter/internal/test/postgres/proxy"
+)
+
+// Replicas behind a real pgbouncer, in both of its modes: they start, share a sync, replace
+// one that was killed, and one that was stopped in the midst of a commit.
+func TestPooler(t *testing.T) {
+	t.Parallel()
+	needs.Minutes(t)
+	for _, mode := range []string{"session", "transaction"} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			account, apiURL := serveAccount(t, simulator.Options{Seed: 52})
+			id := account.AddEndpoint(simulator.Endpoint{Active: true})
+			server := postgres.Start(t)
+			dsn := server.NewDatabase(t)
+			pooled := server.Pool(t, server.Address(), mode)
+			flags := []string{"--collector.min-interval=0s", "--collector.hold-new-series=0"}
+			s := sharing(t, by(t, dsn, pooled), apiURL, flags...)
+			slow := proxy.New(t, pooled, 52)
+			first, second := sharing(t, by(t, dsn, slow.Address()), apiURL, flags...).serve(t), s.serve(t)
+			emit := func() {
+				for i := range 10 {
+					account.Emit(id, types[i%len(types)], simulator.Responded([]int{200, 503}[i%2]))
+				}
+			}
+			right := func(p *program) func() error {
+				return func() error { return expect(account.Truth(), nil).compare(p.mustScrape(time.Second)) }
+			}
+			for _, p := range []*program{first, second} {
+				eventually(t, 30*time.Second, func() error { return upAndContacted(1)(p.mustScrape(5 * time.Second)) })
+			}
+			account.Mark()
+			emit()
+			for _, p := range []*program{first, second} {
+				eventually(t, 30*time.Second, right(p))
+			}
+
+			stopped := stopInCommit(t, server, dsn, slow, first, emit)
+			eventually(t, lease+30*time.Second, right(second))
+			took := time.Since(stopped)
+			slow.Delay(0)
+			if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, 30*time.Second, right(first))
+
+			emit()
+			eventually(t, 30*time.Second, right(first))
+			first.kill()
+			emit()
+			eventually(t, lease+30*time.Second, right(second))
+			second.stop()
+			if log := second.log.String(); strings.Contains(log, "prepared statement") {
+				t.Errorf("it prepares statements:\n%s", log)
+			}
+			figures(t, "pool_mode %s: the other is on %v after a replica was stopped in a commit", mode, took.Round(time.Second/10))
+		})
+	}
+}
+
+// stopInCommit stops a program in the midst of the transaction of a commit, and returns
+// when. The way to its database is made slow for that.
+func stopInCommit(t *testing.T, server *postgres.Server, dsn string, slow *proxy.Proxy, p *program, emit func()) time.Time {
+	t.Helper()
+	slow.Delay(200 * time.Millisecond)
+	database := strings.TrimPrefix(mustParse(t, dsn).Path, "/")
+	within := func() bool {
+		n := server.SQL(t, "postgres", "SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = '"+database+"'")
+		return n != "0"
+	}
+	signal := func(s syscall.Signal) {
+		if err := p.cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scraping := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-scraping:
+				return
+			default:
+				_, _ = p.scrape(time.Second)
+			}
+		}
+	}()
+	defer close(scraping)
+	t.Cleanup(func() { <-done }) // the scrape under way is answered once the program goes on
+	var stopped time.Time
+	eventually(t, time.Minute, func() error {
+		emit()
+		for range 20 {
+			if !within() {
+				continue
+			}
+			signal(syscall.SIGSTOP)
+			stopped = time.Now()
+			if within() {
+				return nil
+			}
+			signal(syscall.SIGCONT) // it was over by then
+		}
+		return fmt.Errorf("it was not found in a commit")
+	})
+	return stopped
+}
