@@ -42,6 +42,13 @@ func Start(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.endsWith(t)
+	return s
+}
+
+// endsWith ends the server with a test.
+func (s *Server) endsWith(t testing.TB) {
+	t.Helper()
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the log of PostgreSQL at port %d:\n%s", s.port, s.logged(""))
@@ -50,7 +57,6 @@ func Start(t testing.TB) *Server {
 			t.Error(err)
 		}
 	})
-	return s
 }
 
 func start(t testing.TB) (*Server, error) {

@@ -59,7 +59,10 @@ func (c *connection) passes() bool {
 
 // dial connects to the server.
 func (c *connection) dial(ctx context.Context) bool {
-	server, err := new(net.Dialer).DialContext(ctx, "tcp", c.proxy.target)
+	c.proxy.mu.Lock()
+	target := c.proxy.target
+	c.proxy.mu.Unlock()
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", target)
 	if err != nil {
 		c.proxy.unreachable.Add(1)
 		return false

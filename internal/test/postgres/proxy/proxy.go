@@ -43,7 +43,6 @@ func (c Counts) Cuts() int64 { return c.BeforeCommit + c.AfterCommit + c.Message
 
 // Proxy is one of them. Its methods may be called from several goroutines.
 type Proxy struct {
-	target   string
 	listener net.Listener
 	running  sync.WaitGroup
 	ended    context.Context // of the whole proxy
@@ -55,6 +54,7 @@ type Proxy struct {
 	longest atomic.Int64 // message of a client that arrives; 0 for any
 
 	mu      sync.Mutex
+	target  string
 	rng     *rand.Rand
 	chances Chances
 	refuse  bool
@@ -84,6 +84,14 @@ func New(t testing.TB, target string, seed uint64) *Proxy {
 
 // Address is where the proxy listens.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
+
+// Turn cuts all connections, and leads new ones to another server.
+func (p *Proxy) Turn(target string) {
+	p.mu.Lock()
+	p.target = target
+	p.mu.Unlock()
+	p.Cut()
+}
 
 // Set sets the chances of a cut, from the next message on. A new proxy has none.
 func (p *Proxy) Set(c Chances) {

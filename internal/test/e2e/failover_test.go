@@ -1,0 +1,126 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
+	"omegastream_exporter/internal/test/postgres"
+	"omegastream_exporter/internal/test/postgres/proxy"
+)
+
+// A streaming standby is promoted behind the address of the database, with all commits or
+// without the last ones: the replicas never show less, and what was lost is learned again.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	needs.Minutes(t)
+	for name, tt := range map[string]failover{
+		"nothing lost":                       {},
+		"3 s lost":                           {lost: 3 * time.Second},
+		"3 s lost, pgbouncer, session":       {lost: 3 * time.Second, pooler: "session"},
+		"3 s lost, pgbouncer, transaction":   {lost: 3 * time.Second, pooler: "transaction"},
+		"3 s lost, a leader left on the old": {lost: 3 * time.Second, left: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tt.run(t)
+		})
+	}
+}
+
+type failover struct {
+	lost   time.Duration // what the standby does not have
+	pooler string        // its mode, "" for none
+	left   bool          // one of them goes on with the old primary for a while
+}
+
+func (f failover) run(t *testing.T) {
+	t.Helper()
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 53})
+	id := account.AddEndpoint(simulator.Endpoint{Active: true})
+	primary := postgres.Start(t)
+	dsn := primary.NewDatabase(t)
+	standby := primary.Standby(t)
+	var ways []*proxy.Proxy
+	replica := func() *program {
+		way := proxy.New(t, primary.Address(), 53)
+		ways = append(ways, way)
+		address := way.Address()
+		if f.pooler != "" {
+			address = primary.Pool(t, address, f.pooler)
+		}
+		return sharing(t, by(t, dsn, address), apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0").serve(t)
+	}
+	replicas := []*program{replica(), replica()}
+	emit := func() {
+		for i := range 20 {
+			account.Emit(id, types[i%len(types)], simulator.Responded([]int{200, 503}[i%2]))
+		}
+	}
+	right := func(got *scrape) error {
+		return errors.Join(failing(got, ""), expect(account.Truth(), nil).compare(got))
+	}
+	all := func(within time.Duration, ok func(*scrape) error) {
+		t.Helper()
+		for i, p := range replicas {
+			eventually(t, within, func() error {
+				if err := ok(p.mustScrape(time.Second)); err != nil {
+					return fmt.Errorf("replica %d: %w", i, err)
+				}
+				return nil
+			})
+		}
+	}
+	all(30*time.Second, upAndContacted(1))
+	account.Mark()
+	emit()
+	all(30*time.Second, right)
+
+	primary.Received(t, standby)
+	standby.Sever(t)
+	for began := time.Now(); time.Since(began) < f.lost; {
+		emit()
+		all(30*time.Second, right)
+	}
+	var floor []map[string]float64
+	for _, p := range replicas {
+		floor = append(floor, p.mustScrape(time.Second).counters())
+	}
+	turned := ways
+	if f.left {
+		turned = ways[1:]
+	} else {
+		primary.Stop(t)
+	}
+	standby.Promote(t)
+	for _, p := range turned {
+		p.Turn(standby.Address())
+	}
+	back := time.Now()
+	emit()
+	// Until all is well again nobody shows less than before.
+	healed := func(got *scrape) error {
+		for i := range floor {
+			for k, v := range floor[i] {
+				if now, ok := got.values[k]; !ok || now < v {
+					t.Errorf("a replica shows %s as %v after the failover, before it was %v", k, now, v)
+				}
+			}
+		}
+		return right(got)
+	}
+	if f.left { // the one on the old primary counts there what it sees, as the other does
+		all(time.Minute, healed)
+		primary.Stop(t)
+		ways[0].Turn(standby.Address())
+		emit()
+	}
+	all(time.Minute, healed)
+	took := time.Since(back)
+	emit()
+	all(30*time.Second, healed)
+	figures(t, "%+v: all is well %v after the database is back", f, took.Round(time.Second/10))
+}
