@@ -15,9 +15,9 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/simulator"
 	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/state/file"
-	"omegastream_exporter/internal/simulator"
 )
 
 // answers are those of Bulk: one in ten fails, in two codes.
