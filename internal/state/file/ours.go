@@ -25,7 +25,8 @@ const (
 
 // wasState reports whether a file that cannot be read as a state was one: it has
 // bbolt's magic or pages with records of ours, or nothing is in it and it was made
-// as a state is. Everything else is somebody else's.
+// as a state is. Everything else is somebody else's, as is a whole file of bbolt that
+// has none of our records; what is left of one that was cut can be of ours without one.
 func wasState(file *os.File, info os.FileInfo) (bool, error) {
 	t := inspection{blank: true}
 	buf := make([]byte, mostSign+pageStep) // the end of the page before, then a page
@@ -44,11 +45,12 @@ func wasState(file *os.File, info os.FileInfo) (bool, error) {
 
 // inspection is what was found so far of a file.
 type inspection struct {
-	blank  bool // nothing but zeros
-	magic  bool // of bbolt
-	pages  bool // a page of records
-	signed bool // a sign of a state
-	owned  bool // a sign of a state, in a page that says its own place
+	blank  bool  // nothing but zeros
+	magic  bool  // of bbolt
+	pages  bool  // a page of records
+	signed bool  // a sign of a state
+	owned  bool  // a sign of a state, in a page that says its own place
+	need   int64 // bytes that a meta page of bbolt says that the file has
 }
 
 // page takes in the page at a byte of the file, which follows the last bytes of
@@ -66,11 +68,26 @@ func (t *inspection) page(b []byte, at int64) {
 	switch {
 	case len(page) >= pageHeader+4 && at <= mostPage && binary.NativeEndian.Uint32(page[pageHeader:]) == metaMagic:
 		t.magic = true
+		t.need = max(t.need, says(page))
 	case len(page) >= pageHeader && placed(page, at) && binary.NativeEndian.Uint16(page[8:]) == leafPage &&
 		binary.NativeEndian.Uint16(page[10:]) > 0:
 		t.pages = true
 		t.owned = t.owned || found
 	}
+}
+
+// says returns how many bytes the file has by what a meta page says, and 0 where it makes
+// no sense.
+func says(page []byte) int64 {
+	if len(page) < pageHeader+metaLen {
+		return 0
+	}
+	b := page[pageHeader:]
+	size, pages := binary.NativeEndian.Uint32(b[8:]), binary.NativeEndian.Uint64(b[40:])
+	if size > mostPage || pages > 1<<40 {
+		return 0
+	}
+	return int64(size) * int64(pages)
 }
 
 // placed reports whether a page's number fits its place in the file.
@@ -89,7 +106,7 @@ func (t *inspection) state(info os.FileInfo) bool {
 	case t.blank: // as a crash of the machine can leave it
 		return info.Mode().Perm() == 0o600 && ownedByUs(info)
 	case t.magic: // a whole file of another program has pages, and no sign
-		return t.signed || !t.pages
+		return t.signed || !t.pages || info.Size() < t.need
 	}
 	return t.owned
 }
