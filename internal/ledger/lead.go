@@ -24,8 +24,18 @@ func (a *Account) Lead(fence uint64, now time.Time) {
 }
 
 // Resign ends what Lead began. What comes of tasks and readings under way is no
-// change of the account any more.
-func (a *Account) Resign() { a.fence = 0 }
+// change of the account any more: the events are to be asked for again.
+func (a *Account) Resign() {
+	a.fence = 0
+	for _, e := range a.endpoints {
+		for key := range e.work.busy {
+			e.hold(key, false)
+			if i, ok := e.slab.find(key); ok {
+				e.schedule(i)
+			}
+		}
+	}
+}
 
 // Rests reports whether no detail is under way or due soon, and no hold is over.
 func (a *Account) Rests(now time.Time) bool {
