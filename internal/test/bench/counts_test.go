@@ -1,6 +1,10 @@
 package bench
 
-import "testing"
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
 
 // What a scrape allocates for each series is counted against counters that are kept
 // ready: as much again, for gauges are made anew.
@@ -22,11 +26,25 @@ func TestExpositionAllocations(t *testing.T) { //nolint:paralleltest // AllocsPe
 	}
 }
 
-// A detail costs as many allocations as a GET does, and a few.
+// listedAPI answers for the account's endpoints, and for all else with an event.
+type listedAPI struct{ endpoints, event inMemory }
+
+func (a listedAPI) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/all") {
+		return a.endpoints.RoundTrip(r)
+	}
+	return a.event.RoundTrip(r)
+}
+
+// A detail of an endpoint that was listed costs as many allocations as a GET does, and a
+// few.
 func TestDetailAllocations(t *testing.T) { //nolint:paralleltest // as above
 	event := `{"id":"63377e715790c27800000001","created":1664581231,"type":"video.process_succeeded","data":{"video":{"id":"x","tags":["a","b"]}},` +
 		`"endpoint_id":"e","response":{"status_code":200,"status":"200 OK","body":"ok","message":"webhook event succeeded"}}`
-	api := newAPI(t, "http://127.0.0.1", inMemory(event))
+	api := newAPI(t, "http://127.0.0.1", listedAPI{inMemory(`[{"id":"e","url":"https://hooks.example.com/in/1"}]`), inMemory(event)})
+	if _, err := api.ListEndpoints(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	bare := newClient(t, 1)
 	bare.Transport = inMemory(event)
 	ours := testing.AllocsPerRun(200, func() {
