@@ -23,6 +23,7 @@ func TestFailover(t *testing.T) {
 		"3 s lost, pgbouncer, session":       {lost: 3 * time.Second, pooler: "session"},
 		"3 s lost, pgbouncer, transaction":   {lost: 3 * time.Second, pooler: "transaction"},
 		"3 s lost, a leader left on the old": {lost: 3 * time.Second, left: true},
+		"3 s lost, fresh replicas":           {lost: 3 * time.Second, fresh: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,6 +36,7 @@ type failover struct {
 	lost   time.Duration // what the standby does not have
 	pooler string        // its mode, "" for none
 	left   bool          // one of them goes on with the old primary for a while
+	fresh  bool          // all of them are killed, and others come
 }
 
 func (f failover) run(t *testing.T) {
@@ -95,11 +97,23 @@ func (f failover) run(t *testing.T) {
 	} else {
 		primary.Stop(t)
 	}
+	if f.fresh {
+		for _, p := range replicas {
+			p.kill()
+		}
+	}
 	standby.Promote(t)
 	for _, p := range turned {
 		p.Turn(standby.Address())
 	}
 	back := time.Now()
+	if f.fresh {
+		for i, way := range ways {
+			dsn := by(t, dsn, way.Address())
+			replicas[i] = sharing(t, dsn, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0").serve(t)
+		}
+		floor = nil // a state that is older than what was shown is all that they know
+	}
 	emit()
 	// Until all is well again nobody shows less than before.
 	healed := func(got *scrape) error {
