@@ -126,9 +126,9 @@ func TestListEventsFaults(t *testing.T) {
 		{"broken", `[{"id":"a"} {"id":"b"}]`, 1, ErrBadPayload, "invalid JSON after byte 11"},
 		{"wrong bracket", `[{"id":"a"}}`, 1, ErrBadPayload, "invalid JSON"},
 		{"too many", `[{"id":"a"},1,{"id":"b"},{"id":"c"}]`, 2, ErrTooLarge, "more than 3 events; raise --api.max-list-events to read it"},
-		{"endless string", `[{"id":"a"},{"data":"` + strings.Repeat("x", maxElement+8<<10), 1, ErrTooLarge, "more than 1048576 bytes"},
-		{"endless element", `[{"id":"a"},{"data":[` + strings.Repeat("1,", maxElement/2+8<<10), 1, ErrTooLarge, "more than 1048576 bytes"},
-		{"endless space", `[` + strings.Repeat(" ", maxElement+8<<10), 0, ErrTooLarge, "more than 1048576 bytes"},
+		{"endless string", `[{"id":"a"},{"data":"` + strings.Repeat("x", maxElement+256<<10), 1, ErrTooLarge, "more than 1048576 bytes"},
+		{"endless element", `[{"id":"a"},{"data":[` + strings.Repeat("1,", maxElement/2+256<<10), 1, ErrTooLarge, "more than 1048576 bytes"},
+		{"endless space", `[` + strings.Repeat(" ", maxElement+256<<10), 0, ErrTooLarge, "more than 1048576 bytes"},
 		{"endless nesting", `[{"id":"a"},{"data":` + strings.Repeat(`[`, maxDepth), 1, ErrTooLarge, "nested"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -131,12 +131,9 @@ func (p *Store) migrate(ctx context.Context) error {
 			}
 			statements = append(statements, tableStatements...)
 		}
-		for _, statement := range append(statements, leaseStatements...) {
-			if _, err := tx.Exec(ctx, p.in(statement)); err != nil {
-				return err
-			}
-		}
-		return nil
+		// In one round trip: the server can be far away.
+		_, err = tx.Exec(ctx, p.in(strings.Join(append(statements, leaseStatements...), ";\n")))
+		return err
 	})
 }
 
