@@ -120,7 +120,7 @@ func tryProgram(t *testing.T, script, install string) {
 		"man/man1/omegastream_exporter.1":                  ".TH ",
 		"bash-completion/completions/omegastream_exporter": "complete -F ",
 	} {
-		if content, err := os.ReadFile(filepath.Join(dir, "usr/local/share", file)); err != nil || !strings.Contains(string(content), want) {
+		if content, err := os.ReadFile(filepath.Join(dir, "usr", "local", "share", file)); err != nil || !strings.Contains(string(content), want) {
 			t.Errorf("%s was not installed: %v", file, err)
 		}
 	}

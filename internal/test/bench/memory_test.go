@@ -95,15 +95,15 @@ func BenchmarkFirstAnswer(b *testing.B) {
 		b.Fatal(err)
 	}
 	var used []float64
-	start := func(state string) func() {
+	start := func(url string) func() {
 		return func() {
-			p := startProcess(b, srv.URL, state)
+			p := startProcess(b, srv.URL, url)
 			defer func() {
-				if cpu := p.stop(); state != "memory:" {
+				if cpu := p.stop(); url != "memory:" {
 					used = append(used, float64(cpu))
 				}
 			}()
-			if tracked := value(p.metrics(), "omegastream_exporter_tracked_events"); state != "memory:" && tracked != 1_000_000 {
+			if tracked := value(p.metrics(), "omegastream_exporter_tracked_events"); url != "memory:" && tracked != 1_000_000 {
 				b.Errorf("%v events tracked", tracked)
 			}
 		}
