@@ -57,9 +57,12 @@ func (f *trouble) wait(least, most time.Duration) {
 // everything works again.
 func (f *trouble) wave(long time.Duration, burst, midway func()) {
 	f.t.Helper()
-	for _, r := range f.replicas {
-		r.proxy.Set(proxy.Chances{BeforeCommit: 0.03, AfterCommit: 0.03, Message: 0.001})
+	cuts := func(c proxy.Chances) {
+		for _, r := range f.replicas {
+			r.proxy.Set(c)
+		}
 	}
+	cuts(proxy.Chances{BeforeCommit: 0.03, AfterCommit: 0.03, Message: 0.001})
 	once := []func(){
 		burst, midway,
 		func() { f.during("restarts of the database", func() { f.server.Restart(f.t) }) },
@@ -71,6 +74,9 @@ func (f *trouble) wave(long time.Duration, burst, midway func()) {
 	before := f.proxies()
 	for n := 0; time.Since(began) < long || len(once) > 0 || !f.enoughCuts(before) && time.Since(began) < long+mostCuts; n++ {
 		f.wait(50*time.Millisecond, 500*time.Millisecond)
+		if time.Since(began) > long && !f.enoughCuts(before) { // a busy machine commits seldom
+			cuts(proxy.Chances{BeforeCommit: 0.3, AfterCommit: 0.3, Message: 0.01})
+		}
 		if len(once) > 0 && time.Since(began) > long*time.Duration(5-len(once))/6 {
 			once[0]()
 			once = once[1:]
@@ -91,9 +97,7 @@ func (f *trouble) wave(long time.Duration, burst, midway func()) {
 		}
 	}
 	f.ending.Wait()
-	for _, r := range f.replicas {
-		r.proxy.Set(proxy.Chances{})
-	}
+	cuts(proxy.Chances{})
 }
 
 // mostCuts is how long a wave goes on until it has had one of each cut by chance: how
