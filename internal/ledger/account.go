@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -99,122 +98,8 @@ func (a *Account) selects(id string) bool {
 // pins reports whether the endpoint was named by a flag.
 func (a *Account) pins(id string) bool { return slices.Contains(a.policy.Endpoints, id) }
 
-// Found is one endpoint of a successful listing of the account.
-type Found struct {
-	ID        string
-	CompanyID string
-	Meta      Meta
-}
-
-// HasCompany reports whether it is known whose account this is.
-func (a *Account) HasCompany() bool { return a.row.CompanyID != "" }
-
-// Belongs returns an error that wraps [ErrOtherCompany] where a listing is of another
-// account than the one in this shared state: the two would be counted as one.
-func (a *Account) Belongs(found []Found) error {
-	if !a.shared || a.row.CompanyID == "" {
-		return nil
-	}
-	other := ""
-	for _, l := range found {
-		switch l.CompanyID {
-		case a.row.CompanyID:
-			return nil
-		case "":
-		default:
-			other = l.CompanyID
-		}
-	}
-	if other == "" {
-		return nil
-	}
-	return fmt.Errorf("%w: it is of the company %s, the API key of %s; give each account its own --state.schema", ErrOtherCompany, a.row.CompanyID, other)
-}
-
 // emptyFor is how long it is not believed that an account that had endpoints has none.
 const emptyFor = 10 * time.Minute
-
-// List takes in a successful listing of the account, answered at date (zero if
-// the answer had none). It reports whether the listing is believed: an empty one of an
-// account that had endpoints is not, for the first 10 minutes, and changes nothing.
-func (a *Account) List(found []Found, date, now time.Time) (believed bool) {
-	if !a.Leads() {
-		return true
-	}
-	if date.IsZero() {
-		date = now
-	}
-	if a.emptied(found, now) {
-		return false
-	}
-	seen := make(map[string]struct{}, len(found))
-	for _, l := range found {
-		seen[l.ID] = struct{}{}
-		if l.CompanyID != "" && l.CompanyID != a.row.CompanyID {
-			a.row.CompanyID = l.CompanyID
-			a.changedRow = true
-		}
-		if a.selects(l.ID) {
-			a.found(l, date, now)
-		}
-	}
-	for id, e := range a.endpoints {
-		if _, ok := seen[id]; !ok && !a.pins(id) {
-			e.missed(now)
-		}
-	}
-	a.row.LastListing = present(date, now)
-	a.changedRow = true
-	return true
-}
-
-// emptied reports whether a listing is empty without having been so for long enough to
-// be believed.
-func (a *Account) emptied(found []Found, now time.Time) bool {
-	had := false
-	for _, e := range a.endpoints {
-		had = had || e.row.Meta != nil && e.row.Gone.IsZero()
-	}
-	if len(found) > 0 || !had {
-		a.emptySince = time.Time{}
-		return false
-	}
-	if a.emptySince.IsZero() || now.Before(a.emptySince) {
-		a.emptySince = now
-	}
-	return now.Sub(a.emptySince) < emptyFor
-}
-
-// LastListing returns the time of the last listing that [Account.List] has taken in, the
-// zero time before the first one.
-func (a *Account) LastListing() time.Time { return a.row.LastListing }
-
-// found takes in that the account has an endpoint.
-func (a *Account) found(l Found, date, now time.Time) {
-	e := a.ensure(l.ID)
-	first := e.row.Meta == nil
-	if first || !e.row.Meta.equal(l.Meta) {
-		meta := l.Meta
-		e.row.Meta = &meta
-		e.changeRow()
-		for _, raw := range meta.Events {
-			a.resolveType(raw)
-		}
-		e.seed(now)
-	}
-	if !e.listed() {
-		e.row.Missed, e.row.Gone = time.Time{}, time.Time{}
-		e.changeRow()
-		for class := range classes {
-			a.enqueue(class, e)
-		}
-	}
-	last := a.row.LastListing
-	created := l.Meta.CreatedAt
-	if first && !e.contacted() && !last.IsZero() && created.After(last) && !created.After(date.Add(trustAhead)) {
-		e.contact(0, now) // it came into being between two listings: it has no history
-	}
-}
 
 // ensure returns an endpoint, and makes it where there is none.
 func (a *Account) ensure(id string) *Endpoint {
@@ -270,16 +155,6 @@ func (a *Account) Synced(now time.Time) {
 	a.changedRow = true
 }
 
-// Shown notes that a complete scrape, begun at began, has shown the view.
-func (a *Account) Shown(v *View, began time.Time) {
-	a.gate.showAt(began)
-	for _, e := range v.Endpoints {
-		for _, b := range e.Counters.held {
-			b.showAt(began)
-		}
-	}
-}
-
 // Policy returns what the flags say.
 func (a *Account) Policy() Policy { return a.policy }
 
@@ -295,66 +170,6 @@ func (a *Account) ReduceURLs(reduce func(string) string) {
 			e.reduceURL()
 		}
 		e.last = nil
-	}
-}
-
-// Held reports whether a hold waits to be over, that of a series or of all counters
-// after a start.
-func (a *Account) Held() bool {
-	if !a.gate.open && !a.gate.shown.IsZero() {
-		return true
-	}
-	for _, e := range a.endpoints {
-		if e.held > 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// HeldUntil returns until when all counters are shown as they were loaded, the zero time
-// for as long as no complete scrape has shown them. It reports false where they are shown
-// as they are.
-func (a *Account) HeldUntil() (until time.Time, held bool) {
-	if a.gate.open || a.gate.shown.IsZero() {
-		return time.Time{}, !a.gate.open
-	}
-	return a.gate.shown.Add(a.policy.Hold), true
-}
-
-// Started notes a start of the process, and reports whether the one before was within
-// the hold: counters that are held anew at each start may stay as they are for ever.
-func (a *Account) Started(now time.Time) (soon bool) {
-	since := now.Sub(a.row.Started)
-	soon = !a.row.Started.IsZero() && since >= 0 && since < a.policy.Hold
-	a.row.Started = now
-	a.changedRow = true
-	return soon
-}
-
-// Release ends every hold that is over: of what was shown at 0 for long enough, as far
-// as it is this process that may do so, and of all counters after a start.
-func (a *Account) Release(now time.Time) {
-	if a.gate.due(now, a.policy.Hold) {
-		a.gate.open = true
-		for _, e := range a.endpoints {
-			e.view = nil
-		}
-		a.changedRow = true // a view with the live values follows
-	}
-	for _, e := range a.endpoints {
-		e.release(now, a.policy.Hold)
-	}
-}
-
-// ResetCounters starts every counter at 0 with a new birth and keeps everything
-// else: what was seen stays seen.
-func (a *Account) ResetCounters(now time.Time) {
-	a.row.FoldedTypes, a.folded, a.row.Created = 0, 0, now
-	a.row.Era++
-	a.changedRow = true
-	for _, e := range a.endpoints {
-		e.reset(now)
 	}
 }
 

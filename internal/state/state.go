@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"omegastream_exporter/internal/ledger"
 )
 
@@ -283,77 +281,4 @@ func (st *State) unwritten(err error) error {
 	}
 	return fmt.Errorf("what happened since %s was not counted and the next start asks for it again, the state could not be written: %w",
 		st.saved.UTC().Format(time.RFC3339), st.failure)
-}
-
-// commits is the committer.
-func (st *State) commits() {
-	defer close(st.done)
-	for {
-		select {
-		case <-st.ctx.Done():
-			return
-		case <-st.wake:
-		}
-		st.mu.Lock()
-		batch, seq := st.account.Batch(), st.applied
-		next := st.account.View(time.Now())
-		st.mu.Unlock()
-		if st.commit(batch) != nil {
-			return
-		}
-		st.view.Store(next)
-		st.report(nil, seq)
-	}
-}
-
-// commit tries a batch until it is durable. Its error says that the state was closed
-// before that, or that the account must be loaded anew.
-func (st *State) commit(batch *ledger.Batch) error {
-	if batch.Empty() {
-		return nil
-	}
-	if report := st.failed.Load(); report != nil && len(batch.Failed) > 0 {
-		(*report)(batch.Failed)
-	}
-	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
-	wait.Reset()
-	for {
-		began := time.Now()
-		err := st.store.Commit(st.ctx, batch)
-		if err == nil {
-			st.watcher.Committed(time.Since(began))
-			return nil
-		}
-		if NeedsLoad(err) {
-			return err
-		}
-		st.watcher.CommitFailed(err)
-		st.report(err, 0)
-		retry := time.NewTimer(wait.NextBackOff())
-		select {
-		case <-retry.C:
-		case <-st.ctx.Done():
-			retry.Stop()
-			return st.ctx.Err()
-		}
-	}
-}
-
-// report notes how the last commit ended and wakes those who wait.
-func (st *State) report(err error, durable uint64) {
-	st.known.Lock()
-	defer st.known.Unlock()
-	st.failure = err
-	if err == nil {
-		st.saved = time.Now()
-	}
-	st.durable = max(st.durable, durable)
-	close(st.moved)
-	st.moved = make(chan struct{})
-}
-
-// NeedsLoad reports whether an error of a shared store means that what is in memory
-// is of no use any more.
-func NeedsLoad(err error) bool {
-	return errors.Is(err, ledger.ErrOvertaken) || errors.Is(err, ledger.ErrWentBack) || errors.Is(err, ErrNewer)
 }

@@ -1,0 +1,70 @@
+package ledger
+
+import (
+	"math"
+	"time"
+)
+
+// oldEnough is the age from which an endpoint may be expected to have events.
+const oldEnough = time.Minute
+
+// doubts reports whether an empty list is not believed yet, so that it makes no contact:
+// of an endpoint that is older it takes two.
+func (e *Endpoint) doubts(r *Reading) bool {
+	if r.count > 0 || e.reading.empty != 0 {
+		return false
+	}
+	if e.row.Meta != nil && !e.row.Meta.CreatedAt.IsZero() && r.present-e.row.Meta.CreatedAt.Unix() <= seconds(oldEnough) {
+		return false
+	}
+	e.reading.empty = r.present
+	return true
+}
+
+// contact makes everything met so far history, but for what is known to be news, and
+// everything unknown that is newer than cutoff new.
+func (e *Endpoint) contact(cutoff int64, now time.Time) {
+	e.row.Contact, e.row.Cutoff = now, cutoff
+	e.changeRow()
+	e.seed(now)
+	for _, i := range e.order.between(e.news(), math.MaxInt64) {
+		e.count(i, now)
+	}
+	e.account.enqueue(HistoryEvents, e)
+}
+
+// news returns the creation time above which even what is listed at contact is new: an
+// empty list before it had none of it, or the policy says so.
+func (e *Endpoint) news() int64 {
+	news := int64(math.MaxInt64)
+	if e.reading.empty != 0 {
+		news = e.reading.empty - 1
+	}
+	if a := e.account; a.policy.CountSince > 0 && a.row.Resets == 0 && a.row.Era == 0 {
+		news = min(news, a.row.Created.Add(-a.policy.CountSince).Unix())
+	}
+	return news
+}
+
+// count makes history new.
+func (e *Endpoint) count(i slot, now time.Time) {
+	next := *e.slab.at(i)
+	if next.Has(Untrusted) || !next.Has(History) {
+		return
+	}
+	next.Flags &^= History
+	e.set(i, next)
+	e.age(i)
+	e.countEvent(next.Type, now)
+}
+
+// gap reports whether a complete list proves that events were missed: it has
+// none of the known ones, and all that it has is newer than the newest of them.
+// A list that was empty a moment ago misses nothing.
+func (e *Endpoint) gap(r *Reading, now time.Time) bool {
+	if !e.contacted() || e.row.StopMark == 0 || !r.trusted || r.known || r.lowest <= e.row.StopMark {
+		return false
+	}
+	wasEmpty := e.row.Listed == 0 && now.Sub(e.row.LastSufficient) <= e.account.policy.Overlap
+	return !wasEmpty
+}

@@ -1,0 +1,113 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// Await waits until the sync that Lead has asked another process for has ended, and all
+// of it is known here, as is all that any process has shown before since. It returns
+// [ErrFollows] where that process is not heard of any more: it is time to lead.
+func (st *State) Await(ctx context.Context, since time.Time) error {
+	s := st.share
+	if s == nil {
+		return nil
+	}
+	st.lookAnew(since)
+	var synced, gone bool
+	var failure error
+	err := st.await(ctx, func() bool {
+		if failure = st.failure; errors.Is(failure, ledger.ErrWentBack) {
+			failure = nil
+		}
+		synced = s.lease.Sync.Number >= s.target
+		gone = !synced && (!s.lease.Held || !s.lease.Now.Before(s.lease.Beat.Add(LeaseFor)))
+		return failure != nil || gone || synced && (!s.looked.Before(since) || st.Leads() == nil && !s.sentBefore(since))
+	})
+	switch {
+	case err != nil:
+		return err
+	case failure != nil:
+		return failure
+	case gone:
+		return ErrFollows
+	}
+	return nil
+}
+
+// sentBefore reports whether a commit is under way that was begun before then. The caller
+// holds State.known.
+func (s *share) sentBefore(then time.Time) bool {
+	return !s.sending.IsZero() && s.sending.Before(then)
+}
+
+// lookAnew makes the committer look at the state at once, unless it has since then, or
+// this process leads: what a leader shows is all that there is.
+func (st *State) lookAnew(since time.Time) {
+	if st.Leads() == nil {
+		return
+	}
+	st.known.Lock()
+	st.share.wanted = later(st.share.wanted, since)
+	st.known.Unlock()
+	st.wakeUp()
+}
+
+// LastSync returns the last sync that is known of, whichever process made it; the zero
+// value where the state is this process's own.
+func (st *State) LastSync() ledger.SyncRecord {
+	if st.share == nil {
+		return ledger.SyncRecord{}
+	}
+	st.known.Lock()
+	defer st.known.Unlock()
+	return st.share.lease.Sync
+}
+
+// Moved returns a channel that is closed when something may have been taken in of what
+// another process does; nil where there is none.
+func (st *State) Moved() (moved <-chan struct{}, led bool) {
+	if st.share == nil {
+		return nil, true
+	}
+	st.known.Lock()
+	defer st.known.Unlock()
+	return st.moved, st.share.lease.Held
+}
+
+// Watch notes that a scrape waits, until the returned function is called: meanwhile this
+// process looks often at what another one does.
+func (st *State) Watch() (done func()) {
+	s := st.share
+	if s == nil {
+		return func() {}
+	}
+	add := func(n int) {
+		st.known.Lock()
+		s.watchers += n
+		s.watched = time.Now()
+		st.known.Unlock()
+		st.wakeUp()
+	}
+	add(1)
+	return func() { add(-1) }
+}
+
+// Asked returns a channel that tells while this process leads that another one asks for a
+// sync; nil where there is none.
+func (st *State) Asked() <-chan struct{} {
+	if st.share == nil {
+		return nil
+	}
+	return st.share.asked
+}
+
+// Wanted reports whether another process asks for a sync that was not made yet.
+func (st *State) Wanted() bool {
+	st.known.Lock()
+	defer st.known.Unlock()
+	return st.share.lease.Asked > st.share.lease.Sync.Number
+}

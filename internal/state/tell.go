@@ -1,0 +1,114 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+// commitLed commits what this process has changed, which is its sign of life as well.
+// Where there is no hurry, changes wait for the next one.
+func (st *State) commitLed(look bool) error {
+	s := st.share
+	st.known.Lock()
+	hurry, scraped := s.flushing > 0, s.watchers > 0 || time.Since(s.watched) < scrapedFor
+	st.known.Unlock()
+	st.mu.Lock()
+	rests := s.working == 0 && (s.yield || s.ended != nil && !scraped || st.account.Rests(st.Now()))
+	if !look && !hurry && !rests {
+		st.mu.Unlock()
+		return nil
+	}
+	st.healed()
+	// The view is of what the batch makes durable: more may be applied meanwhile.
+	batch, seq := st.account.Batch(), st.applied
+	next := st.account.View(st.Now())
+	batch.Release, batch.Sync, s.ended = rests, s.ended, nil
+	if rests {
+		st.endLead()
+	}
+	if s.limits != nil {
+		batch.Limits = s.limits.State(rests)
+	}
+	st.mu.Unlock()
+	answered := st.sends()
+	defer answered()
+	lease, sent, err := st.tell(batch)
+	if err != nil {
+		return err
+	}
+	if !rests {
+		s.surely(sent)
+	}
+	s.acked = sent
+	st.mu.Lock()
+	st.showDurable(next, seq)
+	st.mu.Unlock()
+	st.heard(lease, sent)
+	if lease.Asked > lease.Sync.Number && !rests {
+		select {
+		case s.asked <- struct{}{}:
+		default:
+		}
+	}
+	return nil
+}
+
+// sends notes that a commit is under way, until the returned function is called: another
+// process may show what it holds before this one knows that it is durable.
+func (st *State) sends() (done func()) {
+	note := func(at time.Time) {
+		st.known.Lock()
+		defer st.known.Unlock()
+		st.share.sending = at
+		close(st.moved)
+		st.moved = make(chan struct{})
+	}
+	note(time.Now())
+	return func() { note(time.Time{}) }
+}
+
+// tell tries a batch until it is durable, the lease must have ended, or the account must
+// be loaded anew.
+func (st *State) tell(batch *ledger.Batch) (lease Lease, sent time.Time, err error) {
+	s := st.share
+	wait := backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: time.Second}
+	wait.Reset()
+	for {
+		sent = time.Now()
+		end := s.acked.Add(LeaseFor)
+		ctx, cancel := context.WithDeadline(st.ctx, later(end, sent.Add(time.Second)))
+		lease, err = s.store.Tell(ctx, batch)
+		cancel()
+		switch {
+		case err == nil:
+			if !batch.Empty() {
+				st.watcher.Committed(time.Since(sent))
+			}
+			if report := st.failed.Load(); report != nil && len(batch.Failed) > 0 {
+				(*report)(batch.Failed)
+			}
+			return lease, sent, nil
+		case NeedsLoad(err) || st.ctx.Err() != nil:
+			return lease, sent, err
+		case !time.Now().Before(end):
+			st.known.Lock()
+			s.unfit = time.Now().Add(scrapedFor)
+			st.known.Unlock()
+			return lease, sent, fmt.Errorf("%w: nothing could be written for %v, the lease has ended: %w", ledger.ErrOvertaken, LeaseFor, err)
+		}
+		st.watcher.CommitFailed(err)
+		st.report(err, 0)
+		retry := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-retry.C:
+		case <-st.ctx.Done():
+			retry.Stop()
+			return lease, sent, st.ctx.Err()
+		}
+	}
+}
