@@ -70,7 +70,7 @@ func TestFailingDetails(t *testing.T) {
 		if n := a.Calls().Requests[simulator.GetEvent]; n > 800 {
 			t.Errorf("%d requests for details in ten minutes of failure", n)
 		}
-		if n := r.log.count("level=WARN"); n != 1 {
+		if n := r.log.Count("level=WARN"); n != 1 {
 			t.Errorf("%d warnings:\n%s", n, r.log)
 		}
 		heal()
@@ -122,7 +122,7 @@ func TestUnusableDetail(t *testing.T) {
 			of("omegastream_exporter_event_detail_backlog", endpointA):           "10",
 			"omegastream_up": "1",
 		})
-		if r.log.count("level=WARN") != 1 || r.log.count("Detail of an event failed", "event_id=") != 1 {
+		if r.log.Count("level=WARN") != 1 || r.log.Count("Detail of an event failed", "event_id=") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 		heal()

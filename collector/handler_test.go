@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/logs"
 )
 
 func TestScrapeTimeout(t *testing.T) {
@@ -111,7 +112,7 @@ func TestBrokenOffScrapes(t *testing.T) {
 			r.handler.ServeHTTP(brokenWriter{httptest.NewRecorder()}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
 			time.Sleep(10 * time.Second)
 		}
-		if r.log.count("level=WARN") != 2 || r.log.count("A client cancelled its scrape", "unwritten=5") != 1 {
+		if r.log.Count("level=WARN") != 2 || r.log.Count("A client cancelled its scrape", "unwritten=5") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})
@@ -133,7 +134,7 @@ func TestAcceptEncoding(t *testing.T) {
 				t.Errorf("%q: status %d, encoding %q, want %q", header, w.Code, got, want)
 			}
 		}
-		if n := r.log.count("level=WARN"); n != 0 {
+		if n := r.log.Count("level=WARN"); n != 0 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})
@@ -177,12 +178,12 @@ func TestClientGone(t *testing.T) {
 // TestManySeries warns of an account with very many series, once.
 func TestManySeries(t *testing.T) {
 	t.Parallel()
-	log := new(logBuffer)
+	log := new(logs.Buffer)
 	e := &Exporter{log: newTextLogger(log)}
 	for _, n := range []int{10, 50_000, 50_001, 60_000, 100, 70_000} {
 		e.countSeries(n)
 	}
-	if got := log.count("level=WARN"); got != 2 || log.count("series=50001") != 1 || log.count("series=70000") != 1 {
+	if got := log.Count("level=WARN"); got != 2 || log.Count("series=50001") != 1 || log.Count("series=70000") != 1 {
 		t.Errorf("log:\n%s", log)
 	}
 }
@@ -200,7 +201,7 @@ func TestSeriesAreCounted(t *testing.T) {
 		if n := strings.Count(text, "\n"); n < manySeries {
 			t.Fatalf("only %d lines", n)
 		}
-		if r.log.count("level=WARN", "very many series") != 1 {
+		if r.log.Count("level=WARN", "very many series") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})

@@ -108,11 +108,11 @@ func TestPartialFailure(t *testing.T) {
 			of(fresh, endpointB):                     "9.4668485e+08",
 		})
 		time.Sleep(time.Minute) // since the line before
-		if n := r.log.count("level=WARN"); n != 1 {
+		if n := r.log.Count("level=WARN"); n != 1 {
 			t.Errorf("%d warnings for three failures in a row:\n%s", n, r.log)
 		}
-		if r.log.count("level=WARN", "operation=list_events", "endpoint_id="+endpointB) != 1 ||
-			r.log.count("level=INFO", "List of events is read again", "endpoint_id="+endpointB) != 1 {
+		if r.log.Count("level=WARN", "operation=list_events", "endpoint_id="+endpointB) != 1 ||
+			r.log.Count("level=INFO", "List of events is read again", "endpoint_id="+endpointB) != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})
@@ -150,7 +150,7 @@ func TestPinned(t *testing.T) {
 					failuresOf(endpointB, failedType, "500"): "",
 					of("webhook_endpoint_active", endpointA): "",
 				})
-				if r.log.count("level=WARN", "operation=list_endpoints") != 1 {
+				if r.log.Count("level=WARN", "operation=list_endpoints") != 1 {
 					t.Errorf("log:\n%s", r.log)
 				}
 			})

@@ -1,14 +1,11 @@
 package collector
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +16,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/syncer"
+	"omegastream_exporter/internal/test/logs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,7 +56,7 @@ type rig struct {
 	syncer  *syncer.Syncer
 	book    *state.State
 	handler http.Handler
-	log     *logBuffer
+	log     *logs.Buffer
 }
 
 // newAccount returns an account with endpoints that subscribe testTypes.
@@ -78,7 +76,7 @@ func newAccount(o simulator.Options, ids ...string) *simulator.Account {
 // start starts an exporter of the account; it is closed at the end of the test.
 func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	t.Helper()
-	r := &rig{TB: t, Account: a, log: new(logBuffer)}
+	r := &rig{TB: t, Account: a, log: new(logs.Buffer)}
 	if s.policy.Window == 0 {
 		s.policy.Window = 24 * time.Hour
 	}
@@ -170,39 +168,6 @@ func (r *rig) scrapes(n int, interval time.Duration) (last samples) {
 // timeout is what Prometheus says of its patience.
 func timeout(seconds string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set(timeoutHeader, seconds) }
-}
-
-// logBuffer collects what is logged.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// count returns how many lines hold all of the parts.
-func (b *logBuffer) count(parts ...string) int {
-	n := 0
-lines:
-	for line := range strings.Lines(b.String()) {
-		for _, part := range parts {
-			if !strings.Contains(line, part) {
-				continue lines
-			}
-		}
-		n++
-	}
-	return n
 }
 
 func newTextLogger(w io.Writer) *slog.Logger {

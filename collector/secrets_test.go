@@ -78,7 +78,7 @@ func TestNoSecrets(t *testing.T) {
 						}
 					}
 				}
-				if r.log.count("level=WARN") == 0 {
+				if r.log.Count("level=WARN") == 0 {
 					t.Error("nothing was logged")
 				}
 			})

@@ -70,8 +70,8 @@ func TestFailingState(t *testing.T) {
 		if a.DetailCalls(endpointA, newA) != 1 || a.DetailCalls(endpointB, newB) != 1 {
 			t.Error("a detail was asked for twice")
 		}
-		if r.log.count("level=WARN") != 1 || r.log.count("level=WARN", "operation=write_state", "no space left on device") != 1 ||
-			r.log.count("level=INFO", "State is written again") != 1 {
+		if r.log.Count("level=WARN") != 1 || r.log.Count("level=WARN", "operation=write_state", "no space left on device") != 1 ||
+			r.log.Count("level=INFO", "State is written again") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})

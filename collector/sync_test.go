@@ -184,7 +184,7 @@ func TestClose(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Errorf("took %v", took)
 		}
-		if n := r.log.count("level=WARN"); n != 0 {
+		if n := r.log.Count("level=WARN"); n != 0 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})

@@ -3,7 +3,6 @@
 package docs_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,12 +13,12 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/logs"
 	"omegastream_exporter/internal/test/needs"
 )
 
@@ -197,23 +196,8 @@ func get(url string) string {
 	return string(body)
 }
 
-// logBuffer collects what a running script writes.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
+// logBuffer keeps the output of a program.
+type logBuffer struct{ logs.Buffer }
 
 // anyPort lets the exporter choose a port; its log says which.
 const anyPort = "OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS=127.0.0.1:0"

@@ -7,36 +7,26 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/test/logs"
 )
 
 // pipe is a stderr that can stop to take lines.
 type pipe struct {
+	logs.Buffer
 	blocked chan struct{} // where not nil, a line waits until it is closed
-
-	mu   sync.Mutex
-	text bytes.Buffer
 }
 
 func (p *pipe) Write(b []byte) (int, error) {
 	if p.blocked != nil {
 		<-p.blocked
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
-func (p *pipe) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
+	return p.Buffer.Write(b)
 }
 
 func (p *pipe) count(text string) int { return strings.Count(p.String(), text) }

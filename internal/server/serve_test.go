@@ -1,7 +1,6 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"omegastream_exporter/internal/config"
+	"omegastream_exporter/internal/test/logs"
 	"omegastream_exporter/internal/web"
 )
 
@@ -34,23 +33,8 @@ func listenLocal(t *testing.T) net.Listener {
 	return l
 }
 
-// logBuffer collects what a running server logs.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
+// logBuffer keeps the log of a server.
+type logBuffer struct{ logs.Buffer }
 
 var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 

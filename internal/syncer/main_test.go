@@ -1,12 +1,9 @@
 package syncer
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,6 +13,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
 	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/test/logs"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,7 +38,7 @@ type rig struct {
 	testing.TB
 	*Syncer
 	account *simulator.Account
-	log     *logBuffer
+	log     *logs.Buffer
 }
 
 // newAccount returns an account with endpoints that have been there for long.
@@ -80,7 +78,7 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{TB: t, account: a, log: new(logBuffer)}
+	r := &rig{TB: t, account: a, log: new(logs.Buffer)}
 	s.options.Logger = newTextLogger(r.log)
 	r.Syncer = New(api, book, s.options)
 	t.Cleanup(func() {
@@ -108,39 +106,6 @@ func (unwatched) Committed(time.Duration) {}
 func (unwatched) CommitFailed(error)      {}
 func (unwatched) LoadedAnew(error)        {}
 func (unwatched) Waiting(error)           {}
-
-// logBuffer collects what is logged.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
-
-// count returns how many lines hold all of the parts.
-func (b *logBuffer) count(parts ...string) int {
-	n := 0
-lines:
-	for line := range strings.Lines(b.String()) {
-		for _, part := range parts {
-			if !strings.Contains(line, part) {
-				continue lines
-			}
-		}
-		n++
-	}
-	return n
-}
 
 func newTextLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
+	"omegastream_exporter/internal/test/logs"
 )
 
 func statusError(code int) error {
@@ -62,14 +63,14 @@ func TestProblems(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				log := new(logBuffer)
+				log := new(logs.Buffer)
 				p := newProblems(newTextLogger(log))
 				defer p.close()
 				for _, step := range tt.steps {
 					step(p)
 					time.Sleep(lineEvery)
 				}
-				if log.count("level=WARN") != tt.warnings || log.count("level=INFO") != tt.infos {
+				if log.Count("level=WARN") != tt.warnings || log.Count("level=INFO") != tt.infos {
 					t.Errorf("want %d warnings and %d infos, log:\n%s", tt.warnings, tt.infos, log)
 				}
 				if strings.Contains(log.String(), `endpoint_id=""`) || strings.Contains(log.String(), `event_id=""`) {
@@ -85,7 +86,7 @@ func TestProblems(t *testing.T) {
 func TestOneLineAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log := new(logBuffer)
+		log := new(logs.Buffer)
 		p := newProblems(slog.New(slog.NewTextHandler(log, nil)))
 		defer p.close()
 		random := rand.New(rand.NewPCG(1, 2))
@@ -108,10 +109,10 @@ func TestOneLineAMinute(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
-		if n := log.count("List of events"); n != 10 {
+		if n := log.Count("List of events"); n != 10 {
 			t.Errorf("%d lines in ten minutes:\n%s", n, log)
 		}
-		if n := log.count("List of events", "unwritten="); n != 9 {
+		if n := log.Count("List of events", "unwritten="); n != 9 {
 			t.Errorf("%d lines say what is not in the log:\n%s", n, log)
 		}
 		for i := range 1000 {
@@ -130,18 +131,18 @@ func TestOneLineAMinute(t *testing.T) {
 func TestTheRestIsCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		log := new(logBuffer)
+		log := new(logs.Buffer)
 		p := newProblems(newTextLogger(log))
 		defer p.close()
 		for i := range 40 {
 			p.report(subject{operation: client.OpListEvents, endpointID: strconv.Itoa(i)}, statusError(403))
 		}
-		if log.count("List of events failed", "endpoint_id=0") != 1 || log.count("") != 1 {
+		if log.Count("List of events failed", "endpoint_id=0") != 1 || log.Count("") != 1 {
 			t.Errorf("at once:\n%s", log)
 		}
 		time.Sleep(lineEvery)
 		synctest.Wait()
-		if log.count("List of events failed", "failing=40", "unwritten=38") != 1 || log.count("") != 2 {
+		if log.Count("List of events failed", "failing=40", "unwritten=38") != 1 || log.Count("") != 2 {
 			t.Errorf("a minute later:\n%s", log)
 		}
 	})

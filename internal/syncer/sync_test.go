@@ -72,7 +72,7 @@ func TestForbiddenList(t *testing.T) {
 		if s.Result != Partial || r.Up() || len(s.Problems) != 1 || s.Problems[0].EndpointID != ids[0] {
 			t.Errorf("up is %v, %+v", r.Up(), s)
 		}
-		if r.log.count("level=WARN") != 1 || r.log.count("List of events failed", "endpoint_id="+ids[0], "403") != 1 {
+		if r.log.Count("level=WARN") != 1 || r.log.Count("List of events failed", "endpoint_id="+ids[0], "403") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})
@@ -102,7 +102,7 @@ func TestForbiddenDetail(t *testing.T) {
 		if !r.Up() || len(problems) != 1 || problems[0].Operation != client.OpGetEvent || problems[0].EndpointID != endpointA {
 			t.Errorf("up is %v, problems: %+v", r.Up(), problems)
 		}
-		if r.log.count("level=WARN") != 1 || r.log.count("Detail of an event failed", "event_id="+bad) != 1 {
+		if r.log.Count("level=WARN") != 1 || r.log.Count("Detail of an event failed", "event_id="+bad) != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})
@@ -143,7 +143,7 @@ func TestPauseOfOne(t *testing.T) {
 				if n := a.DetailCalls(ids[1], bad); n > 60 {
 					t.Errorf("the bad one was asked for %d times", n)
 				}
-				if r.log.count("List of events failed", "endpoint_id="+ids[0]) == 0 {
+				if r.log.Count("List of events failed", "endpoint_id="+ids[0]) == 0 {
 					t.Errorf("log:\n%s", r.log)
 				}
 			})
@@ -288,7 +288,7 @@ func TestGoneIsNoFailure(t *testing.T) {
 				t.Fatalf("up is %v, %+v", r.Up(), s)
 			}
 		}
-		if n := r.log.count("level=WARN"); n != 0 {
+		if n := r.log.Count("level=WARN"); n != 0 {
 			t.Errorf("log:\n%s", r.log)
 		}
 		if shown := r.book.View(time.Now()).Endpoints; len(shown) != 1 {
@@ -323,7 +323,7 @@ func TestNotReadIsNotWell(t *testing.T) {
 		if n := len(api.lists[endpointB]); n > 5 {
 			t.Errorf("%d reads in three minutes, it is to rest", n)
 		}
-		if n := r.log.count("again"); n != 0 || r.log.count("List of events failed", "--api.max-list-events") != 1 {
+		if n := r.log.Count("again"); n != 0 || r.log.Count("List of events failed", "--api.max-list-events") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})
@@ -382,7 +382,7 @@ func TestOddElements(t *testing.T) {
 		r.scrapes(2)
 		odd.on.Store(true)
 		r.scrapes(2)
-		if n := r.log.count("Elements of a list cannot be used", "endpoint_id="+endpointA, `2 have no usable`, "id"); n != 1 {
+		if n := r.log.Count("Elements of a list cannot be used", "endpoint_id="+endpointA, `2 have no usable`, "id"); n != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 		s := r.Status()
@@ -391,7 +391,7 @@ func TestOddElements(t *testing.T) {
 		}
 		odd.on.Store(false)
 		r.scrapes(5)
-		if r.log.count("Every element of the list can be used again") != 1 {
+		if r.log.Count("Every element of the list can be used again") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})

@@ -189,7 +189,7 @@ func TestEveryEndpointInTurn(t *testing.T) {
 						t.Errorf("details have %.2f of the calls", share)
 					}
 				}
-				if n := r.log.count("level=WARN"); n > int(tt.lasts/time.Minute)*tt.dripping {
+				if n := r.log.Count("level=WARN"); n > int(tt.lasts/time.Minute)*tt.dripping {
 					t.Errorf("log:\n%s", r.log)
 				}
 			})
