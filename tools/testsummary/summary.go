@@ -234,7 +234,7 @@ const (
 	slow         = 500 * time.Millisecond
 )
 
-// report prints what a run leaves to be done, the most important thing last.
+// report prints what a run leaves to be done, the most important thing last and once more in brief.
 func (s *summary) report() {
 	slices.SortFunc(s.slowest, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
 	for i, t := range s.slowest {
@@ -273,6 +273,51 @@ func (s *summary) report() {
 		fmt.Fprintf(s.out, "\n--- FAIL with no cause of their own, look above:\n    %s\n", strings.Join(silent, "\n    "))
 	}
 	fmt.Fprintln(s.out)
+	s.brief()
+}
+
+const (
+	briefTests  = 12  // told of at most
+	briefLetter = 240 // of each message
+)
+
+// brief prints a line or two for each failure, for those who see only the end of a long log.
+func (s *summary) brief() {
+	for i, f := range s.failures {
+		if i == briefTests {
+			fmt.Fprintf(s.out, "... and %d more\n", len(s.failures)-i)
+			break
+		}
+		fmt.Fprintf(s.out, "FAIL %s\n", f.what)
+		for _, message := range f.messages() {
+			fmt.Fprintf(s.out, "     %.*s\n", briefLetter, message)
+		}
+	}
+	if len(s.failures) > 0 {
+		fmt.Fprintln(s.out)
+	}
+}
+
+// messages are the first and the last line that the test gave with its position. A failure that has none, such as
+// a panic, has its first line.
+func (f failure) messages() []string {
+	var placed, all []string
+	for line := range strings.Lines(f.output) {
+		line = strings.TrimSpace(line)
+		if place.MatchString(line) {
+			placed = append(placed, line)
+		}
+		if line != "" {
+			all = append(all, line)
+		}
+	}
+	switch {
+	case len(placed) > 1:
+		return []string{placed[0], placed[len(placed)-1]}
+	case len(placed) == 0:
+		return all[:min(1, len(all))]
+	}
+	return placed
 }
 
 // grouped returns what was skipped with those of one package and one reason together:
