@@ -225,9 +225,9 @@ func (e *Endpoint) age(i slot) {
 func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
 	was := *e.slab.at(i)
 	next, out := was.Answered(a, now, e.account.policy.NoResponseAfter)
+	e.traced(was, next, a.Video, now)
 	e.set(i, next)
 	e.remember(was, next, a, out, now)
-	e.traced(was, next, a.Video, now)
 	if !out.Counts {
 		return
 	}

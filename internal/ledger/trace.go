@@ -114,6 +114,8 @@ func (e *Endpoint) traced(was, ev Event, v Video, now time.Time) {
 	switch {
 	case known:
 		t.Asked++
+	case was.Failing():
+		t = Trace{Asked: uint32(was.Tries) + 1, Code: was.Code, Reason: was.Reason}
 	case ev.Failing():
 		t = Trace{Asked: uint32(was.Tries) + 1}
 	default:
@@ -132,6 +134,17 @@ func (e *Endpoint) traced(was, ev Event, v Video, now time.Time) {
 	}
 	e.traces[ev.Key] = t
 	e.changeTrace(ev.position())
+}
+
+// traceAbsent notes that the API does not have the detail of a failure any more: where its
+// video is not known by now, it stays so.
+func (e *Endpoint) traceAbsent(ev Event) {
+	if _, known := e.traces[ev.Key]; ev.Failing() && !known {
+		e.traces[ev.Key] = Trace{Asked: uint32(ev.Tries), Code: ev.Code, Reason: ev.Reason}
+		e.changeTrace(ev.position())
+		return
+	}
+	e.tracedInVain(ev)
 }
 
 // tracedInVain counts a call for a failure that told nothing.

@@ -53,3 +53,67 @@ func TestBatchReportsWhatItCounts(t *testing.T) {
 		t.Errorf("only a changed code is an outcome: %+v", again)
 	}
 }
+
+// The failures of a state that was written before traces were kept have no video. Each is
+// asked for in spare time, also those that are too old to be asked for as failures.
+func TestVideosOfAnOlderState(t *testing.T) {
+	t.Parallel()
+	const failures = 3 * retryNewest
+	old := account(t, "ep")
+	read(t, old, "ep", epoch, true, at(0, 0))
+	items := []item{at(0, 0)}
+	for n := range failures {
+		items = append(items, at(n+1, 0))
+	}
+	read(t, old, "ep", epoch, true, items...)
+	answerAll(old, epoch, func(Task) Answer { return failedWith(503, "busy") })
+	old.Batch()
+	rows := inMemory(old)
+	rows.Traces = nil
+	now := epoch.Add(time.Hour)
+	a, err := Load(rows.Hand, testURL, testPolicy(), false, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	healed, gone, broken := at(1, 0).id, at(2, 0).id, at(3, 0).id
+	spare := func(c Class) bool { return c == HistoryEvents }
+	asks := make(map[string]int)
+	for range 2 {
+		a.Promote(now)
+		for task, ok := a.Take(now, spare); ok; task, ok = a.Take(now, spare) {
+			asks[task.EventID]++
+			switch {
+			case task.EventID == gone:
+				a.Missing(task, now)
+			case task.EventID == broken && asks[broken] == 1:
+				a.Unanswered(task, now)
+			case task.EventID == healed:
+				a.Answered(task, Answer{Responded: true, StatusCode: 200, Video: Video{ID: "of " + task.EventID}}, now)
+			default:
+				answer := failedWith(503, "busy")
+				answer.Video = Video{ID: "of " + task.EventID}
+				a.Answered(task, answer, now)
+			}
+		}
+		now = now.Add(time.Hour)
+	}
+	failed := a.FailedDeliveries("ep", a.FailedKeys("ep"))
+	if len(failed) != failures+1 { // the one from before contact failed, too
+		t.Errorf("%d failed deliveries, want %d", len(failed), failures+1)
+	}
+	for _, f := range failed {
+		want, times := Video{ID: "of " + f.EventID}, 1
+		switch f.EventID {
+		case gone:
+			want = Video{}
+		case broken:
+			times = 2
+		}
+		if f.Video != want || asks[f.EventID] != times || (f.Healed != 0) != (f.EventID == healed) || f.Code != 503 {
+			t.Errorf("%+v was asked for %d times", f, asks[f.EventID])
+		}
+	}
+	if got, _ := counter(a.View(now), "ep", CountDeliveries, at(1, 0).typ, 503); got != failures {
+		t.Errorf("%d deliveries are counted, want %d", got, failures)
+	}
+}

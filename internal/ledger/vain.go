@@ -34,7 +34,7 @@ func (e *Endpoint) absent(i slot, now time.Time, forGood bool) {
 	}
 	e.settle(i, next, now)
 	e.tell(was, next, Reply{At: now.Unix(), Last: now.Unix(), Times: 1, State: Unresolved})
-	e.tracedInVain(next)
+	e.traceAbsent(next)
 }
 
 // unusable applies that the API answered for an event with nothing that tells its

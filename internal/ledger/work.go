@@ -13,7 +13,7 @@ const (
 	NewEvents     Class = iota // counted, never asked for; oldest first
 	PendingEvents              // counted, had no response when last asked
 	FailedEvents               // may have been retried by the provider
-	HistoryEvents              // listed before contact, newest first; fills gauges only
+	HistoryEvents              // in spare time, newest first: listed before contact, or failed without a trace
 	classes
 )
 
@@ -90,12 +90,23 @@ func (e Event) class() Class {
 	return FailedEvents
 }
 
+// class returns the class in which an event is fetched here. A failure without a trace was
+// stored by a version that kept none: only its detail tells its video.
+func (e *Endpoint) class(ev *Event) Class {
+	if ev.Failing() {
+		if _, traced := e.traces[ev.Key]; !traced {
+			return HistoryEvents
+		}
+	}
+	return ev.class()
+}
+
 // schedule puts an event where it will be found when its time has come.
 func (e *Endpoint) schedule(i slot) {
 	ev := e.slab.at(i)
 	due, wanted := ev.due()
 	switch {
-	case !wanted || ev.Resolved():
+	case !wanted || e.class(ev) == FailedEvents:
 	case due == 0:
 		e.ready(i)
 	default:
@@ -112,7 +123,7 @@ func (e *Endpoint) wait(due int64, i slot) {
 // ready puts an event into its line.
 func (e *Endpoint) ready(i slot) {
 	ev := e.slab.at(i)
-	class := ev.class()
+	class := e.class(ev)
 	e.work.ready[class].push(ev.Time, i)
 	if class == NewEvents && e.work.lags {
 		e.work.newest.push(ev.Time, i)
@@ -138,7 +149,7 @@ func (e *Endpoint) promote(now time.Time) {
 func (e *Endpoint) waits(r ranked) bool {
 	ev := e.slab.at(r.slot)
 	due, wanted := ev.due()
-	return wanted && !ev.Resolved() && due == r.at
+	return wanted && e.class(ev) != FailedEvents && due == r.at
 }
 
 // take hands out the next event of a class.
@@ -155,7 +166,7 @@ func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
 		ev := e.slab.at(next.slot)
 		due, wanted := ev.due()
 		switch {
-		case !wanted || e.work.isBusy(ev.Key) || ev.Time != next.at || ev.class() != class:
+		case !wanted || e.work.isBusy(ev.Key) || ev.Time != next.at || e.class(ev) != class:
 		case due > now.Unix(): // the clock has gone back a little
 			e.wait(due, next.slot)
 		default:
