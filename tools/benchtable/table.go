@@ -28,6 +28,7 @@ func table(r *report) string {
 			if groups := pattern.FindStringSubmatchIndex(one.name); groups != nil {
 				fit := w
 				fit.work = string(pattern.ExpandString(nil, w.work, one.name, groups))
+				fit.limit = string(pattern.ExpandString(nil, w.limit, one.name, groups))
 				if !shown[one] && w.first(one) {
 					line(one, fit)
 				}

@@ -13,25 +13,43 @@ import (
 
 // endless is an API of one endpoint, "e", whose events happen at a steady rate and
 // are a function of their number: it takes no memory, so that what grows along a
-// simulated day is the exporter. One delivery in twenty fails.
+// simulated day is the exporter. One delivery in twenty fails, unless codes says otherwise.
 type endless struct {
 	start     time.Time     // of event 0
 	every     time.Duration // between two events
+	jitter    bool          // an event comes at random within its turn
 	retention time.Duration // how long the list has them
+	codes     func(n int) int
 	lists     atomic.Int64
 	details   atomic.Int64
 }
 
 // happened returns how many events there have been.
 func (e *endless) happened(now time.Time) int {
-	return int(now.Sub(e.start)/e.every) + 1
+	n := int(now.Sub(e.start) / e.every)
+	if e.moment(n).After(now) {
+		return n
+	}
+	return n + 1
 }
 
-func (e *endless) created(n int) int64 { return e.start.Add(time.Duration(n) * e.every).Unix() }
+// moment is when an event happens.
+func (e *endless) moment(n int) time.Time {
+	at := e.start.Add(time.Duration(n) * e.every)
+	if e.jitter {
+		at = at.Add(time.Duration(uint64(n) * 0x9E3779B97F4A7C15 % uint64(e.every)))
+	}
+	return at
+}
+
+func (e *endless) created(n int) int64 { return e.moment(n).Unix() }
 
 // code returns the status code of an event's delivery.
-func (*endless) code(n int) int {
-	if n%20 == 7 {
+func (e *endless) code(n int) int {
+	switch {
+	case e.codes != nil:
+		return e.codes(n)
+	case n%20 == 7:
 		return 500
 	}
 	return 200

@@ -11,12 +11,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if scenario := os.Getenv(serverEnv); scenario != "" {
-		if err := serveScenario(scenario); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+	for variable, be := range map[string]func(string) error{serverEnv: serveScenario, naiveEnv: serveNaive} {
+		if value := os.Getenv(variable); value != "" {
+			if err := be(value); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			return
 		}
-		return
 	}
 	dir, err := os.MkdirTemp("", "omegastream-bench-")
 	if err == nil {

@@ -29,13 +29,15 @@ var program = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// process is the exporter as people run it.
+// process is an exporter as people run it.
 type process struct {
-	tb   testing.TB
-	cmd  *exec.Cmd
-	url  string
-	log  *lineBuffer
-	done chan struct{}
+	tb      testing.TB
+	cmd     *exec.Cmd
+	url     string
+	path    string        // of its metrics
+	timeout time.Duration // of a scrape
+	log     *lineBuffer
+	done    chan struct{}
 }
 
 // lineBuffer collects a log, and the address in it.
@@ -67,12 +69,18 @@ func startProcess(tb testing.TB, apiURL, state string, args ...string) *process 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p := &process{tb: tb, log: &lineBuffer{serving: make(chan string, 1)}, done: make(chan struct{})}
-	p.cmd = exec.Command(binary, append([]string{
+	cmd := exec.Command(binary, append([]string{
 		"--web.listen-address=127.0.0.1:0", "--api.url=" + apiURL, "--state.url=" + state, "--api.rate-limit=0",
 		"--collector.min-interval=0s", "--collector.hold-new-series=0s",
 	}, args...)...)
-	p.cmd.Env = append(os.Environ(), "OMEGASTREAM_API_KEY="+simulator.DefaultKey)
+	cmd.Env = append(os.Environ(), "OMEGASTREAM_API_KEY="+simulator.DefaultKey)
+	return launch(tb, cmd)
+}
+
+// launch starts a program that serves metrics and waits until it listens.
+func launch(tb testing.TB, cmd *exec.Cmd) *process {
+	tb.Helper()
+	p := &process{tb: tb, cmd: cmd, path: "/metrics", timeout: 2 * time.Minute, log: &lineBuffer{serving: make(chan string, 1)}, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		tb.Fatal(err)
@@ -91,7 +99,7 @@ func startProcess(tb testing.TB, apiURL, state string, args ...string) *process 
 }
 
 // metrics scrapes it.
-func (p *process) metrics() []byte { return p.get("/metrics") }
+func (p *process) metrics() []byte { return p.get(p.path) }
 
 // get asks it for what is under a path.
 func (p *process) get(path string) []byte {
@@ -99,7 +107,7 @@ func (p *process) get(path string) []byte {
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", "120")
+	req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", fmt.Sprint(p.timeout.Seconds()))
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		p.tb.Fatal(err)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -39,7 +40,7 @@ func newRigWith(tb testing.TB, url string, store state.Store, transport http.Rou
 	tb.Helper()
 	telemetry := collector.NewTelemetry()
 	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), client.Options{
-		Observer: telemetry, Concurrency: o.Concurrency, Transport: transport,
+		Observer: telemetry, Concurrency: o.Concurrency, RateLimit: o.RateLimit, Transport: transport,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -75,8 +76,13 @@ func (r *rig) scrape() {
 
 // scrapeOf asks a handler of metrics for a format, "" for the text.
 func scrapeOf(h http.Handler, accept string) *httptest.ResponseRecorder {
+	return scrapeWithin(h, accept, 2*time.Minute)
+}
+
+// scrapeWithin is scrapeOf with a scrape timeout.
+func scrapeWithin(h http.Handler, accept string, timeout time.Duration) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody)
-	req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", "120")
+	req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", fmt.Sprint(timeout.Seconds()))
 	if accept != "" {
 		req.Header.Set("Accept", accept)
 	}

@@ -2,13 +2,9 @@ package bench
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"runtime"
 	"testing"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/simulator"
@@ -84,43 +80,18 @@ func BenchmarkSync(b *testing.B) {
 	}
 }
 
-// naive is the exporter that everyone writes first: at each scrape it lists and
-// asks for every detail, and shows how many there are of each status code.
-type naive struct {
-	testing.TB
-	api       *client.Client
-	endpoints []string
-}
-
-func (n *naive) scrape() {
-	registry := prometheus.NewRegistry()
-	deliveries := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "webhook_deliveries", Help: "x"}, []string{"endpoint_id", "event_type", "status_code"})
-	registry.MustRegister(deliveries)
-	for _, endpoint := range n.endpoints {
-		events := ids(n, n.api, endpoint)
-		atATime(client.DefaultConcurrency, len(events), func(i int) {
-			ev, err := n.api.GetEvent(n.Context(), endpoint, events[i])
-			if err != nil || ev.Response == nil {
-				n.Error(err)
-				return
-			}
-			deliveries.WithLabelValues(endpoint, ev.Type, fmt.Sprint(ev.Response.StatusCode)).Inc()
-		})
-	}
-	promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
-}
-
 // BenchmarkNaive is a scrape when nothing is new among a thousand events, against
 // the exporter that asks for every detail.
 func BenchmarkNaive(b *testing.B) {
 	srv := serve(b, scenario{Endpoints: 1, Events: 1000, Spacing: time.Second})
-	r, peer := steady(b, srv), &naive{b, newAPI(b, srv.URL, nil), srv.Endpoints}
+	r, peer := steady(b, srv), &naive{newAPI(b, srv.URL, nil), srv.Endpoints}
+	ask := func() { scrapeOf(peer, "") }
 	before := srv.traffic(b)
 	r.scrape()
 	ours := srv.traffic(b).since(before)
-	peer.scrape()
+	ask()
 	theirs := srv.traffic(b).since(before).Requests - ours.Requests
-	versus(b, r.scrape, peer.scrape)
+	versus(b, r.scrape, ask)
 	b.ReportMetric(float64(ours.Requests), "calls")
 	b.ReportMetric(float64(theirs), "limit-calls")
 }
@@ -154,7 +125,7 @@ func TestSteadyScrapeCosts(t *testing.T) {
 			continue
 		}
 		before = seen.traffic()
-		(&naive{t, newAPI(t, url, nil), []string{id}}).scrape()
+		scrapeOf(&naive{newAPI(t, url, nil), []string{id}}, "")
 		if asked := seen.traffic().since(before).Requests; asked != int64(n)+1 {
 			t.Errorf("the naive exporter asked %d times, want %d: the comparison is not one any more", asked, n+1)
 		}
