@@ -55,6 +55,10 @@ func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 func (p *pass) listEndpoints(ctx context.Context) {
 	all := subject{operation: client.OpListEndpoints}
 	list, err := p.api.ListEndpoints(ctx)
+	if errors.Is(err, state.ErrFollows) { // nothing was asked
+		p.err = err
+		return
+	}
 	if err == nil {
 		p.invalid(client.OpListEndpoints, list.Faults.Total())
 		p.problems.use(subject{operation: UseElements}, list.Faults)

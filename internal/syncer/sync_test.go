@@ -1,6 +1,7 @@
 package syncer
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state"
 )
 
 func manyIDs(n int) (ids []string) {
@@ -393,6 +395,35 @@ func TestOddElements(t *testing.T) {
 		r.scrapes(5)
 		if r.log.Count("Every element of the list can be used again") != 1 {
 			t.Errorf("log:\n%s", r.log)
+		}
+	})
+}
+
+// TestLeadThatLapses has a replica that does not surely lead for a moment, as one does whose
+// database is far away: the calls of a sync that were not made say nothing about the API.
+func TestLeadThatLapses(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(endpointA)
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second}})
+		var lapsed atomic.Bool
+		r.api.(*client.Client).Limiter().Guard(func(context.Context) error {
+			if lapsed.Load() {
+				return state.ErrFollows
+			}
+			return nil
+		})
+		r.scrapes(2)
+		lapsed.Store(true)
+		time.Sleep(listingEvery)
+		r.waitFor(9500 * time.Millisecond)
+		if s := r.Status(); len(s.Problems) != 0 || !r.Up() {
+			t.Errorf("up is %v, problems: %v", r.Up(), s.Problems)
+		}
+		lapsed.Store(false)
+		r.scrapes(2)
+		if s := r.Status(); s.Result != Success || !r.Up() || r.log.Count("level=WARN") > 0 {
+			t.Errorf("up is %v, %+v, log:\n%s", r.Up(), s, r.log)
 		}
 	})
 }

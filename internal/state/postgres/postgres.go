@@ -21,12 +21,13 @@ import (
 )
 
 const (
-	askLimit    = 5 * time.Second // of one look
-	unfitFor    = 2 * time.Minute // a sync of another process this long ago shows that it can lead
-	connections = 2
-	connectWait = 5 * time.Second
-	goodbye     = 2 * time.Second // for giving the lease back at the end
-	sizeEvery   = time.Minute
+	askLimit     = 5 * time.Second  // of one look
+	migrateLimit = 30 * time.Second // of making tables, in a dozen round trips and in turn
+	unfitFor     = 2 * time.Minute  // a sync of another process this long ago shows that it can lead
+	connections  = 2
+	connectWait  = 5 * time.Second
+	goodbye      = 2 * time.Second // for giving the lease back at the end
+	sizeEvery    = time.Minute
 )
 
 // Store is the store in a schema of a PostgreSQL database, which several processes
@@ -137,16 +138,14 @@ func Name(dsn, schema string) string {
 
 // Load implements [state.Store].
 func (p *Store) Load(ctx context.Context, rows ledger.Rows) error {
-	prepare, cancel := context.WithTimeout(ctx, 2*askLimit)
-	defer cancel()
-	err := p.identify(prepare)
+	err := p.identify(ctx)
 	if err == nil {
-		err = p.migrate(prepare)
+		err = p.migrate(ctx)
 	}
 	if err != nil {
 		return explain(err)
 	}
-	ctx, cancel = context.WithTimeout(ctx, state.LoadLimit)
+	ctx, cancel := context.WithTimeout(ctx, state.LoadLimit)
 	defer cancel()
 	return explain(p.read(ctx, rows, true))
 }

@@ -50,13 +50,8 @@ func TestCommitWhoseAnswerIsLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			direct := postgres.NewDatabase(t)
-			u, err := url.Parse(direct)
-			if err != nil {
-				t.Fatal(err)
-			}
-			between := proxy.New(t, u.Host, 1)
-			u.Host = between.Address()
-			p := loaded(t, u.String())
+			between, through := proxied(t, direct)
+			p := loaded(t, through)
 			storetest.Commit(t, p, storetest.EveryRow(1, 5))
 			row := *storetest.EveryRow(0, 0).Account
 			change := new(ledger.Batch)

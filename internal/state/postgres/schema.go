@@ -96,6 +96,8 @@ func (p *Store) in(statement string) string {
 // identify finds out how to ask for the server's identity. A server of the protocol that
 // has no such thing can be used all the same.
 func (p *Store) identify(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*askLimit)
+	defer cancel()
 	p.identity = serverIdentity
 	var here string
 	err := p.pool.QueryRow(ctx, `SELECT `+serverIdentity).Scan(&here)
@@ -108,6 +110,8 @@ func (p *Store) identify(ctx context.Context) error {
 // migrate makes the schema and its tables, or what is missing of them. One program at a
 // time does so, and all of it or nothing.
 func (p *Store) migrate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, migrateLimit)
+	defer cancel()
 	if layout, err := p.layout(ctx, p.pool); err != nil || layout >= madeLayout {
 		return err
 	}

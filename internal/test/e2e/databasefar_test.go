@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
+	"omegastream_exporter/internal/test/postgres"
+)
+
+// A database on another continent makes everything late and nothing wrong: each scrape is
+// answered within its deadline, all is counted, and nothing is said to fail.
+func TestDatabaseFarAway(t *testing.T) {
+	t.Parallel()
+	needs.Minutes(t)
+	const (
+		away    = 400 * time.Millisecond // a round trip
+		timeout = 10 * time.Second
+	)
+	account, apiURL := serveAccount(t, simulator.Options{Seed: 54})
+	id := account.AddEndpoint(simulator.Endpoint{Active: true})
+	dsn := postgres.NewDatabase(t)
+	replica := func() *program {
+		way, through := proxied(t, dsn, 54)
+		way.Delay(away / 2)
+		return sharing(t, through, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0", "--no-log.failures").serve(t)
+	}
+	replicas := []*program{replica(), replica()}
+	var longest time.Duration
+	scrape := func(p *program) *scrape {
+		t.Helper()
+		got := p.mustScrape(timeout)
+		if longest = max(longest, got.ended.Sub(got.began)); longest > timeout {
+			t.Errorf("a scrape with a timeout of %v took %v", timeout, longest)
+		}
+		return got
+	}
+	for _, p := range replicas {
+		eventually(t, time.Minute, func() error { return upAndContacted(1)(scrape(p)) })
+	}
+	account.Mark()
+	// All is well for three rounds in a row: a busy machine can have a bad moment.
+	eventually(t, 2*time.Minute, func() error {
+		for range 3 {
+			for i := range 20 {
+				account.Emit(id, types[i%len(types)], simulator.Responded([]int{200, 503}[i%2]))
+			}
+			for i, p := range replicas {
+				said := len(p.log.String())
+				eventually(t, time.Minute, func() error { return expect(account.Truth(), nil).compare(scrape(p)) })
+				got := scrape(p)
+				err := errors.Join(upAndContacted(1)(got), failing(got, ""))
+				if news := p.log.String()[said:]; strings.Contains(news, "level=warn") || strings.Contains(news, "level=error") {
+					err = errors.Join(err, fmt.Errorf("it says %s", news))
+				}
+				if err != nil {
+					return fmt.Errorf("replica %d: %w", i, err)
+				}
+			}
+		}
+		return nil
+	})
+	for _, p := range replicas {
+		p.stop()
+	}
+	figures(t, "the database is %v away: the longest of all scrapes took %v", away, longest.Round(time.Second/100))
+}
