@@ -230,7 +230,7 @@ func freeAddress(t *testing.T) string {
 func await(t *testing.T, address, want string) {
 	t.Helper()
 	last := errors.New("never asked")
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if last = scrape(address, want); last == nil {
 			return
 		}

@@ -122,7 +122,7 @@ func (i *instance) end(t *testing.T) error {
 			t.Errorf("application closed %d times", n)
 		}
 		return err
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("still running: %s", i.log)
 		return nil
 	}

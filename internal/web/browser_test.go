@@ -80,14 +80,14 @@ func (b *tab) click(selector string) {
 // there is nothing to ask.
 func (b *tab) until(expression string) {
 	b.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`document.body !== null && !!(`+expression+`)`))
 		if ok && err == nil {
 			return
 		}
 		if time.Now().After(deadline) || b.ctx.Err() != nil {
-			b.Fatalf("not within 30 s: %s, %v; the page says\n%s", expression, err, eval[string](b, "document.body.innerText"))
+			b.Fatalf("not within 2 minutes: %s, %v; the page says\n%s", expression, err, eval[string](b, "document.body.innerText"))
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
@@ -96,7 +96,7 @@ func (b *tab) until(expression string) {
 // opened opens a page once it shows a text, which may take a sync.
 func (b *tab) opened(url, text string) {
 	b.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		b.do(chromedp.Navigate(url))
 		if strings.Contains(eval[string](b, "document.body.innerText"), text) {
 			return

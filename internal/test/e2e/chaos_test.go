@@ -73,7 +73,7 @@ func TestReplicas(t *testing.T) {
 			r.await(within, ok)
 		}
 	}
-	everyone(30*time.Second, upAndContacted(4))
+	everyone(time.Minute, upAndContacted(4))
 	account.Mark()
 	calls.reset()
 	account.ResetCalls()
@@ -102,14 +102,14 @@ func TestReplicas(t *testing.T) {
 	quiet := w.quiet()
 	for _, r := range replicas { // it stays so
 		r.more(5)
-		r.await(5*time.Second, traffic.check)
+		r.await(time.Minute, traffic.check)
 	}
 	quiet()
 	for _, r := range replicas { // and after a last restart
 		r.running.Load().stop()
 		r.start()
 	}
-	everyone(20*time.Second, traffic.check)
+	everyone(time.Minute, traffic.check)
 	for _, r := range replicas {
 		r.end()
 	}

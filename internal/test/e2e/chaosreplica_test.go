@@ -171,7 +171,7 @@ func (r *replica) await(within time.Duration, ok func(*scrape) error) {
 func (r *replica) more(n int64) {
 	r.t.Helper()
 	want := r.count.Load() + n
-	eventually(r.t, 20*time.Second, func() error {
+	eventually(r.t, time.Minute, func() error {
 		if have := r.count.Load(); have < want {
 			return fmt.Errorf("%s: %d scrapes, want %d", r.name, have, want)
 		}

@@ -57,26 +57,25 @@ func (f *trouble) wait(least, most time.Duration) {
 // everything works again.
 func (f *trouble) wave(long time.Duration, burst, midway func()) {
 	f.t.Helper()
-	for _, r := range f.replicas {
-		r.proxy.Set(proxy.Chances{BeforeCommit: 0.03, AfterCommit: 0.03, Message: 0.001})
-	}
+	f.chances(byChance)
 	once := []func(){
 		burst, midway,
+		func() { f.cutOne(proxy.Chances{BeforeCommit: 1}, func(c proxy.Counts) int64 { return c.BeforeCommit }) },
+		func() { f.cutOne(proxy.Chances{AfterCommit: 1}, func(c proxy.Counts) int64 { return c.AfterCommit }) },
+		func() { f.cutOne(proxy.Chances{Message: 0.2}, func(c proxy.Counts) int64 { return c.Message }) },
 		func() { f.during("restarts of the database", func() { f.server.Restart(f.t) }) },
 		func() { f.during("crashes of it", func() { f.server.Crash(f.t) }) },
 	}
 	f.rng.Shuffle(len(once), func(i, j int) { once[i], once[j] = once[j], once[i] })
 	f.pause(f.replicas[f.rng.IntN(len(f.replicas))])
-	began := time.Now()
-	before := f.proxies()
-	for n := 0; time.Since(began) < long || len(once) > 0 || !f.enoughCuts(before) && time.Since(began) < long+mostCuts; n++ {
+	began, each := time.Now(), long/time.Duration(len(once)+1)
+	kills, cuts := f.count("kills")+leastKills, f.count("cuts of all connections")+1
+	for next := each; time.Since(began) < long || len(once) > 0 || f.count("kills") < kills || f.count("cuts of all connections") < cuts; {
 		f.wait(50*time.Millisecond, 500*time.Millisecond)
-		if len(once) > 0 && time.Since(began) > long*time.Duration(5-len(once))/6 {
+		if len(once) > 0 && time.Since(began) > next {
 			once[0]()
 			once = once[1:]
-			continue
-		}
-		if time.Since(began) > long { // the rest are cuts by chance: let the replicas commit
+			next += each
 			continue
 		}
 		r := f.replicas[f.rng.IntN(len(f.replicas))]
@@ -94,19 +93,42 @@ func (f *trouble) wave(long time.Duration, burst, midway func()) {
 		}
 	}
 	f.ending.Wait()
+	f.chances(proxy.Chances{})
+}
+
+// leastKills is how many a wave has, however long that takes.
+const leastKills = 3
+
+// count is how often something was done.
+func (f *trouble) count(what string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.counts[what]
+}
+
+// byChance are the cuts of a wave that come by chance: how many there are depends on how
+// often the replicas commit, hence on the machine.
+var byChance = proxy.Chances{BeforeCommit: 0.03, AfterCommit: 0.03, Message: 0.001}
+
+// chances sets those of all replicas.
+func (f *trouble) chances(c proxy.Chances) {
 	for _, r := range f.replicas {
-		r.proxy.Set(proxy.Chances{})
+		r.proxy.Set(c)
 	}
 }
 
-// mostCuts is how long a wave goes on until it has had one of each cut by chance: how
-// often a busy machine commits is not known.
-const mostCuts = 2 * time.Minute
-
-// enoughCuts reports whether there was one of each cut by chance since then.
-func (f *trouble) enoughCuts(before proxy.Counts) bool {
-	now := f.proxies()
-	return now.BeforeCommit > before.BeforeCommit && now.AfterCommit > before.AfterCommit && now.Message > before.Message
+// cutOne waits until there was one more cut of a kind, however rarely the replicas commit.
+func (f *trouble) cutOne(c proxy.Chances, kind func(proxy.Counts) int64) {
+	f.t.Helper()
+	before := kind(f.proxies())
+	f.chances(c)
+	defer f.chances(byChance)
+	eventually(f.t, time.Minute, func() error {
+		if kind(f.proxies()) == before {
+			return fmt.Errorf("no connection was cut with %+v", c)
+		}
+		return nil
+	})
 }
 
 // kill kills a replica. The next one is there at once or after a while.
@@ -188,7 +210,7 @@ func (f *trouble) enough(waves int) {
 	f.t.Helper()
 	c := f.proxies()
 	for what, n := range map[string]int{
-		"kills": f.counts["kills"] / 3, "pauses": f.counts["pauses"], "restarts": f.counts["restarts of the database"],
+		"kills": f.counts["kills"] / leastKills, "pauses": f.counts["pauses"], "restarts": f.counts["restarts of the database"],
 		"crashes": f.counts["crashes of it"], "cuts before a COMMIT": int(c.BeforeCommit), "lost answers of a COMMIT": int(c.AfterCommit),
 		"cuts in a message": int(c.Message), "cuts of all connections": f.counts["cuts of all connections"],
 	} {
@@ -210,7 +232,7 @@ func (f *trouble) String() string {
 
 // uncommitted is how long after it was asked for a detail may be not yet durable,
 // and how long the effects of a fault outlast it.
-const uncommitted = 2 * time.Second
+const uncommitted = 5 * time.Second
 
 // explain finds a fault for each detail that was asked for twice: one that was on
 // while the first answer was not yet durable. One fault explains only as many as

@@ -220,7 +220,7 @@ func await(t *testing.T, address, want string) {
 	t.Helper()
 	client := http.Client{Timeout: 10 * time.Second}
 	var last string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); {
 		response, err := client.Get("http://" + address + "/metrics")
 		if err != nil {
 			last = err.Error()
