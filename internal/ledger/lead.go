@@ -68,7 +68,7 @@ func (e *Endpoint) waiting(class Class, now time.Time) bool {
 	_, ok := e.work.ready[class].first(func(r ranked) bool {
 		ev := e.slab.at(r.slot)
 		due, wanted := ev.due()
-		return wanted && ev.Time == r.at && e.class(ev) == class && due <= now.Unix()
+		return wanted && e.class(ev) == class && ev.rank(class) == r.at && due <= now.Unix()
 	})
 	return ok
 }

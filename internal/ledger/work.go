@@ -43,7 +43,8 @@ type work struct {
 	absent map[Key]absence
 	queued [classes]bool // the endpoint stands in the account's line of that class
 
-	// The earliest time to ask a failure again, while it is known.
+	// The failure that is to be asked for again first, and when, while it is known.
+	retrySlot            slot
 	retryAt              int64
 	retryKnown, retryAny bool
 }
@@ -101,6 +102,16 @@ func (e *Endpoint) class(ev *Event) Class {
 	return ev.class()
 }
 
+// rank orders the events of a class: by when they were created, or, where they are asked for
+// again and again, by when they were due, so that each has its turn.
+func (e Event) rank(c Class) int64 {
+	if c == PendingEvents {
+		due, _ := e.due()
+		return due
+	}
+	return e.Time
+}
+
 // schedule puts an event where it will be found when its time has come.
 func (e *Endpoint) schedule(i slot) {
 	ev := e.slab.at(i)
@@ -124,7 +135,7 @@ func (e *Endpoint) wait(due int64, i slot) {
 func (e *Endpoint) ready(i slot) {
 	ev := e.slab.at(i)
 	class := e.class(ev)
-	e.work.ready[class].push(ev.Time, i)
+	e.work.ready[class].push(ev.rank(class), i)
 	if class == NewEvents && e.work.lags {
 		e.work.newest.push(ev.Time, i)
 	}
@@ -154,7 +165,7 @@ func (e *Endpoint) waits(r ranked) bool {
 
 // take hands out the next event of a class.
 func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
-	switch class { //nolint:exhaustive // the others are lines by time
+	switch class { //nolint:exhaustive // the others are lines
 	case FailedEvents:
 		return e.retryable(now)
 	case NewEvents:
@@ -166,7 +177,7 @@ func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
 		ev := e.slab.at(next.slot)
 		due, wanted := ev.due()
 		switch {
-		case !wanted || e.work.isBusy(ev.Key) || ev.Time != next.at || e.class(ev) != class:
+		case !wanted || e.work.isBusy(ev.Key) || e.class(ev) != class || ev.rank(class) != next.at:
 		case due > now.Unix(): // the clock has gone back a little
 			e.wait(due, next.slot)
 		default:
@@ -192,27 +203,21 @@ func (e *Endpoint) turnBack(now int64) {
 	}
 }
 
-// retryable returns the newest failure whose response may have changed by now.
+// retryable returns the failure whose response may have changed by now, and that has been
+// due for longest: where the rate allows fewer asks than are due, each has its turn.
 func (e *Endpoint) retryable(now time.Time) (slot, bool) {
-	if at, ok := e.retryDue(); !ok || at > now.Unix() {
-		return 0, false
-	}
-	for _, i := range slices.Backward(e.failing.newest(retryNewest)) {
-		if due, ok := e.idleDue(i); ok && due <= now.Unix() {
-			return i, true
-		}
-	}
-	return 0, false
+	at, ok := e.retryDue()
+	return e.work.retrySlot, ok && at <= now.Unix()
 }
 
 // retryDue returns when the first of the newest failures may be asked for again.
 func (e *Endpoint) retryDue() (at int64, ok bool) {
 	w := &e.work
 	if !w.retryKnown {
-		w.retryKnown, w.retryAt, w.retryAny = true, 0, false
-		for _, i := range e.failing.newest(retryNewest) {
+		w.retryKnown, w.retryAny = true, false
+		for _, i := range slices.Backward(e.failing.newest(retryNewest)) {
 			if due, ok := e.idleDue(i); ok && (!w.retryAny || due < w.retryAt) {
-				w.retryAt, w.retryAny = due, true
+				w.retrySlot, w.retryAt, w.retryAny = i, due, true
 			}
 		}
 	}

@@ -89,6 +89,50 @@ func TestOnlyTheNewestFailuresAreAskedAgain(t *testing.T) {
 	}
 }
 
+// Where the rate allows fewer asks than are due, each event gets its turn.
+func TestEachEventIsAskedAgainInTurn(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		answer Answer
+		every  time.Duration // between two asks that the rate allows
+		each   int           // asks for an event in the end
+	}{
+		{"failures", response(500), time.Hour, 10},
+		{"without a response", Answer{}, time.Minute, 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			const events = 20
+			a := account(t, "a")
+			read(t, a, "a", epoch, true)
+			var items []item
+			for i := range events {
+				items = append(items, at(1000-i, -time.Duration(i)*time.Second))
+			}
+			read(t, a, "a", epoch, true, items...)
+			drained(a, epoch, tt.answer)
+			asked := make(map[string]int)
+			now := epoch
+			for range tt.each * events {
+				now = now.Add(tt.every)
+				a.Promote(now)
+				task, ok := a.Take(now, all)
+				if !ok {
+					t.Fatalf("nothing is due at %v", now)
+				}
+				asked[task.EventID]++
+				a.Answered(task, tt.answer, now)
+			}
+			for i := range events {
+				if n := asked[hexID(1000-i)]; n < tt.each-2 || n > tt.each+2 {
+					t.Errorf("event %d was asked for %d times, want about %d", i, n, tt.each)
+				}
+			}
+		})
+	}
+}
+
 func TestPendingIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a")
