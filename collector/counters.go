@@ -80,7 +80,7 @@ func (c *metricCache) of(v *ledger.View) [][]prometheus.Metric {
 // one changes what it consists of, which two scrapes at once must not share.
 func failureMetrics(id string, c *ledger.Counters) []prometheus.Metric {
 	var metrics []prometheus.Metric
-	for _, s := range c.Series {
+	for _, s := range c.All {
 		if s.Exemplar != nil {
 			metrics = append(metrics, withExemplar(counterMetric(failuresTotal, s, id, s.Type, codeLabel(s.Code)), s.Exemplar))
 		}
@@ -94,7 +94,7 @@ func counterMetrics(id string, c *ledger.Counters) []prometheus.Metric {
 	add := func(f *Family, s ledger.Counter, labels ...string) {
 		metrics = append(metrics, counterMetric(f, s, labels...))
 	}
-	for _, s := range c.Series {
+	for _, s := range c.All {
 		switch s.Kind {
 		case ledger.CountEvents:
 			add(eventsTotal, s, id, s.Type)

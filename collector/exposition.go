@@ -30,7 +30,7 @@ func (x *exposition) expected(book *state.State) time.Duration {
 	}
 	counters := 0
 	for _, e := range book.View(book.Now()).Endpoints {
-		counters += len(e.Counters.Series)
+		counters += len(e.Counters.All)
 	}
 	return time.Duration(counters) * perCounter
 }

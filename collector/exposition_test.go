@@ -22,7 +22,7 @@ func TestExpositionIsExpected(t *testing.T) {
 		t.Errorf("%v of a ledger without counters", got)
 	}
 	r.scrape()
-	counters := len(r.book.View(time.Now()).Endpoints[0].Counters.Series)
+	counters := len(r.book.View(time.Now()).Endpoints[0].Counters.All)
 	if got := x.expected(r.book); counters == 0 || got != time.Duration(counters)*perCounter {
 		t.Errorf("%v of %d counters", got, counters)
 	}

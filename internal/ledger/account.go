@@ -35,7 +35,7 @@ type Account struct {
 	row       AccountRow
 	types     types
 	endpoints map[string]*Endpoint
-	gate      gate
+	hold      startHold
 	resetNow  bool // this start set a state aside
 
 	stored bool                // the store had it when it was loaded
@@ -46,10 +46,10 @@ type Account struct {
 	backlog    int    // counted events that wait for an outcome
 	overflowed uint64 // events that it had no room for
 
-	lines  [classes][]*Endpoint // endpoints that have something to fetch, by class
-	clock  int64                // of the last Promote, Unix seconds
-	heard  int64                // when the API last answered for any event, Unix seconds
-	folded uint64               // the row's FoldedTypes at start
+	lines      [classes][]*Endpoint // endpoints that have something to fetch, by class
+	clock      int64                // of the last Promote, Unix seconds
+	lastAnswer int64                // when the API last answered for any event, Unix seconds
+	folded     uint64               // the row's FoldedTypes at start
 
 	changedRow bool
 	marked     []*Endpoint            // with changes since the last batch
@@ -85,8 +85,8 @@ func newAccount(row AccountRow, policy Policy) *Account {
 		waiting:   make(map[*Endpoint]struct{}),
 		folded:    row.FoldedTypes,
 	}
-	a.gate.off = policy.Hold == 0
-	a.gate.open = a.gate.off
+	a.hold.off = policy.Hold == 0
+	a.hold.open = a.hold.off
 	return a
 }
 
@@ -182,7 +182,7 @@ func (a *Account) resolveType(raw string) TypeID {
 	return id
 }
 
-func (a *Account) foldedType() {
+func (a *Account) countFolded() {
 	a.row.FoldedTypes++
 	a.changedRow = true
 }

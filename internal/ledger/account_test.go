@@ -204,7 +204,7 @@ func TestResetCountersKeepsWhatWasSeen(t *testing.T) {
 	a.ResetCounters(later)
 	read(t, a, "ep", later, true, at(2, time.Hour), at(1, 0))
 	v := a.View(later).Endpoints[0]
-	for _, c := range v.Counters.Series {
+	for _, c := range v.Counters.All {
 		if want := uint64(one(c.Kind == CountEvents)); c.Value != want || !c.Born.Equal(later) || c.Exemplar != nil {
 			t.Errorf("%+v, want %d", c, want)
 		}
@@ -218,14 +218,14 @@ func TestKnownLabelSetsAtContact(t *testing.T) {
 	t.Parallel()
 	a := account(t, "ep")
 	read(t, a, "ep", epoch, true, item{hexID(1), "video.deleted", epoch.Unix()})
-	label := func(k Kind, typ string, code Code, r Reason) string {
+	label := func(k CounterKind, typ string, code Code, r Reason) string {
 		if k == CountNoResponse || k == CountGaps {
 			typ = "" // it has none
 		}
 		return fmt.Sprint(k, typ, code, r)
 	}
 	var got []string
-	for _, c := range a.View(epoch).Endpoints[0].Counters.Series {
+	for _, c := range a.View(epoch).Endpoints[0].Counters.All {
 		got = append(got, label(c.Kind, c.Type, c.Code, c.Reason))
 		if c.Value != 0 {
 			t.Errorf("%+v is not 0", c)
@@ -245,7 +245,7 @@ func TestKnownLabelSetsAtContact(t *testing.T) {
 	}
 	task, _ := a.Take(epoch, func(Class) bool { return true })
 	a.Answered(task, response(503), epoch)
-	if n, ok := counter(a.View(epoch), "ep", CountDeliveries, "video.deleted", 503); n != 0 || !ok {
+	if n, ok := counterOf(a.View(epoch), "ep", CountDeliveries, "video.deleted", 503); n != 0 || !ok {
 		t.Errorf("what history shows: %d, %v", n, ok)
 	}
 }
@@ -263,7 +263,7 @@ func TestExemplarIsTheNewestFailure(t *testing.T) {
 	for i, n := range []int{2, 3, 1} {
 		a.Answered(tasks[hexID(n)], response(500), epoch.Add(time.Duration(i)*time.Minute))
 	}
-	for _, c := range a.View(epoch).Endpoints[0].Counters.Series {
+	for _, c := range a.View(epoch).Endpoints[0].Counters.All {
 		if c.Code == 500 && (c.Exemplar == nil || c.Exemplar.EventID != hexID(3) || !c.Exemplar.Observed.Equal(epoch.Add(time.Minute))) {
 			t.Errorf("%+v", c.Exemplar)
 		}

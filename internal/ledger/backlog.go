@@ -27,7 +27,7 @@ func (a *Account) bound(now time.Time) {
 		n := line.pop().slot
 		e := all[n]
 		r, _ := e.oldestIdle()
-		e.settle(r.slot, e.slab.at(r.slot).givenUp(), now)
+		e.settle(r.slot, e.table.at(r.slot).givenUp(), now)
 		a.overflowed++
 		if r, ok := e.oldestIdle(); ok {
 			line.push(r.at, n)
@@ -45,14 +45,14 @@ func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
 	if e.backlog == 0 || !e.account.Leads() {
 		return ranked{}, false
 	}
-	for _, s := range []State{Listed, Pending} {
+	for _, s := range []Stage{Listed, Pending} {
 		q := e.oldest(s)
 		for {
-			r, ok := q.first(e.inState(s))
+			r, ok := q.first(e.inStage(s))
 			if !ok {
 				break
 			}
-			if ev := e.slab.at(r.slot); ev.Has(History) || e.work.isBusy(ev.Key) {
+			if ev := e.table.at(r.slot); ev.Has(History) || e.work.isBusy(ev.Key) {
 				e.aside = append(e.aside, q.pop())
 				continue
 			}
@@ -66,7 +66,7 @@ func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
 }
 
 // oldest returns the queue by creation of what is in a state.
-func (e *Endpoint) oldest(s State) *queue {
+func (e *Endpoint) oldest(s Stage) *queue {
 	if s == Pending {
 		return &e.oldestWait
 	}
@@ -75,7 +75,7 @@ func (e *Endpoint) oldest(s State) *queue {
 
 func (e *Endpoint) putBack() {
 	for _, r := range e.aside {
-		e.oldest(e.slab.at(r.slot).State).push(r.at, r.slot)
+		e.oldest(e.table.at(r.slot).Stage).push(r.at, r.slot)
 	}
 	e.aside = nil
 }
@@ -89,7 +89,7 @@ func (e *Endpoint) takeNew(now time.Time) (slot, bool) {
 	if !ok {
 		return 0, false
 	}
-	if now.Unix()-e.slab.at(r.slot).FirstSeen <= lagAfter {
+	if now.Unix()-e.table.at(r.slot).FirstSeen <= lagAfter {
 		w.newest, w.lags, w.tookOldest = queue{}, false, false
 		return line.pop().slot, true
 	}
@@ -110,8 +110,8 @@ func (e *Endpoint) takeNew(now time.Time) (slot, bool) {
 
 // isNew tells which rows of the lines of new events are still right.
 func (e *Endpoint) isNew(r ranked) bool {
-	ev := e.slab.at(r.slot)
-	return ev.State == Listed && ev.Time == r.at && ev.class() == NewEvents && !e.work.isBusy(ev.Key)
+	ev := e.table.at(r.slot)
+	return ev.Stage == Listed && ev.Time == r.at && ev.class() == NewEvents && !e.work.isBusy(ev.Key)
 }
 
 // compact drops what does not belong to the lines of new events any more where that is

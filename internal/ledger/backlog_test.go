@@ -34,8 +34,8 @@ func TestBacklogIsBounded(t *testing.T) {
 		if !ok {
 			continue
 		}
-		i, _ := e.slab.find(task.key)
-		if asked++; now.Unix()-e.slab.at(i).Time < 60 {
+		i, _ := e.table.find(task.key)
+		if asked++; now.Unix()-e.table.at(i).Time < 60 {
 			fresh++
 		}
 		a.Answered(task, response(500), now)
@@ -51,8 +51,8 @@ func TestBacklogIsBounded(t *testing.T) {
 		}
 		a.Batch()
 	}
-	if e.slab.len() > limit+2*3600 {
-		t.Errorf("%d events are tracked", e.slab.len())
+	if e.table.len() > limit+2*3600 {
+		t.Errorf("%d events are tracked", e.table.len())
 	}
 	if 10*fresh < 4*asked {
 		t.Errorf("%d of %d asks were for what has just happened", fresh, asked)
@@ -61,9 +61,9 @@ func TestBacklogIsBounded(t *testing.T) {
 	read(t, a, "a", now, true, list...)
 	drained(a, now, response(500))
 	v := a.View(now)
-	counted, _ := counter(v, "a", CountEvents, failed, 0)
-	outcomes, _ := counter(v, "a", CountDeliveries, failed, 500)
-	unresolved, _ := counter(v, "a", CountUnresolved, failed, 0)
+	counted, _ := counterOf(v, "a", CountEvents, failed, 0)
+	outcomes, _ := counterOf(v, "a", CountDeliveries, failed, 500)
+	unresolved, _ := counterOf(v, "a", CountUnresolved, failed, 0)
 	if counted != uint64(total) || outcomes+unresolved != counted || unresolved != a.Overflowed() || unresolved == 0 {
 		t.Errorf("%d events of %d, %d outcomes, %d unresolved, %d of them for want of room", counted, total, outcomes, unresolved, a.Overflowed())
 	}
@@ -86,8 +86,8 @@ func TestBacklogIsTheAccounts(t *testing.T) {
 	a.Answered(busy, response(200), epoch.Add(sec(11)))
 	states := func(id string, numbers ...int) (s string) {
 		for _, n := range numbers {
-			i, _ := a.endpoints[id].slab.find(KeyOf([]byte(hexID(n))))
-			s += fmt.Sprint(a.endpoints[id].slab.at(i).State)
+			i, _ := a.endpoints[id].table.find(KeyOf([]byte(hexID(n))))
+			s += fmt.Sprint(a.endpoints[id].table.at(i).Stage)
 		}
 		return s
 	}

@@ -4,7 +4,7 @@ import "slices"
 
 // rows returns 0 if there is nothing to store.
 func (c *changes) rows() int {
-	n := len(c.series) + len(c.events) + len(c.failures) + len(c.traces)
+	n := len(c.counters) + len(c.events) + len(c.failures) + len(c.traces)
 	if c.row {
 		n++
 	}
@@ -41,27 +41,27 @@ func (e *Endpoint) batch(b *Batch) {
 	e.version++
 	e.last = nil
 	if e.changed.row {
-		e.row.Tracked = e.slab.len()
+		e.row.Tracked = e.table.len()
 		b.Endpoints = append(b.Endpoints, e.row.Clone())
 	}
-	for key := range e.changed.series {
+	for key := range e.changed.counters {
 		s := e.counters[key]
-		b.Series = append(b.Series, SeriesRow{e.row.ID, key, s.value, s.Born, s.Released, s.exemplar})
+		b.Counters = append(b.Counters, CounterRow{e.row.ID, key, s.value, s.Born, s.Released, s.exemplar})
 	}
 	if l := e.latency; l != nil && e.changed.latency {
 		b.Latencies = append(b.Latencies, LatencyRow{e.row.ID, l.counts, l.Born, l.Released})
 	}
 	slices.Sort(e.changed.events)
 	for _, i := range slices.Compact(e.changed.events) {
-		ev := *e.slab.at(i)
+		ev := *e.table.at(i)
 		row := EventRow{Endpoint: e.row.ID, Slot: i, Event: ev, Relisted: e.relists[i]}
-		if ev.State != Free && ev.Key.Hashed() {
+		if ev.Stage != Free && ev.Key.Hashed() {
 			row.ID = e.ids[ev.Key]
 		}
 		b.Events = append(b.Events, row)
 	}
 	for at := range e.changed.failures {
-		f, _ := e.kept.find(at)
+		f, _ := e.failures.find(at)
 		b.Failures = append(b.Failures, FailureRow{e.row.ID, at.Time, at.Key, f})
 	}
 	for at := range e.changed.traces {

@@ -10,14 +10,14 @@ const oldEnough = time.Minute
 
 // doubts reports whether an empty list is not believed yet, so that it makes no contact:
 // of an endpoint that is older it takes two.
-func (e *Endpoint) doubts(r *Reading) bool {
-	if r.count > 0 || e.reading.empty != 0 {
+func (e *Endpoint) doubts(r *Read) bool {
+	if r.count > 0 || e.reads.empty != 0 {
 		return false
 	}
 	if e.row.Meta != nil && !e.row.Meta.CreatedAt.IsZero() && r.present-e.row.Meta.CreatedAt.Unix() <= seconds(oldEnough) {
 		return false
 	}
-	e.reading.empty = r.present
+	e.reads.empty = r.present
 	return true
 }
 
@@ -37,8 +37,8 @@ func (e *Endpoint) contact(cutoff int64, now time.Time) {
 // empty list before it had none of it, or the policy says so.
 func (e *Endpoint) news() int64 {
 	news := int64(math.MaxInt64)
-	if e.reading.empty != 0 {
-		news = e.reading.empty - 1
+	if e.reads.empty != 0 {
+		news = e.reads.empty - 1
 	}
 	if a := e.account; a.policy.CountSince > 0 && a.row.Resets == 0 && a.row.Era == 0 {
 		news = min(news, a.row.Created.Add(-a.policy.CountSince).Unix())
@@ -48,7 +48,7 @@ func (e *Endpoint) news() int64 {
 
 // count makes history new.
 func (e *Endpoint) count(i slot, now time.Time) {
-	next := *e.slab.at(i)
+	next := *e.table.at(i)
 	if next.Has(Untrusted) || !next.Has(History) {
 		return
 	}
@@ -61,7 +61,7 @@ func (e *Endpoint) count(i slot, now time.Time) {
 // gap reports whether a complete list proves that events were missed: it has
 // none of the known ones, and all that it has is newer than the newest of them.
 // A list that was empty a moment ago misses nothing.
-func (e *Endpoint) gap(r *Reading, now time.Time) bool {
+func (e *Endpoint) gap(r *Read, now time.Time) bool {
 	if !e.contacted() || e.row.StopMark == 0 || !r.trusted || r.known || r.lowest <= e.row.StopMark {
 		return false
 	}

@@ -9,13 +9,13 @@ func (e *Endpoint) seed(now time.Time) {
 		return
 	}
 	if e.latency == nil {
-		e.latency = &latency{Birth: e.born(now)}
+		e.latency = &latency{Birth: e.newBirth(now)}
 		e.changeLatency()
 	}
 	for _, r := range Reasons() {
-		e.birth(SeriesKey{Kind: CountNoResponse, Reason: r}, now)
+		e.birth(CounterKey{Kind: CountNoResponse, Reason: r}, now)
 	}
-	e.birth(SeriesKey{Kind: CountGaps}, now)
+	e.birth(CounterKey{Kind: CountGaps}, now)
 	if e.row.Meta != nil {
 		for _, raw := range e.row.Meta.Events {
 			e.seedType(e.account.resolveType(raw), now)
@@ -27,7 +27,7 @@ func (e *Endpoint) seed(now time.Time) {
 }
 
 func (e *Endpoint) seedType(t TypeID, now time.Time) {
-	for _, key := range []SeriesKey{
+	for _, key := range []CounterKey{
 		{Kind: CountEvents, Type: t},
 		{Kind: CountRecoveries, Type: t},
 		{Kind: CountDeliveries, Type: t, Code: 200},
@@ -38,19 +38,19 @@ func (e *Endpoint) seedType(t TypeID, now time.Time) {
 }
 
 // birth returns a counter, and makes it at 0 where there is none.
-func (e *Endpoint) birth(key SeriesKey, now time.Time) *series {
+func (e *Endpoint) birth(key CounterKey, now time.Time) *counter {
 	s, ok := e.counters[key]
 	if !ok {
-		s = &series{Birth: e.born(now)}
+		s = &counter{Birth: e.newBirth(now)}
 		e.counters[key] = s
-		e.changeSeries(key)
+		e.changeCounter(key)
 	}
 	return s
 }
 
-// born returns the beginning of a counter, held unless holding is switched off.
-func (e *Endpoint) born(now time.Time) Birth {
-	if e.account.gate.off {
+// newBirth returns the birth of a counter, held unless holding is switched off.
+func (e *Endpoint) newBirth(now time.Time) Birth {
+	if e.account.hold.off {
 		return Birth{Born: now, Released: true}
 	}
 	e.held++
@@ -59,18 +59,18 @@ func (e *Endpoint) born(now time.Time) Birth {
 
 // bump adds one to a counter. The first event of a type brings the type's other
 // counters with it.
-func (e *Endpoint) bump(key SeriesKey, now time.Time) *series {
+func (e *Endpoint) bump(key CounterKey, now time.Time) *counter {
 	if _, ok := e.counters[key]; !ok && key.Kind == CountEvents {
 		e.seedType(key.Type, now)
 	}
 	s := e.birth(key, now)
 	s.value++
-	e.changeSeries(key)
+	e.changeCounter(key)
 	return s
 }
 
-func (e *Endpoint) changeSeries(key SeriesKey) {
-	e.changed.series[key] = struct{}{}
+func (e *Endpoint) changeCounter(key CounterKey) {
+	e.changed.counters[key] = struct{}{}
 	e.view = nil
 	e.mark()
 }
@@ -91,9 +91,9 @@ func (e *Endpoint) release(now time.Time, hold time.Duration) {
 		case e.account.Leads() && !s.Released:
 			s.Released = true
 			e.held--
-			e.changeSeries(key)
-		case s.late:
-			s.late = false
+			e.changeCounter(key)
+		case s.heldHere:
+			s.heldHere = false
 			e.held--
 			e.view, e.last = nil, nil
 		}
@@ -104,8 +104,8 @@ func (e *Endpoint) release(now time.Time, hold time.Duration) {
 		l.Released = true
 		e.held--
 		e.changeLatency()
-	case l.late:
-		l.late = false
+	case l.heldHere:
+		l.heldHere = false
 		e.held--
 		e.view, e.last = nil, nil
 	}
@@ -115,11 +115,11 @@ func (e *Endpoint) release(now time.Time, hold time.Duration) {
 func (e *Endpoint) reset(now time.Time) {
 	e.held = 0
 	for key, s := range e.counters {
-		*s = series{Birth: e.born(now)}
-		e.changeSeries(key)
+		*s = counter{Birth: e.newBirth(now)}
+		e.changeCounter(key)
 	}
 	if e.latency != nil {
-		e.latency = &latency{Birth: e.born(now)}
+		e.latency = &latency{Birth: e.newBirth(now)}
 		e.changeLatency()
 	}
 }

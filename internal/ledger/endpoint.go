@@ -12,15 +12,15 @@ type Endpoint struct {
 	row     EndpointRow
 	dropped bool // the account does not know it any more
 
-	slab    slab
+	table   table
 	order   order
-	failing failures
+	failing failingEvents
 	window  window
 	hours   hours
 	ids     map[Key]string // of hashed keys
 	relists map[slot]int64 // last full read that listed an untrusted event
 
-	counters map[SeriesKey]*series
+	counters map[CounterKey]*counter
 	latency  *latency // nil before contact
 	held     int      // counters and histograms that are not released
 
@@ -34,49 +34,49 @@ type Endpoint struct {
 	aside      []ranked       // of the two, while an account's backlog is bounded
 	work       work
 
-	reading   reading
-	kept      keptList // failures for people
+	reads     reads
+	failures  failureLog // failures for people
 	traces    map[Key]Trace
 	oddVideos map[Key]Video // of the traces that have no place for it
 	changed   changes
 	marked    bool // it is among the account's marked
 
-	view     *Counters     // what may be shown of the counters; nil when it must be made anew
-	keptView []*Failure    // the same of the kept failures
-	last     *EndpointView // the last view; nil when it must be made anew
-	version  uint64        // of the last batch with rows of this endpoint
+	view         *Counters     // what may be shown of the counters; nil when it must be made anew
+	failuresView []*Failure    // the same of the kept failures
+	last         *EndpointView // the last view; nil when it must be made anew
+	version      uint64        // of the last batch with rows of this endpoint
 }
 
 // changes are the rows that differ from what the last batch held.
 type changes struct {
 	row      bool
 	latency  bool
-	series   map[SeriesKey]struct{}
+	counters map[CounterKey]struct{}
 	events   []slot // in no order, some of them perhaps more than once
 	failures map[position]struct{}
 	traces   map[position]struct{}
 }
 
 func noChanges() changes {
-	return changes{series: make(map[SeriesKey]struct{}), failures: make(map[position]struct{}), traces: make(map[position]struct{})}
+	return changes{counters: make(map[CounterKey]struct{}), failures: make(map[position]struct{}), traces: make(map[position]struct{})}
 }
 
 func newEndpoint(a *Account, row EndpointRow) *Endpoint {
 	e := &Endpoint{
 		account:   a,
 		row:       row,
-		slab:      newSlab(row.Tracked),
+		table:     newTable(row.Tracked),
 		window:    window{length: a.policy.Window, counts: make(map[outcomeKey]int)},
 		ids:       make(map[Key]string),
 		relists:   make(map[slot]int64),
-		counters:  make(map[SeriesKey]*series),
+		counters:  make(map[CounterKey]*counter),
 		pending:   make(map[TypeID]int),
 		hours:     hours{cells: make(map[int64]*Hour)},
 		traces:    make(map[Key]Trace),
 		oddVideos: make(map[Key]Video),
 		changed:   noChanges(),
 	}
-	e.order.slab, e.failing.slab = &e.slab, &e.slab
+	e.order.table, e.failing.table = &e.table, &e.table
 	e.work = newWork()
 	return e
 }
@@ -107,9 +107,9 @@ func (e *Endpoint) mark() {
 	}
 }
 
-// met takes an unknown event in. Before contact it is history.
-func (e *Endpoint) met(l listed, now time.Time, timely bool) {
-	ev := Event{Key: l.key, Time: l.created, FirstSeen: now.Unix(), State: Listed}
+// track adds an unknown event. Before contact it is history.
+func (e *Endpoint) track(l listed, now time.Time, timely bool) {
+	ev := Event{Key: l.key, Time: l.created, FirstSeen: now.Unix(), Stage: Listed}
 	ev.Type = e.account.resolveType(l.typ)
 	if !l.trusted {
 		ev.Time = now.Unix()
@@ -121,7 +121,7 @@ func (e *Endpoint) met(l listed, now time.Time, timely bool) {
 	if !e.contacted() {
 		ev.Flags |= History
 	}
-	i := e.slab.insert(ev)
+	i := e.table.insert(ev)
 	e.order.add(i)
 	if l.id != "" {
 		e.ids[ev.Key] = l.id
@@ -129,7 +129,7 @@ func (e *Endpoint) met(l listed, now time.Time, timely bool) {
 	if ev.Has(Untrusted) {
 		e.relists[i] = now.Unix()
 	}
-	e.noteType(ev.Type, ev.Time)
+	e.noteTime(ev.Type, ev.Time)
 	if e.contacted() {
 		e.countEvent(ev.Type, now)
 	}
@@ -138,9 +138,9 @@ func (e *Endpoint) met(l listed, now time.Time, timely bool) {
 }
 
 func (e *Endpoint) countEvent(t TypeID, now time.Time) {
-	e.bump(SeriesKey{Kind: CountEvents, Type: t}, now)
+	e.bump(CounterKey{Kind: CountEvents, Type: t}, now)
 	if t == e.account.types.ids[TypeOther] {
-		e.account.foldedType()
+		e.account.countFolded()
 	}
 }
 
@@ -151,8 +151,8 @@ func (e *Endpoint) enter(i slot) {
 	e.schedule(i)
 }
 
-// noteType keeps the newest creation by type.
-func (e *Endpoint) noteType(t TypeID, at int64) {
+// noteTime keeps the newest creation time of each type.
+func (e *Endpoint) noteTime(t TypeID, at int64) {
 	i := slices.IndexFunc(e.row.LastEvent, func(tt TypeTime) bool { return tt.Type == t })
 	if i < 0 {
 		e.row.LastEvent = append(e.row.LastEvent, TypeTime{t, at})
@@ -167,11 +167,11 @@ func (e *Endpoint) noteType(t TypeID, at int64) {
 
 // set replaces the event in a slot and all that is derived from it.
 func (e *Endpoint) set(i slot, next Event) {
-	was := e.slab.at(i).State
+	was := e.table.at(i).Stage
 	e.tally(i, -1)
-	*e.slab.at(i) = next
+	*e.table.at(i) = next
 	e.tally(i, 1)
-	if next.State != was {
+	if next.Stage != was {
 		e.age(i)
 	}
 	if !next.Waiting() {
@@ -183,7 +183,7 @@ func (e *Endpoint) set(i slot, next Event) {
 
 // tally adds an event to the derived numbers (n = 1) or takes it out (n = -1).
 func (e *Endpoint) tally(i slot, n int) {
-	ev := e.slab.at(i)
+	ev := e.table.at(i)
 	e.window.tally(ev, n)
 	e.hours.tally(ev, n)
 	if ev.Waiting() && !ev.Has(History) {
@@ -191,11 +191,11 @@ func (e *Endpoint) tally(i slot, n int) {
 		e.account.backlog += n
 	}
 	switch {
-	case ev.State == Pending:
+	case ev.Stage == Pending:
 		e.pending[ev.Type] += n
-	case ev.State == Listed && ev.Has(History):
+	case ev.Stage == Listed && ev.Has(History):
 		e.unread += n
-	case ev.State == Listed:
+	case ev.Stage == Listed:
 		e.fresh += n
 		if ev.LastAsk == 0 {
 			e.untried += n
@@ -213,27 +213,27 @@ func (e *Endpoint) tally(i slot, n int) {
 
 // age lines an event up that has just entered a state whose oldest event is shown.
 func (e *Endpoint) age(i slot) {
-	switch ev := e.slab.at(i); {
-	case ev.State == Pending:
+	switch ev := e.table.at(i); {
+	case ev.Stage == Pending:
 		e.oldestWait.push(ev.Time, i)
-	case ev.State == Listed && !ev.Has(History):
+	case ev.Stage == Listed && !ev.Has(History):
 		e.oldestNew.push(ev.Time, i)
 	}
 }
 
-// answered applies what an event's detail said.
-func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
-	was := *e.slab.at(i)
+// apply applies what an event's detail said.
+func (e *Endpoint) apply(i slot, a Answer, now time.Time) {
+	was := *e.table.at(i)
 	next, out := was.Answered(a, now, e.account.policy.NoResponseAfter)
-	e.traced(was, next, a.Video, now)
+	e.trace(was, next, a.Video, now)
 	e.set(i, next)
-	e.remember(was, next, a, out, now)
+	e.logFailure(was, next, a, out, now)
 	if !out.Counts {
 		return
 	}
 	e.row.Standing.observe(&next)
 	e.changeRow()
-	key := SeriesKey{Kind: CountDeliveries, Type: next.Type, Code: next.Code}
+	key := CounterKey{Kind: CountDeliveries, Type: next.Type, Code: next.Code}
 	if next.Has(History) {
 		e.birth(key, now)
 		return
@@ -245,11 +245,11 @@ func (e *Endpoint) answered(i slot, a Answer, now time.Time) {
 	if next.Failing() && next.Time >= delivered.exemplar.Created {
 		delivered.exemplar = Exemplar{EventID: e.id(next.Key), Created: next.Time, Observed: now}
 	}
-	if next.State == NoResponse {
-		e.bump(SeriesKey{Kind: CountNoResponse, Reason: next.Reason}, now)
+	if next.Stage == NoResponse {
+		e.bump(CounterKey{Kind: CountNoResponse, Reason: next.Reason}, now)
 	}
 	if out.Recovered {
-		e.bump(SeriesKey{Kind: CountRecoveries, Type: next.Type}, now)
+		e.bump(CounterKey{Kind: CountRecoveries, Type: next.Type}, now)
 	}
 	if out.FirstResponse && next.Has(Timely) {
 		e.latency.counts.observe(max(0, now.Sub(time.Unix(next.Time, 0)).Seconds()))

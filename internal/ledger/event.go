@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// State is where an event stands between being listed and having an outcome.
-type State uint8
+// Stage is where an event stands between being listed and having an outcome.
+type Stage uint8
 
 // The states of an event. Free marks an unused slot and is never shown.
 const (
-	Free       State = iota
+	Free       Stage = iota
 	Listed           // seen in a list, its detail not fetched yet
 	Pending          // the detail had no response; it will be asked again
 	Delivered        // a response in 100-599; 2xx is final
 	NoResponse       // no HTTP response came back
 	Unresolved       // the detail is gone, or was asked for in vain; final
-	states
+	stages
 )
 
 // Code is a normalised status code: 100 to 599, or [CodeNone].
@@ -49,7 +49,7 @@ type Event struct {
 	LastAsk    int64 // last time the detail was asked for; 0 if never
 	Type       TypeID
 	Code       Code // the last outcome's; meaningful in Delivered and NoResponse
-	State      State
+	Stage      Stage
 	Reason     Reason // why there was no response; meaningful in NoResponse
 	Tries      uint8  // times asked since the state was entered, saturating
 	Flags      Flag
@@ -60,8 +60,8 @@ type Answer struct {
 	Responded  bool // the detail had a response, whatever it holds
 	StatusCode int  // as sent; anything outside 100-599 means no HTTP response
 	Reason     Reason
-	Words      Words // for people only
-	Video      Video // that the event is about, whether it was delivered or not
+	Text       AnswerText // for people only
+	Video      Video      // that the event is about, whether it was delivered or not
 }
 
 // Outcome is what an answer changed, for the counters.
@@ -75,14 +75,14 @@ type Outcome struct {
 func (e Event) Has(f Flag) bool { return e.Flags&f != 0 }
 
 // Resolved reports whether the event has an outcome.
-func (e Event) Resolved() bool { return e.State == Delivered || e.State == NoResponse }
+func (e Event) Resolved() bool { return e.Stage == Delivered || e.Stage == NoResponse }
 
 // Failing reports whether the event's latest outcome is a failure.
 func (e Event) Failing() bool { return e.Resolved() && !e.Code.Success() }
 
 // Final reports whether no answer can change the event any more.
 func (e Event) Final() bool {
-	return e.State == Unresolved || e.State == Delivered && e.Code.Success()
+	return e.Stage == Unresolved || e.Stage == Delivered && e.Code.Success()
 }
 
 // Answered returns the event after its detail was read at now. An event without
@@ -98,8 +98,8 @@ func (e Event) Answered(a Answer, now time.Time, noResponseAfter time.Duration) 
 		switch {
 		case e.Resolved():
 			return e, Outcome{} // an outcome is never taken back
-		case e.State == Listed:
-			e.State, e.FirstEmpty, e.Tries = Pending, at, 1
+		case e.Stage == Listed:
+			e.Stage, e.FirstEmpty, e.Tries = Pending, at, 1
 			return e, Outcome{}
 		case now.Sub(time.Unix(e.FirstEmpty, 0)) < noResponseAfter:
 			return e, Outcome{}
@@ -113,9 +113,9 @@ func (e Event) Answered(a Answer, now time.Time, noResponseAfter time.Duration) 
 func (e Event) resolve(a Answer) (Event, Outcome) {
 	was := e
 	if a.Responded && a.StatusCode >= 100 && a.StatusCode <= 599 {
-		e.State, e.Code = Delivered, Code(a.StatusCode)
+		e.Stage, e.Code = Delivered, Code(a.StatusCode)
 	} else {
-		e.State, e.Code, e.Reason = NoResponse, CodeNone, a.Reason
+		e.Stage, e.Code, e.Reason = NoResponse, CodeNone, a.Reason
 	}
 	if was.Resolved() && was.Code == e.Code {
 		if e.Reason == ReasonUnknown {
@@ -124,7 +124,7 @@ func (e Event) resolve(a Answer) (Event, Outcome) {
 		return e, Outcome{} // the same result, perhaps with a better reason
 	}
 	e.Tries = 0
-	if e.State == Delivered {
+	if e.Stage == Delivered {
 		e.Flags |= Heard
 	}
 	return e, Outcome{
@@ -138,7 +138,7 @@ func (e Event) resolve(a Answer) (Event, Outcome) {
 func (e Event) Unanswered(now time.Time) Event { return e.asked(now.Unix()) }
 
 // Waiting reports whether the event has no outcome yet and may still get one.
-func (e Event) Waiting() bool { return e.State == Listed || e.State == Pending }
+func (e Event) Waiting() bool { return e.Stage == Listed || e.Stage == Pending }
 
 // aged reports whether a window had passed since the event's first sight at a time,
 // in Unix seconds.

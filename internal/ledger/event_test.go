@@ -20,7 +20,7 @@ func TestStates(t *testing.T) {
 	for _, row := range []struct {
 		name     string
 		answers  []answerAt
-		state    State
+		state    Stage
 		code     Code
 		reason   Reason
 		outcomes int
@@ -52,15 +52,15 @@ func TestStates(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
-			ev := Event{State: Listed}
+			ev := Event{Stage: Listed}
 			var outcomes, healed, first int
 			for _, a := range row.answers {
 				var out Outcome
 				ev, out = ev.Answered(a.answer, epoch.Add(a.after), 10*time.Minute)
 				outcomes, healed, first = outcomes+one(out.Counts), healed+one(out.Recovered), first+one(out.FirstResponse)
 			}
-			if ev.State != row.state || ev.Code != row.code || ev.Reason != row.reason {
-				t.Errorf("state %d, code %d, reason %s, want %d, %d, %s", ev.State, ev.Code, ev.Reason, row.state, row.code, row.reason)
+			if ev.Stage != row.state || ev.Code != row.code || ev.Reason != row.reason {
+				t.Errorf("state %d, code %d, reason %s, want %d, %d, %s", ev.Stage, ev.Code, ev.Reason, row.state, row.code, row.reason)
 			}
 			if outcomes != row.outcomes || healed != row.healed || first != row.first {
 				t.Errorf("%d outcomes, %d recoveries, %d first responses, want %d, %d, %d", outcomes, healed, first, row.outcomes, row.healed, row.first)
@@ -80,7 +80,7 @@ func one(b bool) int {
 // 6 hours.
 func TestWaits(t *testing.T) {
 	t.Parallel()
-	at, ev := epoch.Unix(), Event{State: Listed}
+	at, ev := epoch.Unix(), Event{Stage: Listed}
 	if due, ok := ev.due(); due != 0 || !ok {
 		t.Errorf("a new event is due at %d, %v", due, ok)
 	}
@@ -92,7 +92,7 @@ func TestWaits(t *testing.T) {
 		}
 		at = due
 	}
-	ev, _ = Event{State: Listed}.Answered(response(500), time.Unix(at, 0), 0)
+	ev, _ = Event{Stage: Listed}.Answered(response(500), time.Unix(at, 0), 0)
 	for _, want := range []int64{300, 600, 1200, 2400, 4800, 9600, 19200, 21600, 21600} {
 		due, ok := ev.due()
 		if due-at != want || !ok {

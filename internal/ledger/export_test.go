@@ -7,7 +7,7 @@ import "time"
 // The numbers of what there is.
 const (
 	Kinds       = kinds
-	States      = states
+	States      = stages
 	ReasonCount = reasons
 )
 
@@ -30,8 +30,8 @@ func (a *Account) Inside(id string) Inside { return Inside{a.endpoints[id]} }
 type Inside struct{ e *Endpoint }
 
 // Counted returns the counters as they are, held or not.
-func (i Inside) Counted() map[SeriesKey]uint64 {
-	all := make(map[SeriesKey]uint64)
+func (i Inside) Counted() map[CounterKey]uint64 {
+	all := make(map[CounterKey]uint64)
 	for key, s := range i.e.counters {
 		all[key] = s.value
 	}
@@ -48,15 +48,15 @@ func (i Inside) Latency() (counts LatencyCounts) {
 
 // Event returns a tracked event.
 func (i Inside) Event(id string) (Event, bool) {
-	at, ok := i.e.slab.find(KeyOf([]byte(id)))
+	at, ok := i.e.table.find(KeyOf([]byte(id)))
 	if !ok {
 		return Event{}, false
 	}
-	return *i.e.slab.at(at), true
+	return *i.e.table.at(at), true
 }
 
 // Tracked returns how many events are tracked.
-func (i Inside) Tracked() int { return i.e.slab.len() }
+func (i Inside) Tracked() int { return i.e.table.len() }
 
 // EventID returns the id behind a key.
 func (i Inside) EventID(k Key) string { return i.e.id(k) }
@@ -66,7 +66,7 @@ func (i Inside) Show(now time.Time) *EndpointView { return i.e.show(now) }
 
 // Kept returns the failure that is kept of an event.
 func (i Inside) Kept(created int64, eventID string) (*Failure, bool) {
-	return i.e.kept.find(position{created, KeyOf([]byte(eventID))})
+	return i.e.failures.find(position{created, KeyOf([]byte(eventID))})
 }
 
 // Derived is what the account knows beside its rows.
@@ -78,6 +78,6 @@ func (a *Account) Derived(now time.Time) *View {
 		shown.Counters = nil
 		v.Endpoints[i] = &shown
 	}
-	v.gated = false
+	v.startHeld = false
 	return v
 }

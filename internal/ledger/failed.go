@@ -39,19 +39,19 @@ func (a *Account) FailedKeys(endpointID string) []Key {
 		if t.Healed == 0 {
 			continue
 		}
-		if i, ok := e.slab.find(key); ok {
+		if i, ok := e.table.find(key); ok {
 			slots = append(slots, i)
 		}
 	}
 	if healed := slots[len(e.failing.slots):]; len(healed) > 0 {
 		slices.SortFunc(slots, func(a, b slot) int {
-			x, y := e.slab.at(a), e.slab.at(b)
+			x, y := e.table.at(a), e.table.at(b)
 			return cmp.Or(cmp.Compare(x.Time, y.Time), bytes.Compare(x.Key[:], y.Key[:]))
 		})
 	}
 	keys := make([]Key, len(slots))
 	for n, i := range slots {
-		keys[n] = e.slab.at(i).Key
+		keys[n] = e.table.at(i).Key
 	}
 	return keys
 }
@@ -65,8 +65,8 @@ func (a *Account) FailedDeliveries(endpointID string, keys []Key) []FailedDelive
 	}
 	all := make([]FailedDelivery, 0, len(keys))
 	for _, key := range keys {
-		if i, ok := e.slab.find(key); ok {
-			if f, failed := e.failedDelivery(e.slab.at(i)); failed {
+		if i, ok := e.table.find(key); ok {
+			if f, failed := e.failedDelivery(e.table.at(i)); failed {
 				all = append(all, f)
 			}
 		}
@@ -98,7 +98,7 @@ func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
 	if e.row.Meta != nil {
 		f.Host, _, _ = strings.Cut(e.row.Meta.URL, "/")
 	}
-	if kept, ok := e.kept.find(ev.position()); ok {
+	if kept, ok := e.failures.find(ev.position()); ok {
 		_, f.Message = kept.Said()
 	}
 	return f, true
@@ -106,8 +106,8 @@ func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
 
 // Said returns the provider's words of the last answer that was no success.
 func (f *Failure) Said() (status, message string) {
-	for _, r := range slices.Backward(f.Replies) {
-		if r.State == Delivered && r.Code == f.Code || r.State == NoResponse && f.Code == CodeNone {
+	for _, r := range slices.Backward(f.Answers) {
+		if r.Stage == Delivered && r.Code == f.Code || r.Stage == NoResponse && f.Code == CodeNone {
 			return r.Status, r.Message
 		}
 	}
@@ -117,6 +117,6 @@ func (f *Failure) Said() (status, message string) {
 // report notes a counted failure for the batch that makes it durable.
 func (e *Endpoint) report(ev *Event, a Answer) {
 	f, _ := e.failedDelivery(ev)
-	f.Message = Prose(a.Words.Message, maxMessage)
+	f.Message = Prose(a.Text.Message, maxMessage)
 	e.account.failed = append(e.account.failed, f)
 }

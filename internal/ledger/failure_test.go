@@ -14,7 +14,7 @@ import (
 )
 
 func failedWith(code int, message string) Answer {
-	return Answer{Responded: true, StatusCode: code, Words: Words{Status: fmt.Sprint(code), Message: message, Body: "body\x00"}}
+	return Answer{Responded: true, StatusCode: code, Text: AnswerText{Status: fmt.Sprint(code), Message: message, Body: "body\x00"}}
 }
 
 // answerAll answers every detail that is due.
@@ -75,11 +75,11 @@ func TestFailureTellsItsHistory(t *testing.T) {
 	want := []*Failure{{
 		EventID: at(1, 0).id, Type: at(1, 0).typ, Created: at(1, 0).created, FirstSeen: epoch.Unix(),
 		Asked: 7, Code: 500, Healed: sec(first + 29*hour),
-		Replies: []Reply{
-			{At: sec(time.Second), Last: sec(time.Second), Times: 1, State: Pending},
-			{At: sec(first), Last: sec(first + hour), Times: 2, State: Delivered, Code: 503, Status: "503", Message: "busy", Body: `body\x00`},
-			{At: sec(first + 8*hour), Last: sec(first + 8*hour), Times: 1, State: Delivered, Code: 500, Status: "500", Message: `a\nb\u202ec`, Body: `body\x00`},
-			{At: sec(first + 29*hour), Last: sec(first + 29*hour), Times: 1, State: Delivered, Code: 200, Status: "200", Message: "fine", Body: `body\x00`},
+		Answers: []AnswerRecord{
+			{At: sec(time.Second), Last: sec(time.Second), Times: 1, Stage: Pending},
+			{At: sec(first), Last: sec(first + hour), Times: 2, Stage: Delivered, Code: 503, Status: "503", Message: "busy", Body: `body\x00`},
+			{At: sec(first + 8*hour), Last: sec(first + 8*hour), Times: 1, Stage: Delivered, Code: 500, Status: "500", Message: `a\nb\u202ec`, Body: `body\x00`},
+			{At: sec(first + 29*hour), Last: sec(first + 29*hour), Times: 1, Stage: Delivered, Code: 200, Status: "200", Message: "fine", Body: `body\x00`},
 		},
 	}}
 	if diff := cmp.Diff(want, failuresOf(a, "ep", now)); diff != "" {
@@ -100,10 +100,10 @@ func TestFailureOfADetailThatIsGone(t *testing.T) {
 	}
 	a.Missing(task, now)
 	f := failuresOf(a, "ep", now)[0]
-	if !f.History || f.Healed != 0 || f.Code != 500 || f.Asked != 2 || len(f.Replies) != 2 || f.Replies[1].State != Unresolved {
+	if !f.History || f.Healed != 0 || f.Code != 500 || f.Asked != 2 || len(f.Answers) != 2 || f.Answers[1].Stage != Unresolved {
 		t.Errorf("%+v", f)
 	}
-	if body := f.Replies[0].Body; body != "" {
+	if body := f.Answers[0].Body; body != "" {
 		t.Errorf("the body %q is kept without being wanted", body)
 	}
 }
@@ -114,12 +114,12 @@ func TestRepliesAreBounded(t *testing.T) {
 	before := f
 	for i := range 30 {
 		before = f
-		f = f.told(failedWith(500+i, strings.Repeat("é", 1000)).reply(Event{State: Delivered, Code: Code(500 + i)}, epoch, true))
+		f = f.with(failedWith(500+i, strings.Repeat("é", 1000)).record(Event{Stage: Delivered, Code: Code(500 + i)}, epoch, true))
 	}
-	if len(f.Replies) != keptReplies || f.Omitted != 20 || f.Asked != 30 || f.Replies[0].Code != 500 || f.Replies[1].Code != 521 {
-		t.Errorf("%d replies, %d omitted, %d asked", len(f.Replies), f.Omitted, f.Asked)
+	if len(f.Answers) != maxAnswers || f.Omitted != 20 || f.Asked != 30 || f.Answers[0].Code != 500 || f.Answers[1].Code != 521 {
+		t.Errorf("%d replies, %d omitted, %d asked", len(f.Answers), f.Omitted, f.Asked)
 	}
-	if len(before.Replies) != keptReplies || before.Replies[1].Code != 520 {
+	if len(before.Answers) != maxAnswers || before.Answers[1].Code != 520 {
 		t.Error("an earlier record was changed")
 	}
 	if payload, err := json.Marshal(f); err != nil || len(payload) > 24<<10 {
@@ -131,7 +131,7 @@ func TestRepliesAreBounded(t *testing.T) {
 func TestKeptFailures(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		var l keptList
+		var l failureLog
 		rows := make(map[position]*Failure) // as a store would have them
 		model := make(map[position]Code)
 		codes := rapid.IntRange(1, 40).Draw(rt, "codes")
@@ -149,7 +149,7 @@ func TestKeptFailures(t *testing.T) {
 			newest := slices.SortedFunc(maps.Keys(model), func(a, b position) int { return b.compare(a) })
 			of := make(map[Code]int)
 			for n, p := range newest {
-				if of[model[p]]++; n >= keptFailures && of[model[p]] > keptOfKind {
+				if of[model[p]]++; n >= newestFailures && of[model[p]] > newestOfKind {
 					delete(model, p)
 				}
 			}
@@ -169,7 +169,7 @@ func TestKeptFailures(t *testing.T) {
 // A hostile receiver can answer with every code there is.
 func TestKeptFailuresAreBounded(t *testing.T) {
 	t.Parallel()
-	var l keptList
+	var l failureLog
 	stored := make(map[position]struct{})
 	for i := range 20_000 {
 		at := position{Time: int64(i)}
@@ -181,7 +181,7 @@ func TestKeptFailuresAreBounded(t *testing.T) {
 			}
 		}
 	}
-	if len(l.rows) != mostKept || len(stored) != mostKept {
+	if len(l.rows) != maxFailures || len(stored) != maxFailures {
 		t.Errorf("%d are kept, %d stored", len(l.rows), len(stored))
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Follow takes in what other processes have committed. An error means that the two do
-// not fit together, and that the account must be loaded anew.
+// Follow applies what another replica has committed. An error means that it does not fit
+// this account, which must then be loaded anew.
 func (a *Account) Follow(b *Batch) error {
 	if b.Account != nil {
 		if err := a.followRow(*b.Account); err != nil {
@@ -27,12 +27,12 @@ func (a *Account) Follow(b *Batch) error {
 		}
 		return e, nil
 	}
-	for _, r := range b.Series {
+	for _, r := range b.Counters {
 		e, err := theirs(r.Endpoint)
 		if err != nil {
 			return err
 		}
-		if err := e.followSeries(r); err != nil {
+		if err := e.followCounter(r); err != nil {
 			return err
 		}
 	}
@@ -57,7 +57,7 @@ func (a *Account) Follow(b *Batch) error {
 		if err != nil {
 			return err
 		}
-		e.kept.set(position{r.Time, r.Key}, r.Failure)
+		e.failures.set(position{r.Time, r.Key}, r.Failure)
 	}
 	for _, r := range b.Traces {
 		e, err := theirs(r.Endpoint)
@@ -102,18 +102,18 @@ func (a *Account) followEndpoint(r EndpointRow, touched map[*Endpoint][]EventRow
 	touched[e] = nil
 }
 
-// followSeries takes a counter in. One that is new here and released there is held
-// here all the same.
-func (e *Endpoint) followSeries(r SeriesRow) error {
+// followCounter applies a counter's row. A counter that is new here is held here, even if
+// another replica has released it.
+func (e *Endpoint) followCounter(r CounterRow) error {
 	s, ok := e.counters[r.Key]
 	if !ok {
-		s = &series{Birth: Birth{late: r.Released && !e.account.gate.off}}
+		s = &counter{Birth: Birth{heldHere: r.Released && !e.account.hold.off}}
 		e.counters[r.Key] = s
 	}
 	if ok && s.Born.Equal(r.Born) && r.Value < s.value {
 		return fmt.Errorf("%w: counter %+v of endpoint %q is %d, it was %d", ErrWentBack, r.Key, r.Endpoint, r.Value, s.value)
 	}
-	s.released(r.Released, ok && !e.account.gate.off)
+	s.follow(r.Released, ok && !e.account.hold.off)
 	s.Born, s.value, s.exemplar = r.Born, r.Value, r.Exemplar
 	return nil
 }
@@ -121,38 +121,38 @@ func (e *Endpoint) followSeries(r SeriesRow) error {
 func (e *Endpoint) followLatency(r LatencyRow) {
 	known := e.latency != nil
 	if !known {
-		e.latency = &latency{Birth: Birth{late: r.Released && !e.account.gate.off}}
+		e.latency = &latency{Birth: Birth{heldHere: r.Released && !e.account.hold.off}}
 	}
-	e.latency.released(r.Released, known && !e.account.gate.off)
+	e.latency.follow(r.Released, known && !e.account.hold.off)
 	e.latency.Born, e.latency.counts = r.Born, r.Counts
 }
 
-// released takes in that another process has released a counter, which was known
-// here, and held.
-func (b *Birth) released(released, heldHere bool) {
+// follow applies whether another replica has released the counter. If this one still held
+// it, its own hold goes on.
+func (b *Birth) follow(released, heldHere bool) {
 	if released && !b.Released && heldHere {
-		b.late = true
+		b.heldHere = true
 	}
 	b.Released = released
 }
 
-// same reports whether a row says of its slot what is known already.
+// same reports whether a row changes nothing in its slot.
 func (e *Endpoint) same(r EventRow) bool {
-	if r.Slot >= e.slab.used {
-		return r.Event.State == Free
+	if r.Slot >= e.table.used {
+		return r.Event.Stage == Free
 	}
-	return *e.slab.at(r.Slot) == r.Event && e.relists[r.Slot] == r.Relisted
+	return *e.table.at(r.Slot) == r.Event && e.relists[r.Slot] == r.Relisted
 }
 
-// followEvents puts rows into their slots. Those that another event is in, or that
-// are freed, are emptied first: the order is by what the slots hold.
+// followEvents puts rows into their slots. It first empties the slots that another event
+// holds or that are freed, because the order depends on what the slots hold.
 func (e *Endpoint) followEvents(rows []EventRow) error {
 	var out map[slot]struct{}
 	for _, r := range rows {
-		if r.Slot >= MaxSlots || r.Event.State >= states || !e.account.types.has(r.Event.Type) {
+		if r.Slot >= MaxSlots || r.Event.Stage >= stages || !e.account.types.has(r.Event.Type) {
 			return fmt.Errorf("%w: event in slot %d of endpoint %q", ErrOvertaken, r.Slot, r.Endpoint)
 		}
-		if r.Slot < e.slab.used && e.slab.at(r.Slot).State != Free && e.slab.at(r.Slot).Key != r.Event.Key {
+		if r.Slot < e.table.used && e.table.at(r.Slot).Stage != Free && e.table.at(r.Slot).Key != r.Event.Key {
 			if out == nil {
 				out = make(map[slot]struct{})
 			}
@@ -162,15 +162,15 @@ func (e *Endpoint) followEvents(rows []EventRow) error {
 	if out != nil {
 		e.order.remove(out)
 		for i := range out {
-			ev := e.slab.at(i)
+			ev := e.table.at(i)
 			e.tally(i, -1)
 			delete(e.ids, ev.Key)
 			delete(e.relists, i)
-			e.slab.remove(i)
+			e.table.remove(i)
 		}
 	}
 	for _, r := range rows {
-		if r.Event.State == Free {
+		if r.Event.Stage == Free {
 			continue
 		}
 		if err := e.followEvent(r); err != nil {
@@ -181,17 +181,17 @@ func (e *Endpoint) followEvents(rows []EventRow) error {
 }
 
 func (e *Endpoint) followEvent(r EventRow) error {
-	if r.Slot < e.slab.used && e.slab.at(r.Slot).State != Free {
-		was := e.slab.at(r.Slot).State
+	if r.Slot < e.table.used && e.table.at(r.Slot).Stage != Free {
+		was := e.table.at(r.Slot).Stage
 		e.tally(r.Slot, -1)
-		*e.slab.at(r.Slot) = r.Event
+		*e.table.at(r.Slot) = r.Event
 		e.tally(r.Slot, 1)
-		if r.Event.State != was {
+		if r.Event.Stage != was {
 			e.age(r.Slot)
 		}
 		e.schedule(r.Slot)
 	} else {
-		if !e.slab.put(r.Slot, r.Event) {
+		if !e.table.put(r.Slot, r.Event) {
 			return fmt.Errorf("%w: an event of endpoint %q is in two places", ErrOvertaken, r.Endpoint)
 		}
 		e.order.add(r.Slot)
@@ -206,9 +206,9 @@ func (e *Endpoint) followEvent(r EventRow) error {
 	return nil
 }
 
-// followed ends the taking in of an endpoint's rows.
+// followed ends a Follow for an endpoint whose rows changed.
 func (e *Endpoint) followed() {
 	e.countHeld()
-	e.view, e.keptView, e.last = nil, nil, nil
+	e.view, e.failuresView, e.last = nil, nil, nil
 	e.version++
 }

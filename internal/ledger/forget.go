@@ -16,7 +16,7 @@ func (e *Endpoint) forget(edge int64, now time.Time) {
 		until = math.MaxInt64
 	}
 	e.order.prune(until, func(i slot) bool {
-		ev := e.slab.at(i)
+		ev := e.table.at(i)
 		last, untrusted := e.relists[i]
 		switch {
 		case !untrusted && ev.Time > edge, untrusted && last > listedSince:
@@ -30,7 +30,7 @@ func (e *Endpoint) forget(edge int64, now time.Time) {
 }
 
 func (e *Endpoint) drop(i slot) {
-	ev := e.slab.at(i)
+	ev := e.table.at(i)
 	if ev.Resolved() {
 		e.row.Standing.forget(ev)
 		e.changeRow()
@@ -40,6 +40,6 @@ func (e *Endpoint) drop(i slot) {
 	delete(e.ids, ev.Key)
 	delete(e.relists, i)
 	delete(e.work.absent, ev.Key)
-	e.slab.remove(i)
+	e.table.remove(i)
 	e.changeEvent(i)
 }

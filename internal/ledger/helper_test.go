@@ -45,12 +45,12 @@ func read(t *testing.T, a *Account, endpoint string, now time.Time, complete boo
 	return a.End(r, complete, now)
 }
 
-func counter(v *View, endpoint string, kind Kind, typ string, code Code) (uint64, bool) {
+func counterOf(v *View, endpoint string, kind CounterKind, typ string, code Code) (uint64, bool) {
 	for _, e := range v.Endpoints {
 		if e.ID != endpoint {
 			continue
 		}
-		for _, c := range e.Counters.Series {
+		for _, c := range e.Counters.All {
 			if c.Kind == kind && c.Type == typ && c.Code == code {
 				return c.Value, true
 			}
@@ -70,7 +70,7 @@ func happen(a *Account, endpoint string, now time.Time, ids ...string) {
 }
 
 func events(v *View, endpoint string) uint64 {
-	n, _ := counter(v, endpoint, CountEvents, failed, 0)
+	n, _ := counterOf(v, endpoint, CountEvents, failed, 0)
 	return n
 }
 
@@ -81,24 +81,24 @@ func inMemory(a *Account) *Batch {
 	for id, e := range a.endpoints {
 		b.Endpoints = append(b.Endpoints, e.row.Clone())
 		for key, s := range e.counters {
-			b.Series = append(b.Series, SeriesRow{id, key, s.value, s.Born, s.Released, s.exemplar})
+			b.Counters = append(b.Counters, CounterRow{id, key, s.value, s.Born, s.Released, s.exemplar})
 		}
 		if l := e.latency; l != nil {
 			b.Latencies = append(b.Latencies, LatencyRow{id, l.counts, l.Born, l.Released})
 		}
-		for i, ev := range e.slab.all() {
+		for i, ev := range e.table.all() {
 			row := EventRow{Endpoint: id, Slot: i, Event: *ev, Relisted: e.relists[i]}
 			if ev.Key.Hashed() {
 				row.ID = e.ids[ev.Key]
 			}
 			b.Events = append(b.Events, row)
 		}
-		for _, f := range e.kept.rows {
+		for _, f := range e.failures.rows {
 			b.Failures = append(b.Failures, FailureRow{id, f.at.Time, f.at.Key, f.Failure})
 		}
 		for key, trace := range e.traces {
-			if i, ok := e.slab.find(key); ok {
-				b.Traces = append(b.Traces, TraceRow{Endpoint: id, Time: e.slab.at(i).Time, Key: key, Trace: trace, Odd: e.oddVideos[key]})
+			if i, ok := e.table.find(key); ok {
+				b.Traces = append(b.Traces, TraceRow{Endpoint: id, Time: e.table.at(i).Time, Key: key, Trace: trace, Odd: e.oddVideos[key]})
 			}
 		}
 	}
@@ -137,8 +137,8 @@ func (b *Batch) Hand(rows Rows) error {
 	for _, r := range b.Endpoints {
 		errs = append(errs, rows.Endpoint(r))
 	}
-	for _, r := range b.Series {
-		errs = append(errs, rows.Series(r))
+	for _, r := range b.Counters {
+		errs = append(errs, rows.Counter(r))
 	}
 	for _, r := range b.Latencies {
 		errs = append(errs, rows.Latency(r))

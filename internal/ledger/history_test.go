@@ -176,7 +176,7 @@ func (w *world) overflow() {
 			over++
 			_, busy := w.flying[endpoint+" "+id]
 			now, _ := w.a.Inside(endpoint).Event(id)
-			switch unresolved := now.State == ledger.Unresolved; {
+			switch unresolved := now.Stage == ledger.Unresolved; {
 			case unresolved && busy:
 				w.Fatalf("%s is given up while it is asked for", id)
 			case unresolved:

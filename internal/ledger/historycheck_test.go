@@ -184,7 +184,7 @@ func (w *world) checkEvents(after string, e ledger.Inside, want *modelEndpoint) 
 		if !ok {
 			w.Fatalf("%s: %s is not tracked", after, id)
 		}
-		state := map[ledger.State]modelState{ledger.Listed: mListed, ledger.Pending: mPending, ledger.Delivered: mOutcome, ledger.NoResponse: mOutcome, ledger.Unresolved: mUnresolved}[got.State]
+		state := map[ledger.Stage]modelState{ledger.Listed: mListed, ledger.Pending: mPending, ledger.Delivered: mOutcome, ledger.NoResponse: mOutcome, ledger.Unresolved: mUnresolved}[got.Stage]
 		if state != ev.state || w.a.TypeName(got.Type) != ev.label || got.Time != ev.time || got.LastAsk != ev.lastAsk ||
 			got.FirstSeen != ev.firstSeen || got.FirstEmpty != ev.firstEmpty || got.Has(ledger.History) != ev.history ||
 			ev.state == mOutcome && int(got.Code) != ev.code || e.EventID(got.Key) != id {

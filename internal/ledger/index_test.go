@@ -6,11 +6,11 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The slab's index is a map from key to slot, whatever is put in and taken out.
+// The table's index is a map from key to slot, whatever is put in and taken out.
 func TestIndexIsAMap(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		s, want := newSlab(rapid.IntRange(0, 40).Draw(t, "size")), map[Key]slot{}
+		s, want := newTable(rapid.IntRange(0, 40).Draw(t, "size")), map[Key]slot{}
 		id := rapid.IntRange(0, 60)
 		for range rapid.IntRange(0, 300).Draw(t, "steps") {
 			k := Key{byte(id.Draw(t, "id"))}
@@ -22,7 +22,7 @@ func TestIndexIsAMap(t *testing.T) {
 				s.remove(slot)
 				delete(want, k)
 			} else {
-				want[k] = s.insert(Event{Key: k, State: Listed})
+				want[k] = s.insert(Event{Key: k, Stage: Listed})
 			}
 			if s.len() != len(want) {
 				t.Fatalf("%d events, want %d", s.len(), len(want))

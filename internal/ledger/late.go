@@ -14,9 +14,9 @@ const (
 // endpoint's events have taught; a read that meets one that is unusually late goes on, and
 // once a minute one does in any case. All of this is for speed only, as any early stop is.
 
-// stops returns the creation times at which a reading of the whole overlap stops, and at
+// stops returns the creation times at which a read of the whole overlap stops, and at
 // which this one does.
-func (e *Endpoint) stops(r *Reading) (whole, stop int64) {
+func (e *Endpoint) stops(r *Read) (whole, stop int64) {
 	overlap := seconds(e.account.policy.Overlap)
 	whole = r.mark - overlap
 	skipped := e.row.Skipped
@@ -39,9 +39,9 @@ func (e *Endpoint) stops(r *Reading) (whole, stop int64) {
 func (e *Endpoint) lateReach() int64 { return lateSlack + lateFactor*e.row.Late }
 
 // noteLate notes the creation time of an event that was met for the first time. One that is
-// late by half of what the reading goes on for makes it read the whole overlap: others may
+// late by half of what the read goes on for makes it read the whole overlap: others may
 // be later still.
-func (r *Reading) noteLate(created int64) {
+func (r *Read) noteLate(created int64) {
 	e := r.endpoint
 	late := r.mark - created
 	if !e.contacted() || e.row.StopMark == 0 || late > seconds(e.account.policy.Overlap) {
@@ -54,9 +54,9 @@ func (r *Reading) noteLate(created int64) {
 	}
 }
 
-// learnLate draws from a sufficient reading how late events come, and what it has left
+// learnLate draws from a sufficient read how late events come, and what it has left
 // out. A complete one without late events forgets half.
-func (e *Endpoint) learnLate(r *Reading, complete bool) {
+func (e *Endpoint) learnLate(r *Read, complete bool) {
 	if complete {
 		e.row.Late /= 2
 	}

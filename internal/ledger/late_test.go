@@ -86,7 +86,7 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 			readLate(a, l.appeared, time.Unix(now, 0))
 			e := a.endpoints["ep"]
 			for id, f := range events {
-				if _, known := e.slab.find(KeyOf([]byte(id))); known && f.ours == 0 {
+				if _, known := e.table.find(KeyOf([]byte(id))); known && f.ours == 0 {
 					f.ours = now
 				}
 				created := l.appeared[slices.IndexFunc(l.appeared, func(it item) bool { return it.id == id })].created
@@ -109,7 +109,7 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 // handedOver is the account as another replica has it that has been reading as well.
 func handedOver(t *rapid.T, a *Account, p Policy, now int64) *Account {
 	a = restarted(t, a, p, time.Unix(now, 0))
-	a.endpoints["ep"].reading.full = true
+	a.endpoints["ep"].reads.full = true
 	return a
 }
 
@@ -161,13 +161,13 @@ func TestReadsLearnHowLateEventsCome(t *testing.T) {
 	if n, largest := wholes(50, 200); n > 11 || e.row.Late < 200 || e.row.Late > 275 || largest < 430*rate {
 		t.Errorf("%d of 50 reads are of the whole overlap, the others take %d elements, late by %d s", n, largest, e.row.Late)
 	}
-	e.reading.full = false // a start
+	e.reads.full = false // a start
 	half := e.row.Late / 2
 	wholes(1, 0)
 	if e.row.Late != half {
 		t.Errorf("late by %d s after a full read", e.row.Late)
 	}
-	e.reading.full = false
+	e.reads.full = false
 	half /= 2
 	wholes(1, 5000) // beyond any ordinary read
 	if e.row.Late != half {

@@ -29,8 +29,8 @@ func (a *Account) Resign() {
 	a.fence = 0
 	for _, e := range a.endpoints {
 		for key := range e.work.busy {
-			e.hold(key, false)
-			if i, ok := e.slab.find(key); ok {
+			e.setBusy(key, false)
+			if i, ok := e.table.find(key); ok {
 				e.schedule(i)
 			}
 		}
@@ -66,7 +66,7 @@ func (e *Endpoint) waiting(class Class, now time.Time) bool {
 		return ok
 	}
 	_, ok := e.work.ready[class].first(func(r ranked) bool {
-		ev := e.slab.at(r.slot)
+		ev := e.table.at(r.slot)
 		due, wanted := ev.due()
 		return wanted && e.class(ev) == class && ev.rank(class) == r.at && due <= now.Unix()
 	})

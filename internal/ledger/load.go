@@ -99,7 +99,7 @@ func (l *loader) Endpoint(r EndpointRow) error {
 	return nil
 }
 
-func (l *loader) Series(r SeriesRow) error {
+func (l *loader) Counter(r CounterRow) error {
 	e, err := l.endpoint(r.Endpoint)
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ func (l *loader) Series(r SeriesRow) error {
 	if r.Key.Kind >= kinds || r.Key.Reason >= reasons || e.counters[r.Key] != nil {
 		return fmt.Errorf("%w: counter %+v of endpoint %q", ErrUnreadable, r.Key, r.Endpoint)
 	}
-	e.counters[r.Key] = &series{
+	e.counters[r.Key] = &counter{
 		Birth: Birth{Born: r.Born, Released: r.Released},
 		value: r.Value, loaded: r.Value, exemplar: r.Exemplar,
 	}
@@ -134,8 +134,8 @@ func (l *loader) Event(r EventRow) error {
 	if err := l.checkType(r.Event.Type); err != nil {
 		return err
 	}
-	if r.Event.State == Free || r.Event.State >= states || r.Event.Key.Hashed() == (r.ID == "") ||
-		r.Slot >= MaxSlots || !e.slab.restore(r.Slot, r.Event) {
+	if r.Event.Stage == Free || r.Event.Stage >= stages || r.Event.Key.Hashed() == (r.ID == "") ||
+		r.Slot >= MaxSlots || !e.table.restore(r.Slot, r.Event) {
 		return fmt.Errorf("%w: event in slot %d of endpoint %q", ErrUnreadable, r.Slot, r.Endpoint)
 	}
 	if r.ID != "" {
@@ -153,10 +153,10 @@ func (l *loader) Failure(r FailureRow) error {
 		return err
 	}
 	at := position{r.Time, r.Key}
-	if _, twice := e.kept.find(at); twice || len(e.kept.rows) >= mostKept || !r.Failure.fits(at) {
+	if _, twice := e.failures.find(at); twice || len(e.failures.rows) >= maxFailures || !r.Failure.fits(at) {
 		return fmt.Errorf("%w: failure %q of endpoint %q", ErrUnreadable, r.Failure.EventID, r.Endpoint)
 	}
-	e.kept.put(at, r.Failure)
+	e.failures.put(at, r.Failure)
 	return nil
 }
 
@@ -196,9 +196,9 @@ func (l *loader) checkType(t TypeID) error {
 func (e *Endpoint) restored(now time.Time) error {
 	var index sync.WaitGroup // the index and the order take the longest, and are made side by side
 	unique := false
-	index.Go(func() { unique = e.slab.restored() })
-	e.order.arrived = make([]slot, 0, e.slab.used)
-	for i := range e.slab.all() {
+	index.Go(func() { unique = e.table.restored() })
+	e.order.arrived = make([]slot, 0, e.table.used)
+	for i := range e.table.all() {
 		e.order.add(i)
 	}
 	e.order.slots()
@@ -224,7 +224,7 @@ func (e *Endpoint) takeUp(now time.Time) {
 		e.dropBodies()
 	}
 	e.reduceURL()
-	if e.account.gate.off {
+	if e.account.hold.off {
 		e.releaseAll()
 	}
 	e.seed(now)
@@ -267,9 +267,9 @@ func (e *Endpoint) releaseAll() {
 	for key, s := range e.counters {
 		if !s.Released {
 			s.Released = true
-			e.changeSeries(key)
+			e.changeCounter(key)
 		}
-		s.late = false
+		s.heldHere = false
 	}
 	if e.latency != nil && !e.latency.Released {
 		e.latency.Released = true

@@ -9,7 +9,7 @@ import (
 // order keeps slots sorted by position. Slots that arrive are sorted in when the
 // order is next looked at, all at once, because lists arrive newest first.
 type order struct {
-	slab    *slab
+	table   *table
 	sorted  []slot
 	arrived []slot
 }
@@ -22,7 +22,7 @@ func (o *order) slots() []slot {
 		return o.sorted
 	}
 	o.sortArrived()
-	first := o.slab.at(o.arrived[0]).position()
+	first := o.table.at(o.arrived[0]).position()
 	keep := o.above(first) // everything from here on must be merged
 	tail := slices.Clone(o.sorted[keep:])
 	o.sorted = slices.Grow(o.sorted[:keep], len(tail)+len(o.arrived))
@@ -44,7 +44,7 @@ func (o *order) slots() []slot {
 func (o *order) sortArrived() {
 	rows := make([]ranked, len(o.arrived))
 	for n, i := range o.arrived {
-		rows[n] = ranked{o.slab.at(i).Time, i}
+		rows[n] = ranked{o.table.at(i).Time, i}
 	}
 	rows = sortRanked(rows)
 	for n := range rows {
@@ -71,7 +71,7 @@ func (o *order) between(after, until int64) []slot {
 // later returns the index of the first sorted slot whose time is above t.
 func (o *order) later(t int64) int {
 	i, _ := slices.BinarySearchFunc(o.sorted, t, func(s slot, t int64) int {
-		if o.slab.at(s).Time > t {
+		if o.table.at(s).Time > t {
 			return 1
 		}
 		return -1
@@ -82,13 +82,13 @@ func (o *order) later(t int64) int {
 // above returns the index of the first sorted slot that is not before p.
 func (o *order) above(p position) int {
 	i, _ := slices.BinarySearchFunc(o.sorted, p, func(s slot, p position) int {
-		return o.slab.at(s).position().compare(p)
+		return o.table.at(s).position().compare(p)
 	})
 	return i
 }
 
 // prune drops slots for which drop says so among those up to time until; drop
-// sees them in order, before they are removed from the slab.
+// sees them in order, before they are removed from the table.
 func (o *order) prune(until int64, drop func(slot) bool) {
 	slots := o.slots()
 	end := o.later(until)
@@ -98,7 +98,7 @@ func (o *order) prune(until int64, drop func(slot) bool) {
 	o.sorted = slots[start:]
 }
 
-// remove takes slots out, before they are removed from the slab.
+// remove takes slots out, before they are removed from the table.
 func (o *order) remove(out map[slot]struct{}) {
 	o.sorted = slices.DeleteFunc(o.slots(), func(i slot) bool {
 		_, gone := out[i]
@@ -107,7 +107,7 @@ func (o *order) remove(out map[slot]struct{}) {
 }
 
 func (o *order) compare(a, b slot) int {
-	x, y := o.slab.at(a), o.slab.at(b)
+	x, y := o.table.at(a), o.table.at(b)
 	if x.Time != y.Time {
 		return cmp.Compare(x.Time, y.Time)
 	}
@@ -153,21 +153,21 @@ func sortRanked(rows []ranked) []ranked {
 	return rows
 }
 
-// failures keeps the failing events in order of creation.
-type failures struct {
-	slab  *slab
+// failingEvents keeps the events whose latest outcome is a failure, in order of creation.
+type failingEvents struct {
+	table *table
 	slots []slot
 }
 
-func (f *failures) search(p position) (int, bool) {
+func (f *failingEvents) search(p position) (int, bool) {
 	return slices.BinarySearchFunc(f.slots, p, func(s slot, p position) int {
-		return f.slab.at(s).position().compare(p)
+		return f.table.at(s).position().compare(p)
 	})
 }
 
-func (f *failures) add(i slot) {
-	p := f.slab.at(i).position()
-	if n := len(f.slots); n == 0 || f.slab.at(f.slots[n-1]).position().compare(p) < 0 {
+func (f *failingEvents) add(i slot) {
+	p := f.table.at(i).position()
+	if n := len(f.slots); n == 0 || f.table.at(f.slots[n-1]).position().compare(p) < 0 {
 		f.slots = append(f.slots, i)
 		return
 	}
@@ -177,8 +177,8 @@ func (f *failures) add(i slot) {
 	}
 }
 
-func (f *failures) remove(i slot) {
-	switch at, found := f.search(f.slab.at(i).position()); {
+func (f *failingEvents) remove(i slot) {
+	switch at, found := f.search(f.table.at(i).position()); {
 	case !found:
 	case at == 0: // the oldest are forgotten one after the other
 		f.slots = f.slots[1:]
@@ -188,7 +188,7 @@ func (f *failures) remove(i slot) {
 }
 
 // after counts the failures that were created after p.
-func (f *failures) after(p position) int {
+func (f *failingEvents) after(p position) int {
 	at, found := f.search(p)
 	if found {
 		at++
@@ -197,4 +197,4 @@ func (f *failures) after(p position) int {
 }
 
 // newest returns up to n failures, the newest last.
-func (f *failures) newest(n int) []slot { return f.slots[max(0, len(f.slots)-n):] }
+func (f *failingEvents) newest(n int) []slot { return f.slots[max(0, len(f.slots)-n):] }

@@ -35,12 +35,12 @@ func TestSortRanked(t *testing.T) {
 // the order in which they come.
 func TestOrderOfManySlots(t *testing.T) {
 	t.Parallel()
-	s := newSlab(0)
-	o := order{slab: &s}
+	s := newTable(0)
+	o := order{table: &s}
 	for round := range 3 {
 		for n := range 2 * fewRows {
 			id := n*7919%(2*fewRows) + round*2*fewRows
-			o.add(s.insert(Event{Key: KeyOf([]byte(hexID(id))), Time: int64(id * 31 % 97), State: Listed}))
+			o.add(s.insert(Event{Key: KeyOf([]byte(hexID(id))), Time: int64(id * 31 % 97), Stage: Listed}))
 		}
 		slots := o.slots()
 		if len(slots) != s.len() {

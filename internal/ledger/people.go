@@ -30,13 +30,13 @@ func (a *Account) Hours(endpointID string) []Hour {
 
 // Pending returns the endpoint's events in state Pending, the oldest first and at
 // most so many, as of now.
-func (a *Account) Pending(endpointID string, most int) []Known {
+func (a *Account) Pending(endpointID string, limit int) []Known {
 	e, ok := a.endpoints[endpointID]
 	if !ok {
 		return nil
 	}
 	waiting := make([]ranked, 0, len(e.oldestWait.rows))
-	belongs := e.inState(Pending)
+	belongs := e.inStage(Pending)
 	for _, r := range e.oldestWait.rows {
 		if belongs(r) {
 			waiting = append(waiting, r)
@@ -46,7 +46,7 @@ func (a *Account) Pending(endpointID string, most int) []Known {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.slot, b.slot))
 	})
 	waiting = slices.Compact(waiting) // a queue may hold a slot twice
-	waiting = waiting[:min(len(waiting), most)]
+	waiting = waiting[:min(len(waiting), limit)]
 	known := make([]Known, len(waiting))
 	for n, r := range waiting {
 		known[n] = e.known(r.slot)
@@ -60,7 +60,7 @@ func (a *Account) Events(eventID string) []Known {
 	key := KeyOf([]byte(eventID))
 	var known []Known
 	for _, e := range a.sorted() {
-		if i, ok := e.slab.find(key); ok && e.row.Gone.IsZero() && a.selects(e.row.ID) {
+		if i, ok := e.table.find(key); ok && e.row.Gone.IsZero() && a.selects(e.row.ID) {
 			known = append(known, e.known(i))
 		}
 	}
@@ -68,6 +68,6 @@ func (a *Account) Events(eventID string) []Known {
 }
 
 func (e *Endpoint) known(i slot) Known {
-	ev := *e.slab.at(i)
+	ev := *e.table.at(i)
 	return Known{EndpointID: e.row.ID, EventID: e.id(ev.Key), Type: e.account.types.name(ev.Type), Event: ev}
 }

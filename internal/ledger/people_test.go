@@ -21,7 +21,7 @@ func TestHoursFollowTheEvents(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		want := make(map[int64]*Hour)
-		for _, ev := range a.endpoints["ep"].slab.all() {
+		for _, ev := range a.endpoints["ep"].table.all() {
 			if !ev.Resolved() {
 				continue
 			}
@@ -85,7 +85,7 @@ func TestPendingOldestFirst(t *testing.T) {
 		t.Fatalf("%d events", len(got))
 	}
 	for i, k := range got {
-		if want := at(100+i, time.Duration(60+i)*time.Minute); k.EventID != want.id || k.Time != want.created || k.Type != want.typ || k.EndpointID != "ep" || k.State != Pending {
+		if want := at(100+i, time.Duration(60+i)*time.Minute); k.EventID != want.id || k.Time != want.created || k.Type != want.typ || k.EndpointID != "ep" || k.Stage != Pending {
 			t.Errorf("%d: %+v, want %+v", i, k, want)
 		}
 	}

@@ -30,11 +30,11 @@ func (a *Account) Raise(shown *View, of *Account) {
 	a.changedRow = true
 	for _, v := range shown.Endpoints {
 		was := of.endpoints[v.ID]
-		if was == nil || len(v.Counters.Series) == 0 {
+		if was == nil || len(v.Counters.All) == 0 {
 			continue
 		}
 		e := a.ensure(v.ID)
-		for _, c := range v.Counters.Series {
+		for _, c := range v.Counters.All {
 			e.raise(a.keyOf(c), c.Value, was.counters[of.keyOf(c)])
 		}
 		e.raiseLatency(v.Counters.Latency, was.latency)
@@ -44,26 +44,26 @@ func (a *Account) Raise(shown *View, of *Account) {
 }
 
 // keyOf returns the key of a counter that is shown.
-func (a *Account) keyOf(c Counter) SeriesKey {
-	key := SeriesKey{Kind: c.Kind, Code: c.Code, Reason: c.Reason}
+func (a *Account) keyOf(c Counter) CounterKey {
+	key := CounterKey{Kind: c.Kind, Code: c.Code, Reason: c.Reason}
 	if c.Type != "" {
 		key.Type = a.resolveType(c.Type)
 	}
 	return key
 }
 
-func (e *Endpoint) raise(key SeriesKey, least uint64, was *series) {
+func (e *Endpoint) raise(key CounterKey, least uint64, was *counter) {
 	s := e.counters[key]
 	if was == nil || s != nil && s.value >= least {
 		return
 	}
 	if s == nil {
-		s = &series{}
+		s = &counter{}
 		e.counters[key] = s
 	}
 	s.Born, s.Released = was.Born, was.Released
 	s.value, s.exemplar = least, was.exemplar
-	e.changeSeries(key)
+	e.changeCounter(key)
 }
 
 func (e *Endpoint) raiseLatency(shown *Latency, was *latency) {

@@ -16,11 +16,11 @@ const (
 	readChunk     = 256
 )
 
-// Reading is one pass over an endpoint's list. Note and its like belong to the
+// Read is one pass over an endpoint's list. Note and its like belong to the
 // goroutine that reads; what they gather enters the ledger by [Account.Apply].
-type Reading struct {
+type Read struct {
 	endpoint *Endpoint
-	fence    uint64        // of the lease that the reading was begun under
+	fence    uint64        // of the lease that the read was begun under
 	began    time.Time     // when it was asked for
 	answered time.Time     // when the header had come, by our clock
 	waited   time.Duration // since then, for something else than the list
@@ -35,7 +35,7 @@ type Reading struct {
 
 	chunk   []listed
 	count   int
-	known   bool // an event was met that was seen before this reading
+	known   bool // an event was met that was seen before this read
 	enough  bool
 	ordered bool
 	trusted bool  // a trusted creation time was met
@@ -52,8 +52,8 @@ type listed struct {
 	trusted bool
 }
 
-// reading is what an endpoint remembers from read to read, but not over restarts.
-type reading struct {
+// reads is what an endpoint remembers from read to read, but not over restarts.
+type reads struct {
 	full  bool      // a full read was made since the start
 	rest  time.Time // no read before this
 	empty int64     // before contact: the mark of a read that found the list empty; 0 if none did
@@ -63,12 +63,12 @@ type reading struct {
 // order, which takes a full read every time, rests between reads.
 func (a *Account) ReadDue(endpointID string, now time.Time) bool {
 	e, ok := a.endpoints[endpointID]
-	return ok && !now.Before(e.reading.rest)
+	return ok && !now.Before(e.reads.rest)
 }
 
-// Begin starts a reading of a list that was asked for at began and answered at date
+// Begin starts a read of a list that was asked for at began and answered at date
 // (zero if the answer had none); now is when its header had come. It returns nil if the endpoint is not known, or not held, any more.
-func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading {
+func (a *Account) Begin(endpointID string, began, date, now time.Time) *Read {
 	e, ok := a.endpoints[endpointID]
 	if !ok || !a.Leads() {
 		return nil
@@ -76,7 +76,7 @@ func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading 
 	if date.IsZero() {
 		date = now
 	}
-	r := &Reading{
+	r := &Read{
 		endpoint: e, fence: a.fence, began: began, answered: now, present: present(date, now).Unix(), full: e.fullDue(now),
 		ordered: true, lowest: math.MaxInt64, newest: math.MinInt64,
 		chunk: make([]listed, 0, readChunk),
@@ -92,12 +92,11 @@ func (a *Account) Begin(endpointID string, began, date, now time.Time) *Reading 
 	return r
 }
 
-// clockFault is by how much our clock may be behind the API's before it has no say.
+// clockFault is by how much our clock can be behind the API's before it is ignored.
 const clockFault = 24 * time.Hour
 
-// present returns the time of an answer: the earlier of its Date and our clock. Either
-// may be ahead, and what came with a time of the future must not make those that come
-// after it history.
+// present returns the time of an answer: the earlier of its Date and our clock. Either can
+// be ahead, and a time in the future would turn the events that follow into history.
 func present(date, now time.Time) time.Time {
 	if now.Before(date) && date.Sub(now) <= clockFault {
 		return now
@@ -107,7 +106,7 @@ func present(date, now time.Time) time.Time {
 
 // fullDue reports whether the next read must go to the end of the list.
 func (e *Endpoint) fullDue(now time.Time) bool {
-	return !e.contacted() || !e.reading.full || e.row.Unordered || e.row.StopMark == 0 ||
+	return !e.contacted() || !e.reads.full || e.row.Unordered || e.row.StopMark == 0 ||
 		e.row.LastFull.After(now) || now.Sub(e.row.LastFull) >= fullReadEvery-e.fullReadOffset()
 }
 
@@ -121,7 +120,7 @@ func (e *Endpoint) fullReadOffset() time.Duration {
 // Note takes in the next element and reports whether the reader should call
 // Apply now. The id is copied where it must be kept; nothing can be known of an
 // element without one.
-func (r *Reading) Note(id []byte, eventType string, created int64) (full bool) {
+func (r *Read) Note(id []byte, eventType string, created int64) (full bool) {
 	if len(id) == 0 {
 		return false
 	}
@@ -138,7 +137,7 @@ func (r *Reading) Note(id []byte, eventType string, created int64) (full bool) {
 	return r.enough || len(r.chunk) == cap(r.chunk)
 }
 
-func (r *Reading) noteTime(created int64) {
+func (r *Read) noteTime(created int64) {
 	if r.trusted && created > r.lowest+orderSlack {
 		r.ordered = false
 	}
@@ -150,38 +149,38 @@ func (r *Reading) noteTime(created int64) {
 
 // past reports whether an ordinary read ends at an event that was created then. A list
 // that does not begin with the newest may have its new events at its end.
-func (r *Reading) past(created int64) bool {
+func (r *Read) past(created int64) bool {
 	return !r.full && r.ordered && r.newest >= r.mark && created < r.stop
 }
 
-// reached is the mark of the reading: the newest trusted creation time, or the time
+// reached is the mark of the read: the newest trusted creation time, or the time
 // of the answer where that is earlier or the list has none.
-func (r *Reading) reached() int64 {
+func (r *Read) reached() int64 {
 	if !r.trusted {
 		return r.present
 	}
 	return min(r.newest, r.present)
 }
 
-// lost reports whether the endpoint is not known any more, or the lease has ended
-// under which the reading was begun.
-func (r *Reading) lost() bool { return r.endpoint.dropped || r.endpoint.account.fence != r.fence }
+// lost reports whether the endpoint is no longer known, or the lease under which the read
+// began has ended.
+func (r *Read) lost() bool { return r.endpoint.dropped || r.endpoint.account.fence != r.fence }
 
 // Enough reports whether the list need not be read further. Apply may find that it must.
-func (r *Reading) Enough() bool { return r.enough }
+func (r *Read) Enough() bool { return r.enough }
 
-// Apply takes the noted elements into the ledger and returns how many were met
-// for the first time with a created that is no time.
-func (a *Account) Apply(r *Reading, now time.Time) (untrusted int) {
+// Apply adds the noted elements to the ledger. It returns how many of them are new and
+// have a created that is no time.
+func (a *Account) Apply(r *Read, now time.Time) (untrusted int) {
 	e := r.endpoint
 	if r.lost() {
 		r.chunk = r.chunk[:0]
 		return 0
 	}
 	for _, l := range r.chunk {
-		if i, known := e.slab.find(l.key); known {
+		if i, known := e.table.find(l.key); known {
 			if !r.known { // a list that repeats a new event does not know it by that
-				r.known = e.slab.at(i).FirstSeen < r.began.Unix()
+				r.known = e.table.at(i).FirstSeen < r.began.Unix()
 			}
 			e.relisted(i, now)
 			continue
@@ -194,16 +193,16 @@ func (a *Account) Apply(r *Reading, now time.Time) (untrusted int) {
 		} else {
 			r.noteLate(l.created)
 		}
-		e.met(l, now, r.timely)
+		e.track(l, now, r.timely)
 	}
 	r.chunk = r.chunk[:0]
 	a.bound(now)
 	return untrusted
 }
 
-// horizon is the creation time up to which an unknown event is not tracked:
-// forgotten, or history that is too old for any gauge.
-func (e *Endpoint) horizon(r *Reading) int64 {
+// horizon is the creation time up to which an unknown event is not tracked: it was
+// forgotten, or is history too old for any gauge.
+func (e *Endpoint) horizon(r *Read) int64 {
 	if e.contacted() {
 		return e.row.Cutoff
 	}
@@ -222,12 +221,12 @@ func (e *Endpoint) relisted(i slot, now time.Time) {
 }
 
 // Waited notes time since Begin that was not spent on reading: a wait for a commit.
-func (r *Reading) Waited(d time.Duration) { r.waited += d }
+func (r *Read) Waited(d time.Duration) { r.waited += d }
 
-// End closes a reading after the last Apply. complete says that the list's
+// End closes a read after the last Apply. complete says that the list's
 // closing bracket was read. It reports whether the read was sufficient; the error of one
 // that was not is told by [Account.ReadFailed].
-func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
+func (a *Account) End(r *Read, complete bool, now time.Time) bool {
 	e := r.endpoint
 	if r.lost() {
 		return false
@@ -237,7 +236,7 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 		e.changeRow()
 	}
 	if e.row.Unordered {
-		e.reading.rest = now.Add(restFactor * max(0, now.Sub(r.answered)-r.waited))
+		e.reads.rest = now.Add(restFactor * max(0, now.Sub(r.answered)-r.waited))
 	}
 	if !complete && !r.enough {
 		return false
@@ -254,7 +253,7 @@ func (a *Account) End(r *Reading, complete bool, now time.Time) bool {
 		a.bound(now) // contact may have made some of it news
 	}
 	if gap {
-		e.bump(SeriesKey{Kind: CountGaps}, now)
+		e.bump(CounterKey{Kind: CountGaps}, now)
 	}
 	return true
 }
@@ -280,7 +279,7 @@ func (a *Account) Fresh(now time.Time, within time.Duration) bool {
 		if !e.listed() || !a.selects(e.row.ID) {
 			continue
 		}
-		late := now.Sub(e.row.LastRead) > within && !now.Before(e.reading.rest)
+		late := now.Sub(e.row.LastRead) > within && !now.Before(e.reads.rest)
 		if late || e.row.ReadError != "" || e.row.LastSufficient.IsZero() {
 			return false
 		}
@@ -288,9 +287,9 @@ func (a *Account) Fresh(now time.Time, within time.Duration) bool {
 	return true
 }
 
-// completed draws from a list what only the whole of it can tell.
-func (e *Endpoint) completed(r *Reading, now time.Time) {
-	e.reading.full = true
+// completed applies what only a complete list can tell.
+func (e *Endpoint) completed(r *Read, now time.Time) {
+	e.reads.full = true
 	e.row.LastFull, e.row.Listed = now, r.count
 	policy := e.account.policy
 	if !e.contacted() && !e.doubts(r) {

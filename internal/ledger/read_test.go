@@ -32,7 +32,7 @@ func TestContactNeedsAFullRead(t *testing.T) {
 		t.Error("a broken read made contact")
 	}
 	v := a.View(epoch).Endpoints[0]
-	if v.Contacted || len(v.Counters.Series) > 0 || v.Counters.Latency != nil {
+	if v.Contacted || len(v.Counters.All) > 0 || v.Counters.Latency != nil {
 		t.Errorf("counters before contact: %+v", v.Counters)
 	}
 	if !read(t, a, "ep", epoch, true, at(3, time.Second), at(1, 0)) || !a.endpoints["ep"].contacted() {
@@ -100,7 +100,7 @@ func TestNewEndpointHasNoHistory(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			a := newAccount(AccountRow{}, testPolicy())
-			a.gate.off, a.gate.open = true, true
+			a.hold.off, a.hold.open = true, true
 			found := Found{ID: "ep", Meta: Meta{Events: []string{failed}, CreatedAt: epoch.Add(row.created)}}
 			first := []Found{found}
 			if !row.known {
@@ -173,8 +173,8 @@ func TestTrustedTimes(t *testing.T) {
 			if e.row.StopMark != want {
 				t.Errorf("stop mark %d, want %d", e.row.StopMark, want)
 			}
-			if i, ok := e.slab.find(KeyOf([]byte("x"))); ok && !row.trusted && e.slab.at(i).Time != our.Unix() {
-				t.Errorf("its time is %d, want its first sight", e.slab.at(i).Time)
+			if i, ok := e.table.find(KeyOf([]byte("x"))); ok && !row.trusted && e.table.at(i).Time != our.Unix() {
+				t.Errorf("its time is %d, want its first sight", e.table.at(i).Time)
 			}
 		})
 	}
@@ -194,7 +194,7 @@ func TestUntrustedIsKeptAWindowAfterItsLastListing(t *testing.T) {
 	for now.Before(last.Add(24 * time.Hour)) {
 		now = now.Add(time.Hour)
 		read(t, a, "ep", now, true)
-		if i, ok := a.endpoints["ep"].slab.find(KeyOf([]byte("odd"))); ok && a.endpoints["ep"].slab.at(i).State == Listed {
+		if i, ok := a.endpoints["ep"].table.find(KeyOf([]byte("odd"))); ok && a.endpoints["ep"].table.at(i).Stage == Listed {
 			task, _ := a.Take(now, func(Class) bool { return true })
 			a.Answered(task, response(200), now)
 		}
@@ -205,7 +205,7 @@ func TestUntrustedIsKeptAWindowAfterItsLastListing(t *testing.T) {
 	}
 	now = now.Add(25 * time.Hour)
 	read(t, a, "ep", now, true)
-	if n := a.endpoints["ep"].slab.len(); n != 0 {
+	if n := a.endpoints["ep"].table.len(); n != 0 {
 		t.Errorf("%d events are tracked for ever", n)
 	}
 }
@@ -266,7 +266,7 @@ func TestFullReads(t *testing.T) {
 	if every < 50*time.Minute || full(epoch.Add(every-time.Second)) || !full(epoch.Add(every)) {
 		t.Errorf("not every hour: %v", every)
 	}
-	e.reading = reading{} // a start
+	e.reads = reads{} // a start
 	if !full(epoch) {
 		t.Error("a start is not followed by a full read")
 	}
@@ -358,7 +358,7 @@ func TestGaps(t *testing.T) {
 			a := account(t, "ep")
 			read(t, a, "ep", epoch, true, row.before...)
 			read(t, a, "ep", epoch.Add(week), row.complete, row.listed...)
-			for _, s := range a.View(epoch).Endpoints[0].Counters.Series {
+			for _, s := range a.View(epoch).Endpoints[0].Counters.All {
 				if s.Kind == CountGaps && s.Value != row.want {
 					t.Errorf("%d gaps, want %d", s.Value, row.want)
 				}

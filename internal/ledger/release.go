@@ -4,7 +4,7 @@ import "time"
 
 // Shown notes that a complete scrape, begun at began, has shown the view.
 func (a *Account) Shown(v *View, began time.Time) {
-	a.gate.showAt(began)
+	a.hold.showAt(began)
 	for _, e := range v.Endpoints {
 		for _, b := range e.Counters.held {
 			b.showAt(began)
@@ -15,7 +15,7 @@ func (a *Account) Shown(v *View, began time.Time) {
 // Held reports whether a hold waits to be over, that of a series or of all counters
 // after a start.
 func (a *Account) Held() bool {
-	if !a.gate.open && !a.gate.shown.IsZero() {
+	if !a.hold.open && !a.hold.shown.IsZero() {
 		return true
 	}
 	for _, e := range a.endpoints {
@@ -30,10 +30,10 @@ func (a *Account) Held() bool {
 // for as long as no complete scrape has shown them. It reports false where they are shown
 // as they are.
 func (a *Account) HeldUntil() (until time.Time, held bool) {
-	if a.gate.open || a.gate.shown.IsZero() {
-		return time.Time{}, !a.gate.open
+	if a.hold.open || a.hold.shown.IsZero() {
+		return time.Time{}, !a.hold.open
 	}
-	return a.gate.shown.Add(a.policy.Hold), true
+	return a.hold.shown.Add(a.policy.Hold), true
 }
 
 // Started notes a start of the process, and reports whether the one before was within
@@ -49,8 +49,8 @@ func (a *Account) Started(now time.Time) (soon bool) {
 // Release ends every hold that is over: of what was shown at 0 for long enough, as far
 // as it is this process that may do so, and of all counters after a start.
 func (a *Account) Release(now time.Time) {
-	if a.gate.due(now, a.policy.Hold) {
-		a.gate.open = true
+	if a.hold.due(now, a.policy.Hold) {
+		a.hold.open = true
 		for _, e := range a.endpoints {
 			e.view = nil
 		}

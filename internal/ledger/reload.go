@@ -7,27 +7,27 @@ import "fmt"
 // one is of no use after that.
 func (a *Account) Adopt(old *Account) {
 	a.overflowed = old.overflowed
-	a.gate, a.folded, a.reduce, a.clock = old.gate, old.folded, old.reduce, old.clock
+	a.hold, a.folded, a.reduce, a.clock = old.hold, old.folded, old.reduce, old.clock
 	for id, e := range a.endpoints {
 		was, known := old.endpoints[id]
 		for key, s := range e.counters {
-			var before *series
+			var before *counter
 			if known {
 				before = was.counters[key]
 			}
 			if before == nil {
-				s.loaded, s.late = 0, s.Released && !a.gate.off
+				s.loaded, s.heldHere = 0, s.Released && !a.hold.off
 				continue
 			}
-			s.adopt(&before.Birth, a.gate.off)
+			s.adopt(&before.Birth, a.hold.off)
 			s.loaded = before.loaded
 		}
 		if l := e.latency; l != nil {
 			if known && was.latency != nil {
-				l.adopt(&was.latency.Birth, a.gate.off)
+				l.adopt(&was.latency.Birth, a.hold.off)
 				l.loaded = was.latency.loaded
 			} else {
-				l.loaded, l.late = LatencyCounts{}, l.Released && !a.gate.off
+				l.loaded, l.heldHere = LatencyCounts{}, l.Released && !a.hold.off
 			}
 		}
 		if known {
@@ -45,11 +45,11 @@ func (a *Account) Adopt(old *Account) {
 // begins anew here too.
 func (b *Birth) adopt(before *Birth, off bool) {
 	if !b.Born.Equal(before.Born) {
-		b.late = b.Released && !off
+		b.heldHere = b.Released && !off
 		return
 	}
 	b.shown = before.shown
-	b.late = b.Released && before.held() && !off
+	b.heldHere = b.Released && before.held() && !off
 }
 
 // Check returns an error that wraps [ErrWentBack] where a view of an earlier account showed
@@ -64,7 +64,7 @@ func (a *Account) Check(shown *View, of *Account) error {
 	for _, v := range shown.Endpoints {
 		e, ok := a.endpoints[v.ID]
 		if !ok {
-			if len(v.Counters.Series) == 0 {
+			if len(v.Counters.All) == 0 {
 				continue
 			}
 			return fmt.Errorf("%w: it does not know endpoint %q", ErrWentBack, v.ID)
@@ -77,8 +77,8 @@ func (a *Account) Check(shown *View, of *Account) error {
 }
 
 func (e *Endpoint) check(shown *Counters) error {
-	for _, c := range shown.Series {
-		key := SeriesKey{Kind: c.Kind, Code: c.Code, Reason: c.Reason}
+	for _, c := range shown.All {
+		key := CounterKey{Kind: c.Kind, Code: c.Code, Reason: c.Reason}
 		if c.Type != "" {
 			id, ok := e.account.types.ids[c.Type]
 			if !ok && c.Value > 0 {
@@ -117,8 +117,8 @@ func (c LatencyCounts) raised(o *LatencyCounts) LatencyCounts {
 	a, b := c.below(), o.below()
 	before := uint64(0)
 	for i := range a {
-		most := max(a[i], b[i])
-		c.Buckets[i], before = most-before, most
+		limit := max(a[i], b[i])
+		c.Buckets[i], before = limit-before, limit
 	}
 	c.Sum = max(c.Sum, o.Sum)
 	return c

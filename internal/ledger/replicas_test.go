@@ -51,7 +51,7 @@ func TestReplicasAgree(t *testing.T) {
 		storetest.MakeKnown(b, "ep0", "ep1", "ep2")
 		storetest.ReadOn(b, id, listed[id])
 		storetest.Answer(b, rnd.IntN(60), func() ledger.Answer {
-			return ledger.Answer{Responded: rnd.IntN(5) > 0, StatusCode: 200 + 300*rnd.IntN(2), Words: ledger.Words{Message: "text"}}
+			return ledger.Answer{Responded: rnd.IntN(5) > 0, StatusCode: 200 + 300*rnd.IntN(2), Text: ledger.AnswerText{Message: "text"}}
 		})
 		if rnd.IntN(4) == 0 {
 			listed[id] = listed[id][:rnd.IntN(len(listed[id])+1)]

@@ -91,10 +91,10 @@ type Skipped struct {
 	Mark  int64     `json:"mark"`  // the stop mark that it began with, Unix seconds
 }
 
-// SeriesRow is one counter of an endpoint.
-type SeriesRow struct {
+// CounterRow is one counter of an endpoint.
+type CounterRow struct {
 	Endpoint string
-	Key      SeriesKey
+	Key      CounterKey
 	Value    uint64
 	Born     time.Time
 	Released bool
@@ -155,7 +155,7 @@ type SyncRecord struct {
 type Batch struct {
 	Account   *AccountRow // nil where unchanged
 	Endpoints []EndpointRow
-	Series    []SeriesRow
+	Counters  []CounterRow
 	Latencies []LatencyRow
 	Events    []EventRow
 	Failures  []FailureRow
@@ -176,7 +176,7 @@ type Batch struct {
 
 // Rows returns how many rows the batch changes.
 func (b *Batch) Rows() int {
-	n := len(b.Endpoints) + len(b.Series) + len(b.Latencies) + len(b.Events) + len(b.Failures) + len(b.Traces) + len(b.Dropped)
+	n := len(b.Endpoints) + len(b.Counters) + len(b.Latencies) + len(b.Events) + len(b.Failures) + len(b.Traces) + len(b.Dropped)
 	if b.Account != nil {
 		n++
 	}
@@ -188,7 +188,7 @@ func (b *Batch) Rows() int {
 type Rows interface {
 	Account(AccountRow) error
 	Endpoint(EndpointRow) error
-	Series(SeriesRow) error
+	Counter(CounterRow) error
 	Latency(LatencyRow) error
 	Event(EventRow) error
 	Failure(FailureRow) error
@@ -210,8 +210,8 @@ func (g gather) Endpoint(r EndpointRow) error {
 	return nil
 }
 
-func (g gather) Series(r SeriesRow) error {
-	g.b.Series = append(g.b.Series, r)
+func (g gather) Counter(r CounterRow) error {
+	g.b.Counters = append(g.b.Counters, r)
 	return nil
 }
 

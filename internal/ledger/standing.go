@@ -65,13 +65,13 @@ func (s *Standing) forget(e *Event) {
 }
 
 // consecutive counts the failures after the last success.
-func (s *Standing) consecutive(f *failures) int {
+func (s *Standing) consecutive(f *failingEvents) int {
 	return s.Forgotten + f.after(s.LastSuccess.position())
 }
 
 // failingSince returns the creation of the first of the failures after the last success,
 // in Unix seconds, 0 where there is none.
-func (s *Standing) failingSince(f *failures) int64 {
+func (s *Standing) failingSince(f *failingEvents) int64 {
 	switch {
 	case s.ForgottenOldest != 0:
 		return s.ForgottenOldest
@@ -80,5 +80,5 @@ func (s *Standing) failingSince(f *failures) int64 {
 	case f.after(s.LastSuccess.position()) == 0:
 		return 0
 	}
-	return f.slab.at(f.slots[len(f.slots)-f.after(s.LastSuccess.position())]).Time
+	return f.table.at(f.slots[len(f.slots)-f.after(s.LastSuccess.position())]).Time
 }

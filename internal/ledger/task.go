@@ -2,8 +2,8 @@ package ledger
 
 import "time"
 
-// Task is one detail to fetch. Whoever takes one hands it back with exactly one
-// of Answered, Missing, Gone, Unusable, Unanswered and Return.
+// Task is one detail to fetch. The caller that takes it must end it with exactly one of
+// Answered, Missing, Gone, Unusable, Unanswered and Return.
 type Task struct {
 	EndpointID string
 	EventID    string
@@ -34,8 +34,8 @@ func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
 			if !ok {
 				continue
 			}
-			key := e.slab.at(i).Key
-			e.hold(key, true)
+			key := e.table.at(i).Key
+			e.setBusy(key, true)
 			a.enqueue(class, e)
 			return Task{e.row.ID, e.id(key), class, key, a.fence}, true
 		}
@@ -67,7 +67,7 @@ func (a *Account) Promote(now time.Time) {
 	back := now.Unix() < a.clock-clockSlack
 	a.clock = now.Unix()
 	if back {
-		a.heard = min(a.heard, a.clock)
+		a.lastAnswer = min(a.lastAnswer, a.clock)
 	}
 	if back || now.Unix()-a.swept >= sweepEvery || now.Unix() < a.swept {
 		a.swept = now.Unix()
@@ -132,17 +132,17 @@ func (a *Account) Untried() int {
 
 // Answered takes in what the detail said.
 func (a *Account) Answered(t Task, answer Answer, now time.Time) {
-	a.heard = now.Unix()
-	if e, i, ok := a.handBack(t); ok {
-		e.answered(i, answer, now)
+	a.lastAnswer = now.Unix()
+	if e, i, ok := a.finish(t); ok {
+		e.apply(i, answer, now)
 	}
 }
 
 // Missing takes in that the detail answered 404. The event is asked for again, and is
 // unresolved where each ask says so for Policy.NoResponseAfter.
 func (a *Account) Missing(t Task, now time.Time) {
-	a.heard = now.Unix()
-	if e, i, ok := a.handBack(t); ok {
+	a.lastAnswer = now.Unix()
+	if e, i, ok := a.finish(t); ok {
 		e.missing(i, now)
 	}
 }
@@ -150,8 +150,8 @@ func (a *Account) Missing(t Task, now time.Time) {
 // Gone takes in that the detail answered 410: an event without an outcome is
 // unresolved.
 func (a *Account) Gone(t Task, now time.Time) {
-	a.heard = now.Unix()
-	if e, i, ok := a.handBack(t); ok {
+	a.lastAnswer = now.Unix()
+	if e, i, ok := a.finish(t); ok {
 		e.gone(i, now)
 	}
 }
@@ -160,22 +160,22 @@ func (a *Account) Gone(t Task, now time.Time) {
 // delivery: 403, or one that makes no sense. The event is asked for again later, and is
 // unresolved where that is so a window after first sight.
 func (a *Account) Unusable(t Task, now time.Time) {
-	a.heard = now.Unix()
-	if e, i, ok := a.handBack(t); ok {
+	a.lastAnswer = now.Unix()
+	if e, i, ok := a.finish(t); ok {
 		e.unusable(i, now)
 	}
 }
 
 // Unanswered takes in that the call failed: the event is asked for again later.
 func (a *Account) Unanswered(t Task, now time.Time) {
-	if e, i, ok := a.handBack(t); ok {
+	if e, i, ok := a.finish(t); ok {
 		e.unanswered(i, now)
 	}
 }
 
-// Return hands a task back that was not tried.
+// Return gives back a task that was not tried.
 func (a *Account) Return(t Task) {
-	if e, i, ok := a.handBack(t); ok {
+	if e, i, ok := a.finish(t); ok {
 		e.schedule(i)
 	}
 }
@@ -187,22 +187,22 @@ func (a *Account) Asks(t Task) bool {
 	if !ok {
 		return false
 	}
-	i, ok := e.slab.find(t.key)
+	i, ok := e.table.find(t.key)
 	if !ok {
 		return false
 	}
-	_, wanted := e.slab.at(i).due()
+	_, wanted := e.table.at(i).due()
 	return wanted
 }
 
-// handBack ends a task's hold on its event, and reports false if the event was
-// forgotten, or the endpoint lost to another process, in the meantime.
-func (a *Account) handBack(t Task) (*Endpoint, slot, bool) {
+// finish ends a task. It reports false if the event was forgotten in the meantime, or
+// another replica leads.
+func (a *Account) finish(t Task) (*Endpoint, slot, bool) {
 	e, ok := a.endpoints[t.EndpointID]
 	if !ok || a.fence != t.fence { // what is done with the event under another lease is not this task's
 		return nil, 0, false
 	}
-	e.hold(t.key, false)
-	i, ok := e.slab.find(t.key)
+	e.setBusy(t.key, false)
+	i, ok := e.table.find(t.key)
 	return e, i, ok
 }

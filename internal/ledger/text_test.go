@@ -38,7 +38,7 @@ func TestKnownEventsAllocateNothing(t *testing.T) {
 	a := account(t, "ep")
 	listAll(a, 1000, epoch, nil)
 	n := testing.AllocsPerRun(20, func() { listAll(a, 1000, epoch, nil) })
-	if n > 10 { // the reading itself
+	if n > 10 { // the read itself
 		t.Errorf("%v allocations for 1000 known events", n)
 	}
 }

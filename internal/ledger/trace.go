@@ -107,9 +107,9 @@ func formatUUID(id [16]byte) string {
 	return string(b)
 }
 
-// traced follows what an answer did to an event that is, or was, a failure. was is
-// the event before the answer.
-func (e *Endpoint) traced(was, ev Event, v Video, now time.Time) {
+// trace updates the trace of an event that is, or was, a failure. was is the event before
+// the answer.
+func (e *Endpoint) trace(was, ev Event, v Video, now time.Time) {
 	t, known := e.traces[ev.Key]
 	switch {
 	case known:
@@ -144,11 +144,11 @@ func (e *Endpoint) traceAbsent(ev Event) {
 		e.changeTrace(ev.position())
 		return
 	}
-	e.tracedInVain(ev)
+	e.traceAsk(ev)
 }
 
-// tracedInVain counts a call for a failure that told nothing.
-func (e *Endpoint) tracedInVain(ev Event) {
+// traceAsk counts a call for a failure that told nothing.
+func (e *Endpoint) traceAsk(ev Event) {
 	if t, known := e.traces[ev.Key]; known {
 		t.Asked++
 		e.traces[ev.Key] = t
@@ -192,7 +192,7 @@ func (e *Endpoint) setTrace(r TraceRow) {
 // dropStrayTraces forgets the traces of events that are not tracked.
 func (e *Endpoint) dropStrayTraces() {
 	for key := range e.traces {
-		if _, ok := e.slab.find(key); !ok {
+		if _, ok := e.table.find(key); !ok {
 			delete(e.traces, key)
 			delete(e.oddVideos, key)
 		}

@@ -33,7 +33,7 @@ func TestBatchReportsWhatItCounts(t *testing.T) {
 	read(t, a, "ep", epoch, true, at(1, 0), at(2, 0), at(3, 0))
 	answerAll(a, epoch, func(task Task) Answer {
 		if task.EventID == at(3, 0).id {
-			return Answer{Responded: true, Reason: ReasonDNS, Video: Video{ID: "v"}, Words: Words{Message: "no such host"}}
+			return Answer{Responded: true, Reason: ReasonDNS, Video: Video{ID: "v"}, Text: AnswerText{Message: "no such host"}}
 		}
 		return failedWith(503, "busy")
 	})
@@ -113,7 +113,7 @@ func TestVideosOfAnOlderState(t *testing.T) {
 			t.Errorf("%+v was asked for %d times", f, asks[f.EventID])
 		}
 	}
-	if got, _ := counter(a.View(now), "ep", CountDeliveries, at(1, 0).typ, 503); got != failures {
+	if got, _ := counterOf(a.View(now), "ep", CountDeliveries, at(1, 0).typ, 503); got != failures {
 		t.Errorf("%d deliveries are counted, want %d", got, failures)
 	}
 }

@@ -108,7 +108,7 @@ func TestEmptyContact(t *testing.T) {
 				t.Errorf("%d counted, %d to be asked for, want %d", n, a.Untried(), row.want)
 			}
 			drained(a, epoch.Add(time.Minute), response(500))
-			if n, _ := counter(a.View(epoch), "a", CountDeliveries, failed, 500); n != row.want {
+			if n, _ := counterOf(a.View(epoch), "a", CountDeliveries, failed, 500); n != row.want {
 				t.Errorf("%d outcomes, want %d", n, row.want)
 			}
 		})

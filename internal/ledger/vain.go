@@ -12,7 +12,7 @@ type absence struct {
 // missing applies that an event's detail answered 404. A detail may come a little
 // later than the list, so that the first ones prove nothing.
 func (e *Endpoint) missing(i slot, now time.Time) {
-	ev, at := e.slab.at(i), now.Unix()
+	ev, at := e.table.at(i), now.Unix()
 	row, ok := e.work.absent[ev.Key]
 	if !ok || row.last != ev.LastAsk || row.since > at {
 		row.since = at
@@ -27,46 +27,46 @@ func (e *Endpoint) gone(i slot, now time.Time) { e.absent(i, now, true) }
 
 // absent applies that the API does not have an event's detail, for good or not.
 func (e *Endpoint) absent(i slot, now time.Time, forGood bool) {
-	was := *e.slab.at(i)
+	was := *e.table.at(i)
 	next := was.Unanswered(now)
 	if forGood || next.aged(now.Unix(), e.account.policy.Window) {
 		next = next.givenUp()
 	}
 	e.settle(i, next, now)
-	e.tell(was, next, Reply{At: now.Unix(), Last: now.Unix(), Times: 1, State: Unresolved})
+	e.logAnswer(was, next, AnswerRecord{At: now.Unix(), Last: now.Unix(), Times: 1, Stage: Unresolved})
 	e.traceAbsent(next)
 }
 
 // unusable applies that the API answered for an event with nothing that tells its
 // outcome.
 func (e *Endpoint) unusable(i slot, now time.Time) {
-	next := e.slab.at(i).Unanswered(now)
+	next := e.table.at(i).Unanswered(now)
 	if next.aged(now.Unix(), e.account.policy.Window) {
 		next = next.givenUp()
 	}
 	e.settle(i, next, now)
-	e.askedInVain(next)
-	e.tracedInVain(next)
+	e.logAsk(next)
+	e.traceAsk(next)
 }
 
 // unanswered applies that a call failed. Most often the event is not the reason, so
 // that it is given up only where the one before failed a window after first sight,
 // too, and the API has answered for others in between.
 func (e *Endpoint) unanswered(i slot, now time.Time) {
-	was := *e.slab.at(i)
+	was := *e.table.at(i)
 	next := was.Unanswered(now)
-	if was.aged(was.LastAsk, e.account.policy.Window) && e.account.heard > was.LastAsk {
+	if was.aged(was.LastAsk, e.account.policy.Window) && e.account.lastAnswer > was.LastAsk {
 		next = next.givenUp()
 	}
 	e.settle(i, next, now)
-	e.askedInVain(next)
-	e.tracedInVain(next)
+	e.logAsk(next)
+	e.traceAsk(next)
 }
 
 // givenUp returns the event unresolved, unless it has an outcome.
 func (e Event) givenUp() Event {
 	if e.Waiting() {
-		e.State = Unresolved
+		e.Stage = Unresolved
 	}
 	return e
 }
@@ -74,9 +74,9 @@ func (e Event) givenUp() Event {
 // settle replaces an event that has no new outcome, and may just have become
 // unresolved.
 func (e *Endpoint) settle(i slot, next Event, now time.Time) {
-	entered := e.slab.at(i).State != Unresolved && next.State == Unresolved
+	entered := e.table.at(i).Stage != Unresolved && next.Stage == Unresolved
 	e.set(i, next)
 	if entered && !next.Has(History) {
-		e.bump(SeriesKey{Kind: CountUnresolved, Type: next.Type}, now)
+		e.bump(CounterKey{Kind: CountUnresolved, Type: next.Type}, now)
 	}
 }

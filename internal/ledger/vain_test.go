@@ -55,8 +55,8 @@ func TestWaitingEventsAreAskedOnceMore(t *testing.T) {
 			a.Promote(now)
 			drained(a, now, row.late)
 			read(t, a, "a", now, true, newest)
-			outcomes, _ := counter(a.unheld(now), "a", CountDeliveries, failed, row.want)
-			unresolved, _ := counter(a.unheld(now), "a", CountUnresolved, failed, 0)
+			outcomes, _ := counterOf(a.unheld(now), "a", CountDeliveries, failed, row.want)
+			unresolved, _ := counterOf(a.unheld(now), "a", CountUnresolved, failed, 0)
 			if row.listed && row.late.Responded {
 				outcomes-- // the newest
 			}
@@ -72,7 +72,7 @@ func (a *Account) empty(t Task, now time.Time) { a.Answered(t, Answer{}, now) }
 
 // unheld is a view that shows every counter's value.
 func (a *Account) unheld(now time.Time) *View {
-	a.gate.off, a.gate.open = true, true
+	a.hold.off, a.hold.open = true, true
 	for _, e := range a.endpoints {
 		e.view, e.last = nil, nil
 	}
@@ -94,7 +94,7 @@ func TestUnresolved(t *testing.T) {
 		name   string
 		asks   []ask
 		others bool // the API answers for other events in between
-		want   State
+		want   Stage
 	}{
 		{"410", []ask{{0, gone}}, false, Unresolved},
 		{"410 of a pending one", []ask{{0, empty}, {time.Minute, gone}}, false, Unresolved},
@@ -139,15 +139,15 @@ func TestUnresolved(t *testing.T) {
 				}
 				ask.how(a, task, now)
 			}
-			i, _ := e.slab.find(KeyOf([]byte(hexID(1))))
-			if got := e.slab.at(i).State; got != row.want {
+			i, _ := e.table.find(KeyOf([]byte(hexID(1))))
+			if got := e.table.at(i).Stage; got != row.want {
 				t.Errorf("state %d, want %d", got, row.want)
 			}
 			want := uint64(one(row.want == Unresolved))
-			if n, _ := counter(a.unheld(epoch), "a", CountUnresolved, failed, 0); n != want {
+			if n, _ := counterOf(a.unheld(epoch), "a", CountUnresolved, failed, 0); n != want {
 				t.Errorf("%d unresolved, want %d", n, want)
 			}
-			if len(e.work.absent) > 0 && e.slab.at(i).Waiting() == false {
+			if len(e.work.absent) > 0 && e.table.at(i).Waiting() == false {
 				t.Error("a row of 404s is kept of an event that does not wait")
 			}
 		})

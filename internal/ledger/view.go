@@ -17,7 +17,7 @@ type View struct {
 	LastSync    time.Time       // zero before a sync has succeeded for every endpoint
 	Endpoints   []*EndpointView // in order of id
 
-	gated bool // the counters are shown as they were loaded
+	startHeld bool // the counters are shown as they were loaded
 }
 
 // EndpointView is one endpoint. Times in Unix seconds are 0 for none.
@@ -73,7 +73,7 @@ type WindowCount struct {
 
 // Counters are an endpoint's counters as they may be shown.
 type Counters struct {
-	Series  []Counter // ordered by kind, type, code and reason
+	All     []Counter // ordered by kind, type, code and reason
 	Latency *Latency  // nil before contact
 
 	held []*Birth
@@ -82,7 +82,7 @@ type Counters struct {
 // Counter is one counter; which of Type, Code and Reason mean something depends
 // on its kind.
 type Counter struct {
-	Kind     Kind
+	Kind     CounterKind
 	Type     string
 	Code     Code
 	Reason   Reason
@@ -106,9 +106,9 @@ func (a *Account) View(now time.Time) *View {
 		Resets:      a.row.Resets,
 		FoldedTypes: a.row.FoldedTypes,
 		LastSync:    a.row.LastSync,
-		gated:       !a.gate.open,
+		startHeld:   !a.hold.open,
 	}
-	if !a.gate.open {
+	if !a.hold.open {
 		v.FoldedTypes = a.folded
 		if a.resetNow {
 			v.Resets-- // shown before its increment, like every counter
@@ -145,7 +145,7 @@ func (a *Account) AsOf(v *View, now time.Time) *View {
 // Awaited reports whether showing the view in a complete scrape changes what may
 // be shown next, so that [Account.Shown] must be told.
 func (v *View) Awaited() bool {
-	return v.gated || slices.ContainsFunc(v.Endpoints, func(e *EndpointView) bool { return len(e.Counters.held) > 0 })
+	return v.startHeld || slices.ContainsFunc(v.Endpoints, func(e *EndpointView) bool { return len(e.Counters.held) > 0 })
 }
 
 func (e *Endpoint) show(now time.Time) *EndpointView {
@@ -156,7 +156,7 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 		Counters:       e.showCounters(),
 		Backlog:        e.fresh,
 		HistoryBacklog: e.unread,
-		Tracked:        e.slab.len(),
+		Tracked:        e.table.len(),
 		Listed:         e.row.Listed,
 		LastFull:       e.row.LastFull,
 		LastSync:       e.row.LastSufficient,
@@ -169,7 +169,7 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 		LastSuccess:    standing.LastSuccess.Time,
 		LastFailure:    standing.LastFailure.Time,
 		Window:         e.showWindow(now),
-		failures:       e.showKept(),
+		failures:       e.showFailures(),
 		version:        e.version,
 	}
 	if e.row.Meta != nil {
@@ -180,10 +180,10 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 		v.Meta = &meta
 		v.Subscribed = e.subscribed()
 	}
-	if r, ok := e.oldestWait.first(e.inState(Pending)); ok {
+	if r, ok := e.oldestWait.first(e.inStage(Pending)); ok {
 		v.OldestPending = r.at
 	}
-	if r, ok := e.oldestNew.first(e.inState(Listed)); ok {
+	if r, ok := e.oldestNew.first(e.inStage(Listed)); ok {
 		v.OldestUnfetched = r.at
 	}
 	for key := range e.counters {
@@ -197,11 +197,11 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 	return v
 }
 
-// inState tells which rows of a queue by creation are still right.
-func (e *Endpoint) inState(s State) func(ranked) bool {
+// inStage returns a test of whether a row of a queue by creation is still right.
+func (e *Endpoint) inStage(s Stage) func(ranked) bool {
 	return func(r ranked) bool {
-		ev := e.slab.at(r.slot)
-		return ev.State == s && ev.Time == r.at && (s != Listed || !ev.Has(History))
+		ev := e.table.at(r.slot)
+		return ev.Stage == s && ev.Time == r.at && (s != Listed || !ev.Has(History))
 	}
 }
 
@@ -220,9 +220,9 @@ func (e *Endpoint) showCounters() *Counters {
 	if e.view != nil {
 		return e.view
 	}
-	g := e.account.gate
-	c := &Counters{Series: make([]Counter, 0, len(e.counters))}
-	for _, key := range slices.SortedFunc(maps.Keys(e.counters), SeriesKey.compare) {
+	g := e.account.hold
+	c := &Counters{All: make([]Counter, 0, len(e.counters))}
+	for _, key := range slices.SortedFunc(maps.Keys(e.counters), CounterKey.compare) {
 		s := e.counters[key]
 		row := Counter{
 			Kind: key.Kind, Type: e.account.types.name(key.Type), Code: key.Code, Reason: key.Reason,
@@ -235,7 +235,7 @@ func (e *Endpoint) showCounters() *Counters {
 		if s.held() {
 			c.held = append(c.held, &s.Birth)
 		}
-		c.Series = append(c.Series, row)
+		c.All = append(c.All, row)
 	}
 	if l := e.latency; l != nil {
 		c.Latency = &Latency{Counts: l.visible(g), Born: l.Born}

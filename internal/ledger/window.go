@@ -31,14 +31,14 @@ func (w *window) advance(now time.Time, o *order) {
 	switch {
 	case edge > w.edge:
 		for _, i := range o.between(w.edge, edge) {
-			w.tally(o.slab.at(i), -1)
+			w.tally(o.table.at(i), -1)
 		}
 		w.edge = edge
 	case edge < w.edge:
 		back := o.between(edge, w.edge)
 		w.edge = edge
 		for _, i := range back {
-			w.tally(o.slab.at(i), 1)
+			w.tally(o.table.at(i), 1)
 		}
 	}
 }

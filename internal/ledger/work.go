@@ -59,7 +59,7 @@ func newWork() work {
 // false where it never needs to be.
 func (e Event) due() (int64, bool) {
 	switch {
-	case e.Final() || e.State == Free:
+	case e.Final() || e.Stage == Free:
 		return 0, false
 	case e.LastAsk == 0:
 		return 0, true
@@ -71,11 +71,11 @@ func (e Event) due() (int64, bool) {
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }
 
-func doubled(d time.Duration, times int, most time.Duration) time.Duration {
-	for ; times > 0 && d < most; times-- {
+func doubled(d time.Duration, times int, limit time.Duration) time.Duration {
+	for ; times > 0 && d < limit; times-- {
 		d *= 2
 	}
-	return min(d, most)
+	return min(d, limit)
 }
 
 // class returns the class in which a waiting event is fetched.
@@ -83,7 +83,7 @@ func (e Event) class() Class {
 	switch {
 	case e.Has(History) && !e.Resolved():
 		return HistoryEvents
-	case e.State == Listed && e.LastAsk == 0:
+	case e.Stage == Listed && e.LastAsk == 0:
 		return NewEvents
 	case e.Waiting():
 		return PendingEvents
@@ -114,7 +114,7 @@ func (e Event) rank(c Class) int64 {
 
 // schedule puts an event where it will be found when its time has come.
 func (e *Endpoint) schedule(i slot) {
-	ev := e.slab.at(i)
+	ev := e.table.at(i)
 	due, wanted := ev.due()
 	switch {
 	case !wanted || e.class(ev) == FailedEvents:
@@ -133,7 +133,7 @@ func (e *Endpoint) wait(due int64, i slot) {
 
 // ready puts an event into its line.
 func (e *Endpoint) ready(i slot) {
-	ev := e.slab.at(i)
+	ev := e.table.at(i)
 	class := e.class(ev)
 	e.work.ready[class].push(ev.rank(class), i)
 	if class == NewEvents && e.work.lags {
@@ -158,7 +158,7 @@ func (e *Endpoint) promote(now time.Time) {
 
 // waits reports whether the wait of a row is still the event's own.
 func (e *Endpoint) waits(r ranked) bool {
-	ev := e.slab.at(r.slot)
+	ev := e.table.at(r.slot)
 	due, wanted := ev.due()
 	return wanted && e.class(ev) != FailedEvents && due == r.at
 }
@@ -174,7 +174,7 @@ func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
 	line := &e.work.ready[class]
 	for line.len() > 0 {
 		next := line.pop()
-		ev := e.slab.at(next.slot)
+		ev := e.table.at(next.slot)
 		due, wanted := ev.due()
 		switch {
 		case !wanted || e.work.isBusy(ev.Key) || e.class(ev) != class || ev.rank(class) != next.at:
@@ -190,7 +190,7 @@ func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
 // turnBack mends the times that lie ahead of a clock that was set back: nothing
 // must wait for a day to come twice.
 func (e *Endpoint) turnBack(now int64) {
-	for i, ev := range e.slab.all() {
+	for i, ev := range e.table.all() {
 		if max(ev.FirstSeen, ev.FirstEmpty, ev.LastAsk, e.relists[i]) <= now+clockSlack {
 			continue
 		}
@@ -226,7 +226,7 @@ func (e *Endpoint) retryDue() (at int64, ok bool) {
 
 // idleDue is an event's due time, and false while it is being asked for.
 func (e *Endpoint) idleDue(i slot) (int64, bool) {
-	ev := e.slab.at(i)
+	ev := e.table.at(i)
 	if e.work.isBusy(ev.Key) {
 		return 0, false
 	}
@@ -239,8 +239,8 @@ func (w *work) isBusy(k Key) bool {
 	return busy
 }
 
-// hold marks an event as being asked for, or not any more.
-func (e *Endpoint) hold(k Key, busy bool) {
+// setBusy notes whether an event is being asked for.
+func (e *Endpoint) setBusy(k Key, busy bool) {
 	e.work.retryKnown = false
 	if busy {
 		e.work.busy[k] = struct{}{}

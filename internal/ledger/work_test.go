@@ -216,10 +216,10 @@ func TestCountedEventWithoutOutcomeStays(t *testing.T) {
 		now = now.Add(30 * time.Hour)
 		read(t, a, "a", now, true, item{fmt.Sprint("x", i), failed, now.Unix()})
 	}
-	if _, ok := a.endpoints["a"].slab.find(KeyOf([]byte(hexID(1)))); !ok {
+	if _, ok := a.endpoints["a"].table.find(KeyOf([]byte(hexID(1)))); !ok {
 		t.Error("a counted event was forgotten before it had an outcome")
 	}
-	if _, ok := a.endpoints["a"].slab.find(KeyOf([]byte(hexID(0)))); ok {
+	if _, ok := a.endpoints["a"].table.find(KeyOf([]byte(hexID(0)))); ok {
 		t.Error("history without an outcome was kept")
 	}
 }

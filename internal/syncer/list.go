@@ -33,7 +33,7 @@ func (s *Syncer) readList(ctx context.Context, id string, state *read) error {
 	defer list.Close()
 	slow := s.headerOf(id, state)
 	defer slow.Stop()
-	var r *ledger.Reading
+	var r *ledger.Read
 	s.book.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), s.book.Now()) })
 	if r == nil {
 		return nil
@@ -50,7 +50,7 @@ func (s *Syncer) readList(ctx context.Context, id string, state *read) error {
 
 // readEvents notes the elements of a list. They are committed as the list goes
 // on, so that a long one is durable, and its memory is bounded, on the way.
-func (s *Syncer) readEvents(ctx context.Context, list *client.EventList, r *ledger.Reading) error {
+func (s *Syncer) readEvents(ctx context.Context, list *client.EventList, r *ledger.Read) error {
 	defer s.apply(r)
 	chunks := 0
 	for ev := range list.Events() {
@@ -72,7 +72,7 @@ func (s *Syncer) readEvents(ctx context.Context, list *client.EventList, r *ledg
 }
 
 // apply takes what was noted into the ledger and sets the fetcher to work on it.
-func (s *Syncer) apply(r *ledger.Reading) {
+func (s *Syncer) apply(r *ledger.Read) {
 	untrusted := 0
 	s.book.Do(func(a *ledger.Account) { untrusted = a.Apply(r, s.book.Now()) })
 	s.invalid(client.OpListEvents, untrusted)

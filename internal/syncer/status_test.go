@@ -69,7 +69,7 @@ func TestFailuresCarryWords(t *testing.T) {
 			}
 			const want = `webhook event with type ` + failedType + ` failed: Post "hooks.example.com": dial tcp 192.0.2.10:443: connect: connection refused`
 			for _, f := range failures {
-				reply := f.Replies[0]
+				reply := f.Answers[0]
 				if f.Code == 0 && reply.Message != want {
 					t.Errorf("%q", reply.Message)
 				}

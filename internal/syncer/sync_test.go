@@ -47,7 +47,7 @@ func (r *rig) endpoint(id string) *ledger.EndpointView {
 
 // delivered returns how many outcomes of an endpoint were counted.
 func (r *rig) delivered(id string) (n uint64) {
-	for _, c := range r.endpoint(id).Counters.Series {
+	for _, c := range r.endpoint(id).Counters.All {
 		if c.Kind == ledger.CountDeliveries {
 			n += c.Value
 		}
@@ -173,7 +173,7 @@ func TestDetailThatNeverComes(t *testing.T) {
 				bad := a.Emit(endpointA, failedType, simulator.Responded(500))
 				a.AddFault(simulator.Fault{Operation: simulator.GetEvent, EventID: bad, Do: effect})
 				unresolved := func() (n uint64) {
-					for _, c := range r.endpoint(endpointA).Counters.Series {
+					for _, c := range r.endpoint(endpointA).Counters.All {
 						if c.Kind == ledger.CountUnresolved {
 							n += c.Value
 						}

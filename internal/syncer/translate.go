@@ -41,11 +41,11 @@ func answerOf(e client.Event) ledger.Answer {
 
 // wordsOf returns the texts of an event's response as they may be stored. bodies
 // says whether what the receiver answered may be.
-func wordsOf(r *client.Response, bodies bool) ledger.Words {
+func wordsOf(r *client.Response, bodies bool) ledger.AnswerText {
 	if r == nil {
-		return ledger.Words{}
+		return ledger.AnswerText{}
 	}
-	words := ledger.Words{Status: r.Status, Message: r.Message}
+	words := ledger.AnswerText{Status: r.Status, Message: r.Message}
 	if bodies {
 		words.Body = r.Body
 	}

@@ -33,7 +33,7 @@ func TestAnswerOf(t *testing.T) {
 func TestWordsOf(t *testing.T) {
 	t.Parallel()
 	r := &client.Response{StatusCode: 500, Status: "500", Message: "failed", Body: "body"}
-	want := ledger.Words{Status: "500", Message: "failed"}
+	want := ledger.AnswerText{Status: "500", Message: "failed"}
 	if got := wordsOf(r, false); got != want {
 		t.Errorf("%+v", got)
 	}
@@ -41,7 +41,7 @@ func TestWordsOf(t *testing.T) {
 	if got := wordsOf(r, true); got != want {
 		t.Errorf("%+v", got)
 	}
-	if got := wordsOf(nil, true); got != (ledger.Words{}) {
+	if got := wordsOf(nil, true); got != (ledger.AnswerText{}) {
 		t.Errorf("%+v", got)
 	}
 }

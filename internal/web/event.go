@@ -77,7 +77,7 @@ func (p *Pages) sent(e *ledger.EndpointView, id string, tracked []ledger.Known) 
 		ok = true
 		s.Type, s.Created, s.FirstSeen, s.LastAsked = k.Type, unix(k.Time), unix(k.FirstSeen), unix(k.LastAsk)
 		s.Untrusted, s.History = k.Has(ledger.Untrusted), k.Has(ledger.History)
-		s.State = eventState(k.State, k.Code, k.Reason)
+		s.State = eventState(k.Stage, k.Code, k.Reason)
 	}
 	failures := e.Failures()
 	i := slices.IndexFunc(failures, func(f *ledger.Failure) bool { return f.EventID == id })
@@ -88,7 +88,7 @@ func (p *Pages) sent(e *ledger.EndpointView, id string, tracked []ledger.Known) 
 	s.Type, s.Created, s.FirstSeen = f.Type, unix(f.Created), unix(f.FirstSeen)
 	s.Untrusted, s.History = f.Untrusted, f.History
 	s.Kept, s.Asked, s.Omitted, s.Healed = true, f.Asked, f.Omitted, unix(f.Healed)
-	for _, reply := range f.Replies {
+	for _, reply := range f.Answers {
 		s.Replies = append(s.Replies, p.replyOf(reply))
 	}
 	if !ok {
@@ -101,9 +101,9 @@ func (p *Pages) sent(e *ledger.EndpointView, id string, tracked []ledger.Known) 
 	return s, true
 }
 
-func (p *Pages) replyOf(r ledger.Reply) replyRow {
-	row := replyRow{State: eventState(r.State, r.Code, r.Reason), At: unix(r.At), Last: unix(r.Last), Times: r.Times, Message: r.Message}
-	switch r.State {
+func (p *Pages) replyOf(r ledger.AnswerRecord) replyRow {
+	row := replyRow{State: eventState(r.Stage, r.Code, r.Reason), At: unix(r.At), Last: unix(r.Last), Times: r.Times, Message: r.Message}
+	switch r.Stage {
 	case ledger.Delivered, ledger.NoResponse:
 		row.Answer = codeText(r.Code, r.Reason, r.Status)
 	case ledger.Unresolved:
@@ -118,7 +118,7 @@ func (p *Pages) replyOf(r ledger.Reply) replyRow {
 }
 
 // eventState says where an event stands.
-func eventState(s ledger.State, c ledger.Code, reason ledger.Reason) badge {
+func eventState(s ledger.Stage, c ledger.Code, reason ledger.Reason) badge {
 	switch {
 	case s == ledger.Listed:
 		return badge{"not fetched yet", "muted"}

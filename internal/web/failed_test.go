@@ -46,7 +46,7 @@ func missed(t testing.TB, n int) (*Pages, map[string]failedJSON) {
 			} else {
 				row.Reason = orNull("tls")
 			}
-			row.Message = answer.Words.Message
+			row.Message = answer.Text.Message
 			if i%7 != 0 {
 				answer.Video = ledger.Video{ID: hexID(i + 1000), UUID: fmt.Sprintf("a0dc8dbf-3126-4805-89a1-%012x", i)}
 				row.VideoID, row.VideoUUID = &answer.Video.ID, &answer.Video.UUID

@@ -36,8 +36,8 @@ func failureOf(f *ledger.Failure) failureRow {
 		Untrusted: f.Untrusted, History: f.History, Code: codeName(f.Code), Asked: f.Asked, Healed: unix(f.Healed),
 	}
 	status := ""
-	for _, r := range slices.Backward(f.Replies) { // of the answer that failed, not of the one that healed
-		if r.State == ledger.Delivered && r.Code == f.Code || r.State == ledger.NoResponse && f.Code == ledger.CodeNone {
+	for _, r := range slices.Backward(f.Answers) { // of the answer that failed, not of the one that healed
+		if r.Stage == ledger.Delivered && r.Code == f.Code || r.Stage == ledger.NoResponse && f.Code == ledger.CodeNone {
 			status, row.Message = r.Status, r.Message
 			break
 		}

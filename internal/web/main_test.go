@@ -62,13 +62,13 @@ type event struct {
 func hexID(n int) string { return fmt.Sprintf("%024x", n+1<<20) }
 
 func answered(code int, message string) ledger.Answer {
-	return ledger.Answer{Responded: true, StatusCode: code, Words: ledger.Words{
+	return ledger.Answer{Responded: true, StatusCode: code, Text: ledger.AnswerText{
 		Status: fmt.Sprintf("%d %s", code, http.StatusText(code)), Message: message, Body: "body of " + message,
 	}}
 }
 
 func silent(reason ledger.Reason, message string) ledger.Answer {
-	return ledger.Answer{Responded: true, Reason: reason, Words: ledger.Words{Message: message}}
+	return ledger.Answer{Responded: true, Reason: reason, Text: ledger.AnswerText{Message: message}}
 }
 
 // list reads an endpoint's list.

@@ -33,24 +33,24 @@ func FuzzDecodeBlock(f *testing.F) {
 }
 
 func FuzzDecodeSeries(f *testing.F) {
-	for _, r := range storetest.EveryRow(1, 1).Series {
-		payload, err := encodeSeries(r)
+	for _, r := range storetest.EveryRow(1, 1).Counters {
+		payload, err := encodeCounter(r)
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(seriesKey(r), payload)
+		f.Add(counterKey(r), payload)
 	}
 	f.Add([]byte("ep\x00"), []byte("{}"))
 	f.Fuzz(func(t *testing.T, key, payload []byte) {
-		r, err := decodeSeries(key, payload)
+		r, err := decodeCounter(key, payload)
 		if err != nil {
 			if !errors.Is(err, ledger.ErrUnreadable) {
 				t.Fatal(err)
 			}
 			return
 		}
-		if !bytes.Equal(seriesKey(r), key) {
-			t.Fatalf("key %q became %q", key, seriesKey(r))
+		if !bytes.Equal(counterKey(r), key) {
+			t.Fatalf("key %q became %q", key, counterKey(r))
 		}
 	})
 }

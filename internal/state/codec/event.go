@@ -26,13 +26,13 @@ func (bl *block) encode() []byte {
 	var b []byte
 	var used uint16
 	for i := range bl {
-		if bl[i].Event.State != ledger.Free {
+		if bl[i].Event.Stage != ledger.Free {
 			used |= 1 << i
 		}
 	}
 	b = binary.BigEndian.AppendUint16(b, used)
 	for i := range bl {
-		if bl[i].Event.State != ledger.Free {
+		if bl[i].Event.Stage != ledger.Free {
 			b = appendEvent(b, &bl[i])
 		}
 	}
@@ -42,7 +42,7 @@ func (bl *block) encode() []byte {
 // empty reports whether no slot is used.
 func (bl *block) empty() bool {
 	for i := range bl {
-		if bl[i].Event.State != ledger.Free {
+		if bl[i].Event.Stage != ledger.Free {
 			return false
 		}
 	}
@@ -78,7 +78,7 @@ func (bl *block) put(rows []ledger.EventRow) {
 func appendEvent(b []byte, r *ledger.EventRow) []byte {
 	e := &r.Event
 	b = append(b, e.Key[:]...)
-	b = append(b, byte(e.State), byte(e.Reason), e.Tries, byte(e.Flags))
+	b = append(b, byte(e.Stage), byte(e.Reason), e.Tries, byte(e.Flags))
 	b = binary.BigEndian.AppendUint16(b, uint16(e.Type))
 	b = binary.BigEndian.AppendUint16(b, uint16(e.Code))
 	b = binary.AppendVarint(b, e.Time)
@@ -143,7 +143,7 @@ func cutEvent(b []byte, r *ledger.EventRow) ([]byte, bool) {
 	}
 	e := &r.Event
 	copy(e.Key[:], b)
-	e.State, e.Reason, e.Tries, e.Flags = ledger.State(b[16]), ledger.Reason(b[17]), b[18], ledger.Flag(b[19])
+	e.Stage, e.Reason, e.Tries, e.Flags = ledger.Stage(b[16]), ledger.Reason(b[17]), b[18], ledger.Flag(b[19])
 	e.Type, e.Code = ledger.TypeID(binary.BigEndian.Uint16(b[20:])), ledger.Code(binary.BigEndian.Uint16(b[22:]))
 	b = b[eventFixed:]
 	times := []*int64{&e.Time, &e.FirstSeen, &e.FirstEmpty, &e.LastAsk, &r.Relisted}
@@ -165,5 +165,5 @@ func cutEvent(b []byte, r *ledger.EventRow) ([]byte, bool) {
 		}
 		r.ID, b = string(b[n:n+int(size)]), b[n+int(size):]
 	}
-	return b, e.State != ledger.Free
+	return b, e.Stage != ledger.Free
 }

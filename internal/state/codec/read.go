@@ -36,7 +36,7 @@ func (r *Reader) Record(kind Kind, key, record []byte) error {
 			return r.Rows.Endpoint(row)
 		})
 	case Counter:
-		return hand(key, payload, decodeSeries, r.Rows.Series)
+		return hand(key, payload, decodeCounter, r.Rows.Counter)
 	case Latency:
 		return readJSON(payload, func(row ledger.LatencyRow) error {
 			row.Endpoint = string(key)
@@ -80,7 +80,7 @@ func (r *Reader) events(key, payload []byte) error {
 		return err
 	}
 	for i := range r.block {
-		if r.block[i].Event.State == ledger.Free && !r.Free {
+		if r.block[i].Event.Stage == ledger.Free && !r.Free {
 			continue
 		}
 		if err := r.Rows.Event(r.block[i]); err != nil {

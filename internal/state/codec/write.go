@@ -44,7 +44,7 @@ func Write(b *ledger.Batch, into Records) error {
 			return err
 		}
 	}
-	for _, r := range b.Series {
+	for _, r := range b.Counters {
 		if err := w.counter(r); err != nil {
 			return err
 		}
@@ -79,12 +79,12 @@ func (w writer) putJSON(kind Kind, key []byte, row any) error {
 	return w.put(kind, key, payload)
 }
 
-func (w writer) counter(r ledger.SeriesRow) error {
-	payload, err := encodeSeries(r)
+func (w writer) counter(r ledger.CounterRow) error {
+	payload, err := encodeCounter(r)
 	if err != nil {
 		return err
 	}
-	return w.put(Counter, seriesKey(r), payload)
+	return w.put(Counter, counterKey(r), payload)
 }
 
 // block rewrites the record that rows of events are in.

@@ -36,7 +36,7 @@ func TestFailuresAreStored(t *testing.T) {
 		a.List([]ledger.Found{{ID: "ep", Meta: ledger.Meta{Events: []string{storetest.Type}}}}, now, now)
 		storetest.Read(t, a, "ep", now, true)
 		storetest.Read(t, a, "ep", now, true, storetest.Item{ID: storetest.HexID(1), Type: storetest.Type, Created: storetest.Epoch.Unix()}, storetest.Item{ID: storetest.HexID(2), Type: storetest.Type, Created: storetest.Epoch.Unix()}, storetest.Item{ID: "odd \xff id", Type: "t", Created: storetest.Epoch.Unix()})
-		storetest.AnswerAll(a, now, ledger.Answer{Responded: true, StatusCode: 500, Words: ledger.Words{Status: "500", Message: "<b>", Body: "body"}})
+		storetest.AnswerAll(a, now, ledger.Answer{Responded: true, StatusCode: 500, Text: ledger.AnswerText{Status: "500", Message: "<b>", Body: "body"}})
 	})
 	shown := func() []*ledger.Failure {
 		t.Helper()
@@ -46,7 +46,7 @@ func TestFailuresAreStored(t *testing.T) {
 		return b.View(now).Endpoints[0].Failures()
 	}
 	want := shown()
-	if len(want) != 3 || want[0].Replies[0].Message != "<b>" || want[0].Replies[0].Body == "" {
+	if len(want) != 3 || want[0].Answers[0].Message != "<b>" || want[0].Answers[0].Body == "" {
 		t.Fatalf("%+v", want)
 	}
 	restart := func() {
@@ -72,8 +72,8 @@ func TestFailuresAreStored(t *testing.T) {
 		restart()
 		policy.KeepBodies = true
 		for _, f := range shown() {
-			if f.Replies[0].Body != "" || f.Replies[0].Message != "<b>" {
-				t.Errorf("%+v", f.Replies[0])
+			if f.Answers[0].Body != "" || f.Answers[0].Message != "<b>" {
+				t.Errorf("%+v", f.Answers[0])
 			}
 		}
 	}

@@ -53,30 +53,30 @@ func goldenRows() *ledger.Batch {
 		LastEvent: []ledger.TypeTime{{Type: typed("video.uploaded"), Time: unix}, {Type: typed("live.started"), Time: unix + 9}},
 	}, {ID: quiet}}
 	b.Latencies = []ledger.LatencyRow{{Endpoint: busy, Counts: ledger.LatencyCounts{Buckets: [11]uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, Sum: 12.5}, Born: at, Released: true}}
-	series := func(k ledger.SeriesKey, value uint64, e ledger.Exemplar) {
-		b.Series = append(b.Series, ledger.SeriesRow{Endpoint: busy, Key: k, Value: value, Born: at.Add(time.Duration(value)), Released: value%2 == 0, Exemplar: e})
+	series := func(k ledger.CounterKey, value uint64, e ledger.Exemplar) {
+		b.Counters = append(b.Counters, ledger.CounterRow{Endpoint: busy, Key: k, Value: value, Born: at.Add(time.Duration(value)), Released: value%2 == 0, Exemplar: e})
 	}
 	for i, name := range numbers {
-		series(ledger.SeriesKey{Kind: ledger.CountEvents, Type: typed(name)}, uint64(i), ledger.Exemplar{})
+		series(ledger.CounterKey{Kind: ledger.CountEvents, Type: typed(name)}, uint64(i), ledger.Exemplar{})
 	}
 	for i, code := range []ledger.Code{ledger.CodeNone, 100, 200, 301, 404, 503, 599} {
-		series(ledger.SeriesKey{Kind: ledger.CountDeliveries, Type: typed("video.process_failed"), Code: code}, uint64(i)<<50, ledger.Exemplar{EventID: "event " + fmt.Sprint(i), Created: unix, Observed: at})
+		series(ledger.CounterKey{Kind: ledger.CountDeliveries, Type: typed("video.process_failed"), Code: code}, uint64(i)<<50, ledger.Exemplar{EventID: "event " + fmt.Sprint(i), Created: unix, Observed: at})
 	}
 	for i, r := range []ledger.Reason{ledger.ReasonUnknown, ledger.ReasonTimeout, ledger.ReasonDNS, ledger.ReasonRefused, ledger.ReasonReset, ledger.ReasonTLS, ledger.ReasonNotRecorded} {
-		series(ledger.SeriesKey{Kind: ledger.CountNoResponse, Reason: r}, uint64(i), ledger.Exemplar{})
+		series(ledger.CounterKey{Kind: ledger.CountNoResponse, Reason: r}, uint64(i), ledger.Exemplar{})
 	}
-	series(ledger.SeriesKey{Kind: ledger.CountRecoveries, Type: typed("video.deleted")}, 5, ledger.Exemplar{})
-	series(ledger.SeriesKey{Kind: ledger.CountUnresolved, Type: typed("video.odd")}, 6, ledger.Exemplar{})
-	series(ledger.SeriesKey{Kind: ledger.CountGaps}, 7, ledger.Exemplar{})
+	series(ledger.CounterKey{Kind: ledger.CountRecoveries, Type: typed("video.deleted")}, 5, ledger.Exemplar{})
+	series(ledger.CounterKey{Kind: ledger.CountUnresolved, Type: typed("video.odd")}, 6, ledger.Exemplar{})
+	series(ledger.CounterKey{Kind: ledger.CountGaps}, 7, ledger.Exemplar{})
 	for i, e := range []ledger.Event{
-		{State: ledger.Listed},
-		{State: ledger.Listed, LastAsk: unix + 3, Tries: 255},
-		{State: ledger.Pending, FirstEmpty: unix + 2, LastAsk: unix + 4, Tries: 7},
-		{State: ledger.Delivered, Code: 200, LastAsk: unix + 5, Flags: ledger.Timely | ledger.Heard},
-		{State: ledger.Delivered, Code: 503, LastAsk: unix + 5, Flags: ledger.Heard},
-		{State: ledger.NoResponse, Code: ledger.CodeNone, Reason: ledger.ReasonDNS, LastAsk: unix + 5},
-		{State: ledger.NoResponse, Code: ledger.CodeNone, Reason: ledger.ReasonNotRecorded, FirstEmpty: unix + 6, LastAsk: unix + 5, Flags: ledger.History},
-		{State: ledger.Unresolved, LastAsk: unix + 5, Flags: ledger.Untrusted},
+		{Stage: ledger.Listed},
+		{Stage: ledger.Listed, LastAsk: unix + 3, Tries: 255},
+		{Stage: ledger.Pending, FirstEmpty: unix + 2, LastAsk: unix + 4, Tries: 7},
+		{Stage: ledger.Delivered, Code: 200, LastAsk: unix + 5, Flags: ledger.Timely | ledger.Heard},
+		{Stage: ledger.Delivered, Code: 503, LastAsk: unix + 5, Flags: ledger.Heard},
+		{Stage: ledger.NoResponse, Code: ledger.CodeNone, Reason: ledger.ReasonDNS, LastAsk: unix + 5},
+		{Stage: ledger.NoResponse, Code: ledger.CodeNone, Reason: ledger.ReasonNotRecorded, FirstEmpty: unix + 6, LastAsk: unix + 5, Flags: ledger.History},
+		{Stage: ledger.Unresolved, LastAsk: unix + 5, Flags: ledger.Untrusted},
 	} {
 		for j := range 5 { // in several records, and with slots between them that are free
 			r := ledger.EventRow{Endpoint: busy, Slot: uint32(8*i + j), Event: e}

@@ -65,16 +65,16 @@ var children = map[string]func(path string) error{
 // many that are rewritten.
 func numbered(n uint64) *ledger.Batch {
 	b := storetest.EveryRow(1, 50)
-	b.Series[0].Value = n
+	b.Counters[0].Value = n
 	b.Events = append(b.Events, ledger.EventRow{Endpoint: "endpoint-0", Slot: 1000 + uint32(n%997), Event: ledger.Event{
-		Key: ledger.KeyOf(fmt.Appendf(nil, "%024x", 1<<40+n)), Time: int64(n), State: ledger.Listed,
+		Key: ledger.KeyOf(fmt.Appendf(nil, "%024x", 1<<40+n)), Time: int64(n), Stage: ledger.Listed,
 	}})
 	return b
 }
 
 // value is the number of the last such batch, 0 without one.
 func value(s *storetest.Double) uint64 {
-	return s.Series["endpoint-0"][numbered(0).Series[0].Key].Value
+	return s.Counters["endpoint-0"][numbered(0).Counters[0].Key].Value
 }
 
 // A kill at any moment takes nothing back that was acknowledged.
@@ -128,7 +128,7 @@ func fullDisk(path string) error {
 	failures := 0
 	for n := uint64(1); n <= 60; n++ {
 		b := storetest.EveryRow(1, int(n)*40)
-		b.Series[0].Value = n
+		b.Counters[0].Value = n
 		err := f.Commit(context.Background(), b)
 		if err == nil {
 			continue

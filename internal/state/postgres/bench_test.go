@@ -22,7 +22,7 @@ func BenchmarkPostgresStart(b *testing.B) {
 	for i := range 1_000_000 {
 		all.Events = append(all.Events, ledger.EventRow{Endpoint: "endpoint-0", Slot: uint32(i), Event: ledger.Event{
 			Key: ledger.KeyOf([]byte(storetest.HexID(i))), Time: storetest.Epoch.Unix() - int64(i/20), FirstSeen: storetest.Epoch.Unix(), LastAsk: storetest.Epoch.Unix(),
-			State: ledger.Delivered, Code: ledger.Code(200 + 300*(i%2)),
+			Stage: ledger.Delivered, Code: ledger.Code(200 + 300*(i%2)),
 		}})
 	}
 	err := full.Load(context.Background(), ledger.Gather(new(ledger.Batch)))
@@ -79,7 +79,7 @@ func commits(b *testing.B, n int, follow bool) {
 		for range n {
 			serial++
 			batch.Events = append(batch.Events, ledger.EventRow{Endpoint: "endpoint-0", Slot: uint32(serial), Event: ledger.Event{
-				Key: ledger.KeyOf([]byte(storetest.HexID(serial))), Time: storetest.Epoch.Unix(), FirstSeen: storetest.Epoch.Unix(), State: ledger.Listed,
+				Key: ledger.KeyOf([]byte(storetest.HexID(serial))), Time: storetest.Epoch.Unix(), FirstSeen: storetest.Epoch.Unix(), Stage: ledger.Listed,
 			}})
 		}
 		began := time.Now()

@@ -220,7 +220,7 @@ func TestUnfitReplicaLeavesTheLease(t *testing.T) {
 func eventsCounted(b *state.State, id string) (n uint64) {
 	b.Look(func(a *ledger.Account) {
 		for _, e := range a.View(b.Now()).Endpoints {
-			for _, c := range e.Counters.Series {
+			for _, c := range e.Counters.All {
 				if e.ID == id && c.Kind == ledger.CountEvents {
 					n += c.Value
 				}

@@ -52,12 +52,12 @@ func Read(t *testing.T, a *ledger.Account, endpoint string, now time.Time, compl
 }
 
 // CounterOf returns the value of a counter in a view.
-func CounterOf(v *ledger.View, endpoint string, kind ledger.Kind, typ string, code ledger.Code) (uint64, bool) {
+func CounterOf(v *ledger.View, endpoint string, kind ledger.CounterKind, typ string, code ledger.Code) (uint64, bool) {
 	for _, e := range v.Endpoints {
 		if e.ID != endpoint {
 			continue
 		}
-		for _, c := range e.Counters.Series {
+		for _, c := range e.Counters.All {
 			if c.Kind == kind && c.Type == typ && c.Code == code {
 				return c.Value, true
 			}
@@ -98,7 +98,7 @@ func EventsOf(v *ledger.View, endpoint string) uint64 {
 func ShownCounters(v *ledger.View) map[string]uint64 {
 	shown := make(map[string]uint64)
 	for _, e := range v.Endpoints {
-		for _, c := range e.Counters.Series {
+		for _, c := range e.Counters.All {
 			shown[e.ID+" "+CounterName(c.Kind, c.Type, c.Code, c.Reason)] = c.Value
 		}
 		if l := e.Counters.Latency; l != nil {
@@ -117,7 +117,7 @@ func BucketSum(c ledger.LatencyCounts) (sum uint64) {
 }
 
 // CounterName names a counter.
-func CounterName(k ledger.Kind, typ string, code ledger.Code, reason ledger.Reason) string {
+func CounterName(k ledger.CounterKind, typ string, code ledger.Code, reason ledger.Reason) string {
 	switch k { //nolint:exhaustive // the rest is gaps
 	case ledger.CountEvents:
 		return "events " + typ

@@ -25,7 +25,7 @@ type Double struct {
 	Mu        sync.Mutex
 	Row       *ledger.AccountRow
 	Endpoints map[string]ledger.EndpointRow
-	Series    map[string]map[ledger.SeriesKey]ledger.SeriesRow
+	Counters  map[string]map[ledger.CounterKey]ledger.CounterRow
 	Latencies map[string]ledger.LatencyRow
 	Events    map[string]map[uint32]ledger.EventRow
 	Failures  map[string]map[Place]ledger.FailureRow
@@ -41,7 +41,7 @@ type Double struct {
 // NewDouble returns a double that holds nothing.
 func NewDouble() *Double {
 	return &Double{
-		Endpoints: make(map[string]ledger.EndpointRow), Series: make(map[string]map[ledger.SeriesKey]ledger.SeriesRow),
+		Endpoints: make(map[string]ledger.EndpointRow), Counters: make(map[string]map[ledger.CounterKey]ledger.CounterRow),
 		Latencies: make(map[string]ledger.LatencyRow), Events: make(map[string]map[uint32]ledger.EventRow),
 		Failures: make(map[string]map[Place]ledger.FailureRow), Traces: make(map[string]map[Place]ledger.TraceRow),
 	}
@@ -58,9 +58,9 @@ func (s *Double) Load(_ context.Context, rows ledger.Rows) error {
 	for _, r := range s.Endpoints {
 		err = errors.Join(err, rows.Endpoint(r.Clone()))
 	}
-	for _, m := range s.Series {
+	for _, m := range s.Counters {
 		for _, r := range m {
-			err = errors.Join(err, rows.Series(r))
+			err = errors.Join(err, rows.Counter(r))
 		}
 	}
 	for _, r := range s.Latencies {
@@ -104,7 +104,7 @@ func (s *Double) Commit(ctx context.Context, b *ledger.Batch) error {
 	s.Commits++
 	for _, id := range b.Dropped {
 		delete(s.Endpoints, id)
-		delete(s.Series, id)
+		delete(s.Counters, id)
 		delete(s.Latencies, id)
 		delete(s.Events, id)
 		delete(s.Failures, id)
@@ -116,11 +116,11 @@ func (s *Double) Commit(ctx context.Context, b *ledger.Batch) error {
 	for _, r := range b.Endpoints {
 		s.Endpoints[r.ID] = r
 	}
-	for _, r := range b.Series {
-		if s.Series[r.Endpoint] == nil {
-			s.Series[r.Endpoint] = make(map[ledger.SeriesKey]ledger.SeriesRow)
+	for _, r := range b.Counters {
+		if s.Counters[r.Endpoint] == nil {
+			s.Counters[r.Endpoint] = make(map[ledger.CounterKey]ledger.CounterRow)
 		}
-		s.Series[r.Endpoint][r.Key] = r
+		s.Counters[r.Endpoint][r.Key] = r
 	}
 	for _, r := range b.Latencies {
 		s.Latencies[r.Endpoint] = r
@@ -129,7 +129,7 @@ func (s *Double) Commit(ctx context.Context, b *ledger.Batch) error {
 		if s.Events[r.Endpoint] == nil {
 			s.Events[r.Endpoint] = make(map[uint32]ledger.EventRow)
 		}
-		if r.Event.State == ledger.Free {
+		if r.Event.Stage == ledger.Free {
 			delete(s.Events[r.Endpoint], r.Slot)
 		} else {
 			s.Events[r.Endpoint][r.Slot] = r
@@ -177,7 +177,7 @@ func (s *Double) Close() error {
 func (s *Double) Value(endpoint string) uint64 {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()
-	for key, r := range s.Series[endpoint] {
+	for key, r := range s.Counters[endpoint] {
 		if key.Kind == ledger.CountEvents {
 			return r.Value
 		}

@@ -30,8 +30,8 @@ func (c *collector) Endpoint(r ledger.EndpointRow) error {
 	return c.put(ledger.Batch{Endpoints: []ledger.EndpointRow{r}})
 }
 
-func (c *collector) Series(r ledger.SeriesRow) error {
-	return c.put(ledger.Batch{Series: []ledger.SeriesRow{r}})
+func (c *collector) Counter(r ledger.CounterRow) error {
+	return c.put(ledger.Batch{Counters: []ledger.CounterRow{r}})
 }
 
 func (c *collector) Latency(r ledger.LatencyRow) error {
@@ -65,15 +65,15 @@ func EveryRow(n, m int) *ledger.Batch {
 		})
 		b.Latencies = append(b.Latencies, ledger.LatencyRow{Endpoint: id, Counts: ledger.LatencyCounts{Sum: 1.5}, Born: Epoch, Released: true})
 		for code := range 6 {
-			b.Series = append(b.Series, ledger.SeriesRow{
-				Endpoint: id, Key: ledger.SeriesKey{Kind: ledger.CountDeliveries, Type: 5, Code: ledger.Code(200 + code)}, Value: uint64(code) << 40, Born: Epoch, Released: code%2 == 0,
+			b.Counters = append(b.Counters, ledger.CounterRow{
+				Endpoint: id, Key: ledger.CounterKey{Kind: ledger.CountDeliveries, Type: 5, Code: ledger.Code(200 + code)}, Value: uint64(code) << 40, Born: Epoch, Released: code%2 == 0,
 				Exemplar: ledger.Exemplar{EventID: HexID(code), Created: 4, Observed: Epoch},
 			})
 		}
 		for j := range m {
 			r := ledger.EventRow{Endpoint: id, Slot: uint32(3 * j), Event: ledger.Event{
 				Key: ledger.KeyOf([]byte(HexID(j))), Time: Epoch.Unix() + int64(j), FirstSeen: Epoch.Unix() + 5, FirstEmpty: int64(j % 2),
-				LastAsk: 77, Type: 12, Code: 503, State: ledger.Delivered, Reason: ledger.ReasonDNS, Tries: 255, Flags: ledger.Timely | ledger.Heard,
+				LastAsk: 77, Type: 12, Code: 503, Stage: ledger.Delivered, Reason: ledger.ReasonDNS, Tries: 255, Flags: ledger.Timely | ledger.Heard,
 			}}
 			switch j % 4 {
 			case 1:
@@ -114,10 +114,10 @@ func FailureOf(endpoint string, r ledger.EventRow) ledger.FailureRow {
 	return ledger.FailureRow{Endpoint: endpoint, Time: r.Event.Time, Key: r.Event.Key, Failure: &ledger.Failure{
 		EventID: id, Type: "video.odd", Created: r.Event.Time, Untrusted: true, History: true, FirstSeen: 5, Asked: 7,
 		Code: ledger.CodeNone, Reason: ledger.ReasonDNS, Healed: 9, Omitted: 2,
-		Replies: []ledger.Reply{
-			{At: 1, Last: 2, Times: 3, State: ledger.Pending},
-			{At: 4, Last: 4, Times: 1, State: ledger.NoResponse, Reason: ledger.ReasonDNS, Message: "no such host", Body: "<b>\n"},
-			{At: 9, Last: 9, Times: 1, State: ledger.Delivered, Code: 200, Status: "200 OK"},
+		Answers: []ledger.AnswerRecord{
+			{At: 1, Last: 2, Times: 3, Stage: ledger.Pending},
+			{At: 4, Last: 4, Times: 1, Stage: ledger.NoResponse, Reason: ledger.ReasonDNS, Message: "no such host", Body: "<b>\n"},
+			{At: 9, Last: 9, Times: 1, Stage: ledger.Delivered, Code: 200, Status: "200 OK"},
 		},
 	}}
 }
@@ -125,7 +125,7 @@ func FailureOf(endpoint string, r ledger.EventRow) ledger.FailureRow {
 // Same reports whether two stores hold the same rows.
 func Same(a, b *Double) bool {
 	plain := func(s *Double) Double {
-		return Double{Row: s.Row, Endpoints: s.Endpoints, Series: nonEmpty(s.Series), Latencies: s.Latencies, Events: nonEmpty(s.Events), Failures: nonEmpty(s.Failures), Traces: nonEmpty(s.Traces)}
+		return Double{Row: s.Row, Endpoints: s.Endpoints, Counters: nonEmpty(s.Counters), Latencies: s.Latencies, Events: nonEmpty(s.Events), Failures: nonEmpty(s.Failures), Traces: nonEmpty(s.Traces)}
 	}
 	x, y := plain(a), plain(b)
 	return reflect.DeepEqual(&x, &y)
@@ -158,7 +158,7 @@ func SameRows(t *testing.T, what string, got, want *ledger.Batch) {
 	name := func(v any) string { return fmt.Sprintf("%+v", v) }
 	sorted := cmp.Options{
 		cmpopts.SortSlices(func(a, b ledger.EndpointRow) bool { return a.ID < b.ID }),
-		cmpopts.SortSlices(func(a, b ledger.SeriesRow) bool { return name(a) < name(b) }),
+		cmpopts.SortSlices(func(a, b ledger.CounterRow) bool { return name(a) < name(b) }),
 		cmpopts.SortSlices(func(a, b ledger.LatencyRow) bool { return a.Endpoint < b.Endpoint }),
 		cmpopts.SortSlices(func(a, b ledger.EventRow) bool { return name(a) < name(b) }),
 		cmpopts.SortSlices(func(a, b ledger.FailureRow) bool { return a.Endpoint+name(a.Key) < b.Endpoint+name(b.Key) }),

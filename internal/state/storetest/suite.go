@@ -66,7 +66,7 @@ func Test(t *testing.T, keeps bool, place func(t *testing.T) (open func() state.
 		want := &ledger.Batch{}
 		if keeps {
 			want.Account = change.Account
-			want.Endpoints, want.Latencies, want.Series = rows.Endpoints[1:], rows.Latencies[1:], rows.Series[6:]
+			want.Endpoints, want.Latencies, want.Counters = rows.Endpoints[1:], rows.Latencies[1:], rows.Counters[6:]
 			want.Events, want.Failures = rows.Events[60:], rows.Failures[18:]
 			want.Traces = rows.Traces[45:]
 		}

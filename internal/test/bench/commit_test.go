@@ -44,7 +44,7 @@ func fill(tb testing.TB, book *state.State, n int) {
 	})
 	types := ledger.DocumentedTypes()
 	spacing := min(23*time.Hour/time.Duration(max(n, 1)), time.Second)
-	var r *ledger.Reading
+	var r *ledger.Read
 	book.Look(func(a *ledger.Account) { r = a.Begin("e", now, now, now) })
 	for i := range n {
 		created := now.Add(-time.Duration(i) * spacing)

@@ -112,7 +112,7 @@ func checkCounts(t *testing.T, api *endless, e *ledger.EndpointView, from, to in
 		want[ledger.Code(api.code(n))]++
 	}
 	events, got := uint64(0), map[ledger.Code]uint64{}
-	for _, s := range e.Counters.Series {
+	for _, s := range e.Counters.All {
 		switch s.Kind {
 		case ledger.CountEvents:
 			events += s.Value

@@ -117,7 +117,7 @@ func learnFrom(tb testing.TB, book *state.State, api *client.Client, answer func
 		if err != nil {
 			tb.Fatal(err)
 		}
-		var r *ledger.Reading
+		var r *ledger.Read
 		book.Look(func(a *ledger.Account) { r = a.Begin(f.ID, now, now, now) })
 		n := 0
 		for ev := range events.Events() {

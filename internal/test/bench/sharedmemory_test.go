@@ -117,7 +117,7 @@ func (r *sharingReplica) since() *ledger.Batch {
 			all.Account = b.Account
 		}
 		all.Endpoints = append(all.Endpoints, b.Endpoints...)
-		all.Series = append(all.Series, b.Series...)
+		all.Counters = append(all.Counters, b.Counters...)
 		all.Latencies = append(all.Latencies, b.Latencies...)
 		all.Events = append(all.Events, b.Events...)
 		all.Failures = append(all.Failures, b.Failures...)

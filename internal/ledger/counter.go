@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// Kind tells an endpoint's counters apart.
-type Kind uint8
+// CounterKind tells an endpoint's counters apart.
+type CounterKind uint8
 
 // The kinds of counters.
 const (
-	CountEvents     Kind = iota // by type
-	CountDeliveries             // by type and code; what is not 2xx are the failures
-	CountNoResponse             // by reason
-	CountRecoveries             // by type
-	CountUnresolved             // by type
-	CountGaps                   // without further labels
+	CountEvents     CounterKind = iota // by type
+	CountDeliveries                    // by type and code; what is not 2xx are the failures
+	CountNoResponse                    // by reason
+	CountRecoveries                    // by type
+	CountUnresolved                    // by type
+	CountGaps                          // without further labels
 	kinds
 )
 
-// SeriesKey is the label set of one counter of an endpoint. What its kind does
+// CounterKey is the label set of one counter of an endpoint. What its kind does
 // not use is zero.
-type SeriesKey struct {
-	Kind   Kind
+type CounterKey struct {
+	Kind   CounterKind
 	Type   TypeID
 	Code   Code
 	Reason Reason
 }
 
-func (k SeriesKey) compare(o SeriesKey) int {
+func (k CounterKey) compare(o CounterKey) int {
 	return cmp.Or(
 		cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Type, o.Type),
 		cmp.Compare(k.Code, o.Code), cmp.Compare(k.Reason, o.Reason),
@@ -42,13 +42,13 @@ type Birth struct {
 	Released bool
 
 	shown time.Time // start of the first complete scrape that showed it at 0
-	// late marks one that another process released: this one shows it at 0 for as
-	// long, or its own scrapers would never see it there.
-	late bool
+	// heldHere marks a counter that another replica has released. This one shows it at
+	// 0 for as long, or its own scrapers would never see it there.
+	heldHere bool
 }
 
 // held reports whether it is shown at 0.
-func (b *Birth) held() bool { return !b.Released || b.late }
+func (b *Birth) held() bool { return !b.Released || b.heldHere }
 
 func (b *Birth) showAt(at time.Time) {
 	if b.held() && (b.shown.IsZero() || at.Before(b.shown)) { // before: the clock was set back
@@ -61,8 +61,8 @@ func (b *Birth) due(now time.Time, hold time.Duration) bool {
 	return b.held() && !b.shown.IsZero() && now.Sub(b.shown) >= hold
 }
 
-// series is one counter.
-type series struct {
+// counter is one counter.
+type counter struct {
 	Birth
 	value    uint64
 	loaded   uint64 // its value at start
@@ -70,7 +70,7 @@ type series struct {
 }
 
 // visible returns the value that may be shown.
-func (s *series) visible(g gate) uint64 {
+func (s *counter) visible(g startHold) uint64 {
 	switch {
 	case g.off:
 		return s.value
@@ -90,25 +90,25 @@ type Exemplar struct {
 	Observed time.Time
 }
 
-// gate is what the whole account knows about showing counters. It is not stored: after
-// a start the counters stay as they were loaded until one complete scrape has shown them
-// and the hold has passed since. A process comes back under a new name, and each of its
-// scrapers must see them once.
-type gate struct {
+// startHold holds all counters of the account after a start. They keep the values that were
+// loaded until one complete scrape has shown them and the hold has passed since: a process
+// comes back under a new instance name, and each of its scrapers must see them once. It is
+// not stored.
+type startHold struct {
 	off   bool      // --collector.hold-new-series=0
 	open  bool      // the values as they are may be shown
 	shown time.Time // start of the first complete scrape that showed the loaded ones
 }
 
 // showAt notes that a complete scrape has shown the counters as they were loaded.
-func (g *gate) showAt(at time.Time) {
+func (g *startHold) showAt(at time.Time) {
 	if !g.open && (g.shown.IsZero() || at.Before(g.shown)) { // before: the clock was set back
 		g.shown = at
 	}
 }
 
-// due reports whether the gate is to be opened.
-func (g *gate) due(now time.Time, hold time.Duration) bool {
+// due reports whether the hold is over.
+func (g *startHold) due(now time.Time, hold time.Duration) bool {
 	return !g.open && !g.shown.IsZero() && now.Sub(g.shown) >= hold
 }
 
@@ -140,7 +140,7 @@ type latency struct {
 	counts, loaded LatencyCounts
 }
 
-func (l *latency) visible(g gate) LatencyCounts {
+func (l *latency) visible(g startHold) LatencyCounts {
 	switch {
 	case g.off:
 		return l.counts

@@ -2,33 +2,33 @@ package ledger
 
 import "iter"
 
-// slot is an event's place in its endpoint's slab, in memory and in a store.
+// slot is an event's place in its endpoint's table, in memory and in a store.
 type slot = uint32
 
-const slabChunk = 1024
+const tableChunk = 1024
 
 // MaxSlots is more than any list has events: a slot above is not real.
 const MaxSlots = 1 << 26
 
-// slab keeps an endpoint's events in chunks that never move, and finds them by
-// key. Freed slots are used again, so a slab is as large as the most events that
+// table keeps an endpoint's events in chunks that never move, and finds them by
+// key. Freed slots are used again, so a table is as large as the most events that
 // were ever tracked at once.
-type slab struct {
-	chunks []*[slabChunk]Event
+type table struct {
+	chunks []*[tableChunk]Event
 	used   slot // slots ever handed out
 	free   []slot
 	index  index
 }
 
-func newSlab(size int) slab { return slab{index: newIndex(min(max(size, 0), MaxSlots))} }
+func newTable(size int) table { return table{index: newIndex(min(max(size, 0), MaxSlots))} }
 
 // len returns how many events there are.
-func (s *slab) len() int { return s.index.n }
+func (s *table) len() int { return s.index.n }
 
 // at returns the event in a slot; the pointer stays valid.
-func (s *slab) at(i slot) *Event { return &s.chunks[i/slabChunk][i%slabChunk] }
+func (s *table) at(i slot) *Event { return &s.chunks[i/tableChunk][i%tableChunk] }
 
-func (s *slab) find(k Key) (slot, bool) {
+func (s *table) find(k Key) (slot, bool) {
 	cell, ok := s.index.find(k, s.at)
 	if !ok {
 		return 0, false
@@ -36,7 +36,7 @@ func (s *slab) find(k Key) (slot, bool) {
 	return slotOf(s.index.cells[cell]), true
 }
 
-func (s *slab) insert(e Event) slot {
+func (s *table) insert(e Event) slot {
 	i := s.unused()
 	*s.at(i) = e
 	s.index.put(e.Key, i, s.at)
@@ -45,11 +45,11 @@ func (s *slab) insert(e Event) slot {
 
 // unused takes a slot that is free. The list of those may have slots in it that were
 // taken by put.
-func (s *slab) unused() slot {
+func (s *table) unused() slot {
 	for n := len(s.free); n > 0; n = len(s.free) {
 		i := s.free[n-1]
 		s.free = s.free[:n-1]
-		if s.at(i).State == Free {
+		if s.at(i).Stage == Free {
 			return i
 		}
 	}
@@ -60,7 +60,7 @@ func (s *slab) unused() slot {
 
 // put puts an event into a free slot of its own. It reports false where the key is
 // in another one.
-func (s *slab) put(i slot, e Event) bool {
+func (s *table) put(i slot, e Event) bool {
 	for s.used <= i {
 		s.grow(s.used)
 		if s.used <= i {
@@ -73,9 +73,9 @@ func (s *slab) put(i slot, e Event) bool {
 
 // restore puts an event where a store says that it was. It reports false where
 // the slot is taken. Nothing can be found by its key until restored is called.
-func (s *slab) restore(i slot, e Event) bool {
+func (s *table) restore(i slot, e Event) bool {
 	s.grow(i)
-	if s.at(i).State != Free {
+	if s.at(i).Stage != Free {
 		return false
 	}
 	*s.at(i) = e
@@ -83,16 +83,16 @@ func (s *slab) restore(i slot, e Event) bool {
 }
 
 // grow makes slot i exist.
-func (s *slab) grow(i slot) {
-	for int(i/slabChunk) >= len(s.chunks) {
-		s.chunks = append(s.chunks, new([slabChunk]Event))
+func (s *table) grow(i slot) {
+	for int(i/tableChunk) >= len(s.chunks) {
+		s.chunks = append(s.chunks, new([tableChunk]Event))
 	}
 	s.used = max(s.used, i+1)
 }
 
 // restored makes the index and finds the free slots after the last restore. It
-// reports false where two events have the same key; the slab is of no use then.
-func (s *slab) restored() bool {
+// reports false where two events have the same key; the table is of no use then.
+func (s *table) restored() bool {
 	s.findFree()
 	cells := make([]uint64, 0, s.used)
 	for i, e := range s.all() {
@@ -102,16 +102,16 @@ func (s *slab) restored() bool {
 }
 
 // findFree lists the free slots, the first one last.
-func (s *slab) findFree() {
+func (s *table) findFree() {
 	s.free = s.free[:0]
 	for i := s.used; i > 0; i-- {
-		if s.at(i-1).State == Free {
+		if s.at(i-1).Stage == Free {
 			s.free = append(s.free, i-1)
 		}
 	}
 }
 
-func (s *slab) remove(i slot) {
+func (s *table) remove(i slot) {
 	s.index.remove(s.at(i).Key, s.at)
 	*s.at(i) = Event{}
 	s.free = append(s.free, i)
@@ -121,10 +121,10 @@ func (s *slab) remove(i slot) {
 }
 
 // all yields the slots in use, in no useful order.
-func (s *slab) all() iter.Seq2[slot, *Event] {
+func (s *table) all() iter.Seq2[slot, *Event] {
 	return func(yield func(slot, *Event) bool) {
 		for i := range s.used {
-			if e := s.at(i); e.State != Free && !yield(i, e) {
+			if e := s.at(i); e.Stage != Free && !yield(i, e) {
 				return
 			}
 		}
