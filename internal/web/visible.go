@@ -33,5 +33,8 @@ func visible(page []byte) []byte {
 }
 
 func obeyed(r rune) bool {
+	if r >= ' ' && r <= '~' { // nearly all of a page
+		return false
+	}
 	return r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
 }
