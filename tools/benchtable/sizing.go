@@ -10,7 +10,7 @@ import (
 type units struct {
 	scrape      float64 // seconds of a scrape of one endpoint when nothing is new
 	endpoint    float64 // seconds that each further endpoint adds
-	element     float64 // seconds for each element of a list within the overlap
+	element     float64 // seconds for each element of a list that is read again
 	event       float64 // CPU seconds of a new event: list, detail, state
 	memory      float64 // MB of a small account
 	perTracked  float64 // MB for each tracked event
@@ -32,8 +32,7 @@ func measured(r *report) (u units, ok bool) {
 	const million, few = 1e6, 1e3
 	u.scrape = get("Sync/endpoints=1", "ns/op") / 1e9
 	u.endpoint = (get("Sync/endpoints=1k", "ns/op")/1e9 - u.scrape) / (few - 1)
-	// Both stop 15 minutes below the newest event: after 900 s / 2 s and 900 s / 80 ms.
-	u.element = (get("SteadyScrape/events=1M/every=80ms", "ns/op") - get("SteadyScrape/events=1M/every=2s", "ns/op")) / 1e9 / (11250 - 450)
+	u.element = get("FullRead/h1", "ns/op") / 1e9 / million
 	u.event = get("CatchUp", "cpu-us/event") / 1e6
 	u.disk = get("CatchUp", "B-file/event")
 	u.memory = get("Memory/tracked=1k", "MB-peak")
@@ -92,9 +91,9 @@ func sizing(r *report) string {
 
 func (s size) line(u units) string {
 	perSecond := s.events / day
-	lists := (1 + s.endpoints) / s.interval
-	// The newest of each list are read again, as far as the overlap reaches.
-	again := perSecond * s.overlap * 60
+	lists := s.endpoints/s.interval + 1/max(60, s.interval) // and the account's endpoints once a minute
+	// Of each list 20 s are read again, and once a minute the overlap.
+	again := perSecond * (20 + min(1, s.interval/60)*s.overlap*60)
 	scrape := u.scrape + u.endpoint*(s.endpoints-1) + u.element*again
 	cpu := scrape/s.interval + u.event*perSecond
 	// What is forgotten waits for a full read, an hour at most.
