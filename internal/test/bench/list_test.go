@@ -39,7 +39,7 @@ func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func newAPI(tb testing.TB, url string, transport http.RoundTripper) *client.Client {
 	tb.Helper()
-	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), client.Options{Transport: transport})
+	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), client.Options{Transport: transport, Timeout: patience})
 	if err != nil {
 		tb.Fatal(err)
 	}

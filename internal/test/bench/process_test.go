@@ -71,7 +71,7 @@ func startProcess(tb testing.TB, apiURL, state string, args ...string) *process 
 	}
 	cmd := exec.Command(binary, append([]string{
 		"--web.listen-address=127.0.0.1:0", "--api.url=" + apiURL, "--state.url=" + state, "--api.rate-limit=0",
-		"--collector.min-interval=0s", "--collector.hold-new-series=0s",
+		"--collector.min-interval=0s", "--collector.hold-new-series=0s", "--api.timeout=" + patience.String(),
 	}, args...)...)
 	cmd.Env = append(os.Environ(), "OMEGASTREAM_API_KEY="+simulator.DefaultKey)
 	return launch(tb, cmd)

@@ -20,6 +20,10 @@ func policy() ledger.Policy {
 	return ledger.Policy{Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute}
 }
 
+// patience is how long a call can take: on a busy machine the API needs a while for the first
+// list of a million events.
+const patience = 2 * time.Minute
+
 // rig is the exporter as main wires it, without its server.
 type rig struct {
 	testing.TB
@@ -40,7 +44,7 @@ func newRigWith(tb testing.TB, url string, store state.Store, transport http.Rou
 	tb.Helper()
 	telemetry := collector.NewTelemetry()
 	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), client.Options{
-		Observer: telemetry, Concurrency: o.Concurrency, RateLimit: o.RateLimit, Transport: transport,
+		Observer: telemetry, Concurrency: o.Concurrency, RateLimit: o.RateLimit, Transport: transport, Timeout: patience,
 	})
 	if err != nil {
 		tb.Fatal(err)
