@@ -18,6 +18,7 @@ DAY        ?= 1,100,10000
 COST       ?= 10,100
 SOAK       ?= 2m
 BINARY     ?= omegastream_exporter
+PORT       ?= 9877
 PLATFORMS  ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 IMAGE      ?= omegastream_exporter:$(VERSION)
 
@@ -56,9 +57,10 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## Run the exporter on a simulated account; needs no key
-	@echo "Building. Then look at http://localhost:9877 (pages) and http://localhost:9877/metrics; Ctrl-C ends it."
-	@go run -ldflags "$(LDFLAGS)" . --demo
+demo: ## Run the exporter on a simulated account; needs no key (PORT=9877)
+	@echo "Building. Then open http://localhost:$(PORT): nine endpoints, of which two fail all the time and three now and then."
+	@echo "Click one to see its failed deliveries and why they failed, or look at http://localhost:$(PORT)/metrics. Ctrl-C ends it."
+	@go run -ldflags "$(LDFLAGS)" . --demo --web.listen-address=127.0.0.1:$(PORT)
 
 .PHONY: test
 test: ## Run the tests that take less than minutes; says what was skipped (TESTFLAGS=...)

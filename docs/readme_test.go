@@ -77,7 +77,7 @@ func TestReadme(t *testing.T) {
 // tryDemo runs the demo, and ends it as a person does.
 func tryDemo(t *testing.T, script string) {
 	dir, output := checkout(t), new(logBuffer)
-	end := shell(t, dir, script, output, anyPort)
+	end := shell(t, dir, script, output, "PORT=0")
 	address := output.address(t)
 	waitFor(t, "http://"+address+"/metrics", "\nwebhook_events_total{", output)
 	waitFor(t, "http://"+address+"/", "<h1", output)

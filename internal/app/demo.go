@@ -10,6 +10,7 @@ import (
 )
 
 const (
+	demoRate     = 100              // API requests a second, where the flag is left as it is: a day of events is fetched in minutes
 	demoInterval = 5 * time.Second  // between the syncs that the demo makes by itself
 	demoHold     = 10 * time.Second // at most: a visitor who looks twice should see something count
 )
@@ -28,6 +29,9 @@ func StartDemo(cfg *config.Config) (stop func(), err error) {
 		return nil, fmt.Errorf("--demo: %w", err)
 	}
 	cfg.API.Key = config.NewSecret(simulator.DefaultKey)
+	if cfg.API.RateLimit == config.DefaultRateLimit {
+		cfg.API.RateLimit = demoRate
+	}
 	cfg.Collector.HoldNewSeries = min(cfg.Collector.HoldNewSeries, demoHold)
 	cfg.Collector.MinInterval = min(cfg.Collector.MinInterval, demoInterval)
 	traffic, stopTraffic := context.WithCancel(context.Background())

@@ -29,6 +29,9 @@ type Config struct {
 	Demo      bool     // the API and the key are the simulator's; State is in memory
 }
 
+// DefaultRateLimit is the --api.rate-limit where it is not given, in requests a second.
+const DefaultRateLimit = 20
+
 // API is the flags --api.*.
 type API struct {
 	URL           *url.URL      // http or https, lower-case host, no slash at the end; never with a user

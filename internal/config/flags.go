@@ -1,6 +1,8 @@
 package config
 
 import (
+	"strconv"
+
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 )
 
@@ -16,7 +18,7 @@ func (f *flags) register() {
 	f.add("api.timeout", "10s", "Time limit for one API request: until the last byte of an event's detail, or the header of a list.", duration(&c.API.Timeout))
 	f.add("api.max-list-events", "10000000", "Give up on a list with more events than this.", whole(&c.API.MaxListEvents))
 	f.add("api.concurrency", "16", "API requests that can run at the same time.", whole(&c.API.Concurrency))
-	f.add("api.rate-limit", "20", "API requests a second; can be below 1. 0 is no limit.", number(&c.API.RateLimit))
+	f.add("api.rate-limit", strconv.Itoa(DefaultRateLimit), "API requests a second; can be below 1. 0 is no limit.", number(&c.API.RateLimit))
 
 	f.add("webhook.endpoint-id", "", "Watch only this webhook endpoint, instead of all endpoints of the account. Repeatable.", list(&c.Webhook.EndpointIDs)).PlaceHolder("ID")
 	f.add("webhook.url-detail", "host", "How much of an endpoint's URL to show: host, path or none. The path is often a secret.", oneOf(&c.Webhook.URLDetail, "host", "path", "none"))

@@ -83,6 +83,12 @@ func cast() []*character {
 			joins:       20 * time.Second,
 			answers:     shaky,
 		},
+		{
+			url:         "https://analytics.example.org/omegastream/s3cr3t-3a3a?token=s3cr3t-5c5c",
+			description: "Analytics (subscribed to nothing)",
+			events:      []string{},
+			answers:     healthy,
+		},
 	}
 }
 

@@ -6,12 +6,13 @@ import (
 	"time"
 )
 
-// Demo returns an account with something of everything: eight endpoints that
+// Demo returns an account with something of everything: nine endpoints that
 // behave differently, the events of the last 24 hours, and, once Run is called,
-// new ones every few hundred milliseconds. Within a minute of a run there are
-// failures of every kind, retries that heal, an endpoint that is new, an event
-// without a detail, one with a bogus time, types that are not documented, and
-// an API that limits or fails a request now and then.
+// new ones about every second. Within a minute of a run there are failures of
+// every kind, retries that heal, an endpoint that is new, an event without a
+// detail, one with a bogus time, types that are not documented, and an API that
+// limits or fails a request now and then. After two minutes the list of an
+// endpoint cannot be read for a while, and so every ten minutes.
 func Demo(o Options) *Account {
 	a := New(o)
 	t := &traffic{
@@ -28,7 +29,7 @@ func Demo(o Options) *Account {
 		}
 		t.join(c, t.start.Add(-t.between(30*24*time.Hour, 300*24*time.Hour)))
 	}
-	for at := t.start.Add(-24 * time.Hour); at.Before(t.start); at = at.Add(t.between(5*time.Minute, 11*time.Minute)) {
+	for at := t.start.Add(-24 * time.Hour); at.Before(t.start); at = at.Add(t.between(75*time.Second, 135*time.Second)) {
 		t.plan(at, t.upload)
 	}
 	t.advance(t.start)
@@ -67,7 +68,14 @@ func (t *traffic) begin() {
 	}
 	after := func(seconds int) time.Time { return t.start.Add(time.Duration(seconds) * time.Second) }
 
-	t.repeat(after(1), func() time.Duration { return t.between(4*time.Second, 8*time.Second) }, t.upload)
+	busy := after(120) // for those who have just come to look; then as an account has it, a little busier than the day before
+	next := func() time.Duration {
+		if t.account.now().Before(busy) {
+			return t.between(4*time.Second, 8*time.Second)
+		}
+		return t.between(15*time.Second, 25*time.Second)
+	}
+	t.repeat(after(1), next, t.upload)
 	t.repeat(after(7), every(15*time.Second), func(at time.Time) {
 		t.account.Insert(first, Event{
 			Type: "video.thumbnail_generated", CreatedTime: at, Answers: []Answer{Responded(http.StatusOK)},
@@ -93,6 +101,10 @@ func (t *traffic) begin() {
 	})
 	t.repeat(after(33), every(2*time.Minute), func(time.Time) {
 		t.account.AddFault(Fault{Operation: GetEvent, Times: 1, Do: Unavailable(time.Second)})
+	})
+	t.repeat(after(120), every(10*time.Minute), func(at time.Time) {
+		heal := t.account.AddFault(Fault{Operation: ListEvents, EndpointID: t.cast[5].id, Do: Status(http.StatusInternalServerError, "the archive's events are not available\n")})
+		t.plan(at.Add(90*time.Second), func(time.Time) { heal() })
 	})
 	t.repeat(after(3600), every(time.Hour), func(at time.Time) {
 		for _, id := range t.account.EndpointIDs() {

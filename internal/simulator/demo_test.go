@@ -39,7 +39,7 @@ func TestDemoHistory(t *testing.T) {
 			}
 		}
 	}
-	if total < 2000 || total > 8000 {
+	if total < 12000 || total > 24000 {
 		t.Errorf("%d events in the history", total)
 	}
 	for _, eventType := range simulator.EventTypes {
@@ -87,7 +87,7 @@ func TestDemoRun(t *testing.T) {
 		}
 		synctest.Wait()
 		ids := a.EndpointIDs()
-		newsroom, mobile, oldCMS, partner, archive, billing, staging := ids[0], ids[2], ids[3], ids[4], ids[5], ids[6], ids[7]
+		newsroom, mobile, oldCMS, partner, archive, billing, staging := ids[0], ids[2], ids[3], ids[4], ids[5], ids[6], ids[8] // the one that is new comes last
 		for _, e := range s.list(newsroom) {
 			if e.Created == 0.0 {
 				bogus++
@@ -119,6 +119,24 @@ func TestDemoRun(t *testing.T) {
 		}
 		if n := truth.Sum(oldCMS).Events; n != 0 {
 			t.Errorf("%d new events where delivery is switched off", n)
+		}
+	})
+}
+
+// TestDemoIsEvenlyBusy checks that the last hour of a demo that runs looks as the day
+// before it.
+func TestDemoIsEvenlyBusy(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := simulator.Demo(simulator.Options{Seed: 7})
+		day := a.Truth().Sum("").Events
+		a.Mark()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		a.Run(ctx)
+		hour := a.Truth().Sum("").Events
+		if times := float64(hour) * 24 / float64(day); times < 1 || times > 8 {
+			t.Errorf("%d events in the hour, %d in the day before: %.1f times as many", hour, day, times)
 		}
 	})
 }
