@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"omegastream_exporter/internal/app"
 	"omegastream_exporter/internal/config"
@@ -11,9 +12,13 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
+// lateAfter is how old an event can be without that its outcome was fetched, as the rules
+// have it.
+const lateAfter = 10 * time.Minute
+
 // inspectState says what the configured state holds, and proves that a start could
 // write into it. A file that is not there is not made. warn is told of endpoints most of
-// whose deliveries fail.
+// whose deliveries fail, and of those that the exporter was behind with.
 func inspectState(ctx context.Context, cfg config.Config, warn func(format string, args ...any)) (string, error) {
 	if cfg.State.InMemory() {
 		return "counters start at 0 with every start", nil
@@ -45,6 +50,14 @@ func inspectState(ctx context.Context, cfg config.Config, warn func(format strin
 	tracked := 0
 	for _, e := range view.Endpoints {
 		tracked += e.Tracked
+		if late := e.LastSync.Sub(time.Unix(e.OldestUnfetched, 0)); e.OldestUnfetched != 0 && late > lateAfter {
+			what := fmt.Sprintf("%d deliveries", e.Backlog)
+			if e.Backlog == 1 {
+				what = "1 delivery"
+			}
+			warn("endpoint %s: the exporter was behind when it last wrote the state: it did not know the outcome of %s, the oldest created %d minutes before",
+				e.ID, what, int(late.Minutes()))
+		}
 		if failed, all := failedOf(e); 2*failed > all {
 			warn("endpoint %s: %d of the %d deliveries in the window failed, according to the state", e.ID, failed, all)
 		}

@@ -26,21 +26,21 @@ type Problem struct {
 	Since      time.Time
 }
 
-// What names the operation in the words of a page.
+// What says what does not work, in the words of a page.
 func (p Problem) What() string {
 	switch p.Operation {
 	case client.OpListEndpoints:
-		return "Listing the account's endpoints"
+		return "The account's endpoints cannot be listed"
 	case client.OpListEvents:
-		return "Reading the list of events"
+		return "The list of events cannot be read"
 	case client.OpGetEvent:
-		return "Fetching the details of events"
+		return "The details of some events cannot be fetched"
 	case OpSync:
-		return "Syncing"
+		return "The sync failed"
 	case UseElements, UseMembers:
-		return "Using every part of the API's answers"
+		return "A part of the API's answers cannot be used"
 	default:
-		return "Writing the state"
+		return "The state cannot be written"
 	}
 }
 

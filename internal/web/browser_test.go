@@ -168,7 +168,7 @@ func failureIsThere(t *testing.T, b *tab) {
 		}
 	}
 	b.click(`[data-event="` + failure + `"] a`)
-	b.until(`location.pathname === "/events/` + failure + `" && document.body.innerText.includes("Answers")`)
+	b.until(`location.pathname === "/events/` + failure + `" && document.body.innerText.includes("Responses")`)
 	if text := eval[string](b, "document.documentElement.outerHTML"); strings.Contains(text, "s3cr3t") || !strings.Contains(text, "connection refused") {
 		t.Errorf("the page of the event: %s", text)
 	}

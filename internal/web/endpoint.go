@@ -13,28 +13,29 @@ import (
 type endpointPage struct {
 	endpointHead
 	tally
-	Window    string
-	Company   string
-	Created   time.Time // of the endpoint itself
-	Updated   time.Time
-	LastSync  time.Time
-	LastCode  string // "" if there was no outcome yet
-	Tracked   int
-	Waiting   int // details that are not fetched
-	Chart     chart
-	Matrix    matrix
-	Filter    filter
-	Choices   choices
-	Kept      int // failures, before the filter
-	Fitting   int // failures, after it
-	Listed    []failureRow
-	All       string // link to all of them, "" where all are listed
-	Awaited   []pendingRow
-	MoreAwait int // pending events that are not shown
-	Notices   []notice
-	Types     []string // that it is subscribed to
-	Failures  string   // link to all of its failed deliveries
-	JSON      string   // link
+	Window       string
+	Company      string
+	Created      time.Time // of the endpoint itself
+	Updated      time.Time
+	LastSync     time.Time
+	LastCode     string // "" if there was no outcome yet
+	Tracked      int
+	Waiting      int // details that are not fetched
+	Chart        chart
+	Matrix       matrix
+	Filter       filter
+	Choices      choices
+	Kept         int // failures, before the filter
+	Fitting      int // failures, after it
+	Listed       []failureRow
+	All          string // link to all of them, "" where all are listed
+	Awaited      []pendingRow
+	MoreAwait    int // pending events that are not shown
+	Notices      []notice
+	Types        []string // that it is subscribed to
+	FailuresLink string   // to all of its failed deliveries
+	Runbook      string   // link to what to do while it fails
+	JSON         string   // link
 }
 
 // pendingRow is an event whose detail has no response yet.
@@ -66,7 +67,7 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 	e := find(v, id)
 	if e == nil {
 		p.opts.Unknown(id)
-		return answer{missing: "The account has no webhook endpoint with this id, or it was removed."}
+		return answer{missing: "The account has no webhook endpoint with this ID. It may have been removed."}
 	}
 	var hours []ledger.Hour
 	var waiting []ledger.Known
@@ -98,12 +99,21 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 		}
 	}
 	page.Notices = noticesOf(own, nil)
-	page.Failures = links{base: p.opts.Base}.FailuresOf(id)
+	page.FailuresLink = links{base: p.opts.Base}.FailuresOf(id)
+	page.Runbook = links{base: p.opts.Base}.Runbooks() + "#" + alertOf(page.State)
 	data := p.endpointJSON(v, e, page, hours)
 	if r.URL.Query().Get("show") != "all" && page.Fitting > mostFailures {
 		page.Listed, page.All = page.Listed[:mostFailures], link+"?"+page.Filter.query("show", "all")+"#failures"
 	}
 	return answer{title: page.Name, template: "endpoint", content: page, data: data}
+}
+
+// alertOf names the alert whose runbook says what to do about a state.
+func alertOf(s badge) string {
+	if s == statePartly {
+		return "OmegaStreamDeliveryFailed"
+	}
+	return "OmegaStreamEndpointFailing"
 }
 
 // list takes in the failures and the pending events that the filter wants.

@@ -63,8 +63,8 @@ func (p *Pages) event(r *http.Request, now time.Time) answer {
 		}
 	}
 	if len(page.Sent) == 0 {
-		return answer{missing: "No endpoint has an event with this id, or it was forgotten: events are tracked for the last " +
-			windowName(p.opts.Window) + ", failures for longer."}
+		return answer{missing: "No endpoint has an event with this ID, or the exporter no longer keeps it: it keeps the events of the last " +
+			windowName(p.opts.Window) + ", and the newest failures for longer."}
 	}
 	return answer{title: "Event " + id, template: "event", content: page, data: page.json()}
 }
@@ -107,7 +107,7 @@ func (p *Pages) replyOf(r ledger.AnswerRecord) replyRow {
 	case ledger.Delivered, ledger.NoResponse:
 		row.Answer = codeText(r.Code, r.Reason, r.Status)
 	case ledger.Unresolved:
-		row.Answer = "the API does not have the event any more"
+		row.Answer = "the API no longer has the event"
 	default:
 		row.Answer = "no response recorded yet"
 	}

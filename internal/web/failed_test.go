@@ -197,7 +197,7 @@ func TestSelections(t *testing.T) {
 			t.Errorf("%s: %d events, want %d", query, len(got), len(want))
 		}
 		_, body := get(p, "/failures?"+query)
-		if n := plural(len(want), "event", "events"); !strings.Contains(body, ">"+n+" created in the last 24 h") {
+		if n := plural(len(want), "delivery", "deliveries"); !strings.Contains(body, ">"+n+" in the last 24 h") {
 			t.Errorf("%s: the page does not say %s", query, n)
 		}
 	}
@@ -250,7 +250,7 @@ func TestGroupsOfFailures(t *testing.T) {
 		}
 	}
 	_, body := get(p, "/failures")
-	at := strings.Index(body, "no response: TLS</a>")
+	at := strings.Index(body, "no response: TLS error</a>")
 	if at < 0 || strings.Count(body, `class="code" href=`) != 2 {
 		t.Fatalf("the groups are not there: %s", body)
 	}

@@ -25,7 +25,7 @@ type failureRow struct {
 func (row failureRow) Times() string {
 	text := "created " + exact(row.Created)
 	if row.Untrusted {
-		text += " (first sight: the event came with a time that cannot be)"
+		text += " (when it was first seen: the API sent no valid time)"
 	}
 	return text + ", first seen " + exact(row.FirstSeen)
 }

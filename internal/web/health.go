@@ -8,18 +8,19 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// The states of an endpoint, the worst first. Green is what was read a short time ago
-// and delivers.
+// The states of an endpoint, the worst first. Green is what was read a short time ago,
+// with the outcomes of its deliveries, and delivers.
 var (
 	stateFailing   = badge{"failing", "bad"}
 	stateSilent    = badge{"not answering", "bad"}
 	statePartly    = badge{"failing partly", "bad"}
 	stateStale     = badge{"not read lately", "warn"}
+	stateBehind    = badge{"behind", "warn"}
 	stateUnread    = badge{"not read yet", "muted"}
 	stateFine      = badge{"delivering", "good"}
 	stateQuiet     = badge{"no deliveries", "muted"}
 	stateOff       = badge{"switched off", "muted"}
-	statesByDegree = []badge{stateFailing, stateSilent, statePartly, stateStale, stateUnread, stateFine, stateQuiet, stateOff}
+	statesByDegree = []badge{stateFailing, stateSilent, statePartly, stateStale, stateBehind, stateUnread, stateFine, stateQuiet, stateOff}
 )
 
 // When an endpoint counts as failing, as the alerts see it.
@@ -29,6 +30,7 @@ const (
 	partlyPercent = 1         // of the recent deliveries
 	recently      = time.Hour // and up to an hour more: deliveries are counted by the hour
 	freshFor      = 5 * time.Minute
+	behindBy      = 10 * time.Minute // the oldest event whose outcome was not fetched
 )
 
 // rank is a state's place among the others, the worst first.
@@ -58,10 +60,18 @@ func healthOf(e *ledger.EndpointView, hours []ledger.Hour, stale bool, now time.
 		return statePartly
 	case stale:
 		return stateStale
+	case behind(e, now):
+		return stateBehind
 	case all.Deliveries == 0:
 		return stateQuiet
 	}
 	return stateFine
+}
+
+// behind reports whether the exporter fetches the outcomes of an endpoint's deliveries too
+// slowly: what is not fetched may have failed.
+func behind(e *ledger.EndpointView, now time.Time) bool {
+	return e.OldestUnfetched != 0 && now.Sub(unix(e.OldestUnfetched)) > behindBy
 }
 
 // recentOf counts the deliveries of the last hour or two.

@@ -40,6 +40,8 @@ func TestHealthOf(t *testing.T) {
 		"one of a thousand":             {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(999, 1)}, hours: now(999, 1)},
 		"failed yesterday":              {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(9, 0)},
 		"delivers, and is not read":     {want: stateStale, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0)}, stale: true},
+		"delivers, as far as known":     {want: stateBehind, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0), OldestUnfetched: epoch.Add(-11 * time.Minute).Unix()}},
+		"a little behind":               {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0), OldestUnfetched: epoch.Add(-9 * time.Minute).Unix()}},
 		"quiet, and is not read":        {want: stateStale, e: ledger.EndpointView{Contacted: true}, stale: true},
 		"no deliveries":                 {want: stateQuiet, e: ledger.EndpointView{Meta: active, Contacted: true}},
 		"named by a flag, and delivers": {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 204, Window: window(1, 0)}},
@@ -74,7 +76,7 @@ func TestGreenMeansWell(t *testing.T) {
 		"well": {well: true, status: syncer.Status{Ended: epoch, Result: syncer.Success}, says: []string{"delivering"}},
 		"refused key": {
 			status: syncer.Status{Ended: epoch, Result: syncer.Failed, Problems: problem(client.OpListEndpoints, "", client.ErrUnauthorized)},
-			says:   []string{"not read lately", "The API does not accept the key", "OMEGASTREAM_API_KEY", "--api.key-file", "when they were last read", "Is this data current?"},
+			says:   []string{"not read lately", "The API does not accept the key", "OMEGASTREAM_API_KEY", "--api.key-file", "as of the last read", "Is this data current?"},
 		},
 		"a list that cannot be read": {
 			status: syncer.Status{Ended: epoch, Result: syncer.Partial, Problems: problem(client.OpListEvents, "ep", client.ErrServer)},
@@ -177,7 +179,7 @@ func TestVeryManyEndpoints(t *testing.T) {
 		if got := strings.Count(body, "data-endpoint="); got != rows {
 			t.Errorf("%s lists %d endpoints, want %d", path, got, rows)
 		}
-		if path == "/" && !strings.Contains(body, "995 endpoints more") {
+		if path == "/" && !strings.Contains(body, "995 more endpoints") {
 			t.Errorf("%s does not say what is folded", path)
 		}
 		if response.Header.Get("Content-Encoding") != "" {
@@ -193,6 +195,43 @@ func TestVeryManyEndpoints(t *testing.T) {
 		}
 		if text, err := io.ReadAll(unzipped); err != nil || string(text) != body {
 			t.Errorf("%s is not the same compressed: %v", path, err)
+		}
+	}
+}
+
+// An exporter that fetches outcomes too slowly says so, and is not green.
+func TestBehindIsSaid(t *testing.T) {
+	t.Parallel()
+	book := openBook(t, policy())
+	book.Do(func(a *ledger.Account) {
+		a.List([]ledger.Found{{ID: "ep", Meta: ledger.Meta{URL: "h.example.com", Active: true}}}, epoch, epoch)
+		done := event{hexID(1), ready, epoch.Add(-time.Hour), []ledger.Answer{answered(200, "fine")}}
+		live(a, map[string][]event{"ep": {done}})
+		list(a, "ep", epoch, done, event{hexID(2), ready, epoch.Add(-time.Minute), nil}, event{hexID(3), ready, epoch.Add(-2 * time.Minute), nil})
+	})
+	if err := book.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		later  time.Duration
+		behind bool
+	}{{time.Minute, false}, {4 * time.Minute, false}, {30 * time.Minute, true}} {
+		o := options()
+		o.Status = func() Status {
+			return Status{Status: syncer.Status{Ended: epoch, Result: syncer.Success, Turn: time.Hour}}
+		}
+		o.Now = func() time.Time { return epoch.Add(row.later) }
+		p := New(book, o)
+		for path, says := range map[string]string{
+			"/": "It does not know the outcome of 2 deliveries yet", "/failures": "The outcome of 2 deliveries is not known yet", "/endpoints/ep": ">behind</span>",
+		} {
+			_, body := get(p, path)
+			if strings.Contains(body, says) != row.behind {
+				t.Errorf("after %v, %s: that it says %q is %v", row.later, path, says, !row.behind)
+			}
+			if row.behind && strings.Contains(body, "pill good") {
+				t.Errorf("after %v, %s is green", row.later, path)
+			}
 		}
 	}
 }

@@ -12,8 +12,9 @@ import (
 // notice is something that does not work, told once, with what to do about it.
 type notice struct {
 	What      string
-	Error     string
-	Do        string // "" where nobody need do anything
+	Error     string // the API's or the system's words
+	Plain     bool   // What says all that Error does
+	Do        string
 	Endpoints []string
 	More      int // endpoints that are not named
 	Since     time.Time
@@ -56,18 +57,26 @@ func nameOr(name, id string) string {
 }
 
 func noticeOf(p syncer.Problem) notice {
-	n := notice{What: p.What(), Error: strings.TrimSpace(p.Err.Error()), Since: p.Since}
+	n := notice{What: p.What(), Error: strings.TrimSpace(causeOf(p.Err)), Do: "The exporter keeps trying.", Since: p.Since}
 	switch {
 	case client.IsUnauthorized(p.Err):
-		n.What = "The API does not accept the key"
-		n.Do = "Set OMEGASTREAM_API_KEY to a valid key of the account and restart the exporter, or write the key to the file that --api.key-file names: the exporter reads it again by itself."
+		n.What, n.Plain = "The API does not accept the key", true
+		n.Do = "No new deliveries are counted until it does. Put a valid key of the account into the file that --api.key-file names, which the exporter reads again by itself, or set OMEGASTREAM_API_KEY and restart the exporter."
 	case client.IsForbidden(p.Err) && p.EndpointID == "":
-		n.What = "The key may not list the account's endpoints"
-		n.Do = "Use a key that may, or name the endpoints with --webhook.endpoint-id."
+		n.What = "The key does not have permission to list the account's endpoints"
+		n.Do = "Use a key that has, or name the endpoints with --webhook.endpoint-id."
 	case client.IsForbidden(p.Err):
-		n.Do = "Use a key that may read this endpoint."
+		n.Do = "Use a key that has permission to read this endpoint."
 	case errors.Is(p.Err, client.ErrNotFound):
-		n.Do = "If the endpoint was removed on purpose, it leaves this page by itself."
+		n.Do = "If you removed the endpoint, it disappears from this page by itself."
 	}
 	return n
+}
+
+// causeOf returns why a call failed, without the call: the notice names that.
+func causeOf(err error) string {
+	if failed, ok := errors.AsType[*client.Error](err); ok {
+		return failed.Err.Error()
+	}
+	return err.Error()
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -62,8 +63,8 @@ func TestSyncState(t *testing.T) {
 		{"waiting for a scrape", "muted"}: {},
 		{"first sync running", "muted"}:   {Syncing: true},
 		{"up to date", "good"}:            {Ended: epoch, Result: "success", Syncing: true},
-		{"incomplete", "warn"}:            {Ended: epoch, Result: "partial"},
-		{"failing", "bad"}:                {Ended: epoch, Result: "error"},
+		{"last sync incomplete", "warn"}:  {Ended: epoch, Result: "partial"},
+		{"last sync failed", "bad"}:       {Ended: epoch, Result: "error"},
 	} {
 		if got := syncState(s); got != want {
 			t.Errorf("%+v: %+v, want %+v", s, got, want)
@@ -110,6 +111,60 @@ func TestContentThatCannotBeShown(t *testing.T) {
 	for _, path := range []string{"/bad", "/json?format=json"} {
 		if response, body := get(p, path); response.StatusCode != 500 || strings.Contains(body, "<") {
 			t.Errorf("%s: %d %q", path, response.StatusCode, body)
+		}
+	}
+}
+
+// At first sight a page says what is wrong, since when and what to do, once, and nothing
+// that contradicts it.
+func TestFirstSight(t *testing.T) {
+	t.Parallel()
+	const endpoint = "/endpoints/6b0a9abaec89025cc19756ce"
+	for _, row := range []struct {
+		scene, path string
+		says, never []string
+	}{
+		{"refused key", "/", []string{"The API does not accept the key</h2>", "Since <time", "--api.key-file", ">No</p>", "20 min ago", "last sync failed"}, []string{"list endpoints", "pill good"}},
+		{"refused key", endpoint, []string{"The API does not accept the key</h2>"}, []string{"pill good"}},
+		{"refused key", "/failures", []string{"This list is not current"}, nil},
+		{"refused key at first", "/", []string{"The API does not accept the key</h2>", "no deliveries", ">No</p>"}, []string{"0 delivered", "pill good"}},
+		{"refused key at first", "/failures", []string{"has not read any deliveries", "No failed deliveries are known"}, nil},
+		{"no endpoints", "/", []string{"The account has no webhook endpoints</h2>", "last read"}, []string{"nothing read", "pill good"}},
+		{"no scrape", "/", []string{"Waiting for the first scrape", "prometheus.yml", "nothing read yet"}, []string{"pill good"}},
+		{"well", "/", []string{"no recent failures", ">Yes</p>", "pill good"}, []string{"pill bad", "pill warn"}},
+		{"well", "/failures", []string{"No failed deliveries in the last 24 h."}, nil},
+		{"half failing", "/", []string{"failing partly", "503 Service Unavailable", "failing since"}, []string{"pill good"}},
+		{"half failing", endpoint, []string{"failing partly", "<strong>503 Service Unavailable</strong>: no healthy upstream", "200 failed</span>", "#OmegaStreamDeliveryFailed"}, []string{"pill good"}},
+		{"never answering", endpoint, []string{"not answering", "<strong>timeout</strong>", "40 failures in a row", "#OmegaStreamEndpointFailing"}, []string{"pill good"}},
+		{"tls", "/", []string{"not answering", "TLS error", "certificate has expired"}, []string{"pill good"}},
+	} {
+		response, err := http.Get(serveScene(t, scenes()[row.scene]) + row.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range row.says {
+			if strings.Count(string(body), want) == 0 {
+				t.Errorf("%s, %s: it does not say %q", row.scene, row.path, want)
+			}
+		}
+		for _, never := range row.never {
+			if strings.Contains(string(body), never) {
+				t.Errorf("%s, %s: it says %q", row.scene, row.path, never)
+			}
+		}
+	}
+	runbooks, err := runbooksHTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range statesByDegree {
+		if id := alertOf(s); !strings.Contains(string(runbooks), `id="`+id+`"`) {
+			t.Errorf("%s: there is no runbook of %s", s.Word, id)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type scene struct {
 	endpoints []ledger.Found
 	lists     map[string][]event // by endpoint
 	status    syncer.Status
+	later     time.Duration // by which the lists are out of date
 }
 
 // well is the status of an exporter that gets on well.
@@ -50,7 +51,7 @@ func scenes() map[string]scene {
 	fine := answered(200, "fine")
 	single := map[string]string{"overview": "/", "endpoint": "/endpoints/" + one, "failures": "/failures", "event": "/events/" + hexID(0)}
 	refused := syncer.Status{Ended: epoch.Add(-3 * time.Second), Result: syncer.Failed, Problems: []syncer.Problem{
-		{Operation: client.OpListEndpoints, Err: fmt.Errorf("list endpoints: %w", client.ErrUnauthorized), Since: epoch.Add(-time.Minute)},
+		{Operation: client.OpListEndpoints, Err: fmt.Errorf("list endpoints: %w", client.ErrUnauthorized), Since: epoch.Add(time.Minute)},
 	}}
 	long := scene{
 		pages: single, status: well,
@@ -69,7 +70,7 @@ func scenes() map[string]scene {
 		many.lists[id] = deliveries(3, 20, answer)
 	}
 	return map[string]scene{
-		"refused key":          {pages: single, endpoints: shop, lists: map[string][]event{one: deliveries(40, 20, fine)}, status: refused},
+		"refused key":          {pages: single, endpoints: shop, lists: map[string][]event{one: deliveries(40, 20, fine)}, status: refused, later: 20 * time.Minute},
 		"refused key at first": {pages: map[string]string{"overview": "/", "failures": "/failures"}, status: refused},
 		"no endpoints":         {pages: map[string]string{"overview": "/", "failures": "/failures"}, status: well},
 		"no scrape":            {pages: map[string]string{"overview": "/", "failures": "/failures"}},
@@ -87,7 +88,7 @@ func serveScene(t testing.TB, s scene) string {
 	t.Helper()
 	book := openBook(t, policy())
 	book.Do(func(a *ledger.Account) {
-		if s.status.Ended.IsZero() || len(s.endpoints) == 0 {
+		if s.status.Ended.IsZero() || len(s.endpoints) == 0 && s.status.Result != syncer.Success {
 			return
 		}
 		began := epoch.Add(-24 * time.Hour)
@@ -112,6 +113,7 @@ func serveScene(t testing.TB, s scene) string {
 		t.Fatal(err)
 	}
 	o := options()
+	o.Now = func() time.Time { return epoch.Add(s.later) }
 	o.APIURL, o.Version = "https://api.omegastream.net/company", "1.2.3"
 	o.Status = func() Status {
 		st := Status{Status: s.status, Requests: 1234}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -15,8 +16,11 @@ type syncCard struct {
 	Ended    time.Time // zero if no sync has ended since the start
 	Took     string
 	LastGood time.Time // the last sync that succeeded for every endpoint, in any run
-	Requests uint64
-	Failed   uint64
+	Behind   time.Time // creation of the oldest event whose outcome should be known by now; zero if none
+	Unknown  int       // new events whose outcomes are not known, where Behind is set
+	Partly   bool      // some endpoints could not be read, or not all of what was read is usable
+	Requests int
+	Failed   int
 	Rate     string
 	Paused   time.Time // no request before then; zero if there is no pause
 	Slowed   bool
@@ -48,7 +52,8 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	s := p.opts.Status()
 	c := syncCard{
 		State: syncState(s.Status), Ended: s.Ended, Took: span(s.Took), LastGood: v.LastSync,
-		Requests: s.Requests, Failed: s.Failed, Rate: "no limit",
+		Requests: int(s.Requests), Failed: int(s.Failed), Rate: "no limit",
+
 		Slowed: s.Limits.Current < s.Limits.Configured,
 	}
 	if s.Limits.Configured > 0 {
@@ -61,7 +66,14 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	for _, e := range v.Endpoints {
 		names[e.ID] = nameOf(e)
 	}
-	c.Notices = noticesOf(s.Problems, names)
+	if err := p.ledger.Failure(); err != nil {
+		c.Unsaved = ledger.Prose(err.Error(), 512)
+	}
+	problems := s.Problems
+	if c.Unsaved != "" { // told by itself
+		problems = slices.DeleteFunc(slices.Clone(problems), func(t syncer.Problem) bool { return t.Operation == syncer.WriteState })
+	}
+	c.Notices = noticesOf(problems, names)
 	c.fresh = max(freshFor, 3*s.Turn)
 	c.unread = make(map[string]bool)
 	for _, t := range s.Problems {
@@ -74,10 +86,17 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	}
 	newest := newestRead(v)
 	c.Read, c.Known = newest, len(v.Endpoints) > 0
-	c.Stale = c.Stale || c.Known && now.Sub(newest) > c.fresh
-	if err := p.ledger.Failure(); err != nil {
-		c.Unsaved = ledger.Prose(err.Error(), 512)
+	if !c.Known && !c.Stale {
+		c.Read = v.LastSync // there is no list to read
 	}
+	for _, e := range v.Endpoints {
+		if at := unix(e.OldestUnfetched); behind(e, now) && (c.Behind.IsZero() || at.Before(c.Behind)) {
+			c.Behind = at
+		}
+		c.Unknown += e.Backlog
+	}
+	c.Partly = s.Result == syncer.Partial && len(c.unread) > 0
+	c.Stale = c.Stale || c.Known && now.Sub(newest) > c.fresh
 	return c
 }
 
@@ -90,7 +109,7 @@ func syncState(s syncer.Status) badge {
 	case s.Result == syncer.Success:
 		return badge{"up to date", "good"}
 	case s.Result == syncer.Partial:
-		return badge{"incomplete", "warn"}
+		return badge{"last sync incomplete", "warn"}
 	}
-	return badge{"failing", "bad"}
+	return badge{"last sync failed", "bad"}
 }

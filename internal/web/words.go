@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"math"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,7 @@ var functions = template.FuncMap{
 	"plural":     plural,
 	"short":      short,
 	"parted":     parted,
+	"flagged":    flagged,
 	"documented": func(eventType string) bool { return slices.Contains(ledger.DocumentedTypes(), eventType) },
 }
 
@@ -43,6 +45,14 @@ func passing(as, text string, t time.Time, title string) template.HTML {
 func parted(eventType string) template.HTML {
 	return template.HTML(typeWords.Replace(template.HTMLEscapeString(eventType))) //nolint:gosec // escaped
 }
+
+// flagged is a text in which the names of flags do not break.
+func flagged(text string) template.HTML {
+	escaped := template.HTMLEscapeString(text)
+	return template.HTML(flagNames.ReplaceAllString(escaped, `<code class="flag">$0</code>`)) //nolint:gosec // escaped
+}
+
+var flagNames = regexp.MustCompile(`--[a-z]+[a-z.-]*[a-z]`)
 
 var typeWords = strings.NewReplacer("_", "_<wbr>", ".", ".<wbr>")
 
@@ -124,8 +134,8 @@ func windowName(d time.Duration) string {
 }
 
 // number is a whole number with its thousands apart.
-func number(v any) string {
-	digits := fmt.Sprint(v)
+func number(n int) string {
+	digits := strconv.Itoa(n)
 	var groups []string
 	for len(digits) > 3 {
 		groups = append([]string{digits[len(digits)-3:]}, groups...)
@@ -135,8 +145,8 @@ func number(v any) string {
 }
 
 // plural is a number with its noun.
-func plural(n any, one, many string) string {
-	if fmt.Sprint(n) == "1" {
+func plural(n int, one, many string) string {
+	if n == 1 {
 		return "1 " + one
 	}
 	return number(n) + " " + many
@@ -177,9 +187,9 @@ func codeText(c ledger.Code, reason ledger.Reason, status string) string {
 // reasonWords say why there was no response.
 var reasonWords = map[ledger.Reason]string{
 	ledger.ReasonTimeout:     ": timeout",
-	ledger.ReasonDNS:         ": DNS",
+	ledger.ReasonDNS:         ": DNS lookup failed",
 	ledger.ReasonRefused:     ": connection refused",
 	ledger.ReasonReset:       ": connection reset",
-	ledger.ReasonTLS:         ": TLS",
+	ledger.ReasonTLS:         ": TLS error",
 	ledger.ReasonNotRecorded: " was ever recorded",
 }

@@ -64,7 +64,7 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("%+v: %q", row, got)
 		}
 	}
-	if one, more := plural(1, "event", "events"), plural(uint64(2000), "event", "events"); one != "1 event" || more != "2,000 events" {
+	if one, more := plural(1, "event", "events"), plural(2000, "event", "events"); one != "1 event" || more != "2,000 events" {
 		t.Errorf("%q, %q", one, more)
 	}
 }
@@ -83,7 +83,7 @@ func TestCodeText(t *testing.T) {
 		{599, 0, "", "599"},
 		{418, 0, "I am a teapot", "418 I am a teapot"},
 		{ledger.CodeNone, ledger.ReasonUnknown, "ignored", "no response"},
-		{ledger.CodeNone, ledger.ReasonDNS, "", "no response: DNS"},
+		{ledger.CodeNone, ledger.ReasonDNS, "", "no response: DNS lookup failed"},
 		{ledger.CodeNone, ledger.ReasonNotRecorded, "", "no response was ever recorded"},
 	} {
 		if got := codeText(row.code, row.reason, row.status); got != row.want {
