@@ -48,6 +48,7 @@ type Account struct {
 
 	lines      [classes][]*Endpoint // endpoints that have something to fetch, by class
 	clock      int64                // of the last Promote, Unix seconds
+	clockSet   int64                // when the clock was last set, by the clock that it has become, Unix seconds
 	lastAnswer int64                // when the API last answered for any event, Unix seconds
 	folded     uint64               // the row's FoldedTypes at start
 
@@ -196,3 +197,8 @@ func (a *Account) sorted() []*Endpoint {
 	}
 	return a.byID
 }
+
+// ClockSet says that the clock has jumped to a time. Nobody knows how long what waits for
+// an answer has really waited, so that it waits from then on anew: no pending delivery
+// becomes a failure by the clock alone.
+func (a *Account) ClockSet(to time.Time) { a.clockSet = to.Unix() }

@@ -224,7 +224,7 @@ func (e *Endpoint) age(i slot) {
 // apply applies what an event's detail said.
 func (e *Endpoint) apply(i slot, a Answer, now time.Time) {
 	was := *e.table.at(i)
-	next, out := was.Answered(a, now, e.account.policy.NoResponseAfter)
+	next, out := was.waitsFrom(e.account.clockSet).Answered(a, now, e.account.policy.NoResponseAfter)
 	e.trace(was, next, a.Video, now)
 	e.set(i, next)
 	e.logFailure(was, next, a, out, now)

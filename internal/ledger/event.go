@@ -109,6 +109,14 @@ func (e Event) Answered(a Answer, now time.Time, noResponseAfter time.Duration) 
 	return e.resolve(a)
 }
 
+// waitsFrom returns the event as one that has waited for a response since then at the most.
+func (e Event) waitsFrom(at int64) Event {
+	if e.Stage == Pending {
+		e.FirstEmpty = max(e.FirstEmpty, at)
+	}
+	return e
+}
+
 // resolve enters Delivered or NoResponse, or stays there.
 func (e Event) resolve(a Answer) (Event, Outcome) {
 	was := e

@@ -14,7 +14,7 @@ type absence struct {
 func (e *Endpoint) missing(i slot, now time.Time) {
 	ev, at := e.table.at(i), now.Unix()
 	row, ok := e.work.absent[ev.Key]
-	if !ok || row.last != ev.LastAsk || row.since > at {
+	if !ok || row.last != ev.LastAsk || row.since > at || row.since < e.account.clockSet {
 		row.since = at
 	}
 	row.last = at

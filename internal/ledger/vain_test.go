@@ -90,6 +90,12 @@ func TestUnresolved(t *testing.T) {
 	const day = 24 * time.Hour
 	missing, gone, unusable, failedCall := (*Account).Missing, (*Account).Gone, (*Account).Unusable, (*Account).Unanswered
 	empty, well := (*Account).empty, func(a *Account, t Task, now time.Time) { a.Answered(t, response(200), now) }
+	set := func(then func(*Account, Task, time.Time)) func(*Account, Task, time.Time) {
+		return func(a *Account, t Task, now time.Time) {
+			a.ClockSet(now)
+			then(a, t, now)
+		}
+	}
 	for _, row := range []struct {
 		name   string
 		asks   []ask
@@ -104,6 +110,10 @@ func TestUnresolved(t *testing.T) {
 		{"404 in every ask for no-response-after", []ask{{0, missing}, {5 * time.Minute, missing}, {10 * time.Minute, missing}}, false, Unresolved},
 		{"404 again after an answer", []ask{{0, missing}, {time.Minute, empty}, {11 * time.Minute, missing}}, false, Pending},
 		{"404 again after a call that failed", []ask{{0, missing}, {time.Minute, failedCall}, {11 * time.Minute, missing}}, false, Listed},
+		{"404 before and after the clock was set", []ask{{0, missing}, {15 * time.Minute, set(missing)}, {24 * time.Minute, missing}}, false, Listed},
+		{"404 for long after the clock was set", []ask{{0, missing}, {15 * time.Minute, set(missing)}, {25 * time.Minute, missing}}, false, Unresolved},
+		{"no response before and after the clock was set", []ask{{0, empty}, {15 * time.Minute, set(empty)}, {24 * time.Minute, empty}}, false, Pending},
+		{"no response for long after the clock was set", []ask{{0, empty}, {15 * time.Minute, set(empty)}, {25 * time.Minute, empty}}, false, NoResponse},
 		{"404 a window after first sight", []ask{{day, missing}}, false, Unresolved},
 		{"403 for less than a window", []ask{{0, unusable}, {day - time.Second, unusable}}, false, Listed},
 		{"403 a window after first sight", []ask{{0, unusable}, {day, unusable}}, false, Unresolved},

@@ -42,3 +42,33 @@ func (c *commonClock) told(now, asked, answered time.Time) {
 	}
 	c.base, c.anchor, c.within = now, asked.Add(took/2), took
 }
+
+// clockSlack is how far a clock can be from the time that has passed and was not set: what is
+// known of another machine's clock is known to within the time of an answer.
+const clockSlack = 10 * time.Second
+
+// clockWatch notices that a clock was set, or that this machine slept. It is safe for
+// concurrent use.
+type clockWatch struct {
+	mu       sync.Mutex
+	is, here time.Time // the clock, and the time that has passed here by then
+	set      time.Time // when it was last set, by the clock that it has become
+}
+
+// see takes in what the clock says here, a time of this process.
+func (c *clockWatch) see(is, here time.Time) {
+	is = is.Round(0) // without the time that has passed
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if jump := is.Sub(c.is) - here.Sub(c.here); !c.is.IsZero() && (jump > clockSlack || jump < -clockSlack) {
+		c.set = is
+	}
+	c.is, c.here = is, here
+}
+
+// lastSet returns when the clock was last set, zero where it never was.
+func (c *clockWatch) lastSet() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.set
+}

@@ -29,3 +29,28 @@ func TestCommonClock(t *testing.T) {
 	c.told(there(5000-800), here(4900), here(5100))
 	want("one that proves it wrong", 6000, -800)
 }
+
+func TestClockWatch(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for name, row := range map[string]struct {
+		passed, by time.Duration
+		set        bool
+	}{
+		"a clock that goes":             {time.Hour, 0, false},
+		"a clock that is corrected":     {time.Hour, 9 * time.Second, false},
+		"a clock that is set forward":   {time.Second, 15 * time.Minute, true},
+		"a clock that is set back":      {time.Second, -time.Hour, true},
+		"a clock that is set in a rest": {24 * time.Hour, 15 * time.Minute, true},
+	} {
+		var c clockWatch
+		c.see(start.Add(time.Minute), start)
+		c.see(start.Add(time.Minute), start)
+		is, here := start.Add(time.Minute+row.passed+row.by), start.Add(row.passed)
+		c.see(is, here)
+		c.see(is.Add(time.Second), here.Add(time.Second))
+		if got := c.lastSet(); got.IsZero() == row.set || row.set && !got.Equal(is) {
+			t.Errorf("%s: set at %v", name, got)
+		}
+	}
+}

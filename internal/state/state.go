@@ -21,6 +21,7 @@ type State struct {
 	watcher Watcher
 	failed  atomic.Pointer[func([]ledger.FailedDelivery)]
 	share   *share // nil where the state is this process's own
+	clock   clockWatch
 
 	mu      sync.Mutex // guards account and applied
 	account *ledger.Account
@@ -115,10 +116,13 @@ func newState(ctx context.Context, s Store, a *ledger.Account, w Watcher, now ti
 // Now returns the clock that transitions go by: this machine's, or where the state is
 // shared the one that all who share it go by.
 func (st *State) Now() time.Time {
-	if st.share == nil {
-		return time.Now()
+	here := time.Now()
+	now := here
+	if st.share != nil {
+		now = st.share.clock.at(here)
 	}
-	return st.share.now()
+	st.clock.see(now, here)
+	return now
 }
 
 // OnFailed sets what is told of the failed deliveries that a commit counts: once for
@@ -130,6 +134,9 @@ func (st *State) OnFailed(report func([]ledger.FailedDelivery)) { st.failed.Stor
 // waits for that.
 func (st *State) Do(transition func(*ledger.Account)) {
 	st.mu.Lock()
+	if at := st.clock.lastSet(); !at.IsZero() {
+		st.account.ClockSet(at)
+	}
 	transition(st.account)
 	st.applied++
 	st.mu.Unlock()
