@@ -15,6 +15,7 @@ import (
 // The SQLSTATEs that people are told more about.
 var causes = map[string]error{
 	"25006": state.ErrReadOnly,
+	"42P07": state.ErrForeign, // a table that this program would make is there
 	"53300": state.ErrTooMany,
 	"57014": state.ErrStatementTimeout,
 }
