@@ -2,8 +2,6 @@ package state
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -13,7 +11,6 @@ import (
 )
 
 const (
-	startWait  = 30 * time.Second       // how long a start waits for the server of a shared state
 	watchEvery = 250 * time.Millisecond // between looks at the state while this process leads or a scrape waits
 	sureFor    = 4 * time.Second        // after a sign of life that was acknowledged, this process surely leads
 	scrapedFor = 30 * time.Second       // after a scrape this process counts as one that is scraped
@@ -87,77 +84,6 @@ func (s *sighting) after(d time.Duration, now time.Time) time.Time {
 }
 
 func (s *share) now() time.Time { return s.clock.at(time.Now()) }
-
-// openShared opens a state that others may have open. It waits for the server for a
-// while, and sets nothing aside.
-func openShared(ctx context.Context, s SharedStore, apiURL string, policy ledger.Policy, w Watcher) (*State, error) {
-	sh := &share{store: s, apiURL: apiURL, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
-	a, err := sh.first(ctx, policy, w)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	st := newState(ctx, s, a, w, sh.now())
-	st.share = sh
-	go st.shares()
-	return st, nil
-}
-
-// first loads the account, or makes it where there is none.
-func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*ledger.Account, error) {
-	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second}
-	wait.Reset()
-	began := time.Now()
-	tell := began.Add(2 * time.Second)
-	for {
-		a, err := s.load(ctx, policy)
-		if err == nil && a.Unwritten() {
-			err = s.store.Commit(ctx, a.Batch())
-		}
-		if err == nil {
-			return a, nil
-		}
-		again := errors.Is(err, ledger.ErrOvertaken) || errors.Is(err, ErrUnreachable)
-		now := time.Now()
-		if !again || now.Sub(began) > startWait {
-			return nil, err
-		}
-		if now.After(tell) {
-			w.Waiting(err)
-			tell = now.Add(10 * time.Second)
-		}
-		retry := time.NewTimer(wait.NextBackOff())
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			retry.Stop()
-			return nil, fmt.Errorf("%w, while waiting for: %w", ctx.Err(), err)
-		}
-	}
-}
-
-// load loads the account as it is now, by the common clock.
-func (s *share) load(ctx context.Context, policy ledger.Policy) (*ledger.Account, error) {
-	a, err := load(ctx, s.store, s.apiURL, policy, s.now())
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	lease, theirs, err := s.store.Follow(ctx)
-	if err != nil {
-		return nil, err
-	}
-	s.clock.told(lease.Now, began, time.Now())
-	switch { // the next look has only what is committed after this one
-	case theirs == nil:
-		return a, nil
-	case !a.Stored():
-		return nil, fmt.Errorf("%w: it has made the state", ledger.ErrOvertaken)
-	}
-	if err := a.Follow(theirs); err != nil {
-		return nil, err
-	}
-	return a, nil
-}
 
 // take takes the turn to use the store.
 func (s *share) take(ctx context.Context) error {

@@ -1,0 +1,119 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"omegastream_exporter/internal/ledger"
+)
+
+const (
+	startWait = 30 * time.Second // how long a start waits for the server of a shared state
+	sayAfter  = 2 * time.Second  // after which it says so,
+	sayEvery  = 10 * time.Second // and then this often
+)
+
+// openShared opens a state that others may have open. It waits for the server for a
+// while, and sets nothing aside.
+func openShared(ctx context.Context, s SharedStore, apiURL string, policy ledger.Policy, w Watcher) (*State, error) {
+	sh := &share{store: s, apiURL: apiURL, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
+	a, err := sh.first(ctx, policy, w)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	st := newState(ctx, s, a, w, sh.now())
+	st.share = sh
+	go st.shares()
+	return st, nil
+}
+
+// first loads the account, or makes it where there is none.
+func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*ledger.Account, error) {
+	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second}
+	wait.Reset()
+	began := time.Now()
+	tried, end := says(w)
+	defer end()
+	for {
+		a, err := s.load(ctx, policy)
+		if err == nil && a.Unwritten() {
+			err = s.store.Commit(ctx, a.Batch())
+		}
+		if err == nil {
+			return a, nil
+		}
+		again := errors.Is(err, ledger.ErrOvertaken) || errors.Is(err, ErrUnreachable)
+		if !again || time.Since(began) > startWait {
+			return nil, err
+		}
+		tried(err)
+		retry := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-retry.C:
+		case <-ctx.Done():
+			retry.Stop()
+			return nil, fmt.Errorf("%w, while waiting for: %w", ctx.Err(), err)
+		}
+	}
+}
+
+// errFirstTry is what a start waits for whose first try has not failed either.
+var errFirstTry = errors.New("the first try has not ended")
+
+// says tells now and then that a start waits, also in the midst of a try, until end is
+// called. tried notes why the last try failed.
+func says(w Watcher) (tried func(error), end func()) {
+	var mu sync.Mutex
+	cause, ended := errFirstTry, false
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(sayAfter, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended {
+			w.Waiting(cause)
+			timer.Reset(sayEvery)
+		}
+	})
+	tried = func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		cause = err
+	}
+	return tried, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		ended = true
+		timer.Stop()
+	}
+}
+
+// load loads the account as it is now, by the common clock.
+func (s *share) load(ctx context.Context, policy ledger.Policy) (*ledger.Account, error) {
+	a, err := load(ctx, s.store, s.apiURL, policy, s.now())
+	if err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	lease, theirs, err := s.store.Follow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.clock.told(lease.Now, began, time.Now())
+	switch { // the next look has only what is committed after this one
+	case theirs == nil:
+		return a, nil
+	case !a.Stored():
+		return nil, fmt.Errorf("%w: it has made the state", ledger.ErrOvertaken)
+	}
+	if err := a.Follow(theirs); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
