@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
+	"omegastream_exporter/internal/simulator"
 	"omegastream_exporter/internal/test/logs"
 )
 
@@ -190,5 +191,56 @@ func TestProblemsOfEndpointsThatAreGone(t *testing.T) {
 	}
 	if !slices.Equal(left, []string{"", endpointB}) {
 		t.Errorf("problems of %q are left", left)
+	}
+}
+
+// TestLogOfAThousandEndpoints has many lists that fail now and then, each in its own way: the
+// log has at most one line a minute for each operation, and says how many are not in it.
+func TestLogOfAThousandEndpoints(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string][]simulator.Fault{
+		"5xx": {
+			{Probability: 0.3, Do: simulator.Status(500, "")}, {Probability: 0.3, Do: simulator.Status(502, "")},
+			{Probability: 0.3, Do: simulator.Status(503, "")},
+		},
+		"404": {{Probability: 0.6, Do: simulator.Status(404, "")}},
+		"429": {{Probability: 0.01, Do: simulator.TooManyRequests(2 * time.Second)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(manyIDs(1000)...)
+				for _, f := range faults {
+					f.Operation = simulator.ListEvents
+					a.AddFault(f)
+				}
+				r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second, RateLimit: 100}})
+				began := time.Now()
+				r.scrapes(6)
+				minutes := int(time.Since(began).Minutes()) + 1
+				operations, unwritten := make(map[string]int), 0
+				for line := range strings.Lines(r.log.String()) {
+					if strings.Contains(line, "level=DEBUG") || !strings.Contains(line, "operation=") {
+						continue
+					}
+					_, operation, _ := strings.Cut(line, "operation=")
+					operations[strings.Fields(operation)[0]]++
+					if strings.Contains(line, "unwritten=") {
+						unwritten++
+					}
+				}
+				for operation, n := range operations {
+					if n > minutes {
+						t.Errorf("%d lines about %s in %d minutes", n, operation, minutes)
+					}
+				}
+				if unwritten < operations["list_events"]-1 { // of which the first is the first failure alone
+					t.Errorf("%d of %d lines say how many are not written", unwritten, operations["list_events"])
+				}
+				if n := r.log.Count("level=WARN") + r.log.Count("level=INFO"); n > 3*minutes || name != "429" && operations["list_events"] == 0 {
+					t.Errorf("%d lines in %d minutes, of %v", n, minutes, operations)
+				}
+			})
+		})
 	}
 }

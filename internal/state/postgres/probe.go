@@ -2,17 +2,18 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
+
+	"omegastream_exporter/internal/state"
 )
 
 // Probe implements [state.Prober], by the rights of the role: nothing is made or written.
 func (p *Store) Probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
-	var standby, makesSchemas, schema, makesTables, tables, writes bool
+	var readOnly, makesSchemas, schema, makesTables, tables, writes bool
 	err := p.pool.QueryRow(ctx, `SELECT
-			pg_is_in_recovery(),
+			current_setting('transaction_read_only')::boolean, -- as on a standby
 			has_database_privilege(current_database(), 'CREATE'),
 			n.oid IS NOT NULL,
 			coalesce(has_schema_privilege(n.oid, 'CREATE'), false),
@@ -21,12 +22,12 @@ func (p *Store) Probe(ctx context.Context) error {
 		FROM (SELECT $1::text AS name) AS wanted
 		LEFT JOIN pg_namespace n ON n.nspname = wanted.name
 		LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname IN ('state', 'record')
-		GROUP BY n.oid`, p.schema).Scan(&standby, &makesSchemas, &schema, &makesTables, &tables, &writes)
+		GROUP BY n.oid`, p.schema).Scan(&readOnly, &makesSchemas, &schema, &makesTables, &tables, &writes)
 	switch {
 	case err != nil:
 		return explain(err)
-	case standby:
-		return errors.New("the server is a standby, which can only be read")
+	case readOnly:
+		return state.ErrReadOnly
 	case !schema && !makesSchemas:
 		return fmt.Errorf("the role may not create the schema %s", p.schema)
 	case schema && !tables && !makesTables:

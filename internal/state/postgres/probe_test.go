@@ -21,6 +21,15 @@ func TestProbeOfRights(t *testing.T) {
 			execSQL(t, dsn, `CREATE SCHEMA %[1]s`)
 			postgres.LeastRights(t, dsn, "replicas")
 		}, "may not create tables in the schema replicas"},
+		"a role that may not make the schema": {func(t *testing.T, dsn string) {
+			t.Helper()
+			execSQL(t, dsn, `CREATE SCHEMA elsewhere`)
+			postgres.LeastRights(t, dsn, "elsewhere")
+		}, "may not create the schema replicas"},
+		"a read-only server": {func(t *testing.T, dsn string) {
+			t.Helper()
+			asOwner(t, dsn, `ALTER DATABASE $db SET default_transaction_read_only = on`)
+		}, "the server is read-only"},
 		"a role with the least": {func(t *testing.T, dsn string) {
 			t.Helper()
 			made := openPostgres(t, dsn, "replicas")

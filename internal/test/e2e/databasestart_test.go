@@ -145,6 +145,15 @@ func TestDatabaseIsRefused(t *testing.T) {
 			refusedByDatabase(t, sharing(t, tt.dsn, tt.apiURL), tt.dsn, tt.words...)
 		})
 	}
+	t.Run("no right to create, says check", func(t *testing.T) {
+		s := sharing(t, readOnly, apiURL)
+		s.args = append([]string{"check"}, s.args...)
+		status, stdout, stderr := s.run(t)
+		said := strings.Join(strings.Fields(stdout), " ") // without the breaks of lines
+		if status != 1 || !strings.Contains(said, "may not create the schema") || !strings.Contains(said, "CREATE on it") {
+			t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+		}
+	})
 	t.Run("a newer state", func(t *testing.T) {
 		first := sharing(t, newer, apiURL).serve(t)
 		first.stop()
