@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ func TestFailover(t *testing.T) {
 		"3 s lost, pgbouncer, transaction":   {lost: 3 * time.Second, pooler: "transaction"},
 		"3 s lost, a leader left on the old": {lost: 3 * time.Second, left: true},
 		"3 s lost, fresh replicas":           {lost: 3 * time.Second, fresh: true},
+		"3 s lost, the best informed paused": {lost: 3 * time.Second, paused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -37,6 +39,7 @@ type failover struct {
 	pooler string        // its mode, "" for none
 	left   bool          // one of them goes on with the old primary for a while
 	fresh  bool          // all of them are killed, and others come
+	paused bool          // the one that has shown most stands still until the other is well
 }
 
 func (f failover) run(t *testing.T) {
@@ -91,6 +94,12 @@ func (f failover) run(t *testing.T) {
 	for _, p := range replicas {
 		floor = append(floor, p.mustScrape(time.Second).counters())
 	}
+	if f.paused {
+		emit()
+		eventually(t, 30*time.Second, func() error { return right(replicas[0].mustScrape(time.Second)) })
+		floor = append(floor, replicas[0].mustScrape(time.Second).counters())
+		replicas[0].signal(syscall.SIGSTOP)
+	}
 	turned := ways
 	if f.left {
 		turned = ways[1:]
@@ -125,6 +134,13 @@ func (f failover) run(t *testing.T) {
 			}
 		}
 		return right(got)
+	}
+	if f.paused { // nobody waits for it
+		most := floor[2] // the other can have had no time to hear of it
+		floor = floor[:2]
+		eventually(t, time.Minute, func() error { return healed(replicas[1].mustScrape(time.Second)) })
+		floor = append(floor, most)
+		replicas[0].signal(syscall.SIGCONT)
 	}
 	if f.left { // the one on the old primary counts there what it sees, as the other does
 		all(time.Minute, healed)
