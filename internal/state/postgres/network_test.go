@@ -35,7 +35,7 @@ func TestLeaderWhoseCommitsAreSwallowed(t *testing.T) {
 	if err := a.Flush(ctx); err != nil {
 		t.Fatal(err)
 	}
-	const longest = 1400 // a heartbeat is shorter, a commit of 600 events is not
+	const longest = 4000 // a heartbeat is much shorter, a commit of 600 events much longer
 	between.Swallow(longest)
 	sent := between.Counts().Transactions
 	storetest.Eventually(t, func() bool { return between.Counts().Transactions >= sent+2 })
@@ -71,6 +71,9 @@ func TestLeaderWhoseCommitsAreSwallowed(t *testing.T) {
 	}
 	storetest.Eventually(t, func() bool { return eventsCounted(a, "ep") == 600 && eventsCounted(b, "ep") == 600 })
 	storetest.Eventually(t, func() bool { return next.Err() != nil })
+	if err := b.Flush(ctx); err != nil { // the lease is given back with a last commit
+		t.Fatal(err)
+	}
 	if led, err := a.Lead(ctx); led != nil || err != nil {
 		t.Errorf("it takes the lease back while the other syncs well: %v", err)
 	}
