@@ -53,7 +53,6 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	c := syncCard{
 		State: syncState(s.Status), Ended: s.Ended, Took: span(s.Took), LastGood: v.LastSync,
 		Requests: int(s.Requests), Failed: int(s.Failed), Rate: "no limit",
-
 		Slowed: s.Limits.Current < s.Limits.Configured,
 	}
 	if s.Limits.Configured > 0 {
