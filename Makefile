@@ -147,14 +147,6 @@ check-dashboards: ## Fail if they are stale or break Grafana's schema
 dashboard-pictures: tools ## Draw docs/img anew; Node and Chromium (MINUTES=15)
 	dashboards/_pictures/run
 
-.PHONY: generate
-generate: ## Write anew what is generated from the code
-	go generate ./...
-
-.PHONY: check-generated
-check-generated: ## Fail if `make generate` changes or adds a file
-	@.ci/check-generated
-
 # On a branch or not, the same commit gives the same image. BuildKit takes the date from the argument.
 .PHONY: image
 image: BRANCH := HEAD

@@ -1,3 +1,0 @@
-package collector
-
-//go:generate go run ../internal/metricsdoc ../docs/metrics.md
