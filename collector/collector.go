@@ -49,8 +49,8 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	}
 	s.pass = pass
 	s.waited = time.Now()
-	now := s.exporter.book.Now()
-	s.view = s.exporter.book.View(now)
+	now := s.exporter.state.Now()
+	s.view = s.exporter.state.View(now)
 	send := func(m prometheus.Metric) {
 		s.series++
 		ch <- m
@@ -69,12 +69,12 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 // release ends the holds that are over. Writing that may take the grace longer than
 // the scrape's own context.
 func (s *scrape) release() {
-	book, held := s.exporter.book, false
-	book.Look(func(a *ledger.Account) { held = a.Held() })
+	st, held := s.exporter.state, false
+	st.Look(func(a *ledger.Account) { held = a.Held() })
 	if !held {
 		return
 	}
-	book.Do(func(a *ledger.Account) { a.Release(book.Now()) })
+	st.Do(func(a *ledger.Account) { a.Release(st.Now()) })
 	// A release that is not durable in time is shown by the next scrape.
 	deadline, ok := s.ctx.Deadline()
 	if now := time.Now(); !ok || deadline.Before(now) {
@@ -82,5 +82,5 @@ func (s *scrape) release() {
 	}
 	flush, cancel := context.WithDeadline(context.WithoutCancel(s.ctx), deadline.Add(s.grace))
 	defer cancel()
-	_ = book.Flush(flush)
+	_ = st.Flush(flush)
 }

@@ -34,7 +34,7 @@ func TestRetryAfter(t *testing.T) {
 		}
 		synctest.Wait()
 		untried := 0
-		r.book.Look(func(a *ledger.Account) { untried = a.Untried() })
+		r.state.Look(func(a *ledger.Account) { untried = a.Untried() })
 		if answered := a.Calls().Count(simulator.GetEvent, 200); untried != 40-answered {
 			t.Errorf("%d events were never tried, %d of 40 were answered: a refused one is tried again at once", untried, answered)
 		}

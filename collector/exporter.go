@@ -31,7 +31,7 @@ type Options struct {
 // Exporter serves the metrics of one account. It is safe for concurrent use.
 type Exporter struct {
 	syncer    *syncer.Syncer
-	book      *state.State
+	state     *state.State
 	telemetry *Telemetry
 	opts      Options
 	log       *slog.Logger
@@ -46,9 +46,9 @@ type Exporter struct {
 	incomplete incomplete
 }
 
-// New returns an exporter of a book that a syncer brings up to date. The telemetry must
-// be the one that observes the syncer and its client, and watches the book.
-func New(s *syncer.Syncer, book *state.State, t *Telemetry, o Options) *Exporter {
+// New returns an exporter of a state that a syncer brings up to date. The telemetry must
+// be the one that observes the syncer and its client, and watches the state.
+func New(s *syncer.Syncer, st *state.State, t *Telemetry, o Options) *Exporter {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -56,6 +56,6 @@ func New(s *syncer.Syncer, book *state.State, t *Telemetry, o Options) *Exporter
 		o.Timeout = 9500 * time.Millisecond
 	}
 	t.LogTo(o.Logger)
-	t.registry.MustRegister(stateCollector{book, s, o.ExternalURL})
-	return &Exporter{syncer: s, book: book, telemetry: t, opts: o, log: o.Logger, gate: gate.New(maxWriters)}
+	t.registry.MustRegister(stateCollector{st, s, o.ExternalURL})
+	return &Exporter{syncer: s, state: st, telemetry: t, opts: o, log: o.Logger, gate: gate.New(maxWriters)}
 }

@@ -22,14 +22,14 @@ type exposition struct {
 
 // expected returns how long the next exposition can take. Before the first one that is an
 // estimate by what the ledger holds.
-func (x *exposition) expected(book *state.State) time.Duration {
+func (x *exposition) expected(st *state.State) time.Duration {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.learned {
 		return x.recent
 	}
 	counters := 0
-	for _, e := range book.View(book.Now()).Endpoints {
+	for _, e := range st.View(st.Now()).Endpoints {
 		counters += len(e.Counters.All)
 	}
 	return time.Duration(counters) * perCounter

@@ -18,19 +18,19 @@ func TestExpositionIsExpected(t *testing.T) {
 	t.Parallel()
 	r := start(t, newAccount(simulator.Options{}, endpointA), setup{})
 	var x exposition
-	if got := x.expected(r.book); got != 0 {
+	if got := x.expected(r.state); got != 0 {
 		t.Errorf("%v of a ledger without counters", got)
 	}
 	r.scrape()
-	counters := len(r.book.View(time.Now()).Endpoints[0].Counters.All)
-	if got := x.expected(r.book); counters == 0 || got != time.Duration(counters)*perCounter {
+	counters := len(r.state.View(time.Now()).Endpoints[0].Counters.All)
+	if got := x.expected(r.state); counters == 0 || got != time.Duration(counters)*perCounter {
 		t.Errorf("%v of %d counters", got, counters)
 	}
 	for i, row := range []struct{ took, want time.Duration }{
 		{400, 400}, {100, 300}, {100, 225}, {500, 500}, {0, 375},
 	} {
-		if x.learn(row.took); x.expected(r.book) != row.want {
-			t.Errorf("scrape %d: %v, want %v", i, x.expected(r.book), row.want)
+		if x.learn(row.took); x.expected(r.state) != row.want {
+			t.Errorf("scrape %d: %v, want %v", i, x.expected(r.state), row.want)
 		}
 	}
 }

@@ -49,8 +49,8 @@ func (e *Exporter) Handler() http.Handler {
 // serve answers one scrape. The collector that carries the request's context is
 // gathered first, so that the exporter's own metrics tell of this scrape too.
 func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus.Registry) {
-	began := e.book.Now()
-	timeout, spare := scrapeTimeout(r.Header, e.opts, e.exposition.expected(e.book))
+	began := e.state.Now()
+	timeout, spare := scrapeTimeout(r.Header, e.opts, e.exposition.expected(e.state))
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	client, leave := context.WithTimeout(r.Context(), timeout+writeGrace)
@@ -144,7 +144,7 @@ func (e *Exporter) countSeries(n int) {
 
 // shown enters that a complete scrape has shown a view.
 func (e *Exporter) shown(v *ledger.View, began time.Time) {
-	e.book.Do(func(a *ledger.Account) { a.Shown(v, began) })
+	e.state.Do(func(a *ledger.Account) { a.Shown(v, began) })
 }
 
 // scrapeTimeout returns how long a scrape may wait: what the request says less an offset

@@ -54,7 +54,7 @@ type rig struct {
 	testing.TB
 	*simulator.Account
 	syncer  *syncer.Syncer
-	book    *state.State
+	state   *state.State
 	handler http.Handler
 	log     *logs.Buffer
 }
@@ -103,7 +103,7 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.book, _, err = state.Open(t.Context(), s.store, url, s.policy, telemetry)
+	r.state, _, err = state.Open(t.Context(), s.store, url, s.policy, telemetry)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,8 +112,8 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 		asked = s.wrap(api)
 	}
 	s.options.Observer, s.options.Logger, s.scrape.Logger = telemetry, newTextLogger(r.log), newTextLogger(r.log)
-	r.syncer = syncer.New(asked, r.book, s.options)
-	r.handler = New(r.syncer, r.book, telemetry, s.scrape).Handler()
+	r.syncer = syncer.New(asked, r.state, s.options)
+	r.handler = New(r.syncer, r.state, telemetry, s.scrape).Handler()
 	t.Cleanup(r.stop)
 	return r
 }
@@ -129,7 +129,7 @@ func (r *rig) stop() {
 	if err := r.syncer.Close(ctx); err != nil {
 		r.Errorf("close the syncer: %v", err)
 	}
-	_ = r.book.Close(ctx)
+	_ = r.state.Close(ctx)
 	r.syncer = nil
 }
 

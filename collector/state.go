@@ -46,7 +46,7 @@ const stateWriteFailed = "write_failed"
 // stateCollector shows how the state is, as of the scrape, and with it whether what
 // is shown can be believed.
 type stateCollector struct {
-	book   *state.State
+	state  *state.State
 	syncer *syncer.Syncer
 	url    string // of the pages; "" where it is not known
 }
@@ -66,9 +66,9 @@ func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
 	if leads, shared := c.syncer.Leads(); shared {
 		ch <- leading.gaugeValue(boolean(leads))
 	}
-	ch <- stateSize.gaugeValue(float64(c.book.Size()))
+	ch <- stateSize.gaugeValue(float64(c.state.Size()))
 	failing := ""
-	err := c.book.Failure()
+	err := c.state.Failure()
 	ch <- up.gaugeValue(boolean(err == nil && c.syncer.Up()))
 	if err != nil {
 		failing = stateWriteFailed

@@ -63,7 +63,7 @@ func TestFailingState(t *testing.T) {
 		}
 
 		disk.full.Store(false)
-		time.Sleep(10 * time.Second) // the book tries again by then
+		time.Sleep(10 * time.Second) // the state tries again by then
 		r.scrape().want(t, map[string]string{
 			failure: "2", failuresOf(endpointB, failedType, "500"): "1", "omegastream_up": "1",
 		})
@@ -103,7 +103,7 @@ func TestClosedBook(t *testing.T) {
 		a := newAccount(simulator.Options{}, endpointA)
 		r := start(t, a, setup{})
 		r.scrape()
-		if err := r.book.Close(t.Context()); err != nil {
+		if err := r.state.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		r.scrape(timeout("5")).want(t, map[string]string{"omegastream_up": "0"})
@@ -141,7 +141,7 @@ func TestStateFailingReasons(t *testing.T) {
 				want["omegastream_up"], want[series(reason)] = "0", "1"
 				r.scrapes(2, 10*time.Second).want(t, want)
 				disk.full.Store(false)
-				time.Sleep(10 * time.Second) // the book tries again by then
+				time.Sleep(10 * time.Second) // the state tries again by then
 			})
 		})
 	}

@@ -43,7 +43,7 @@ var telemetryFamilies = []*Family{
 }
 
 // Telemetry measures the exporter's own work. It observes the client and the syncer and
-// watches the book, so it is made before them. It is safe for concurrent use.
+// watches the state, so it is made before them. It is safe for concurrent use.
 type Telemetry struct {
 	registry *prometheus.Registry
 

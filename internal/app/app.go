@@ -28,7 +28,7 @@ func Build(ctx context.Context, cfg config.Config, log *slog.Logger) (*server.Ap
 	log.Info("Configured", "api_url", cfg.API.URL.String(), "key_from", KeyFrom(cfg), "state", cfg.State.String())
 	return &server.Application{
 		Metrics: a.exporter.Handler(),
-		Pages:   newPages(cfg, a.api, a.book, a.syncer, a.telemetry, log),
+		Pages:   newPages(cfg, a.api, a.state, a.syncer, a.telemetry, log),
 		Close:   a.close,
 	}, nil
 }
@@ -38,7 +38,7 @@ type application struct {
 	stopDemo  func() // nil without --demo
 	telemetry *collector.Telemetry
 	api       *client.Client
-	book      *state.State
+	state     *state.State
 	failures  *failureLog // nil with --no-log.failures
 	syncer    *syncer.Syncer
 	exporter  *collector.Exporter
@@ -56,16 +56,16 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 	if a.api, err = newClient(cfg, a.telemetry); err != nil {
 		return err
 	}
-	if a.book, err = openBook(ctx, cfg, a.telemetry, log); err != nil {
+	if a.state, err = openState(ctx, cfg, a.telemetry, log); err != nil {
 		return err
 	}
 	if cfg.Log.Failures {
 		a.failures = newFailureLog(log, cfg.Web.Address())
-		a.book.OnFailed(a.failures.report)
+		a.state.OnFailed(a.failures.report)
 	}
-	a.api.Limiter().Guard(a.book.MayCall)
-	a.book.Carry(limits{a.api.Limiter()})
-	a.syncer = syncer.New(a.api, a.book, syncer.Options{
+	a.api.Limiter().Guard(a.state.MayCall)
+	a.state.Carry(limits{a.api.Limiter()})
+	a.syncer = syncer.New(a.api, a.state, syncer.Options{
 		URLDetail:   client.URLDetail(cfg.Webhook.URLDetail),
 		Pinned:      len(cfg.Webhook.EndpointIDs) > 0,
 		MinInterval: cfg.Collector.MinInterval,
@@ -75,7 +75,7 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 		Observer:    a.telemetry,
 		Logger:      log,
 	})
-	a.exporter = collector.New(a.syncer, a.book, a.telemetry, collector.Options{
+	a.exporter = collector.New(a.syncer, a.state, a.telemetry, collector.Options{
 		Timeout:       cfg.Collector.Timeout,
 		TimeoutOffset: cfg.Collector.TimeoutOffset,
 		ExternalURL:   cfg.Web.Address(),
@@ -100,8 +100,8 @@ func (a *application) close(ctx context.Context) error {
 	if a.syncer != nil {
 		errs = append(errs, a.syncer.Close(ctx))
 	}
-	if a.book != nil {
-		errs = append(errs, a.book.Close(ctx))
+	if a.state != nil {
+		errs = append(errs, a.state.Close(ctx))
 	}
 	if a.failures != nil {
 		a.failures.close()

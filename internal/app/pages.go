@@ -16,8 +16,8 @@ import (
 )
 
 // newPages returns the pages of a ledger.
-func newPages(cfg config.Config, api *client.Client, book *state.State, syncs *syncer.Syncer, telemetry *collector.Telemetry, log *slog.Logger) http.Handler {
-	return web.New(book, web.Options{
+func newPages(cfg config.Config, api *client.Client, st *state.State, syncs *syncer.Syncer, telemetry *collector.Telemetry, log *slog.Logger) http.Handler {
+	return web.New(st, web.Options{
 		Base:        cfg.Web.LinkPath(),
 		APIURL:      strings.TrimRight(cfg.API.URL.String(), "/"),
 		ExternalURL: cfg.Web.Address(),

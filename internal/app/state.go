@@ -12,8 +12,8 @@ import (
 	"omegastream_exporter/internal/state/file"
 )
 
-// openBook opens the state and the ledger in it.
-func openBook(ctx context.Context, cfg config.Config, watcher state.Watcher, log *slog.Logger) (*state.State, error) {
+// openState opens the state and the ledger in it.
+func openState(ctx context.Context, cfg config.Config, watcher state.Watcher, log *slog.Logger) (*state.State, error) {
 	store, err := cfg.State.Store()
 	if err != nil {
 		return nil, err
@@ -23,7 +23,7 @@ func openBook(ctx context.Context, cfg config.Config, watcher state.Watcher, log
 			log.Warn("State file was removed; writing the whole state to its path again", "path", path)
 		}
 	}
-	book, opening, err := state.Open(ctx, store, cfg.API.URL.String(), Policy(cfg), watcher)
+	st, opening, err := state.Open(ctx, store, cfg.API.URL.String(), Policy(cfg), watcher)
 	if err != nil {
 		return nil, StateError("--state.url", cfg.State, err)
 	}
@@ -35,7 +35,7 @@ func openBook(ctx context.Context, cfg config.Config, watcher state.Watcher, log
 		log.Warn("The exporter started within --collector.hold-new-series of its last start; counters keep their values until a complete scrape has shown them for that long",
 			"hold", cfg.Collector.HoldNewSeries)
 	}
-	return book, nil
+	return st, nil
 }
 
 // Policy returns the ledger's settings from the flags.

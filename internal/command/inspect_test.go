@@ -34,16 +34,16 @@ func TestStateOfAnExporterThatWasBehind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		book, _, err := state.Open(t.Context(), store, cfg.API.URL.String(), app.Policy(cfg), storetest.Quiet{})
+		st, _, err := state.Open(t.Context(), store, cfg.API.URL.String(), app.Policy(cfg), storetest.Quiet{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		book.Do(func(a *ledger.Account) {
+		st.Do(func(a *ledger.Account) {
 			a.List([]ledger.Found{{ID: "ep", Meta: ledger.Meta{Active: true}}}, now, now)
 			storetest.Read(t, a, "ep", now.Add(-time.Hour), true)
 			storetest.Read(t, a, "ep", now, true, storetest.Item{ID: storetest.HexID(1), Type: "video.uploaded", Created: now.Add(-row.late).Unix()})
 		})
-		if err := book.Close(t.Context()); err != nil {
+		if err := st.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		r := &report{w: &out}

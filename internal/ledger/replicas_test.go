@@ -26,16 +26,16 @@ func TestReplicasAgree(t *testing.T) {
 	dsn := postgres.NewDatabase(t)
 	policy := storetest.Policy()
 	policy.Window = time.Hour
-	var books []*state.State
+	var states []*state.State
 	var watch [3]storetest.Loads
 	for i := range watch {
-		books = append(books, storetest.Open(t, openStore(t, dsn, "replicas"), policy, &watch[i]))
+		states = append(states, storetest.Open(t, openStore(t, dsn, "replicas"), policy, &watch[i]))
 	}
 	rnd := rand.New(rand.NewPCG(1, 2))
 	listed := make(map[string][]storetest.Item)
 	serial := 0
 	for range 120 {
-		b, id := books[rnd.IntN(len(books))], fmt.Sprintf("ep%d", rnd.IntN(3))
+		b, id := states[rnd.IntN(len(states))], fmt.Sprintf("ep%d", rnd.IntN(3))
 		for range rnd.IntN(40) {
 			serial++
 			it := storetest.Item{ID: storetest.HexID(serial), Type: fmt.Sprintf("kind %d", rnd.IntN(9)), Created: time.Now().Unix() - int64(rnd.IntN(7000))}
@@ -64,7 +64,7 @@ func TestReplicasAgree(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	for i, b := range books {
+	for i, b := range states {
 		storetest.Refresh(t, b)
 		if n := watch[i].Load(); n > 0 {
 			t.Errorf("replica %d has loaded anew %d times", i, n)

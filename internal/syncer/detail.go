@@ -13,9 +13,9 @@ import (
 
 // fetch asks for one detail and enters what it says.
 func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
-	asked := f.book.Now()
+	asked := f.state.Now()
 	ev, err := f.api.GetEvent(ctx, t.EndpointID, t.EventID)
-	now := f.book.Now()
+	now := f.state.Now()
 	if err == nil && ev.Response == nil {
 		now = asked // a process that stood still since then has waited for nothing
 	}
@@ -49,7 +49,7 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 		enter = f.failed(ctx, t, err, now)
 	}
 	asks := false
-	f.book.Do(func(a *ledger.Account) {
+	f.state.Do(func(a *ledger.Account) {
 		enter(a)
 		asks = a.Asks(t)
 	})

@@ -23,7 +23,7 @@ const (
 // may have been retried, and history in spare time.
 type fetcher struct {
 	api      API
-	book     *state.State
+	state    *state.State
 	problems *problems
 	opts     Options
 
@@ -36,7 +36,7 @@ type fetcher struct {
 	moved    signal // for caughtUp: a call has ended, or a sync
 }
 
-func newFetcher(ctx context.Context, api API, book *state.State, p *problems, o Options) *fetcher {
+func newFetcher(ctx context.Context, api API, st *state.State, p *problems, o Options) *fetcher {
 	retry := rate.Limit(o.RateLimit / 10)
 	spare := o.Concurrency
 	if o.RateLimit == 0 {
@@ -47,7 +47,7 @@ func newFetcher(ctx context.Context, api API, book *state.State, p *problems, o 
 		spare = max(1, min(spare, int(o.RateLimit/4)))
 	}
 	return &fetcher{
-		api: api, book: book, problems: p, opts: o,
+		api: api, state: st, problems: p, opts: o,
 		slots: make(chan struct{}, o.Concurrency), spare: make(chan struct{}, spare),
 		retries: rate.NewLimiter(retry, 1), backoff: newBackoff(ctx), wake: make(chan struct{}, 1),
 	}
@@ -58,16 +58,16 @@ func (f *fetcher) run(ctx context.Context) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	for ctx.Err() == nil {
-		if _, err := f.book.Leading(ctx); err != nil {
-			return // ctx has ended, or the book has
+		if _, err := f.state.Leading(ctx); err != nil {
+			return // ctx has ended, or the state has
 		}
 		select {
 		case f.slots <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
-		if f.book.Healthy(ctx) != nil {
-			return // ctx has ended, or the book has
+		if f.state.Healthy(ctx) != nil {
+			return // ctx has ended, or the state has
 		}
 		now := time.Now()
 		if rest := f.backoff.resting(now); rest > 0 {
@@ -103,12 +103,12 @@ func (f *fetcher) take(now time.Time) (task ledger.Task, ok bool) {
 	default:
 	}
 	allowed := func(c ledger.Class) bool { return c == ledger.NewEvents || spare && f.mayRetry(c, now) }
-	f.book.Look(func(a *ledger.Account) {
+	f.state.Look(func(a *ledger.Account) {
 		if now.Sub(f.promoted) >= promoteEvery {
 			f.promoted = now
-			a.Promote(f.book.Now())
+			a.Promote(f.state.Now())
 		}
-		task, ok = a.Take(f.book.Now(), allowed)
+		task, ok = a.Take(f.state.Now(), allowed)
 	})
 	if spare && (!ok || task.Class == ledger.NewEvents) {
 		<-f.spare
@@ -129,9 +129,9 @@ func (f *fetcher) mayRetry(c ledger.Class, now time.Time) bool {
 func (f *fetcher) nap(ctx context.Context) {
 	now := time.Now()
 	wait := longestNap
-	f.book.Look(func(a *ledger.Account) {
+	f.state.Look(func(a *ledger.Account) {
 		if at, ok := a.NextDue(); ok {
-			wait = min(at.Sub(f.book.Now()), wait)
+			wait = min(at.Sub(f.state.Now()), wait)
 		}
 	})
 	if wait <= 0 { // due, but not allowed: failures that wait for their share of the rate
@@ -171,11 +171,11 @@ func (f *fetcher) resume() {
 func (f *fetcher) caughtUp(ctx context.Context) bool {
 	for {
 		moved := f.moved.next()
-		followed, led := f.book.Moved()
+		followed, led := f.state.Moved()
 		untried := 0
-		f.book.Look(func(a *ledger.Account) { untried = a.Untried() })
+		f.state.Look(func(a *ledger.Account) { untried = a.Untried() })
 		if untried == 0 || !led || f.backoff.resting(time.Now()) > 0 {
-			return f.book.Flush(ctx) == nil
+			return f.state.Flush(ctx) == nil
 		}
 		select {
 		case <-moved:

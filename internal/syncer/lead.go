@@ -17,7 +17,7 @@ const unfitFor = 10 * time.Minute
 // lead makes this replica lead, which it always does in a state of its own. The calls of
 // the API end with ctx, which is nil where another replica leads.
 func (s *Syncer) lead() (led, ctx context.Context) {
-	led, err := s.book.Lead(s.ctx)
+	led, err := s.state.Lead(s.ctx)
 	if err != nil && s.ctx.Err() == nil {
 		_ = s.stateError(err)
 	}
@@ -47,11 +47,11 @@ func (s *Syncer) tell(p *pass) {
 	s.mu.Unlock()
 	switch {
 	case p.led.Err() != nil, errors.Is(p.err, errState), errors.Is(p.err, state.ErrFollows), errors.Is(p.err, context.Canceled):
-		s.book.Yield(p.led, 0) // a lease that was lost says nothing about the next one
+		s.state.Yield(p.led, 0) // a lease that was lost says nothing about the next one
 	case p.ownTrouble():
-		s.book.Yield(p.led, unfitFor)
+		s.state.Yield(p.led, unfitFor)
 	default:
-		s.book.Synced(p.led, ledger.SyncRecord{Result: string(p.result()), Took: took, Rest: rest})
+		s.state.Synced(p.led, ledger.SyncRecord{Result: string(p.result()), Took: took, Rest: rest})
 	}
 }
 
@@ -65,7 +65,7 @@ type vetting struct {
 // this one ever has: it would show the counters of that account as those of its own.
 func (s *Syncer) vet() {
 	known := false
-	s.book.Look(func(a *ledger.Account) { known = a.HasCompany() })
+	s.state.Look(func(a *ledger.Account) { known = a.HasCompany() })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, now := &s.vetting, time.Now()
@@ -86,9 +86,9 @@ func (s *Syncer) vet() {
 // vetted reports whether the key is one of the state's account. What is the API's trouble
 // is that of the replica that leads.
 func (s *Syncer) vetted() bool {
-	list, err := s.api.ListEndpoints(s.book.FollowersCall(s.ctx))
+	list, err := s.api.ListEndpoints(s.state.FollowersCall(s.ctx))
 	if err == nil {
-		s.book.Look(func(a *ledger.Account) { err = a.Belongs(foundEndpoints(list)) })
+		s.state.Look(func(a *ledger.Account) { err = a.Belongs(foundEndpoints(list)) })
 	}
 	all := subject{operation: OpSync}
 	switch {
@@ -117,7 +117,7 @@ func isOwnTrouble(err error) bool {
 
 // followed takes in the last sync of another replica.
 func (s *Syncer) followed() {
-	last := s.book.LastSync()
+	last := s.state.LastSync()
 	if last.Number == 0 || last.Ours {
 		return
 	}
@@ -132,11 +132,11 @@ func (s *Syncer) followed() {
 func (s *Syncer) serve() {
 	for {
 		select {
-		case <-s.book.Asked():
+		case <-s.state.Asked():
 		case <-s.ctx.Done():
 			return
 		}
-		if !s.book.Wanted() { // a sync for a scrape of this replica was what it wanted
+		if !s.state.Wanted() { // a sync for a scrape of this replica was what it wanted
 			continue
 		}
 		s.mu.Lock()
@@ -150,5 +150,5 @@ func (s *Syncer) serve() {
 // Leads reports whether this replica made the last sync that it knows of; shared is false
 // where the state is its own.
 func (s *Syncer) Leads() (leads, shared bool) {
-	return s.book.LastSync().Ours, s.book.Shared()
+	return s.state.LastSync().Ours, s.state.Shared()
 }

@@ -17,12 +17,12 @@ const (
 
 // readList reads one endpoint's list into the ledger. What a list showed before
 // it broke counts; only its end is missing.
-func (s *Syncer) readList(ctx context.Context, id string, state *read) error {
+func (s *Syncer) readList(ctx context.Context, id string, one *read) error {
 	if err := s.writable(ctx); err != nil {
 		return err
 	}
-	began, due := s.book.Now(), false
-	s.book.Look(func(a *ledger.Account) { due = a.ReadDue(id, began) })
+	began, due := s.state.Now(), false
+	s.state.Look(func(a *ledger.Account) { due = a.ReadDue(id, began) })
 	if !due {
 		return errNotDue
 	}
@@ -31,10 +31,10 @@ func (s *Syncer) readList(ctx context.Context, id string, state *read) error {
 		return err
 	}
 	defer list.Close()
-	slow := s.headerOf(id, state)
+	slow := s.headerOf(id, one)
 	defer slow.Stop()
 	var r *ledger.Read
-	s.book.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), s.book.Now()) })
+	s.state.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), s.state.Now()) })
 	if r == nil {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (s *Syncer) readList(ctx context.Context, id string, state *read) error {
 	if list.Complete() || len(list.Faults()) > 0 {
 		s.problems.use(subject{operation: UseElements, endpointID: id}, list.Faults())
 	}
-	s.book.Do(func(a *ledger.Account) { a.End(r, list.Complete(), s.book.Now()) })
+	s.state.Do(func(a *ledger.Account) { a.End(r, list.Complete(), s.state.Now()) })
 	s.fetcher.wakeUp()
 	return errors.Join(err, list.Err())
 }
@@ -74,9 +74,9 @@ func (s *Syncer) readEvents(ctx context.Context, list *client.EventList, r *ledg
 // apply takes what was noted into the ledger and sets the fetcher to work on it.
 func (s *Syncer) apply(r *ledger.Read) {
 	untrusted := 0
-	s.book.Do(func(a *ledger.Account) { untrusted = a.Apply(r, s.book.Now()) })
+	s.state.Do(func(a *ledger.Account) { untrusted = a.Apply(r, s.state.Now()) })
 	s.invalid(client.OpListEvents, untrusted)
-	s.overflow.look(s.book, time.Now())
+	s.overflow.look(s.state, time.Now())
 	s.fetcher.wakeUp()
 }
 
@@ -86,12 +86,12 @@ var errState = errors.New("write state")
 // writable waits until the last commit has succeeded: nothing is asked of the API
 // that could not be kept.
 func (s *Syncer) writable(ctx context.Context) error {
-	return s.waitForState(ctx, s.book.Healthy)
+	return s.waitForState(ctx, s.state.Healthy)
 }
 
 // durable waits until all that was applied is committed.
 func (s *Syncer) durable(ctx context.Context) error {
-	return s.waitForState(ctx, s.book.Flush)
+	return s.waitForState(ctx, s.state.Flush)
 }
 
 func (s *Syncer) waitForState(ctx context.Context, wait func(context.Context) error) error {
@@ -102,7 +102,7 @@ func (s *Syncer) waitForState(ctx context.Context, wait func(context.Context) er
 		s.problems.healed(subject{operation: WriteState})
 		return nil
 	}
-	if cause := s.book.Failure(); cause != nil {
+	if cause := s.state.Failure(); cause != nil {
 		err = cause
 	}
 	return s.stateError(err)

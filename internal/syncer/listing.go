@@ -105,8 +105,8 @@ func (l *listing) answered(found map[string]struct{}, now time.Time) {
 // minute, of all replicas together, on a hint, or after a sync that failed.
 func (s *Syncer) listingDue() bool {
 	var last time.Time
-	s.book.Look(func(a *ledger.Account) { last = a.LastListing() })
-	ago := s.book.Now().Sub(last)
+	s.state.Look(func(a *ledger.Account) { last = a.LastListing() })
+	ago := s.state.Now().Sub(last)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()

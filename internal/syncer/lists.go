@@ -22,7 +22,7 @@ const (
 // pass is one sync on its way through the lists.
 type pass struct {
 	*Syncer
-	led  context.Context // of the book
+	led  context.Context // of the state
 	turn bool            // begins with it
 
 	ids           []string // not begun
@@ -224,7 +224,7 @@ func (p *pass) goesOn() bool { return p.left() > 0 && !p.over() }
 
 // readOne reads one list, reports how that ended, and tells the sync that waits for it.
 func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
-	release := s.book.Keep()
+	release := s.state.Keep()
 	defer release()
 	e := ending{id: id, how: failed}
 	e.err = s.readList(ctx, id, r)
@@ -270,7 +270,7 @@ func isUnasked(err error) bool {
 // readFailed reports that a list could not be read.
 func (s *Syncer) readFailed(id string, err error) {
 	s.problems.report(subject{operation: client.OpListEvents, endpointID: id}, err)
-	s.book.Do(func(a *ledger.Account) { a.ReadFailed(id, kindOf(err), s.book.Now()) })
+	s.state.Do(func(a *ledger.Account) { a.ReadFailed(id, kindOf(err), s.state.Now()) })
 }
 
 // headerOf notes that the header of a list has come: from now on it counts how long it

@@ -74,20 +74,20 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	book, _, err := state.Open(t.Context(), state.NewMemory(), url, s.policy, unwatched{})
+	st, _, err := state.Open(t.Context(), state.NewMemory(), url, s.policy, unwatched{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	r := &rig{TB: t, account: a, log: new(logs.Buffer)}
 	s.options.Logger = newTextLogger(r.log)
-	r.Syncer = New(api, book, s.options)
+	r.Syncer = New(api, st, s.options)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := r.Close(ctx); err != nil {
 			t.Errorf("close the syncer: %v", err)
 		}
-		_ = book.Close(ctx)
+		_ = st.Close(ctx)
 	})
 	return r
 }

@@ -22,9 +22,9 @@ type overflow struct {
 }
 
 // look asks the account, and logs at most once a minute.
-func (o *overflow) look(book *state.State, now time.Time) {
+func (o *overflow) look(st *state.State, now time.Time) {
 	var given uint64
-	book.Look(func(a *ledger.Account) { given = a.Overflowed() })
+	st.Look(func(a *ledger.Account) { given = a.Overflowed() })
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if given == o.told || now.Sub(o.last) < overflowEvery {

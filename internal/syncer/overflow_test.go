@@ -17,15 +17,15 @@ import (
 func TestOverflowIsOneLineAMinute(t *testing.T) {
 	t.Parallel()
 	policy := ledger.Policy{Window: time.Hour, Overlap: time.Minute, NoResponseAfter: time.Minute, MaxBacklog: 1}
-	book, _, err := state.Open(context.Background(), state.NewMemory(), "https://api.example", policy, unwatched{})
+	st, _, err := state.Open(context.Background(), state.NewMemory(), "https://api.example", policy, unwatched{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = book.Close(context.Background()) })
+	t.Cleanup(func() { _ = st.Close(context.Background()) })
 	began := time.Now()
 	n := 0
 	list := func(events int) {
-		book.Do(func(a *ledger.Account) {
+		st.Do(func(a *ledger.Account) {
 			r := a.Begin("ep", began, began, began)
 			for range events {
 				n++
@@ -35,7 +35,7 @@ func TestOverflowIsOneLineAMinute(t *testing.T) {
 			a.End(r, true, began)
 		})
 	}
-	book.Do(func(a *ledger.Account) {
+	st.Do(func(a *ledger.Account) {
 		a.List([]ledger.Found{{ID: "ep", Meta: ledger.Meta{CreatedAt: began}}}, began, began)
 	})
 	list(0)
@@ -43,7 +43,7 @@ func TestOverflowIsOneLineAMinute(t *testing.T) {
 	o := &overflow{log: slog.New(slog.NewTextHandler(&log, nil))}
 	for second := range 90 {
 		list(2)
-		o.look(book, began.Add(time.Duration(second)*time.Second))
+		o.look(st, began.Add(time.Duration(second)*time.Second))
 	}
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 	if len(lines) != 2 || !strings.Contains(lines[0], "events=1") || !strings.Contains(lines[1], "events=120") || !strings.Contains(lines[1], "--collector.max-backlog") {

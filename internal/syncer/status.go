@@ -65,13 +65,13 @@ func (s *Syncer) Up() bool {
 	limit := max(freshFor, 3*s.turn)
 	listed := s.listing.ok && time.Since(s.listing.last) <= max(limit, 3*s.listing.every) || s.opts.Pinned && s.result != ""
 	s.mu.Unlock()
-	if last := s.book.LastSync(); last.Number > 0 && !last.Ours {
+	if last := s.state.LastSync(); last.Number > 0 && !last.Ours {
 		listed = Result(last.Result) == Success // another replica asked
 	}
 	if !listed || s.problems.any(OpSync, WriteState) {
 		return false
 	}
 	fresh := false
-	s.book.Look(func(a *ledger.Account) { fresh = a.Fresh(s.book.Now(), limit) })
+	s.state.Look(func(a *ledger.Account) { fresh = a.Fresh(s.state.Now(), limit) })
 	return fresh
 }

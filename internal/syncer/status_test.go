@@ -63,7 +63,7 @@ func TestFailuresCarryWords(t *testing.T) {
 				r.waitFor(10 * time.Second)
 				time.Sleep(15 * time.Second)
 			}
-			failures := r.book.View(time.Now()).Endpoints[0].Failures()
+			failures := r.state.View(time.Now()).Endpoints[0].Failures()
 			if len(failures) != 2 {
 				t.Fatalf("%d failures", len(failures))
 			}

@@ -32,7 +32,7 @@ func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 	}
 	if p.err == nil {
 		s.fetcher.resume()
-		s.book.Look(func(a *ledger.Account) { p.ids = a.ToRead() })
+		s.state.Look(func(a *ledger.Account) { p.ids = a.ToRead() })
 		p.continues(before)
 		p.readLists(ctx)
 	}
@@ -40,7 +40,7 @@ func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 		p.askForMissing(ctx)
 	}
 	if p.err == nil && p.left() == 0 && p.paused == nil && s.well() {
-		s.book.Do(func(a *ledger.Account) { a.Synced(s.book.Now()) })
+		s.state.Do(func(a *ledger.Account) { a.Synced(s.state.Now()) })
 	}
 	s.tell(p)
 	if p.err == nil {
@@ -90,11 +90,11 @@ func (p *pass) applyEndpoints(list client.EndpointList) error {
 	var pinned []string
 	var other error
 	believed := false
-	p.book.Do(func(a *ledger.Account) {
+	p.state.Do(func(a *ledger.Account) {
 		if other = a.Belongs(found); other != nil {
 			return
 		}
-		believed = a.List(found, list.Date, p.book.Now())
+		believed = a.List(found, list.Date, p.state.Now())
 		pinned = a.ToRead()
 	})
 	if other != nil {
@@ -135,7 +135,7 @@ func endsSync(err error) bool {
 func (p *pass) askForMissing(ctx context.Context) {
 	p.listEndpoints(ctx)
 	there := make(map[string]struct{})
-	p.book.Look(func(a *ledger.Account) {
+	p.state.Look(func(a *ledger.Account) {
 		for _, id := range a.ToRead() {
 			there[id] = struct{}{}
 		}
@@ -200,7 +200,7 @@ func (s *Syncer) announce(p *pass) {
 	s.cutShort = (s.cutShort || began) && !ended
 	s.mu.Unlock()
 	if first {
-		v := s.book.View(s.book.Now())
+		v := s.state.View(s.state.Now())
 		s.opts.Logger.Info("Synced for the first time since the start", "company_id", v.CompanyID, "endpoints", len(v.Endpoints))
 	}
 	switch {

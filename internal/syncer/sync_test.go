@@ -36,7 +36,7 @@ func (r *rig) scrapes(n int) {
 // endpoint returns what is shown of an endpoint.
 func (r *rig) endpoint(id string) *ledger.EndpointView {
 	r.Helper()
-	for _, e := range r.book.View(r.book.Now()).Endpoints {
+	for _, e := range r.state.View(r.state.Now()).Endpoints {
 		if e.ID == id {
 			return e
 		}
@@ -293,7 +293,7 @@ func TestGoneIsNoFailure(t *testing.T) {
 		if n := r.log.Count("level=WARN"); n != 0 {
 			t.Errorf("log:\n%s", r.log)
 		}
-		if shown := r.book.View(time.Now()).Endpoints; len(shown) != 1 {
+		if shown := r.state.View(time.Now()).Endpoints; len(shown) != 1 {
 			t.Errorf("%d endpoints are shown", len(shown))
 		}
 	})

@@ -102,7 +102,7 @@ type Syncer struct {
 	ctx      context.Context // a sync outlives the scrape that started it
 	stop     context.CancelFunc
 	api      API
-	book     *state.State
+	state    *state.State
 	opts     Options
 	problems *problems
 	overflow overflow
@@ -127,19 +127,19 @@ type Syncer struct {
 	vetting   vetting
 }
 
-// New returns a Syncer that asks api and keeps what it learns in book. Close stops what
+// New returns a Syncer that asks api and keeps what it learns in state. Close stops what
 // it starts.
-func New(api API, book *state.State, o Options) *Syncer {
+func New(api API, st *state.State, o Options) *Syncer {
 	o = o.withDefaults()
 	s := &Syncer{
-		api: api, book: book, opts: o, problems: newProblems(o.Logger), overflow: overflow{log: o.Logger},
+		api: api, state: st, opts: o, problems: newProblems(o.Logger), overflow: overflow{log: o.Logger},
 		listing: newListing(o), reads: make(map[string]*read), pausing: make(map[string]bool),
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	s.fetcher = newFetcher(s.ctx, api, book, s.problems, o)
-	book.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.ReduceShown) })
+	s.fetcher = newFetcher(s.ctx, api, st, s.problems, o)
+	st.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.ReduceShown) })
 	s.running.Go(func() { s.fetcher.run(s.ctx) })
-	if book.Shared() {
+	if st.Shared() {
 		s.running.Go(s.serve)
 	}
 	return s
@@ -156,7 +156,7 @@ func (s *Syncer) Start() {
 // moment ago. It waits for the end of its sync and for the details of the new events that
 // it found, and reports whether both came before the end of ctx.
 func (s *Syncer) Wait(ctx context.Context) bool {
-	end := s.book.Watch()
+	end := s.state.Watch()
 	defer end()
 	began := time.Now()
 	for {
@@ -167,7 +167,7 @@ func (s *Syncer) Wait(ctx context.Context) bool {
 				return false
 			}
 		}
-		err := s.book.Await(ctx, began)
+		err := s.state.Await(ctx, began)
 		if err == nil {
 			break
 		}
@@ -292,7 +292,7 @@ func (s *Syncer) Every(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// Close stops syncs and the fetcher and waits for them, as long as ctx lasts. The book is
+// Close stops syncs and the fetcher and waits for them, as long as ctx lasts. The state is
 // left open.
 func (s *Syncer) Close(ctx context.Context) error {
 	s.mu.Lock() // no turn begins after this

@@ -12,9 +12,9 @@ import (
 // ten of them failed.
 func crowded(t testing.TB, events int) *Pages {
 	t.Helper()
-	book := openBook(t, policy())
+	st := openState(t, policy())
 	const endpoints = 10
-	book.Do(func(a *ledger.Account) {
+	st.Do(func(a *ledger.Account) {
 		var found []ledger.Found
 		for i := range endpoints {
 			found = append(found, ledger.Found{ID: fmt.Sprintf("ep-%d", i), Meta: ledger.Meta{URL: fmt.Sprintf("host-%d.example.com", i), Active: true}})
@@ -46,10 +46,10 @@ func crowded(t testing.TB, events int) *Pages {
 			}
 		}
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return New(book, options())
+	return New(st, options())
 }
 
 var benchPaths = map[string]string{

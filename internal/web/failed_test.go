@@ -22,9 +22,9 @@ import (
 // each it is known what the API said of it.
 func missed(t testing.TB, n int) (*Pages, map[string]failedJSON) {
 	t.Helper()
-	book := openBook(t, policy())
+	st := openState(t, policy())
 	truth := make(map[string]failedJSON)
-	book.Do(func(a *ledger.Account) {
+	st.Do(func(a *ledger.Account) {
 		a.List([]ledger.Found{{ID: "ep-a", Meta: ledger.Meta{URL: "a.example.com"}}, {ID: "ep-b", Meta: ledger.Meta{URL: "b.example.com"}}}, epoch, epoch)
 		seen := epoch.Add(-23 * time.Hour)
 		lists := map[string][]event{}
@@ -80,10 +80,10 @@ func missed(t testing.TB, n int) (*Pages, map[string]failedJSON) {
 			}
 		}
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return New(book, options()), truth
+	return New(st, options()), truth
 }
 
 func lines(t *testing.T, p *Pages, query string) []failedJSON {
@@ -150,7 +150,7 @@ func TestExportsAreTheTruth(t *testing.T) {
 			}
 		}
 	}
-	if _, body := get(New(openBook(t, policy()), options()), "/failures?format=json"); strings.TrimSpace(body) != "[\n]" {
+	if _, body := get(New(openState(t, policy()), options()), "/failures?format=json"); strings.TrimSpace(body) != "[\n]" {
 		t.Errorf("nothing is %q", body)
 	}
 }

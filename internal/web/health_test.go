@@ -56,12 +56,12 @@ func TestHealthOf(t *testing.T) {
 // for long, or an endpoint fails.
 func TestGreenMeansWell(t *testing.T) {
 	t.Parallel()
-	book := openBook(t, policy())
-	book.Do(func(a *ledger.Account) {
+	st := openState(t, policy())
+	st.Do(func(a *ledger.Account) {
 		a.List([]ledger.Found{{ID: "ep", Meta: ledger.Meta{URL: "h.example.com", Active: true}}}, epoch, epoch)
 		live(a, map[string][]event{"ep": {{hexID(1), ready, epoch.Add(-time.Hour), []ledger.Answer{answered(200, "fine")}}}})
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	problem := func(op client.Operation, endpoint string, err error) []syncer.Problem {
@@ -94,7 +94,7 @@ func TestGreenMeansWell(t *testing.T) {
 		o := options()
 		o.Status = func() Status { return Status{Status: row.status} }
 		o.Now = func() time.Time { return epoch.Add(row.later) }
-		p := New(book, o)
+		p := New(st, o)
 		_, body := get(p, "/")
 		for _, want := range row.says {
 			if !strings.Contains(body, want) {
@@ -141,8 +141,8 @@ func TestNotices(t *testing.T) {
 // Of very many endpoints those that are well are folded, until they are asked for.
 func TestVeryManyEndpoints(t *testing.T) {
 	t.Parallel()
-	book := openBook(t, policy())
-	book.Do(func(a *ledger.Account) {
+	st := openState(t, policy())
+	st.Do(func(a *ledger.Account) {
 		var found []ledger.Found
 		lists := map[string][]event{}
 		for i := range 1000 {
@@ -168,12 +168,12 @@ func TestVeryManyEndpoints(t *testing.T) {
 			a.Answered(task, lists[task.EndpointID][0].answers[0], epoch)
 		}
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	o := options()
 	o.Status = func() Status { return Status{Status: syncer.Status{Ended: epoch, Result: syncer.Success}} }
-	p := New(book, o)
+	p := New(st, o)
 	for path, rows := range map[string]int{"/": 5, "/?show=all": 1000, "/?q=host-77": 11, "/?q=failing": 5, "/?q=nothing": 0} {
 		response, body := get(p, path)
 		if got := strings.Count(body, "data-endpoint="); got != rows {
@@ -202,14 +202,14 @@ func TestVeryManyEndpoints(t *testing.T) {
 // An exporter that fetches outcomes too slowly says so, and is not green.
 func TestBehindIsSaid(t *testing.T) {
 	t.Parallel()
-	book := openBook(t, policy())
-	book.Do(func(a *ledger.Account) {
+	st := openState(t, policy())
+	st.Do(func(a *ledger.Account) {
 		a.List([]ledger.Found{{ID: "ep", Meta: ledger.Meta{URL: "h.example.com", Active: true}}}, epoch, epoch)
 		done := event{hexID(1), ready, epoch.Add(-time.Hour), []ledger.Answer{answered(200, "fine")}}
 		live(a, map[string][]event{"ep": {done}})
 		list(a, "ep", epoch, done, event{hexID(2), ready, epoch.Add(-time.Minute), nil}, event{hexID(3), ready, epoch.Add(-2 * time.Minute), nil})
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, row := range []struct {
@@ -221,7 +221,7 @@ func TestBehindIsSaid(t *testing.T) {
 			return Status{Status: syncer.Status{Ended: epoch, Result: syncer.Success, Turn: time.Hour}}
 		}
 		o.Now = func() time.Time { return epoch.Add(row.later) }
-		p := New(book, o)
+		p := New(st, o)
 		for path, says := range map[string]string{
 			"/": "It does not know the outcome of 2 deliveries yet", "/failures": "The outcome of 2 deliveries is not known yet", "/endpoints/ep": ">behind</span>",
 		} {

@@ -32,8 +32,8 @@ func newLively(t testing.TB) *lively {
 	if err != nil {
 		t.Fatal(err)
 	}
-	book := openBook(t, policy())
-	syncs := syncer.New(c, book, syncer.Options{KeepBodies: true})
+	st := openState(t, policy())
+	syncs := syncer.New(c, st, syncer.Options{KeepBodies: true})
 	ctx, end := context.WithCancel(context.Background())
 	syncing := make(chan struct{})
 	go func() {
@@ -50,7 +50,7 @@ func newLively(t testing.TB) *lively {
 	o.Status = func() Status {
 		return Status{Status: syncs.Status(), Limits: c.Limiter().Limits()}
 	}
-	pages, down := New(book, o), new(atomic.Bool)
+	pages, down := New(st, o), new(atomic.Bool)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if down.Load() {
 			http.Error(w, "down", http.StatusBadGateway)

@@ -37,14 +37,14 @@ func (quiet) CommitFailed(error)      {}
 func (quiet) LoadedAnew(error)        {}
 func (quiet) Waiting(error)           {}
 
-func openBook(t testing.TB, policy ledger.Policy) *state.State {
+func openState(t testing.TB, policy ledger.Policy) *state.State {
 	t.Helper()
-	book, _, err := state.Open(context.Background(), state.NewMemory(), "https://api.example", policy, quiet{})
+	st, _, err := state.Open(context.Background(), state.NewMemory(), "https://api.example", policy, quiet{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = book.Close(context.Background()) })
-	return book
+	t.Cleanup(func() { _ = st.Close(context.Background()) })
+	return st
 }
 
 func policy() ledger.Policy {
@@ -112,8 +112,8 @@ func live(a *ledger.Account, lists map[string][]event) {
 	}
 }
 
-// account fills a book with an endpoint of every kind.
-func account(t testing.TB, book *state.State) {
+// account fills a state with an endpoint of every kind.
+func account(t testing.TB, st *state.State) {
 	t.Helper()
 	began := epoch.Add(-24 * time.Hour)
 	ago := func(d time.Duration) time.Time { return epoch.Add(-d) }
@@ -139,7 +139,7 @@ func account(t testing.TB, book *state.State) {
 	meta := func(url, description string, active bool) ledger.Meta {
 		return ledger.Meta{URL: url, Description: description, Active: active, Events: []string{ready}, CreatedAt: began.Add(-time.Hour), UpdatedAt: began}
 	}
-	book.Do(func(a *ledger.Account) {
+	st.Do(func(a *ledger.Account) {
 		a.List([]ledger.Found{
 			{ID: "ep-bad", CompanyID: "company-1", Meta: meta("bad.example.com", breakout, true)},
 			{ID: "ep-good", Meta: meta("good.example.com", "fine", true)},
@@ -150,7 +150,7 @@ func account(t testing.TB, book *state.State) {
 		live(a, lists)
 		a.Synced(epoch.Add(-3 * time.Second))
 	})
-	if err := book.Flush(context.Background()); err != nil {
+	if err := st.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -178,9 +178,9 @@ func options() Options {
 
 func filled(t testing.TB, o Options) *Pages {
 	t.Helper()
-	book := openBook(t, policy())
-	account(t, book)
-	return New(book, o)
+	st := openState(t, policy())
+	account(t, st)
+	return New(st, o)
 }
 
 func get(p http.Handler, path string) (*http.Response, string) {

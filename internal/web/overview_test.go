@@ -23,15 +23,15 @@ func TestCatchingUp(t *testing.T) {
 	if c == nil || *c != (catchup{Done: 25, Total: 40, New: 4, History: 11}) {
 		t.Errorf("%+v", c)
 	}
-	book := openBook(t, policy())
-	book.Do(func(a *ledger.Account) {
+	st := openState(t, policy())
+	st.Do(func(a *ledger.Account) {
 		a.List([]ledger.Found{{ID: "ep"}}, epoch, epoch)
 		list(a, "ep", epoch, event{id: hexID(1), typ: ready, created: epoch})
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, body := get(New(book, options()), "/")
+	_, body := get(New(st, options()), "/")
 	for _, want := range []string{`max="1" value="0"`, "Details fetched: 0 of 1 event", "1 older event left"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page does not say %q", want)
@@ -74,7 +74,7 @@ func TestSyncState(t *testing.T) {
 
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	p := New(openBook(t, policy()), options())
+	p := New(openState(t, policy()), options())
 	for name, row := range map[string]struct {
 		change func(*Status)
 		want   string
@@ -103,7 +103,7 @@ func TestLimits(t *testing.T) {
 // A page that cannot be rendered is an error page, and not half a page.
 func TestContentThatCannotBeShown(t *testing.T) {
 	t.Parallel()
-	p := New(openBook(t, policy()), options())
+	p := New(openState(t, policy()), options())
 	p.page("/bad", func(_ *http.Request, _ time.Time) answer {
 		return answer{template: "overview", content: errors.New("no such fields")}
 	})

@@ -27,7 +27,7 @@ func TestGolden(t *testing.T) {
 	unsynced := options()
 	unsynced.Status = nil
 	pages, withBodies := filled(t, options()), filled(t, bodies)
-	empty := New(openBook(t, policy()), unsynced)
+	empty := New(openState(t, policy()), unsynced)
 	for _, row := range []struct {
 		golden, path string
 		pages        *Pages
@@ -213,8 +213,8 @@ func TestFilter(t *testing.T) {
 
 func TestLongListOfFailures(t *testing.T) {
 	t.Parallel()
-	book := openBook(t, policy())
-	book.Do(func(a *ledger.Account) {
+	st := openState(t, policy())
+	st.Do(func(a *ledger.Account) {
 		a.List([]ledger.Found{{ID: "ep"}}, epoch, epoch)
 		var events []event
 		for i := range 120 {
@@ -222,10 +222,10 @@ func TestLongListOfFailures(t *testing.T) {
 		}
 		live(a, map[string][]event{"ep": events})
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p := New(book, options())
+	p := New(st, options())
 	for query, want := range map[string]int{"": 50, "?show=all": 120, "?code=500": 50, "?code=500&show=all": 120} {
 		_, body := get(p, "/endpoints/ep"+query)
 		if got := strings.Count(body, "data-event="); got != want || strings.Contains(body, "Show all") != (want == 50) {
@@ -263,11 +263,11 @@ func (fullDisk) Failure() error { return errors.New("no space left on device\x1b
 
 func TestUnsavedState(t *testing.T) {
 	t.Parallel()
-	book := openBook(t, policy())
-	if _, body := get(New(book, options()), "/"); strings.Contains(body, "cannot be written") {
+	st := openState(t, policy())
+	if _, body := get(New(st, options()), "/"); strings.Contains(body, "cannot be written") {
 		t.Error("says that the state cannot be written where it can")
 	}
-	if _, body := get(New(fullDisk{book}, options()), "/"); !strings.Contains(body, `no space left on device\x1b[31m`) {
+	if _, body := get(New(fullDisk{st}, options()), "/"); !strings.Contains(body, `no space left on device\x1b[31m`) {
 		t.Errorf("does not say that the state cannot be written: %s", body)
 	}
 }

@@ -86,8 +86,8 @@ func scenes() map[string]scene {
 // serveScene serves the pages of a scene.
 func serveScene(t testing.TB, s scene) string {
 	t.Helper()
-	book := openBook(t, policy())
-	book.Do(func(a *ledger.Account) {
+	st := openState(t, policy())
+	st.Do(func(a *ledger.Account) {
 		if s.status.Ended.IsZero() || len(s.endpoints) == 0 && s.status.Result != syncer.Success {
 			return
 		}
@@ -109,18 +109,18 @@ func serveScene(t testing.TB, s scene) string {
 		}
 		a.Synced(epoch.Add(-3 * time.Second))
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	o := options()
 	o.Now = func() time.Time { return epoch.Add(s.later) }
 	o.APIURL, o.Version = "https://api.omegastream.net/company", "1.2.3"
 	o.Status = func() Status {
-		st := Status{Status: s.status, Requests: 1234}
-		st.Limits.Configured, st.Limits.Current = 20, 20
-		return st
+		status := Status{Status: s.status, Requests: 1234}
+		status.Limits.Configured, status.Limits.Current = 20, 20
+		return status
 	}
-	server := httptest.NewServer(New(book, o))
+	server := httptest.NewServer(New(st, o))
 	t.Cleanup(server.Close)
 	return server.URL
 }

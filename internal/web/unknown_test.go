@@ -13,7 +13,7 @@ func TestUnknownEndpoint(t *testing.T) {
 	var asked []string
 	o := options()
 	o.Unknown = func(id string) { asked = append(asked, id) }
-	pages := New(openBook(t, policy()), o)
+	pages := New(openState(t, policy()), o)
 	w := httptest.NewRecorder()
 	pages.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/endpoints/aaaaaaaaaaaaaaaaaaaaaaaa", http.NoBody))
 	if w.Code != http.StatusNotFound || !slices.Equal(asked, []string{"aaaaaaaaaaaaaaaaaaaaaaaa"}) {

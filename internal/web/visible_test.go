@@ -21,16 +21,16 @@ func TestHiddenCharactersAreSeen(t *testing.T) {
 		odd      = "ev\u200b\u202e1"
 		kind     = "video.\u202ex"
 	)
-	book := openBook(t, policy())
-	book.Do(func(a *ledger.Account) {
+	st := openState(t, policy())
+	st.Do(func(a *ledger.Account) {
 		began := epoch.Add(-24 * time.Hour)
 		a.List([]ledger.Found{{ID: endpoint, CompanyID: "co\u202e", Meta: ledger.Meta{URL: "h\u202e.example", Description: "d\u2028\x7f\u202e", Active: true, Events: []string{kind}}}}, began, began)
 		live(a, map[string][]event{endpoint: {{odd, kind, epoch.Add(-time.Minute), []ledger.Answer{answered(503, "m\u202e")}}}})
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p := New(book, options())
+	p := New(st, options())
 	for path, want := range map[string]string{
 		"/": `h\u202e.example`, "/endpoints/" + url.PathEscape(endpoint): `ev\u200b\u202e1`,
 		"/events/" + url.PathEscape(odd): `ev\u200b\u202e1`, "/failures": `ev\u200b\u202e1`,

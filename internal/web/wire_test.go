@@ -14,12 +14,12 @@ import (
 // A page that a browser has is sent again only where more than the time has changed.
 func TestNotModified(t *testing.T) {
 	t.Parallel()
-	book := openBook(t, policy())
-	account(t, book)
+	st := openState(t, policy())
+	account(t, st)
 	now := epoch
 	o := options()
 	o.Now = func() time.Time { return now }
-	p := New(book, o)
+	p := New(st, o)
 	paths := []string{"/", "/?show=all", "/endpoints/ep-bad", "/endpoints/ep-good", "/events/" + hexID(3), "/failures"}
 	tags, texts := map[string]string{}, map[string]string{}
 	for _, path := range paths {
@@ -44,7 +44,7 @@ func TestNotModified(t *testing.T) {
 			t.Errorf("%s: status %d for another version", path, w.Code)
 		}
 	}
-	book.Do(func(a *ledger.Account) {
+	st.Do(func(a *ledger.Account) {
 		list(a, "ep-bad", now, event{id: hexID(5), typ: ready, created: now.Add(-time.Second)})
 		for {
 			task, ok := a.Take(now, func(ledger.Class) bool { return true })
@@ -54,7 +54,7 @@ func TestNotModified(t *testing.T) {
 			a.Answered(task, answered(503, "new"), now)
 		}
 	})
-	if err := book.Flush(t.Context()); err != nil {
+	if err := st.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/", "/endpoints/ep-bad", "/failures"} {

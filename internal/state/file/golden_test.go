@@ -139,11 +139,11 @@ func TestGoldenState(t *testing.T) {
 		t.Errorf("%d records, there were %d", len(is), len(was))
 	}
 
-	book, how, err := state.Open(context.Background(), New(path), storetest.URL, storetest.Policy(), storetest.Quiet{})
+	st, how, err := state.Open(context.Background(), New(path), storetest.URL, storetest.Policy(), storetest.Quiet{})
 	if err != nil || how.SetAside != "" {
 		t.Fatalf("%v, %+v", err, how)
 	}
-	if err := book.Close(context.Background()); err != nil {
+	if err := st.Close(context.Background()); err != nil {
 		t.Error(err)
 	}
 }

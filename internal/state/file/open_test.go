@@ -330,7 +330,7 @@ func TestFileWithAnEventTwiceIsSetAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, aside := range []bool{true, false} {
-		book, how, err := state.Open(t.Context(), New(path), storetest.URL, storetest.Policy(), storetest.Quiet{})
+		st, how, err := state.Open(t.Context(), New(path), storetest.URL, storetest.Policy(), storetest.Quiet{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -344,7 +344,7 @@ func TestFileWithAnEventTwiceIsSetAside(t *testing.T) {
 			}
 			_ = closeBolt(db)
 		}
-		if err := book.Close(t.Context()); err != nil {
+		if err := st.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 	}

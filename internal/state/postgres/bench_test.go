@@ -102,20 +102,20 @@ func commits(b *testing.B, n int, follow bool) {
 func BenchmarkPostgresTurn(b *testing.B) {
 	dsn := postgres.NewDatabase(b)
 	ctx := context.Background()
-	book, _, err := state.Open(ctx, openPostgres(b, dsn, "bench"), storetest.URL, storetest.Policy(), storetest.Quiet{})
+	st, _, err := state.Open(ctx, openPostgres(b, dsn, "bench"), storetest.URL, storetest.Policy(), storetest.Quiet{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer book.Close(ctx)
+	defer st.Close(ctx)
 	for b.Loop() {
-		led, err := book.Lead(ctx)
+		led, err := st.Lead(ctx)
 		if err != nil || led == nil {
 			b.Fatal(led, err)
 		}
-		storetest.MakeKnown(book, "ep")
-		storetest.ReadOn(book, "ep", nil)
-		book.Synced(led, ledger.SyncRecord{Result: "success"})
-		if err := book.Flush(ctx); err != nil {
+		storetest.MakeKnown(st, "ep")
+		storetest.ReadOn(st, "ep", nil)
+		st.Synced(led, ledger.SyncRecord{Result: "success"})
+		if err := st.Flush(ctx); err != nil {
 			b.Fatal(err)
 		}
 	}

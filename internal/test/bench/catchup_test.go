@@ -26,10 +26,10 @@ func BenchmarkCatchUp(b *testing.B) {
 		began := cpu()
 		products = append(products, took(r.scrape))
 		used = append(used, float64(cpu()-began)/n)
-		if counted := r.book.View(time.Now()).Endpoints[0]; counted.Tracked != n || counted.Backlog != 0 {
+		if counted := r.state.View(time.Now()).Endpoints[0]; counted.Tracked != n || counted.Backlog != 0 {
 			b.Fatal(counted.Tracked, counted.Backlog)
 		}
-		size = r.book.Size()
+		size = r.state.Size()
 		events, bare := ids(b, r.api, srv.Endpoints[0]), newClient(b, client.DefaultConcurrency)
 		limits = append(limits, took(func() {
 			atATime(client.DefaultConcurrency, n, func(i int) {

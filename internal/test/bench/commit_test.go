@@ -27,41 +27,41 @@ func newWatchedBook(tb testing.TB, path string, n int, watcher state.Watcher) *s
 	if path != "" {
 		store = file.New(path)
 	}
-	book, _, err := state.Open(tb.Context(), store, "http://127.0.0.1", policy(), watcher)
+	st, _, err := state.Open(tb.Context(), store, "http://127.0.0.1", policy(), watcher)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	fill(tb, book, n)
-	return book
+	fill(tb, st, n)
+	return st
 }
 
-// fill lets a book meet n events of one endpoint, "e", and their outcomes.
-func fill(tb testing.TB, book *state.State, n int) {
+// fill lets a state meet n events of one endpoint, "e", and their outcomes.
+func fill(tb testing.TB, st *state.State, n int) {
 	tb.Helper()
 	now := time.Now()
-	book.Do(func(a *ledger.Account) {
+	st.Do(func(a *ledger.Account) {
 		a.List([]ledger.Found{{ID: "e", Meta: ledger.Meta{URL: "hooks.example.com", Active: true}}}, now, now)
 	})
 	types := ledger.DocumentedTypes()
 	spacing := min(23*time.Hour/time.Duration(max(n, 1)), time.Second)
 	var r *ledger.Read
-	book.Look(func(a *ledger.Account) { r = a.Begin("e", now, now, now) })
+	st.Look(func(a *ledger.Account) { r = a.Begin("e", now, now, now) })
 	for i := range n {
 		created := now.Add(-time.Duration(i) * spacing)
 		if r.Note(objectID(i), types[i%len(types)], created.Unix()) {
-			book.Do(func(a *ledger.Account) { a.Apply(r, now) })
+			st.Do(func(a *ledger.Account) { a.Apply(r, now) })
 		}
 		if i%20_000 == 0 {
-			flush(tb, book)
+			flush(tb, st)
 		}
 	}
-	book.Do(func(a *ledger.Account) { a.Apply(r, now); a.End(r, true, now) })
-	answerAll(tb, book, now, oneInTenFails())
+	st.Do(func(a *ledger.Account) { a.Apply(r, now); a.End(r, true, now) })
+	answerAll(tb, st, now, oneInTenFails())
 }
 
-func closeBook(tb testing.TB, book *state.State) {
+func closeBook(tb testing.TB, st *state.State) {
 	tb.Helper()
-	if err := book.Close(tb.Context()); err != nil {
+	if err := st.Close(tb.Context()); err != nil {
 		tb.Error(err)
 	}
 }
@@ -86,8 +86,8 @@ func BenchmarkCommit(b *testing.B) {
 		b.Run("events="+thousands(n), func(b *testing.B) {
 			dir := b.TempDir()
 			times := commitTimes{ended: make(chan time.Duration, 1)}
-			book := newWatchedBook(b, filepath.Join(dir, "ledger.db"), 100_000, times)
-			defer closeBook(b, book)
+			st := newWatchedBook(b, filepath.Join(dir, "ledger.db"), 100_000, times)
+			defer closeBook(b, st)
 			plain, err := os.Create(filepath.Join(dir, "plain"))
 			if err != nil {
 				b.Fatal(err)
@@ -98,8 +98,8 @@ func BenchmarkCommit(b *testing.B) {
 			var commits, syncs, all []float64
 			for next := 1_000_000; b.Loop(); next += n {
 				all = append(all, took(func() {
-					happen(book, "e", next, n, types, false, time.Now())
-					flush(b, book)
+					happen(st, "e", next, n, types, false, time.Now())
+					flush(b, st)
 				}))
 				commits = append(commits, float64(<-times.ended))
 				syncs = append(syncs, took(func() {

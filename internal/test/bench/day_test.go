@@ -77,9 +77,9 @@ func simulateDay(t *testing.T, dir string, perMinute, hours int) {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		e := r.book.View(now).Endpoints[0]
+		e := r.state.View(now).Endpoints[0]
 		all = append(all, hour{
-			events: api.happened(now) - history, tracked: e.Tracked, heap: float64(m.HeapAlloc) / 1e6, state: float64(r.book.Size()) / 1e6,
+			events: api.happened(now) - history, tracked: e.Tracked, heap: float64(m.HeapAlloc) / 1e6, state: float64(r.state.Size()) / 1e6,
 			lists: api.lists.Load(), details: api.details.Load(),
 		})
 		t.Logf("hour %2d: %v", h+1, all[h])

@@ -36,12 +36,12 @@ func ready(tb testing.TB, endpoints int) *rig {
 		found = append(found, ledger.Found{ID: string(objectID(i)), Meta: ledger.Meta{URL: "hooks.example.com", Events: types, Active: true}})
 	}
 	r.scrape()
-	r.book.Do(func(a *ledger.Account) { a.List(found, now, now) })
+	r.state.Do(func(a *ledger.Account) { a.List(found, now, now) })
 	for _, f := range found {
-		happen(r.book, f.ID, 0, 0, types, true, now)
-		happen(r.book, f.ID, 0, 2*len(types), types, true, now)
+		happen(r.state, f.ID, 0, 0, types, true, now)
+		happen(r.state, f.ID, 0, 2*len(types), types, true, now)
 	}
-	answerAll(tb, r.book, now, oneInTenFails())
+	answerAll(tb, r.state, now, oneInTenFails())
 	r.scrape()
 	return r
 }

@@ -91,7 +91,7 @@ func BenchmarkFailures(b *testing.B) {
 	srv := serve(b, scenario{Endpoints: 3, Events: 333_340, Spacing: 80 * time.Millisecond, Failing: true})
 	truth := failedEvents(b, srv.ask(b, "/failures"))
 	path := filepath.Join(b.TempDir(), "ledger.db")
-	book, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
+	st, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -99,13 +99,13 @@ func BenchmarkFailures(b *testing.B) {
 	for f := range truth {
 		byEvent[f.Event] = f
 	}
-	learnFrom(b, book, newAPI(b, srv.URL, nil), func(task ledger.Task) ledger.Answer {
+	learnFrom(b, st, newAPI(b, srv.URL, nil), func(task ledger.Task) ledger.Answer {
 		if f, ok := byEvent[task.EventID]; ok {
 			return ledger.Answer{Responded: true, StatusCode: f.Code, Video: ledger.Video{ID: f.Video, UUID: f.UUID}}
 		}
 		return ledger.Answer{Responded: true, StatusCode: http.StatusOK}
 	})
-	closeBook(b, book)
+	closeBook(b, st)
 	p := startProcess(b, srv.URL, "file:"+path)
 	defer p.stop()
 	for range 20 {

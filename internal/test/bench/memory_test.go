@@ -17,12 +17,12 @@ func BenchmarkMemory(b *testing.B) {
 	for _, n := range sizes {
 		srv := serve(b, scenario{Endpoints: 1, Events: n, Spacing: 80 * time.Millisecond})
 		path := filepath.Join(b.TempDir(), "ledger.db")
-		book, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
+		st, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		learn(b, book, newAPI(b, srv.URL, nil))
-		closeBook(b, book)
+		learn(b, st, newAPI(b, srv.URL, nil))
+		closeBook(b, st)
 		b.Run("tracked="+thousands(n), func(b *testing.B) {
 			var peaks, resident []float64
 			for b.Loop() {
@@ -85,12 +85,12 @@ func BenchmarkMemoryOfEndpoints(b *testing.B) {
 func BenchmarkFirstAnswer(b *testing.B) {
 	srv := serve(b, scenario{Endpoints: 1, Refuse: true})
 	path := filepath.Join(b.TempDir(), "ledger.db")
-	book, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
+	st, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	fill(b, book, 1_000_000)
-	closeBook(b, book)
+	fill(b, st, 1_000_000)
+	closeBook(b, st)
 	if _, err := program(); err != nil {
 		b.Fatal(err)
 	}

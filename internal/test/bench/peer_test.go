@@ -79,12 +79,12 @@ func BenchmarkPeer(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		srv := serve(b, scenario{Endpoints: 1, Events: n, Spacing: 2 * time.Second})
 		path := filepath.Join(b.TempDir(), "ledger.db")
-		book, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
+		st, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		learn(b, book, newAPI(b, srv.URL, nil))
-		closeBook(b, book)
+		learn(b, st, newAPI(b, srv.URL, nil))
+		closeBook(b, st)
 		for _, peer := range peers {
 			if n > peer.most {
 				continue

@@ -28,7 +28,7 @@ const patience = 2 * time.Minute
 type rig struct {
 	testing.TB
 	api     *client.Client
-	book    *state.State
+	state   *state.State
 	syncer  *syncer.Syncer
 	handler http.Handler
 }
@@ -49,20 +49,20 @@ func newRigWith(tb testing.TB, url string, store state.Store, transport http.Rou
 	if err != nil {
 		tb.Fatal(err)
 	}
-	book, _, err := state.Open(tb.Context(), store, url, p, telemetry)
+	st, _, err := state.Open(tb.Context(), store, url, p, telemetry)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	o.Observer = telemetry
-	r := &rig{TB: tb, api: api, book: book, syncer: syncer.New(api, book, o)}
-	r.handler = collector.New(r.syncer, book, telemetry, collector.Options{}).Handler()
+	r := &rig{TB: tb, api: api, state: st, syncer: syncer.New(api, st, o)}
+	r.handler = collector.New(r.syncer, st, telemetry, collector.Options{}).Handler()
 	tb.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
 		if err := r.syncer.Close(ctx); err != nil {
 			tb.Error(err)
 		}
-		if err := book.Close(ctx); err != nil {
+		if err := st.Close(ctx); err != nil {
 			tb.Error(err)
 		}
 		api.CloseIdleConnections()
@@ -95,16 +95,16 @@ func scrapeWithin(h http.Handler, accept string, timeout time.Duration) *httptes
 	return w
 }
 
-// learn brings a book to where an exporter is that has read the lists of its
+// learn brings a state to where an exporter is that has read the lists of its
 // endpoints and all details: as an exporter would, but without asking for each.
 // One event in ten has failed.
-func learn(tb testing.TB, book *state.State, api *client.Client) {
+func learn(tb testing.TB, st *state.State, api *client.Client) {
 	tb.Helper()
-	learnFrom(tb, book, api, oneInTenFails())
+	learnFrom(tb, st, api, oneInTenFails())
 }
 
 // learnFrom is learn with the answers of the details.
-func learnFrom(tb testing.TB, book *state.State, api *client.Client, answer func(ledger.Task) ledger.Answer) {
+func learnFrom(tb testing.TB, st *state.State, api *client.Client, answer func(ledger.Task) ledger.Answer) {
 	tb.Helper()
 	list, err := api.ListEndpoints(tb.Context())
 	if err != nil {
@@ -115,26 +115,26 @@ func learnFrom(tb testing.TB, book *state.State, api *client.Client, answer func
 	for _, e := range list.Endpoints {
 		found = append(found, ledger.Found{ID: e.ID, Meta: ledger.Meta{URL: "hooks.example.com", Events: e.Events, Active: true, CreatedAt: e.CreatedAt}})
 	}
-	book.Do(func(a *ledger.Account) { a.List(found, now, now) })
+	st.Do(func(a *ledger.Account) { a.List(found, now, now) })
 	for _, f := range found {
 		events, err := api.ListEvents(tb.Context(), f.ID)
 		if err != nil {
 			tb.Fatal(err)
 		}
 		var r *ledger.Read
-		book.Look(func(a *ledger.Account) { r = a.Begin(f.ID, now, now, now) })
+		st.Look(func(a *ledger.Account) { r = a.Begin(f.ID, now, now, now) })
 		n := 0
 		for ev := range events.Events() {
 			if r.Note(ev.ID, ev.Type, ev.Created) {
-				book.Do(func(a *ledger.Account) { a.Apply(r, now) })
+				st.Do(func(a *ledger.Account) { a.Apply(r, now) })
 			}
 			if n++; n%20_000 == 0 {
-				flush(tb, book)
+				flush(tb, st)
 			}
 		}
-		book.Do(func(a *ledger.Account) { a.Apply(r, now); a.End(r, events.Complete(), now) })
+		st.Do(func(a *ledger.Account) { a.Apply(r, now); a.End(r, events.Complete(), now) })
 	}
-	answerAll(tb, book, now, answer)
+	answerAll(tb, st, now, answer)
 }
 
 // oneInTenFails answers for one event after the other, whichever it is.
@@ -150,10 +150,10 @@ func oneInTenFails() func(ledger.Task) ledger.Answer {
 }
 
 // answerAll answers for every event that has no outcome yet.
-func answerAll(tb testing.TB, book *state.State, now time.Time, answer func(ledger.Task) ledger.Answer) {
+func answerAll(tb testing.TB, st *state.State, now time.Time, answer func(ledger.Task) ledger.Answer) {
 	tb.Helper()
 	for more := true; more; {
-		book.Do(func(a *ledger.Account) {
+		st.Do(func(a *ledger.Account) {
 			for range 10_000 {
 				var task ledger.Task
 				if task, more = a.Take(now, func(c ledger.Class) bool { return c != ledger.FailedEvents }); !more {
@@ -162,21 +162,21 @@ func answerAll(tb testing.TB, book *state.State, now time.Time, answer func(ledg
 				a.Answered(task, answer(task), now)
 			}
 		})
-		flush(tb, book)
+		flush(tb, st)
 	}
 }
 
-func flush(tb testing.TB, book *state.State) {
+func flush(tb testing.TB, st *state.State) {
 	tb.Helper()
-	if err := book.Flush(tb.Context()); err != nil {
+	if err := st.Flush(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 }
 
 // happen lets a read of an endpoint's list meet n new events; full says whether it
 // goes to the end.
-func happen(book *state.State, endpoint string, from, n int, types []string, full bool, now time.Time) {
-	book.Do(func(a *ledger.Account) {
+func happen(st *state.State, endpoint string, from, n int, types []string, full bool, now time.Time) {
+	st.Do(func(a *ledger.Account) {
 		r := a.Begin(endpoint, now, now, now)
 		for i := range n {
 			if r.Note(objectID(from+i), types[i%len(types)], now.Unix()) {

@@ -16,7 +16,7 @@ import (
 func steady(tb testing.TB, srv *server) *rig {
 	tb.Helper()
 	r := newRig(tb, srv.URL, state.NewMemory(), nil, syncer.Options{})
-	learn(tb, r.book, r.api)
+	learn(tb, r.state, r.api)
 	r.scrape() // the full read of a start
 	return r
 }
@@ -109,7 +109,7 @@ func TestSteadyScrapeCosts(t *testing.T) {
 		var seen counted
 		url := serveCounted(t, account, &seen)
 		r := newRig(t, url, state.NewMemory(), nil, syncer.Options{})
-		learn(t, r.book, r.api)
+		learn(t, r.state, r.api)
 		r.scrape()
 		const scrapes = 5
 		before := seen.traffic()

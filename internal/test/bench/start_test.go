@@ -38,16 +38,16 @@ func BenchmarkStart(b *testing.B) {
 	var used []float64
 	versus(b, func() {
 		began := cpu()
-		book, _, err := state.Open(b.Context(), file.New(path), "http://127.0.0.1", policy(), quiet{})
+		st, _, err := state.Open(b.Context(), file.New(path), "http://127.0.0.1", policy(), quiet{})
 		if err != nil {
 			b.Fatal(err)
 		}
-		tracked := book.View(time.Now()).Endpoints[0].Tracked
+		tracked := st.View(time.Now()).Endpoints[0].Tracked
 		used = append(used, float64(cpu()-began))
 		if tracked != 1_000_000 {
 			b.Fatal(tracked)
 		}
-		closeBook(b, book)
+		closeBook(b, st)
 	}, func() {
 		content, err := os.ReadFile(path)
 		if err != nil || bytes.Count(content, []byte{0}) == 0 {

@@ -21,12 +21,12 @@ func BenchmarkThousand(b *testing.B) {
 	const endpoints, timeout = 1000, 10 * time.Second
 	srv := serve(b, scenario{Endpoints: endpoints, Events: 10, Spacing: time.Minute})
 	path := filepath.Join(b.TempDir(), "ledger.db")
-	book, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
+	st, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	learn(b, book, newAPI(b, srv.URL, nil))
-	closeBook(b, book)
+	learn(b, st, newAPI(b, srv.URL, nil))
+	closeBook(b, st)
 	binary, err := program()
 	if err != nil {
 		b.Fatal(err)
