@@ -28,7 +28,7 @@ type decoder struct {
 	body  *bufio.Reader
 	text  []byte // the last string that text read
 	left  int64  // bytes of the body that may still be read, see allow
-	most  int64  // the last bound set by allow
+	limit int64  // the last bound set by allow
 	what  string // that has the bound
 	grown bool
 	err   error // the first error of the body, nil at its regular end
@@ -45,7 +45,7 @@ func newDecoder(r io.Reader) *decoder {
 	d := decoders.Get().(*decoder)
 	d.body.Reset(r)
 	d.json.Reset(d, lenient...)
-	d.left, d.most, d.err = 0, 0, nil
+	d.left, d.limit, d.err = 0, 0, nil
 	return d
 }
 
@@ -59,14 +59,14 @@ func (d *decoder) recycle() {
 
 // allow sets how much can be read from here on, and what of.
 func (d *decoder) allow(bytes int64, what string) {
-	d.grown = d.grown || d.most-d.left > maxRecycle
-	d.left, d.most, d.what = bytes, bytes, what
+	d.grown = d.grown || d.limit-d.left > maxRecycle
+	d.left, d.limit, d.what = bytes, bytes, what
 }
 
 // Read reads from the body for the JSON decoder.
 func (d *decoder) Read(p []byte) (int, error) {
 	if d.left <= 0 {
-		d.err = fmt.Errorf("%w: more than %d bytes in %s", ErrTooLarge, d.most, d.what)
+		d.err = fmt.Errorf("%w: more than %d bytes in %s", ErrTooLarge, d.limit, d.what)
 		return 0, d.err
 	}
 	n, err := d.body.Read(p[:min(int64(len(p)), d.left)])

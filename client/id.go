@@ -21,8 +21,8 @@ func ValidEndpointID(id string) bool { return validID([]byte(id), maxEndpointID)
 // ValidEventID is ValidEndpointID for events, whose ids have at most 256 bytes.
 func ValidEventID(id string) bool { return validID([]byte(id), maxEventID) }
 
-func validID(id []byte, most int) bool {
-	if len(id) == 0 || len(id) > most || string(id) == "." || string(id) == ".." {
+func validID(id []byte, limit int) bool {
+	if len(id) == 0 || len(id) > limit || string(id) == "." || string(id) == ".." {
 		return false
 	}
 	for _, c := range id {

@@ -100,7 +100,7 @@ func (w *world) steal() {
 	var lease state.Lease
 	for range 2 { // the second time it knows the leader's last sign of life
 		if err == nil {
-			lease, _, err = thief.Lead(ctx, state.Bid{Work: true, Silent: lease.Beat})
+			lease, _, err = thief.Lead(ctx, state.Bid{Work: true, Silent: lease.Heartbeat})
 		}
 	}
 	if err == nil && lease.Ours {

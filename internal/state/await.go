@@ -24,7 +24,7 @@ func (st *State) Await(ctx context.Context, since time.Time) error {
 			failure = nil
 		}
 		synced = s.lease.Sync.Number >= s.target
-		gone = !synced && (!s.lease.Held || !s.lease.Now.Before(s.lease.Beat.Add(LeaseFor)))
+		gone = !synced && (!s.lease.Held || !s.lease.Now.Before(s.lease.Heartbeat.Add(LeaseFor)))
 		return failure != nil || gone || synced && (!s.looked.Before(since) || st.Leads() == nil && !s.sentBefore(since))
 	})
 	switch {

@@ -15,7 +15,7 @@ type commonClock struct {
 }
 
 // at returns the common clock at a time here, which is that time as long as nothing
-// was told.
+// was observed.
 func (c *commonClock) at(here time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -29,10 +29,10 @@ func (c *commonClock) reckon(here time.Time) time.Time {
 	return c.base.Add(here.Sub(c.anchor))
 }
 
-// told takes in that the common clock stood at now at some moment between asking and
+// observe notes that the common clock stood at now at some moment between asking and
 // being answered. An answer that took longer than the best one so far knows less, and
 // counts only where what is known cannot be right.
-func (c *commonClock) told(now, asked, answered time.Time) {
+func (c *commonClock) observe(now, asked, answered time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	took := answered.Sub(asked)

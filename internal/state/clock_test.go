@@ -20,13 +20,13 @@ func TestCommonClock(t *testing.T) {
 	if got := c.at(here(0)); !got.Equal(here(0)) {
 		t.Errorf("before anything is known it is %v", got)
 	}
-	c.told(there(1), here(0), here(2))
+	c.observe(there(1), here(0), here(2))
 	want("an answer at once", 10, 0)
-	c.told(there(1990), here(1000), here(2000))
+	c.observe(there(1990), here(1000), here(2000))
 	want("a slow one, which knows less", 2000, 0)
-	c.told(there(2501+300), here(2500), here(2502))
+	c.observe(there(2501+300), here(2500), here(2502))
 	want("one as good, and newer", 3000, 300)
-	c.told(there(5000-800), here(4900), here(5100))
+	c.observe(there(5000-800), here(4900), here(5100))
 	want("one that proves it wrong", 6000, -800)
 }
 

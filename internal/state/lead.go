@@ -25,7 +25,7 @@ func (st *State) Carry(l Limits) {
 func (st *State) Shared() bool { return st.share != nil }
 
 // Lead makes this process the one that works on the account, until [State.Synced] or
-// [State.Yield]. The context that it returns ends when the lease is lost. It is nil where
+// [State.GiveBack]. The context that it returns ends when the lease is lost. It is nil where
 // there is nothing to do here: another process leads, and was asked for a sync if it is
 // time for one. A state of this process's own is always led, until it is closed.
 func (st *State) Lead(ctx context.Context) (lead context.Context, err error) {
@@ -98,7 +98,7 @@ func (st *State) bid(ctx context.Context, work bool) (Lease, error) {
 	s, sent := st.share, time.Now()
 	st.known.Lock()
 	bid := Bid{
-		Silent: s.beat.after(LeaseFor, sent), Rested: s.rest.after(s.lease.Sync.Rest, sent),
+		Silent: s.heartbeat.after(LeaseFor, sent), Rested: s.rest.after(s.lease.Sync.Rest, sent),
 		Work: work, Unfit: sent.Before(s.unfit),
 	}
 	st.known.Unlock()
@@ -120,7 +120,7 @@ func (st *State) bid(ctx context.Context, work bool) (Lease, error) {
 	if !lease.Ours {
 		return lease, nil
 	}
-	s.clock.told(lease.Now, sent, time.Now())
+	s.clock.observe(lease.Now, sent, time.Now())
 	s.acked = sent
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -128,7 +128,7 @@ func (st *State) bid(ctx context.Context, work bool) (Lease, error) {
 		s.limits.Restore(lease.Limits, max(0, lease.Now.Sub(lease.Limited)))
 	}
 	st.account.Lead(lease.Fence, st.Now())
-	s.yield, s.working, s.ended = false, 0, nil
+	s.giveBack, s.working, s.ended = false, 0, nil
 	ctx, end := context.WithCancel(st.ctx)
 	s.surely(sent)
 	s.term.Store(&term{ctx, end})
@@ -206,12 +206,12 @@ func (st *State) Keep() (done func()) {
 }
 
 // leave ends what keeps the lease, if it is still the one of that context.
-func (st *State) leave(lead context.Context, ended *ledger.SyncRecord, yield bool) {
+func (st *State) leave(lead context.Context, ended *ledger.SyncRecord, giveBack bool) {
 	st.mu.Lock()
 	s := st.share
 	if lead != nil && s.leading() == lead {
 		s.working--
-		s.yield = s.yield || yield
+		s.giveBack = s.giveBack || giveBack
 		if ended != nil {
 			s.ended = ended
 		}
@@ -229,9 +229,9 @@ func (st *State) Synced(lead context.Context, r ledger.SyncRecord) {
 	}
 }
 
-// Yield ends what Lead began over a trouble of this process's own: the others are told
+// GiveBack ends what Lead began over a problem of this process's own: the others are told
 // nothing, and as long as one of them syncs well, this one does not lead for a while.
-func (st *State) Yield(lead context.Context, unfit time.Duration) {
+func (st *State) GiveBack(lead context.Context, unfit time.Duration) {
 	if st.share == nil {
 		return
 	}

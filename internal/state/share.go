@@ -27,18 +27,18 @@ type share struct {
 	clock  commonClock
 
 	// turn is taken by whoever uses the store, and guards what follows.
-	turn    chan struct{}
-	suspect error // why the account must be loaded anew before anything else
-	acked   time.Time
-	beat    sighting
-	rest    sighting
+	turn      chan struct{}
+	suspect   error // why the account must be loaded anew before anything else
+	acked     time.Time
+	heartbeat sighting
+	rest      sighting
 
 	// Guarded by State.mu.
-	working int                // syncs and lists that keep the lease
-	ended   *ledger.SyncRecord // that the state has not been told of
-	yield   bool               // the lease is given back whatever there is to do
-	heal    *healing           // nil while the state has all that was shown
-	limits  Limits
+	working  int                // syncs and lists that keep the lease
+	ended    *ledger.SyncRecord // that the state has not been told of
+	giveBack bool               // the lease is given back whatever there is to do
+	heal     *healing           // nil while the state has all that was shown
+	limits   Limits
 
 	// Guarded by State.known.
 	lease    Lease     // as of the last look
@@ -236,8 +236,8 @@ func (st *State) showDurable(next *ledger.View, seq uint64) {
 // heard notes what the state said of the lease, in answer to what was sent then.
 func (st *State) heard(lease Lease, sent time.Time) {
 	s, now := st.share, time.Now()
-	s.clock.told(lease.Now, sent, now)
-	s.beat.see(lease.Beat, now)
+	s.clock.observe(lease.Now, sent, now)
+	s.heartbeat.see(lease.Heartbeat, now)
 	s.rest.see(lease.Sync.Ended, now)
 	st.known.Lock()
 	s.lease, s.looked = lease, sent

@@ -105,7 +105,7 @@ func (s *share) load(ctx context.Context, policy ledger.Policy) (*ledger.Account
 	if err != nil {
 		return nil, err
 	}
-	s.clock.told(lease.Now, began, time.Now())
+	s.clock.observe(lease.Now, began, time.Now())
 	switch { // the next look has only what is committed after this one
 	case theirs == nil:
 		return a, nil

@@ -62,14 +62,14 @@ const LeaseFor = 5 * time.Second
 
 // Lease is the account's lease, by the clock of the state.
 type Lease struct {
-	Fence  uint64    // rises with each that has it
-	Ours   bool      // this process has it
-	Held   bool      // somebody has it, perhaps one that is not heard of any more
-	Beat   time.Time // the last sign of life of the one that has it, or had it
-	Asked  uint64    // the number of the sync that was asked for
-	Sync   ledger.SyncRecord
-	Commit int64     // the number of the last commit
-	Now    time.Time // when the state said all this
+	Fence     uint64    // rises with each that has it
+	Ours      bool      // this process has it
+	Held      bool      // somebody has it, perhaps one that is not heard of any more
+	Heartbeat time.Time // the last sign of life of the one that has it, or had it
+	Asked     uint64    // the number of the sync that was asked for
+	Sync      ledger.SyncRecord
+	Commit    int64     // the number of the last commit
+	Now       time.Time // when the state said all this
 
 	Limits  []byte    // of the calls to the API,
 	Limited time.Time // as of then

@@ -18,7 +18,7 @@ func (st *State) commitLed(look bool) error {
 	hurry, scraped := s.flushing > 0, s.watchers > 0 || time.Since(s.watched) < scrapedFor
 	st.known.Unlock()
 	st.mu.Lock()
-	rests := s.working == 0 && (s.yield || s.ended != nil && !scraped || st.account.Rests(st.Now()))
+	rests := s.working == 0 && (s.giveBack || s.ended != nil && !scraped || st.account.Rests(st.Now()))
 	if !look && !hurry && !rests {
 		st.mu.Unlock()
 		return nil

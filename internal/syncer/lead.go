@@ -10,7 +10,7 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// unfitFor is how long a replica with a trouble of its own leaves the lead to one that
+// unfitFor is how long a replica with a problem of its own leaves the lead to one that
 // syncs well.
 const unfitFor = 10 * time.Minute
 
@@ -38,7 +38,7 @@ func (s *Syncer) leave() {
 	s.done, s.began, s.again = nil, time.Time{}, false
 }
 
-// tell tells the other replicas how a sync ended, with its last commit. A trouble of this
+// tell tells the other replicas how a sync ended, with its last commit. A problem of this
 // replica's own is none of theirs.
 func (s *Syncer) tell(p *pass) {
 	s.mu.Lock()
@@ -47,9 +47,9 @@ func (s *Syncer) tell(p *pass) {
 	s.mu.Unlock()
 	switch {
 	case p.led.Err() != nil, errors.Is(p.err, errState), errors.Is(p.err, state.ErrFollows), errors.Is(p.err, context.Canceled):
-		s.state.Yield(p.led, 0) // a lease that was lost says nothing about the next one
-	case p.ownTrouble():
-		s.state.Yield(p.led, unfitFor)
+		s.state.GiveBack(p.led, 0) // a lease that was lost says nothing about the next one
+	case p.ownProblem():
+		s.state.GiveBack(p.led, unfitFor)
 	default:
 		s.state.Synced(p.led, ledger.SyncRecord{Result: string(p.result()), Took: took, Rest: rest})
 	}
@@ -94,19 +94,19 @@ func (s *Syncer) vetted() bool {
 	switch {
 	case err == nil:
 		s.problems.healed(all)
-	case isOwnTrouble(err):
+	case isOwnProblem(err):
 		s.problems.report(all, err)
 	}
 	return err == nil
 }
 
-// ownTrouble reports whether the sync says nothing about the account: the API did not
+// ownProblem reports whether the sync says nothing about the account: the API did not
 // answer, or does not know the key, or the key is of another account.
-func (p *pass) ownTrouble() bool {
-	return isOwnTrouble(p.err) || p.read == 0 && p.unanswered > 0 && p.unanswered == p.failed
+func (p *pass) ownProblem() bool {
+	return isOwnProblem(p.err) || p.read == 0 && p.unanswered > 0 && p.unanswered == p.failed
 }
 
-func isOwnTrouble(err error) bool {
+func isOwnProblem(err error) bool {
 	for _, kind := range []error{client.ErrConnection, client.ErrTimeout, client.ErrUnauthorized, ledger.ErrOtherCompany} {
 		if errors.Is(err, kind) {
 			return true

@@ -154,12 +154,12 @@ func (p *pass) beginReads(ctx context.Context) {
 			unanswered++
 		}
 	}
-	most := 2 * p.opts.Concurrency
-	patient := most
+	limit := 2 * p.opts.Concurrency
+	patient := limit
 	if rate := p.opts.RateLimit; rate > 0 {
-		patient = min(most, max(1, int(rate*headerTime)))
+		patient = min(limit, max(1, int(rate*headerTime)))
 	}
-	for len(p.ids) > 0 && len(p.reads) < most && unanswered < patient && ctx.Err() == nil {
+	for len(p.ids) > 0 && len(p.reads) < limit && unanswered < patient && ctx.Err() == nil {
 		id, r := p.ids[0], &read{ended: p.ended}
 		if p.pausing[id] && unanswered > 0 {
 			return

@@ -16,9 +16,9 @@ const overflowEvery = time.Minute
 type overflow struct {
 	log *slog.Logger
 
-	mu   sync.Mutex
-	told uint64
-	last time.Time
+	mu       sync.Mutex
+	reported uint64
+	last     time.Time
 }
 
 // look asks the account, and logs at most once a minute.
@@ -27,10 +27,10 @@ func (o *overflow) look(st *state.State, now time.Time) {
 	st.Look(func(a *ledger.Account) { given = a.Overflowed() })
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if given == o.told || now.Sub(o.last) < overflowEvery {
+	if given == o.reported || now.Sub(o.last) < overflowEvery {
 		return
 	}
 	o.log.Warn("More events wait for an outcome than --collector.max-backlog allows: the oldest are counted as unresolved",
-		"events", given-o.told)
-	o.told, o.last = given, now
+		"events", given-o.reported)
+	o.reported, o.last = given, now
 }

@@ -23,7 +23,7 @@ const (
 	branchPage = 1
 	leafPage   = 2
 	bucketFlag = 1
-	mostDepth  = 40
+	maxDepth   = 40
 )
 
 // fileMeta is what a bbolt meta page says.
@@ -47,7 +47,7 @@ type checker struct {
 	file *os.File
 	meta fileMeta
 	seen []bool
-	bufs [mostDepth][]byte
+	bufs [maxDepth][]byte
 
 	// Keys ascend over the whole of a bucket's tree: bbolt looks them up so.
 	last []byte // key of the leaf element before
@@ -177,7 +177,7 @@ func (c *checker) follows(key []byte) bool {
 
 // page reads a page with its overflow. Each page has one place in the tree.
 func (c *checker) page(id uint64, depth int) ([]byte, error) {
-	if id < 2 || id >= c.meta.pages || depth >= mostDepth || c.seen[id] {
+	if id < 2 || id >= c.meta.pages || depth >= maxDepth || c.seen[id] {
 		return nil, c.broken(id)
 	}
 	size := int(c.meta.pageSize)

@@ -17,10 +17,10 @@ var stateSigns = [][]byte{
 }
 
 const (
-	mostSign = 20 // bytes of the longest sign, or more
+	maxSign = 20 // bytes of the longest sign, or more
 
 	pageStep = 4096 // the size of a page, or a fraction of it
-	mostPage = 1 << 16
+	maxPage  = 1 << 16
 )
 
 // wasState reports whether a file that cannot be read as a state was one: it has
@@ -29,13 +29,13 @@ const (
 // has none of our records; what is left of one that was cut can be of ours without one.
 func wasState(file *os.File, info os.FileInfo) (bool, error) {
 	t := inspection{blank: true}
-	buf := make([]byte, mostSign+pageStep) // the end of the page before, then a page
+	buf := make([]byte, maxSign+pageStep) // the end of the page before, then a page
 	for at := int64(0); ; at += pageStep {
-		n, err := file.ReadAt(buf[mostSign:], at)
+		n, err := file.ReadAt(buf[maxSign:], at)
 		if err != nil && err != io.EOF {
 			return false, err
 		}
-		t.page(buf[:mostSign+n], at)
+		t.page(buf[:maxSign+n], at)
 		if n < pageStep {
 			return t.state(info), nil
 		}
@@ -56,7 +56,7 @@ type inspection struct {
 // page takes in the page at a byte of the file, which follows the last bytes of
 // the page before.
 func (t *inspection) page(b []byte, at int64) {
-	page := b[mostSign:]
+	page := b[maxSign:]
 	if t.blank && len(bytes.TrimLeft(page, "\x00")) > 0 {
 		t.blank = false
 	}
@@ -66,7 +66,7 @@ func (t *inspection) page(b []byte, at int64) {
 	}
 	t.signed = t.signed || found
 	switch {
-	case len(page) >= pageHeader+4 && at <= mostPage && binary.NativeEndian.Uint32(page[pageHeader:]) == metaMagic:
+	case len(page) >= pageHeader+4 && at <= maxPage && binary.NativeEndian.Uint32(page[pageHeader:]) == metaMagic:
 		t.magic = true
 		t.need = max(t.need, says(page))
 	case len(page) >= pageHeader && placed(page, at) && binary.NativeEndian.Uint16(page[8:]) == leafPage &&
@@ -84,7 +84,7 @@ func says(page []byte) int64 {
 	}
 	b := page[pageHeader:]
 	size, pages := binary.NativeEndian.Uint32(b[8:]), binary.NativeEndian.Uint64(b[40:])
-	if size > mostPage || pages > 1<<40 {
+	if size > maxPage || pages > 1<<40 {
 		return 0
 	}
 	return int64(size) * int64(pages)
@@ -97,7 +97,7 @@ func placed(page []byte, at int64) bool {
 		return false
 	}
 	size := at / id
-	return size >= pageStep && size <= mostPage && size&(size-1) == 0
+	return size >= pageStep && size <= maxPage && size&(size-1) == 0
 }
 
 // state is the verdict.

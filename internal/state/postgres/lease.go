@@ -36,7 +36,7 @@ func (p *Store) scan(s *stateRow) func(pgx.Row) error {
 	return func(row pgx.Row) error {
 		l := &s.lease
 		var fence, asked, number int64
-		err := row.Scan(&l.Commit, &s.era, &s.pruned, &s.needs, &s.history, &s.server, &s.here, &fence, &s.holder, &l.Beat, &l.Limits, &l.Limited,
+		err := row.Scan(&l.Commit, &s.era, &s.pruned, &s.needs, &s.history, &s.server, &s.here, &fence, &s.holder, &l.Heartbeat, &l.Limits, &l.Limited,
 			&s.author, &s.attempt, &asked, &number, &s.syncMaker, &l.Sync.Result, &l.Sync.Took, &l.Sync.Rest, &l.Sync.Ended, &l.Now,
 			&s.account, &s.size)
 		l.Fence, l.Asked, l.Sync.Number = uint64(fence), uint64(asked), uint64(number)

@@ -176,7 +176,7 @@ func TestAskALeaderThatGoes(t *testing.T) {
 	if led, err := b.Lead(ctx); led != nil || err != nil {
 		t.Fatal(led, err)
 	}
-	a.Yield(led, time.Minute)
+	a.GiveBack(led, time.Minute)
 	if err := b.Await(ctx, time.Time{}); !errors.Is(err, state.ErrFollows) {
 		t.Errorf("%v", err)
 	}
@@ -196,7 +196,7 @@ func TestUnfitReplicaLeavesTheLease(t *testing.T) {
 			t.Fatalf("leads %v, %v", led != nil, err)
 		}
 		if led != nil {
-			a.Yield(led, time.Minute)
+			a.GiveBack(led, time.Minute)
 			storetest.Eventually(t, func() bool { return led.Err() != nil })
 			if err := a.Flush(ctx); err != nil {
 				t.Fatal(err)

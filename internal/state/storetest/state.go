@@ -62,7 +62,7 @@ func Lead(t *testing.T, b *state.State) context.Context {
 // GiveBack ends a lead once all is durable.
 func GiveBack(led context.Context, t *testing.T, b *state.State) {
 	t.Helper()
-	b.Yield(led, 0)
+	b.GiveBack(led, 0)
 	if err := b.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}

@@ -66,9 +66,9 @@ func (r *sharingReplica) Lead(_ context.Context, bid state.Bid) (state.Lease, *l
 	defer r.mu.Unlock()
 	now, l := time.Now(), &r.lease
 	resting := now.Before(l.Sync.Ended.Add(l.Sync.Rest)) && !l.Sync.Ended.Equal(bid.Rested)
-	ended := !now.Before(l.Beat.Add(state.LeaseFor)) || l.Beat.Equal(bid.Silent)
+	ended := !now.Before(l.Heartbeat.Add(state.LeaseFor)) || l.Heartbeat.Equal(bid.Silent)
 	if (r.holder == nil || r.holder == r || ended) && (bid.Work || !resting) {
-		r.holder, l.Beat = r, now
+		r.holder, l.Heartbeat = r, now
 		l.Fence++
 	}
 	if !bid.Work && !resting && r.holder != nil && r.holder != r {
@@ -86,7 +86,7 @@ func (r *sharingReplica) Tell(_ context.Context, b *ledger.Batch) (state.Lease, 
 	if b.Rows() > 0 {
 		r.append(b)
 	}
-	r.lease.Beat, r.lease.Limits, r.lease.Limited = time.Now(), b.Limits, time.Now()
+	r.lease.Heartbeat, r.lease.Limits, r.lease.Limited = time.Now(), b.Limits, time.Now()
 	if b.Sync != nil {
 		number := r.lease.Sync.Number + 1
 		r.synced, r.lease.Sync = r, *b.Sync
