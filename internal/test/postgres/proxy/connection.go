@@ -97,13 +97,14 @@ func (c *connection) carry(ctx context.Context) {
 	c.proxy.connections.Add(1)
 	c.proxy.running.Go(func() {
 		defer c.cut()
-		_ = c.pump(client, c.server, c.toServer) // whoever ends first ends both
+		_ = c.pump(client, c.server, c.toServer, message.awaited) // whoever ends first ends both
 	})
-	_ = c.pump(bufio.NewReaderSize(c.server, 64<<10), c.client, c.toClient)
+	_ = c.pump(bufio.NewReaderSize(c.server, 64<<10), c.client, c.toClient, func(message) bool { return true })
 }
 
-// pump carries messages in one direction. look sees each before it goes on.
-func (c *connection) pump(from *bufio.Reader, to io.Writer, look func(message) error) error {
+// pump carries messages in one direction. look sees each before it goes on; it is sent no
+// sooner than one that ends what is sent at once.
+func (c *connection) pump(from *bufio.Reader, to io.Writer, look func(message) error, ends func(message) bool) error {
 	out := bufio.NewWriterSize(to, 64<<10)
 	arrivals := make(chan arrival, 1<<10)
 	c.proxy.running.Go(func() { c.arrive(from, arrivals) })
@@ -123,7 +124,7 @@ func (c *connection) pump(from *bufio.Reader, to io.Writer, look func(message) e
 		if _, err := out.Write(m.raw); err != nil {
 			return err
 		}
-		if len(arrivals) == 0 {
+		if len(arrivals) == 0 && ends(m) {
 			if err := out.Flush(); err != nil {
 				return err
 			}

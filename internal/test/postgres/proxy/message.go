@@ -77,6 +77,11 @@ func (c *connection) start(r *bufio.Reader) (message, error) {
 	}
 }
 
+// awaited reports whether a client waits for an answer to a message. Those that prepare,
+// bind, describe, run and close a statement come before one of that kind, most often in
+// the same packet.
+func (m message) awaited() bool { return !bytes.ContainsRune([]byte("PBDEC"), rune(m.kind())) }
+
 var commits = regexp.MustCompile(`(?i)(^|;)\s*commit\s*(;|$)`)
 
 // commit reports whether a message of the client makes the server commit, and
