@@ -48,16 +48,19 @@ default_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "runc"
+infra_image = %q
 tmp_dir = %q
 [engine.runtimes]
 runc = [%q]
-`, e.path("tmp"), runc)))
+`, pause, e.path("tmp"), runc)))
 	t.Cleanup(func() {
 		// Not e.run: the test's context has ended.
-		cmd := exec.Command("podman", "rm", "--all", "--force", "--time", "0")
-		cmd.Env = e.env
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Errorf("podman rm: %v: %s", err, out)
+		for _, args := range [][]string{{"pod", "rm"}, {"rm"}} {
+			cmd := exec.Command("podman", append(args, "--all", "--force", "--time", "0")...)
+			cmd.Env = e.env
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("podman %s: %v: %s", args, err, out)
+			}
 		}
 	})
 	return e

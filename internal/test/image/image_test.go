@@ -122,6 +122,7 @@ func TestImage(t *testing.T) {
 	})
 	t.Run("serves", func(t *testing.T) { serves(t, e, "localhost/first", authority) })
 	t.Run("as the README says", func(t *testing.T) { asTheReadmeSays(t, e, "localhost/first") })
+	t.Run("pods", func(t *testing.T) { pods(t, e, "localhost/first") })
 	t.Run("other flags", func(t *testing.T) { otherFlags(t, e, "localhost/first") })
 }
 
