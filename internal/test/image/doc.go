@@ -4,5 +4,6 @@
 //
 // No image can be pulled for it. The one that the Dockerfile calls GO_IMAGE is made
 // of this machine's Go and a static busybox; the exporter's own image has nothing
-// of it but the certificate authorities.
+// of it but the certificate authorities. With it, podman plays each variant of
+// deploy/kubernetes.
 package image
