@@ -107,8 +107,8 @@ func (p past) counters(instance string, born, from, to, every, down int) {
 	}
 }
 
-// recorded writes what the rules would have recorded: bars of the whole month, and
-// the windows that panels read of the last day. What rules record is tested by
+// recorded writes what the rules would have recorded: bars and hours of the whole
+// month, and the windows that panels read of the last day. What rules record is tested by
 // rules/tests.
 func (p past) recorded() {
 	write := func(name, labels string, ago int, value float64) {
@@ -138,6 +138,14 @@ func (p past) recorded() {
 	series("job:omegastream_exporter_data_age:seconds", "", day, 2, one)
 	for _, id := range values["endpoint_id"] {
 		labels := fmt.Sprintf(",endpoint_id=%q", id)
+		within := func(ago, minutes int) (deliveries, failures float64) {
+			d, f := happened(id, ago+minutes)
+			d0, f0 := happened(id, ago)
+			return d - d0, f - f0
+		}
+		series("endpoint:webhook_deliveries:hour", labels, pastDays*1440, 60, func(ago int) (float64, bool) { d, _ := within(ago, 60); return d, d > 0 })
+		series("endpoint:webhook_delivery_failures:hour", labels, pastDays*1440, 60, func(ago int) (float64, bool) { _, f := within(ago, 60); return f, f > 0 })
+		series("endpoint:omegastream_exporter_list_gaps:bar5m", labels, day, 5, one)
 		series("endpoint:webhook_endpoint_info:host", labels+`,host="hooks.example.com",description="Shop"`, day, 2, one)
 		for _, gauge := range []string{"webhook_endpoint_active", "webhook_endpoint_consecutive_failures", "webhook_endpoint_last_status_code", "webhook_deliveries_pending"} {
 			series("endpoint:"+gauge+":max", labels, day, 2, one)
@@ -148,14 +156,9 @@ func (p past) recorded() {
 			series("endpoint:"+name+":bar5m", labels+fmt.Sprintf(",%s=%q", detail, values[detail][0]), day, 5, one)
 		}
 		for window, minutes := range map[string]int{"5m": 5, "1h": 60, "2h": 120, "6h": 360, "1d": 1440, "3d": 3 * 1440} {
-			within := func(ago int) (deliveries, failures float64) {
-				d, f := happened(id, ago+minutes)
-				d0, f0 := happened(id, ago)
-				return d - d0, f - f0
-			}
-			series("endpoint:webhook_deliveries:increase"+window, labels, day, 2, func(ago int) (float64, bool) { d, _ := within(ago); return d, true })
-			series("endpoint:webhook_delivery_failures:increase"+window, labels, day, 2, func(ago int) (float64, bool) { _, f := within(ago); return f, true })
-			series("endpoint:webhook_delivery_failures:ratio"+window, labels, day, 2, func(ago int) (float64, bool) { d, f := within(ago); return f / d, d > 0 })
+			series("endpoint:webhook_deliveries:increase"+window, labels, day, 2, func(ago int) (float64, bool) { d, _ := within(ago, minutes); return d, true })
+			series("endpoint:webhook_delivery_failures:increase"+window, labels, day, 2, func(ago int) (float64, bool) { _, f := within(ago, minutes); return f, true })
+			series("endpoint:webhook_delivery_failures:ratio"+window, labels, day, 2, func(ago int) (float64, bool) { d, f := within(ago, minutes); return f / d, d > 0 })
 		}
 	}
 }

@@ -1,7 +1,7 @@
 // Dashboard "Webhook deliveries".
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import { heat, inBar, number, rows, series, type Query, type Steps } from "./panels.js";
-import { bar, current, endpoint, endpointLegend, gauge, increase, latency as latencyBars, maximum, named, ratio, records, type Counter, type Window } from "./queries.js";
+import { bar, barWidth, current, endpoint, endpointLegend, gauge, hour, increase, largest, latency as latencyBars, maximum, ratio, records, type Counter, type Window } from "./queries.js";
 import { burn, dashboards, objective, thresholds as t } from "./settings.js";
 import { accountVariables, all, at, exporterVariable, firing, link, outside, query, restarts, runbooksVariable, selected, tidy } from "./variables.js";
 
@@ -12,7 +12,7 @@ const ETC = `${ET}, status_code=~"$status_code"`;
 const budget = +(1 - objective).toFixed(6);
 const byEndpoint = "Filtered by endpoint, not by type or code.";
 const upperBound =
-  "The exporter sees a response only after it was stored, so every latency here is an upper bound: by up to one scrape interval more than the truth.";
+  "The exporter sees a response only at the next scrape, so the true latency can be up to one scrape interval lower.";
 
 /** What only grows, as timestamps do, is the largest value over the instances. */
 const newest = (timestamp: string) => `${maximum(`${timestamp}{${E}}`)} * 1000`;
@@ -36,24 +36,24 @@ const neutral: Steps = [[null, "blue"]];
 function window(d: dashboard.DashboardBuilder): void {
   const failed = inWindow(`${ETC}, status_code!~"2.."`);
   const sent = inWindow(ETC);
-  d.withRow(new dashboard.RowBuilder("Last 24 h, as the account has it (--collector.window): right from the first minute"))
+  d.withRow(new dashboard.RowBuilder("Last 24 hours (--collector.window), from the account itself"))
     .withPanel(number({
-      title: "Success, 24 h", description: `Share of the deliveries of the last 24 h whose latest outcome is 2xx, retries included. The objective is ${objective * 100} %.`,
+      title: "Success, 24 h", description: `The share of deliveries of the last 24 hours whose latest response is 2xx, after retries. The objective is ${objective * 100} %.`,
       unit: "percentunit", decimals: 2, width: 5, steps: good,
       query: { expr: success(failed, sent) },
     }))
     .withPanel(number({
-      title: "Failed, 24 h", description: "Events of the last 24 h whose latest outcome is not 2xx.",
+      title: "Failed, 24 h", description: "Events of the last 24 hours whose latest outcome is not 2xx.",
       unit: "locale", decimals: 0, width: 4, steps: none,
       query: { expr: failedOf(failed, sent) },
     }))
     .withPanel(number({
-      title: "Delivered, 24 h", description: "Events of the last 24 h that have an outcome.",
+      title: "Delivered, 24 h", description: "Events of the last 24 hours that have an outcome.",
       unit: "locale", decimals: 0, width: 4, steps: neutral,
       query: { expr: `sum(${sent})` },
     }))
     .withPanel(number({
-      title: "By status code, 24 h", description: "The same by status code; none: no HTTP response.",
+      title: "By status code, 24 h", description: "The same events by status code. none means no HTTP response.",
       unit: "locale", decimals: 0, width: 11, steps: neutral, names: true,
       query: { expr: `sum by (status_code) (${sent}) > 0`, legend: "{{status_code}}" },
     }));
@@ -62,38 +62,38 @@ function window(d: dashboard.DashboardBuilder): void {
 function overview(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Now, as the alerts see it"))
     .withPanel(number({
-      title: "Success, 1 h", description: `Share of the deliveries of the last hour that were answered with 2xx. The objective is ${objective * 100} %. ${byEndpoint}`,
+      title: "Success, 1 h", description: `The share of deliveries of the last hour that got a 2xx response. The objective is ${objective * 100} %. ${byEndpoint}`,
       unit: "percentunit", decimals: 2, width: 4, steps: good,
       query: { expr: success(since("failures", "1h"), since("deliveries", "1h")) },
     }))
     .withPanel(number({
-      title: "Deliveries, 1 h", description: `Outcomes of deliveries in the last hour. A retry with another status code is one more. ${byEndpoint}`,
+      title: "Deliveries, 1 h", description: `Outcomes of deliveries in the last hour. A retry that ends with another status code counts again. ${byEndpoint}`,
       unit: "locale", decimals: 0, width: 3, steps: neutral,
       query: { expr: `sum(${since("deliveries", "1h")})` },
     }))
     .withPanel(number({
-      title: "Failures, 1 h", description: `Deliveries of the last hour that were not answered with 2xx. ${byEndpoint}`,
+      title: "Failures, 1 h", description: `Deliveries of the last hour that got no 2xx response. ${byEndpoint}`,
       unit: "locale", decimals: 0, width: 3, steps: none,
       query: { expr: failedOf(since("failures", "1h"), since("deliveries", "1h")) },
     }))
     .withPanel(number({
-      title: "Pending", description: "Events without an outcome yet. Filtered by endpoint and type.",
+      title: "Pending", description: "Events that have no outcome yet. Filtered by endpoint and type.",
       unit: "locale", decimals: 0, width: 3, steps: [[null, "green"], [t.pending, "orange"], [10 * t.pending, "red"]],
       query: { expr: `sum(${perType("webhook_deliveries_pending")})` },
     }))
     .withPanel(number({
-      title: "Oldest pending", description: `Age of the oldest event without an outcome. ${byEndpoint}`,
+      title: "Oldest pending", description: `The age of the oldest event that has no outcome yet. ${byEndpoint}`,
       unit: "s", decimals: 0, width: 4, steps: [[null, "green"], [600, "orange"], [3600, "red"]],
       query: { expr: `max(${perEndpoint("webhook_oldest_pending_age_seconds")})` },
     }))
     .withPanel(number({
-      title: "Active endpoints", description: `Endpoints that are switched on, of all. The table below names them. ${byEndpoint}`,
+      title: "Active endpoints", description: `How many of your endpoints are switched on. The table below lists them. ${byEndpoint}`,
       unit: "short", decimals: 0, width: 3, steps: neutral,
       query: { expr: `sum(${chosen(gauge("active"))})`, legend: "active" },
       beside: { expr: `count(${chosen(gauge("active"))})`, legend: "of" },
     }))
     .withPanel(number({
-      title: "Age of the data", description: "Time since all endpoints were read. Red: what stands here is old.",
+      title: "Age of the data", description: "Time since the exporter read all endpoints. If it is red, this dashboard shows old data.",
       unit: "s", decimals: 0, width: 4, colour: "background",
       steps: [[null, "green"], [t.stale / 2, "orange"], [t.stale, "red"]], empty: "Never read",
       query: { expr: `max(${records.age}{${selected}})` },
@@ -112,32 +112,32 @@ const exemplars = (metric: string, selector: string): Query => ({ expr: `${metri
 function deliveries(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Deliveries, in bars of five minutes"))
     .withPanel(series({
-      title: "Deliveries by status code", description: "How deliveries ended. Bars count what happened within their width; none: no HTTP response. Filtered by all at the top.",
+      title: "Deliveries by status code", description: "How deliveries ended. Each bar counts the deliveries within its width. none means no HTTP response. All filters apply.",
       unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true,
       queries: [{ expr: `sum by (status_code) (${inBar(bar("deliveries"), ETC)})`, legend: "{{status_code}}" }],
     }))
     .withPanel(series({
-      title: "Failures by status code", description: "Deliveries that were not answered with 2xx. The dots are exemplars: each leads to the newest failed event. Filtered by all at the top.",
+      title: "Failures by status code", description: "Deliveries that got no 2xx response. The dots are exemplars: click one to open the newest failed event. All filters apply.",
       unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true,
       queries: [seldom("status_code", bar("failures"), ETC, "no failure"), exemplars("webhook_delivery_failures_total", ETC)],
     }))
     .withPanel(series({
-      title: "Failures by event type", description: "The same failures by what happened to the video.",
+      title: "Failures by event type", description: "The same failures by event type. All filters apply.",
       unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"],
       queries: [seldom("event_type", bar("failures"), ETC, "no failure")],
     }))
     .withPanel(series({
-      title: "No response, by reason", description: `Why deliveries got no HTTP response, as OmegaStream words it. ${byEndpoint}`,
+      title: "No response, by reason", description: `Why deliveries got no HTTP response, according to OmegaStream. ${byEndpoint}`,
       unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"],
       queries: [seldom("reason", bar("noResponse"), E, "every delivery got a response")],
     }))
     .withPanel(series({
-      title: "Success by endpoint", description: `Share of deliveries of the last hour that were answered with 2xx. Dashed: the objective, ${objective * 100} %. ${byEndpoint}`,
+      title: "Success by endpoint", description: `The ten endpoints that fail most: the share of their deliveries that got a 2xx response, over the last hour. Dashed: the objective, ${objective * 100} %. ${byEndpoint}`,
       unit: "percentunit", width: 12, height: 9, kind: "lines", legend: "right", calcs: ["lastNotNull"], max: 1, steps: [[null, "transparent"], [objective, "green"]],
-      queries: [{ expr: named(`1 - ${chosen(ratio("1h"))}`), legend: endpointLegend }],
+      queries: [{ expr: `1 - ${largest(chosen(ratio("1h")))}`, legend: endpointLegend }],
     }))
     .withPanel(series({
-      title: "Events by type", description: "Events that the API listed for the endpoints, delivered or not. Filtered by endpoint and type.",
+      title: "Events by type", description: "Events that the API lists for the endpoints, delivered or not. Filtered by endpoint and type.",
       unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"],
       queries: [{ expr: `sum by (event_type) (${inBar(bar("events"), ET)})`, legend: "{{event_type}}" }],
     }));
@@ -147,14 +147,14 @@ function endpoints(d: dashboard.DashboardBuilder): void {
   const here = `/d/${dashboards.deliveries}?\${__url_time_range}&\${datasource:queryparam}&\${cluster:queryparam}&\${namespace:queryparam}&\${job:queryparam}&var-endpoint=\${__data.fields.Endpoint}`;
   const links = [
     { title: "Only this endpoint", url: here },
-    { title: "The exporter's page of it", url: "${exporter}/endpoints/${__data.fields.Endpoint}", targetBlank: true },
+    { title: "Its page in the exporter", url: "${exporter}/endpoints/${__data.fields.Endpoint}", targetBlank: true },
   ];
   const share: Steps = [[null, "red"], [objective - 0.04, "orange"], [objective, "green"]];
   // Without the name of its record: Grafana makes one row only of series that have the same labels.
   const cell = (series: string) => `max by (${endpoint}) (${series})`;
   const nothing: dashboard.ValueMapping = { type: dashboard.MappingType.SpecialValue, options: { match: dashboard.SpecialValueMatch.Null, result: { text: "-", color: "text", index: 0 } } };
   d.withRow(new dashboard.RowBuilder("Endpoints")).withPanel(rows({
-    title: "Endpoints", description: "One row for each endpoint: the share of success, what was sent and failed, failures in a row, the last status code. Its host leads to this page for that endpoint alone, and to the exporter's own page.",
+    title: "Endpoints", description: "One row per endpoint. Click its host or id to filter this dashboard by the endpoint, or to open its page in the exporter.",
     unit: "locale", width: 24, height: 10, sortBy: "In a row", empty: "-", hide: ["Value #A", "cluster", "namespace", "job"],
     columns: [
       { name: "Host", label: "url", links, width: 180 },
@@ -178,21 +178,30 @@ function endpoints(d: dashboard.DashboardBuilder): void {
       { name: "Last success", width: 140, expr: newest("webhook_endpoint_last_success_timestamp_seconds"), unit: "dateTimeFromNow" },
       { name: "Last failure", width: 140, expr: newest("webhook_endpoint_last_failure_timestamp_seconds"), unit: "dateTimeFromNow" },
       { name: "Pending", width: 76, expr: cell(chosen(gauge("pending"))), decimals: 0, steps: [[null, "text"], [t.pending, "orange"]] },
-      { name: "p90 24 h", width: 80, expr: `${quantile(0.9, "1d", endpoint)} >= 0`, unit: "s", decimals: 1 },
+      { name: "p90 24 h", width: 80, expr: `${perEndpointQuantile(0.9, "1d")} >= 0`, unit: "s", decimals: 1 },
     ],
   }));
 }
 
-/** A quantile of what was seen within a range, whichever kind of histogram Prometheus stores. */
-function quantile(q: number, range: string, by = ""): string {
+/** A quantile of buckets, whichever kind of histogram Prometheus stores. */
+const quantile = (q: number, classic: string, native: string) => `(histogram_quantile(${q}, ${classic}) or histogram_quantile(${q}, ${native}))`;
+
+/** Of each endpoint within a range. */
+function perEndpointQuantile(q: number, range: string): string {
   const of = (record: string) => `sum_over_time(${chosen(record)}[${range}])`;
-  return `(histogram_quantile(${q}, sum by (${by && `${by}, `}le) (${of(latencyBars.buckets)})) or histogram_quantile(${q}, sum by (${by}) (${of(latencyBars.native)})))`;
+  return quantile(q, `sum by (${endpoint}, le) (${of(latencyBars.buckets)})`, `sum by (${endpoint}) (${of(latencyBars.native)})`);
+}
+
+/** Of all within a range that moves: bars are added up over endpoints first, so that each is read once. */
+function movingQuantile(q: number, range: string): string {
+  const of = (sum: string) => `sum_over_time(${sum}[${range}:${barWidth}])`;
+  return quantile(q, of(`sum by (le) (${chosen(latencyBars.buckets)})`), of(`sum(${chosen(latencyBars.native)})`));
 }
 
 function latency(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Delivery latency (an upper bound)"))
     .withPanel(heat({
-      title: "Latency", description: `From an event's creation to the first sight of its response. ${upperBound} ${byEndpoint}`,
+      title: "Latency", description: `Time from an event's creation until the exporter first sees its response. ${upperBound} ${byEndpoint}`,
       unit: "short", width: 12,
       queries: [
         { expr: `sum by (le) (${inBar(latencyBars.buckets, E)})`, legend: "{{le}}" },
@@ -200,34 +209,36 @@ function latency(d: dashboard.DashboardBuilder): void {
       ],
     }))
     .withPanel(series({
-      title: "Latency quantiles", description: `Of the responses of the last hour. ${upperBound} ${byEndpoint}`,
+      title: "Latency quantiles", description: `Quantiles of the responses of the last hour. ${upperBound} ${byEndpoint}`,
       unit: "s", width: 12, kind: "lines",
-      queries: [0.5, 0.9, 0.99].map((q) => ({ expr: quantile(q, "1h"), legend: `p${q * 100}` })),
+      queries: [0.5, 0.9, 0.99].map((q) => ({ expr: movingQuantile(q, "1h"), legend: `p${q * 100}` })),
     }));
 }
 
 function slo(d: dashboard.DashboardBuilder): void {
   const spent = (failures: string, deliveries: string) => `${failedOf(failures, deliveries)} / (sum(${deliveries}) > 0) / ${budget}`;
-  const month = (record: string) => `sum_over_time(${chosen(record)}[30d])`;
+  const month = (counter: "deliveries" | "failures") => `sum_over_time(${chosen(hour(counter))}[30d])`;
+  // Until the first hour is recorded, what the last hour has.
+  const left = `1 - (${spent(month("failures"), month("deliveries"))} or ${spent(since("failures", "1h"), since("deliveries", "1h"))})`;
   const rates = [...burn.fast, ...burn.slow].map((pair) => pair.long);
   d.withRow(new dashboard.RowBuilder(`Objective: ${objective * 100} % of deliveries succeed`))
     .withPanel(number({
-      title: "Budget left, 30 days", description: `Of the ${+(budget * 100).toFixed(2)} % of deliveries that may fail within 30 days, what is left. Below 0: the objective is missed. Prometheus must keep 30 days. ${byEndpoint}`,
+      title: "Budget left, 30 days", description: `Up to ${+(budget * 100).toFixed(2)} % of the deliveries of 30 days can fail. This is the share of that budget that is left; below 0, the objective is missed. Prometheus must keep 30 days of data. ${byEndpoint}`,
       unit: "percentunit", decimals: 0, width: 6, height: 8, steps: [[null, "red"], [0, "orange"], [0.5, "green"]],
-      query: { expr: `1 - ${spent(month(bar("failures")), month(bar("deliveries")))}` },
+      query: { expr: left },
     }))
     .withPanel(series({
-      title: "Burn rates", description: `How fast the budget goes: at 1 it lasts for exactly 30 days. Alerts fire when a long and a short window are both above their limit. ${byEndpoint}`,
+      title: "Burn rates", description: `How fast the budget is spent: at 1, it lasts for exactly 30 days. An alert fires when a long and a short window both exceed its limit. ${byEndpoint}`,
       unit: "none", decimals: 1, width: 18, kind: "lines", legend: "right", calcs: ["lastNotNull"], steps: [[null, "transparent"], [1, "orange"], [14.4, "red"]],
       queries: [...new Set(rates)].map((range) => ({ expr: spent(since("failures", range), since("deliveries", range)), legend: `over ${range}` })),
     }))
     .withPanel(series({
-      title: "Recoveries", description: "Failed deliveries that a later try of OmegaStream delivered. Filtered by endpoint and type.",
+      title: "Recoveries", description: "Failed deliveries that succeeded when OmegaStream tried again. Filtered by endpoint and type.",
       unit: "locale", decimals: 0, width: 12, kind: "bars",
       queries: [seldom("event_type", bar("recoveries"), ET, "none")],
     }))
     .withPanel(series({
-      title: "Outcomes never learned", description: "Events that the API dropped before it told how they ended. Filtered by endpoint and type.",
+      title: "Outcomes never learned", description: "Events that the API dropped before the exporter learned their outcome. Filtered by endpoint and type.",
       unit: "locale", decimals: 0, width: 12, kind: "bars",
       queries: [seldom("event_type", bar("unresolved"), ET, "none")],
     }));
@@ -258,7 +269,7 @@ export function deliveriesDashboard(): dashboard.Dashboard {
     )
     .withVariable(exporterVariable())
     .withVariable(runbooksVariable())
-    .link(link("OmegaStream exporter", `/d/${dashboards.exporter}`, "Whether what stands here is complete and fresh", true))
+    .link(link("OmegaStream exporter", `/d/${dashboards.exporter}`, "Is the data of this dashboard complete and fresh?", true))
     .annotation(at("Endpoint changes", newest("webhook_endpoint_updated_timestamp_seconds"), "Endpoint changed", "{{endpoint_id}}", "purple"))
     .annotation(restarts())
     .annotation(firing(`${selected}, endpoint_id=~"$endpoint|"`));

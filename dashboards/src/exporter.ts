@@ -1,7 +1,7 @@
 // Dashboard "OmegaStream exporter".
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
-import { bar, number, series, type Steps } from "./panels.js";
-import { account, endpoint, endpointLegend, grown, maximum, named, records } from "./queries.js";
+import { bar, inBar, number, series, type Steps } from "./panels.js";
+import { account, bar as recordedBar, endpoint, endpointLegend, grown, largest, maximum, records } from "./queries.js";
 import { dashboards, slow, thresholds as t } from "./settings.js";
 import { accountVariables, exporterVariable, firing, link, outside, restarts, runbooksVariable, selected, tidy } from "./variables.js";
 
@@ -17,44 +17,45 @@ function overview(d: dashboard.DashboardBuilder): void {
   const resets = `omegastream_exporter_state_resets_total{${J}}`;
   d.withRow(new dashboard.RowBuilder("Overview"))
     .withPanel(number({
-      title: "Last sync", description: "Whether the last sync read every endpoint, for the instance that is best off.",
+      title: "Last sync", description: "Whether the last sync read every endpoint. With several instances, the best result counts.",
       unit: "none", width: 4, colour: "background", steps: [[null, "red"], [1, "green"]],
       query: { expr: `min(${maximum(`omegastream_up{${J}}`, account)})` },
     }).mappings([{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "failed", index: 0 }, "1": { text: "complete", index: 1 } } }]))
     .withPanel(number({
-      title: "Age of the data", description: "Time since all endpoints were read.",
+      title: "Age of the data", description: "Time since the exporter read all endpoints.",
       unit: "s", decimals: 0, width: 4, steps: [[null, "green"], [t.stale / 3, "orange"], [t.stale, "red"]], empty: "Never read",
       query: { expr: `max(${records.age}{${J}})` },
     }))
     .withPanel(number({
       // Not an increase: a pod that comes back under a new instance begins with the reset counted.
-      title: "State resets", description: "States in the time range that could not be read: the counters began at 0.",
+      title: "State resets", description: "How often in the time range the exporter could not read its state and restarted its counters at 0.",
       unit: "locale", decimals: 0, width: 4, steps: zeroIsGood,
       query: { expr: `sum(${maximum(`${resets} and time() - omegastream_exporter_state_created_timestamp_seconds{${J}} < $__range_s`, account)}) or 0 * sum(${maximum(resets, account)})` },
     }))
-    .withPanel(total("List gaps", "Times in the time range that events may have been missed.", "omegastream_exporter_list_gaps_total", zeroIsGood, endpoint))
-    .withPanel(total("Folded types", "Events in the time range that count as other: the account has too many types.", "omegastream_exporter_folded_event_types_total", [[null, "green"], [0.5, "orange"]]))
-    .withPanel(total("Deadlines exceeded", "Scrapes in the time range that were answered before their sync had ended.", "omegastream_exporter_scrape_deadline_exceeded_total", [[null, "green"], [0.5, "orange"]], `${account}, instance`));
+    .withPanel(total("List gaps", "How often in the time range the exporter can have missed events.", "omegastream_exporter_list_gaps_total", zeroIsGood, endpoint))
+    .withPanel(total("Folded types", "Events in the time range that count under the type other, because the account has too many types.", "omegastream_exporter_folded_event_types_total", [[null, "green"], [0.5, "orange"]]))
+    .withPanel(total("Deadlines exceeded", "Scrapes in the time range that the exporter answered before their sync ended.", "omegastream_exporter_scrape_deadline_exceeded_total", [[null, "green"], [0.5, "orange"]], `${account}, instance`));
 }
 
 function syncs(d: dashboard.DashboardBuilder): void {
+  const age = `time() - ${maximum(`omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds{${J}}`)}`;
   d.withRow(new dashboard.RowBuilder("Syncs"))
     .withPanel(series({
-      title: "Syncs by result", description: "Passes over all lists. Partial: some endpoints failed.",
+      title: "Syncs by result", description: "Syncs, each of which reads all lists. partial means that some endpoints failed.",
       unit: "locale", decimals: 0, width: 8, height: 9, kind: "bars",
       queries: [{ expr: `sum by (result) (${bar("cluster, namespace, job, instance, result", "omegastream_exporter_syncs_total", J)})`, legend: "{{result}}" }],
     }).overrideByName("success", [{ id: "color", value: { mode: "fixed", fixedColor: "green" } }])
       .overrideByName("partial", [{ id: "color", value: { mode: "fixed", fixedColor: "orange" } }])
       .overrideByName("error", [{ id: "color", value: { mode: "fixed", fixedColor: "red" } }]))
     .withPanel(series({
-      title: "Sync duration, p99", description: "How long one pass over all lists took. It must stay well below the scrape time-out.",
+      title: "Sync duration, p99", description: "How long a sync takes. Keep it well below the scrape timeout.",
       unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [slow.sync, "red"]],
       queries: [{ expr: p99("omegastream_exporter_sync_duration_seconds", "instance"), legend: "{{instance}}" }],
     }))
     .withPanel(series({
-      title: "Endpoints' data age", description: "Time since each endpoint's list was read as far as it had to be.",
+      title: "Endpoints' data age", description: "Time since the exporter read an endpoint's list: the oldest of all, and, in whole minutes, the ten that are furthest behind.",
       unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.stale, "red"]],
-      queries: [{ expr: named(`time() - max by (${endpoint}) (omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds{${J}})`), legend: endpointLegend }],
+      queries: [{ expr: `max(${age})`, legend: "oldest" }, { expr: largest(`60 * floor((${age}) / 60)`), legend: endpointLegend }],
     }));
 }
 
@@ -66,22 +67,22 @@ function api(d: dashboard.DashboardBuilder): void {
       queries: [{ expr: `sum by (operation) (${bar("cluster, namespace, job, instance, operation, code", "omegastream_api_requests_total", J)})`, legend: "{{operation}}" }],
     }))
     .withPanel(series({
-      title: "Calls by status code", description: "How the API answered; none: no answer at all.",
+      title: "Calls by status code", description: "How the API answered. none means no answer.",
       unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true,
       queries: [{ expr: `sum by (code) (${bar("cluster, namespace, job, instance, operation, code", "omegastream_api_requests_total", J)}) > 0`, legend: "{{code}}" }],
     }))
     .withPanel(series({
-      title: "Duration of calls, p99", description: "From the request to its answer, for lists to the end of the header.",
+      title: "Duration of calls, p99", description: "Time from a request to its answer; for lists, to the end of the header.",
       unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.call, "red"]],
       queries: [{ expr: p99("omegastream_api_request_duration_seconds", "operation"), legend: "{{operation}}" }],
     }))
     .withPanel(series({
-      title: "Waits for the rate limit", description: "Seconds that calls waited for --api.rate-limit or a Retry-After, per second: how many calls wait at a time.",
+      title: "Waits for the rate limit", description: "How many calls wait for --api.rate-limit or a Retry-After at a time, on average.",
       unit: "none", decimals: 2, width: 8, kind: "lines",
       queries: [{ expr: `sum by (operation) (rate(omegastream_api_rate_limit_wait_seconds_total{${J}}[$__rate_interval]))`, legend: "{{operation}}" }],
     }))
     .withPanel(series({
-      title: "Retries and bad answers", description: "Calls that were repeated, and elements of answers that made no sense.",
+      title: "Retries and bad answers", description: "Calls that the exporter repeated, and invalid elements of answers.",
       unit: "locale", decimals: 0, width: 8, kind: "bars",
       queries: [
         { expr: `sum by (operation) (${bar("cluster, namespace, job, instance, operation", "omegastream_api_retries_total", J)}) > 0`, legend: "retried {{operation}}" },
@@ -90,25 +91,31 @@ function api(d: dashboard.DashboardBuilder): void {
     }));
 }
 
+/** The backlog of all endpoints, and the ten largest ones. */
+const backlogOf = (metric: string) => [
+  { expr: `sum(${maximum(`${metric}{${J}}`)})`, legend: "all endpoints" },
+  { expr: largest(maximum(`${metric}{${J}}`)), legend: endpointLegend },
+];
+
 function backlog(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Backlog"))
     .withPanel(series({
-      title: "New events without their detail", description: "Their outcome is not counted yet. Above 0 for long: calls are too slow or too few.",
+      title: "New events without their detail", description: "Events whose outcome is not counted yet. If it stays above 0, calls are too slow or too few.",
       unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines", empty: "No backlog",
-      queries: [{ expr: named(`max by (${endpoint}) (omegastream_exporter_event_detail_backlog{${J}})`), legend: endpointLegend }],
+      queries: backlogOf("omegastream_exporter_event_detail_backlog"),
     }))
     .withPanel(series({
-      title: "Age of the oldest event without its detail", description: "How late failures may be noticed. Nothing is shown while there is no backlog.",
+      title: "Age of the oldest event without its detail", description: "How late the exporter can notice a failure. Empty while there is no backlog.",
       unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.backlog, "red"]], empty: "No backlog",
-      queries: [{ expr: named(`time() - max by (${endpoint}) (omegastream_exporter_oldest_unfetched_event_timestamp_seconds{${J}})`), legend: endpointLegend }],
+      queries: [{ expr: largest(`time() - ${maximum(`omegastream_exporter_oldest_unfetched_event_timestamp_seconds{${J}}`)}`), legend: endpointLegend }],
     }))
     .withPanel(series({
-      title: "History without its detail", description: "Events from before the first contact, fetched in spare time. They affect gauges only.",
+      title: "History without its detail", description: "Events from before the first contact. The exporter fetches them in spare time; they affect gauges only.",
       unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines", empty: "No backlog",
-      queries: [{ expr: named(`max by (${endpoint}) (omegastream_exporter_history_detail_backlog{${J}})`), legend: endpointLegend }],
+      queries: backlogOf("omegastream_exporter_history_detail_backlog"),
     }))
     .withPanel(series({
-      title: "Events listed and tracked", description: "Events in the last complete list, and those that the state holds.",
+      title: "Events listed and tracked", description: "Events in the last complete lists, and events in the state.",
       unit: "short", decimals: 0, width: 12, kind: "lines",
       queries: [
         { expr: `sum(max by (${endpoint}) (webhook_events_listed{${J}}))`, legend: "listed" },
@@ -116,31 +123,31 @@ function backlog(d: dashboard.DashboardBuilder): void {
       ],
     }))
     .withPanel(series({
-      title: "List gaps", description: "Times that a list began after the newest known event.",
+      title: "List gaps", description: "How often a list began after the newest known event: the exporter can have missed events in between.",
       unit: "locale", decimals: 0, width: 12, kind: "bars",
-      queries: [{ expr: named(`sum by (${endpoint}) (${bar(endpoint, "omegastream_exporter_list_gaps_total", J)}) > 0`), legend: endpointLegend }],
+      queries: [{ expr: largest(inBar(recordedBar("gaps"), J)), legend: endpointLegend }],
     }));
 }
 
 function state(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("State and process"))
     .withPanel(series({
-      title: "Commit time, p99", description: "How long writing the state took. It stands between an event and its metric.",
+      title: "Commit time, p99", description: "How long a write of the state takes. A value is shown only after it is written.",
       unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.commit, "orange"]],
       queries: [{ expr: p99("omegastream_exporter_state_commit_duration_seconds", "instance"), legend: "{{instance}}" }],
     }))
     .withPanel(series({
-      title: "Commit failures", description: "Attempts to write the state that failed. Nothing new is shown until one succeeds.",
+      title: "Commit failures", description: "Writes of the state that failed. Nothing new is shown until one succeeds.",
       unit: "locale", decimals: 0, width: 8, kind: "bars",
       queries: [{ expr: `sum by (instance) (${bar("cluster, namespace, job, instance", "omegastream_exporter_state_commit_failures_total", J)}) > 0`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
-      title: "Size of the state", description: "Bytes where the state is stored; 0 in memory.",
+      title: "Size of the state", description: "Size of the stored state; 0 in memory.",
       unit: "bytes", width: 8, kind: "lines",
       queries: [{ expr: `max by (instance) (omegastream_exporter_state_size_bytes{${J}})`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
-      title: "Age of the state", description: "Time since the state began. It falls to 0 where a state was lost or set aside.",
+      title: "Age of the state", description: "Time since the state was created. It drops to 0 when a state was lost or set aside.",
       unit: "s", width: 8, kind: "lines",
       queries: [{ expr: `time() - max by (instance) (omegastream_exporter_state_created_timestamp_seconds{${J}})`, legend: "{{instance}}" }],
     }))
@@ -150,7 +157,7 @@ function state(d: dashboard.DashboardBuilder): void {
       queries: [{ expr: `max by (instance) (process_resident_memory_bytes{${J}})`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
-      title: "Goroutines", description: "Goroutines of each instance. Flat over days.",
+      title: "Goroutines", description: "Goroutines of each instance. They should stay flat over days.",
       unit: "short", decimals: 0, width: 8, kind: "lines",
       queries: [{ expr: `max by (instance) (go_goroutines{${J}})`, legend: "{{instance}}" }],
     }));
@@ -168,7 +175,7 @@ export function exporterDashboard(): dashboard.Dashboard {
     .tooltip(dashboard.DashboardCursorSync.Crosshair)
     .withVariable(exporterVariable())
     .withVariable(runbooksVariable())
-    .link(link("Webhook deliveries", `/d/${dashboards.deliveries}`, "What the exporter is there for", true))
+    .link(link("Webhook deliveries", `/d/${dashboards.deliveries}`, "The deliveries that the exporter watches", true))
     .annotation(restarts())
     .annotation(firing(selected));
   for (const l of outside()) d.link(l);

@@ -125,7 +125,8 @@ export function series(o: Series): timeseries.PanelBuilder {
       .fillOpacity(0)
       .showPoints(common.VisibilityMode.Auto)
       .spanNulls(false)
-      .interval("1m");
+      // A rate needs several scrapes, also where they are a minute apart and nobody told Grafana.
+      .interval(o.queries.some((q) => q.expr.includes("$__rate_interval")) ? barWidth : "1m");
   }
   panel.thresholds(thresholds(o.steps ?? [[null, "green"]]));
   if (o.steps) {

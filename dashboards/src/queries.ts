@@ -96,9 +96,12 @@ const gauges = {
 export const endpointLegend = "{{host}} …{{id}}";
 
 /** Gives series of endpoints their host and the end of their id. */
-export function named(expr: string): string {
+function named(expr: string): string {
   return `(${expr}) * on (${endpoint}) group_left (host, id) label_replace(${records.info}, "id", "$1", "endpoint_id", ".*?(.{1,6})")`;
 }
+
+/** The ten endpoints with the largest values, named: a thousand lines say nothing, and cost ten times as much. */
+export const largest = (expr: string) => named(`topk(10, ${expr})`);
 
 /** The names of the recorded series. */
 export const records = {
@@ -192,6 +195,7 @@ const barOf = {
   noResponse: { record: "endpoint:webhook_delivery_no_response:bar5m", metric: "webhook_delivery_no_response_total", details: "reason" },
   recoveries: { record: "endpoint:webhook_delivery_recoveries:bar5m", metric: "webhook_delivery_recoveries_total", details: "event_type" },
   unresolved: { record: "endpoint:webhook_events_unresolved:bar5m", metric: "webhook_events_unresolved_total", details: "event_type" },
+  gaps: { record: "endpoint:omegastream_exporter_list_gaps:bar5m", metric: "omegastream_exporter_list_gaps_total", details: "" },
 };
 export const bar = (name: keyof typeof barOf) => barOf[name].record;
 
@@ -200,11 +204,20 @@ export const latency = { buckets: "endpoint:webhook_delivery_latency_seconds_buc
 
 /** Only what is not 0 is recorded: of ten types and five codes, most never happen. */
 export function barRules(): RecordingRule[] {
-  const grew = (metric: string, details: string) => maximum(growth(metric, barWidth), `${endpoint}, ${details}`);
+  const grew = (metric: string, details: string) => maximum(growth(metric, barWidth), details ? `${endpoint}, ${details}` : endpoint);
   return [
     ...Object.values(barOf).map(({ record, metric, details }) => ({ record, expr: ours(`${grew(metric, details)} > 0`) })),
     { record: latency.buckets, expr: `${grew("webhook_delivery_latency_seconds_bucket", "le")}\nand on (${endpoint}) ${increase("deliveries", barWidth)} > 0` },
     // Native histograms know no maximum; every instance shows the same.
     { record: latency.native, expr: ours(`avg by (${endpoint}) (increase(webhook_delivery_latency_seconds[${barWidth}]))`) },
   ];
+}
+
+/** The hours that the budget of 30 days is added up from: a group of its own, evaluated as often. */
+export const hourWidth = "1h" as const;
+export const hour = (counter: "deliveries" | "failures") => `endpoint:${counters[counter].record}:hour`;
+
+/** An hour without deliveries is not recorded. */
+export function hourRules(): RecordingRule[] {
+  return (["deliveries", "failures"] as const).map((counter) => ({ record: hour(counter), expr: `${increase(counter, hourWidth)} > 0` }));
 }

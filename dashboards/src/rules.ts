@@ -1,6 +1,6 @@
 // The rules as YAML: for Prometheus as they are, and for its operator.
 import { deliveryAlerts, exporterAlerts, failuresPath, runbook, speak, videoAlerts, type Alert, type Words } from "./alerts.js";
-import { barRules, barWidth, gauge, ratio, recordingRules, type RecordingRule } from "./queries.js";
+import { barRules, barWidth, gauge, hourRules, hourWidth, ratio, recordingRules, type RecordingRule } from "./queries.js";
 import { dashboards, links } from "./settings.js";
 
 /** Asks Prometheus within a text for series of the alert's account, and says something of the first one. */
@@ -81,6 +81,7 @@ function recordGroups(): string[] {
   return [
     group("omegastream-records", "What alerts and panels need of each endpoint. The group has no interval of its own: that of the server holds.", records(recordingRules())),
     group("omegastream-bars", "What the bars of the dashboards show. Its interval is their width: each evaluation is one bar.", records(barRules()), barWidth),
+    group("omegastream-hours", "What the budget of 30 days is added up from. Its interval is an hour: each evaluation is one hour.", records(hourRules()), hourWidth),
   ];
 }
 
