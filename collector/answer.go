@@ -44,7 +44,7 @@ func (a *answer) Write(b []byte) (int, error) {
 	return written, nil
 }
 
-// Println implements promhttp.Logger: it is told of each metric family that could not be
+// Println implements promhttp.Logger: it is called for each metric family that could not be
 // gathered or encoded.
 func (a *answer) Println(v ...any) { a.fail(strings.TrimSuffix(fmt.Sprintln(v...), "\n")) }
 

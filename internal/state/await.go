@@ -8,9 +8,9 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// Await waits until the sync that Lead has asked another process for has ended, and all
-// of it is known here, as is all that any process has shown before since. It returns
-// [ErrFollows] where that process is not heard of any more: it is time to lead.
+// Await waits until the sync that Lead asked another replica for has ended and this one has
+// applied all of it, together with all that any replica had shown before since. It returns
+// [ErrFollows] if the other replica sends no heartbeat any more: it is time to lead.
 func (st *State) Await(ctx context.Context, since time.Time) error {
 	s := st.share
 	if s == nil {
@@ -56,8 +56,8 @@ func (st *State) lookAnew(since time.Time) {
 	st.wakeUp()
 }
 
-// LastSync returns the last sync that is known of, whichever process made it; the zero
-// value where the state is this process's own.
+// LastSync returns the last known sync of any replica, the zero value where the state is
+// not shared.
 func (st *State) LastSync() ledger.SyncRecord {
 	if st.share == nil {
 		return ledger.SyncRecord{}
@@ -67,8 +67,8 @@ func (st *State) LastSync() ledger.SyncRecord {
 	return st.share.lease.Sync
 }
 
-// Moved returns a channel that is closed when something may have been taken in of what
-// another process does; nil where there is none.
+// Moved returns a channel that is closed when this replica may have applied changes of
+// another one; nil where the state is not shared.
 func (st *State) Moved() (moved <-chan struct{}, led bool) {
 	if st.share == nil {
 		return nil, true
@@ -78,8 +78,8 @@ func (st *State) Moved() (moved <-chan struct{}, led bool) {
 	return st.moved, st.share.lease.Held
 }
 
-// Watch notes that a scrape waits, until the returned function is called: meanwhile this
-// process looks often at what another one does.
+// Watch notes that a scrape waits, until the returned function is called. Meanwhile this
+// replica looks more often for changes of others.
 func (st *State) Watch() (done func()) {
 	s := st.share
 	if s == nil {
@@ -96,8 +96,8 @@ func (st *State) Watch() (done func()) {
 	return func() { add(-1) }
 }
 
-// Asked returns a channel that tells while this process leads that another one asks for a
-// sync; nil where there is none.
+// Asked returns a channel that receives when another replica asks this one, while it leads,
+// for a sync; nil where the state is not shared.
 func (st *State) Asked() <-chan struct{} {
 	if st.share == nil {
 		return nil
@@ -105,7 +105,7 @@ func (st *State) Asked() <-chan struct{} {
 	return st.share.asked
 }
 
-// Wanted reports whether another process asks for a sync that was not made yet.
+// Wanted reports whether another replica still waits for a sync that it asked for.
 func (st *State) Wanted() bool {
 	st.known.Lock()
 	defer st.known.Unlock()

@@ -8,10 +8,10 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// ErrFollows is returned for what only the process that leads may do.
+// ErrFollows is returned for what only the leading replica can do.
 var ErrFollows = errors.New("this replica does not lead")
 
-// Carry sets what goes with the lease from process to process. It is called before
+// Carry sets the limits that go with the lease from replica to replica. Call it before
 // anything else.
 func (st *State) Carry(l Limits) {
 	if st.share != nil {
@@ -21,7 +21,7 @@ func (st *State) Carry(l Limits) {
 	}
 }
 
-// Shared reports whether other processes may have the state open.
+// Shared reports whether other replicas can have the state open.
 func (st *State) Shared() bool { return st.share != nil }
 
 // Lead makes this process the one that works on the account, until [State.Synced] or
@@ -141,7 +141,7 @@ func (s *share) surely(sent time.Time) {
 	s.sure.Store(&until)
 }
 
-// Leads returns nil while no other process can lead.
+// Leads returns nil while no other replica can lead, else [ErrFollows].
 func (st *State) Leads() error {
 	if st.share == nil {
 		return nil
@@ -152,7 +152,7 @@ func (st *State) Leads() error {
 	return nil
 }
 
-// MayCall returns nil where a call of the API may go: what is asked last before each.
+// MayCall returns nil if the API can be called now. It is checked last before each call.
 func (st *State) MayCall(ctx context.Context) error {
 	if ctx.Value(followersCall{}) != nil {
 		return nil
@@ -229,8 +229,8 @@ func (st *State) Synced(lead context.Context, r ledger.SyncRecord) {
 	}
 }
 
-// GiveBack ends what Lead began over a problem of this process's own: the others are told
-// nothing, and as long as one of them syncs well, this one does not lead for a while.
+// GiveBack ends what Lead began, without a result, over a problem of this replica's own. It
+// then does not lead for the time unfit, as long as another replica syncs well.
 func (st *State) GiveBack(lead context.Context, unfit time.Duration) {
 	if st.share == nil {
 		return
@@ -241,7 +241,7 @@ func (st *State) GiveBack(lead context.Context, unfit time.Duration) {
 	st.leave(lead, nil, true)
 }
 
-// endLead ends the lead as far as this process is concerned. The caller holds st.mu.
+// endLead ends the lead in this process. The caller holds st.mu.
 func (st *State) endLead() {
 	s := st.share
 	st.account.Resign()

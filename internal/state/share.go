@@ -35,7 +35,7 @@ type share struct {
 
 	// Guarded by State.mu.
 	working  int                // syncs and lists that keep the lease
-	ended    *ledger.SyncRecord // that the state has not been told of
+	ended    *ledger.SyncRecord // that is not committed yet
 	giveBack bool               // the lease is given back whatever there is to do
 	heal     *healing           // nil while the state has all that was shown
 	limits   Limits

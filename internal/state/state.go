@@ -44,15 +44,16 @@ type State struct {
 	loads   uint64    // times that the account was loaded anew
 }
 
-// Watcher is told of every commit. Its methods must not call the State.
+// Watcher observes every commit. Its methods must not call the State.
 type Watcher interface {
 	Committed(took time.Duration)
 	CommitFailed(err error)
 
-	// LoadedAnew tells that the account of a shared state was loaded anew, and why.
+	// LoadedAnew is called when the account of a shared state was loaded anew, with the
+	// reason.
 	LoadedAnew(cause error)
 
-	// Waiting tells that a start waits for the server of a shared state.
+	// Waiting is called while a start waits for the server of a shared state.
 	Waiting(cause error)
 }
 
@@ -125,13 +126,14 @@ func (st *State) Now() time.Time {
 	return now
 }
 
-// OnFailed sets what is told of the failed deliveries that a commit counts: once for
-// each batch, before the first try, so that who is killed in between may be told again
-// and is never not told. The commit waits for report, which must not call the State.
+// OnFailed sets the function that reports the failed deliveries of a commit. It is called
+// once for each batch, before the first attempt: after a kill in between, a failure can be
+// reported twice, but none is missed. The commit waits for report, which must not call the
+// State.
 func (st *State) OnFailed(report func([]ledger.FailedDelivery)) { st.failed.Store(&report) }
 
-// Do applies transitions. What they change is shown once it is durable; Flush
-// waits for that.
+// Do applies transitions. Their changes are shown once they are durable; Flush waits for
+// that.
 func (st *State) Do(transition func(*ledger.Account)) {
 	st.mu.Lock()
 	if at := st.clock.lastSet(); !at.IsZero() {
@@ -151,7 +153,7 @@ func (st *State) wakeUp() {
 	}
 }
 
-// Look runs what changes nothing that is stored: questions, and handing out work.
+// Look runs a function that changes nothing that is stored: it asks, or takes work.
 func (st *State) Look(question func(*ledger.Account)) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -199,8 +201,8 @@ func (st *State) countLoads() uint64 {
 	return st.loads
 }
 
-// Healthy waits until the last commit has succeeded. A state that went back is worked on:
-// that is what mends it.
+// Healthy waits until the last commit has succeeded. It does not wait for a state that went
+// back, because more work is what mends that.
 func (st *State) Healthy(ctx context.Context) error {
 	return st.await(ctx, func() bool { return st.failure == nil || errors.Is(st.failure, ledger.ErrWentBack) })
 }
@@ -244,8 +246,8 @@ func (st *State) settled(reached func() bool) error {
 	return nil
 }
 
-// View returns what is durable, its windows as the clock now has them. An
-// endpoint that changed since is shown as it was.
+// View returns what is durable, with its windows as of now. An endpoint that has changed
+// since the last commit is shown as it was.
 func (st *State) View(now time.Time) *ledger.View {
 	v := st.view.Load()
 	st.mu.Lock()

@@ -38,8 +38,8 @@ func (s *Syncer) leave() {
 	s.done, s.began, s.again = nil, time.Time{}, false
 }
 
-// tell tells the other replicas how a sync ended, with its last commit. A problem of this
-// replica's own is none of theirs.
+// tell tells the other replicas with the last commit how a sync ended, unless the problem
+// is this replica's own.
 func (s *Syncer) tell(p *pass) {
 	s.mu.Lock()
 	took := time.Since(s.began)
@@ -83,8 +83,8 @@ func (s *Syncer) vet() {
 	})
 }
 
-// vetted reports whether the key is one of the state's account. What is the API's trouble
-// is that of the replica that leads.
+// vetted reports whether the key belongs to the state's account. The replica that leads
+// reports the API's problems.
 func (s *Syncer) vetted() bool {
 	list, err := s.api.ListEndpoints(s.state.FollowersCall(s.ctx))
 	if err == nil {

@@ -83,8 +83,8 @@ func (s *Syncer) apply(r *ledger.Read) {
 // errState is returned when the state cannot be written.
 var errState = errors.New("write state")
 
-// writable waits until the last commit has succeeded: nothing is asked of the API
-// that could not be kept.
+// writable waits until the last commit has succeeded: the API is not asked while the
+// results cannot be stored.
 func (s *Syncer) writable(ctx context.Context) error {
 	return s.waitForState(ctx, s.state.Healthy)
 }

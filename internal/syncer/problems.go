@@ -27,7 +27,7 @@ const (
 
 const (
 	lineEvery  = time.Minute   // a line of the log for each operation
-	oddEvents  = 1000          // events that are told of one by one, at most
+	oddEvents  = 1000          // events that are reported one by one, at most
 	oddForgets = 7 * time.Hour // a detail is asked for again sooner than that
 )
 
@@ -63,7 +63,7 @@ func newProblems(l *slog.Logger) *problems {
 	return &problems{log: l, now: make(map[subject]*problem), lines: make(map[client.Operation]*lines)}
 }
 
-// report notes an error. An end that we brought about ourselves is no error.
+// report notes an error. A call that we canceled ourselves is no error.
 func (p *problems) report(s subject, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
@@ -110,7 +110,7 @@ func (p *problems) remove(s subject) {
 	}
 }
 
-// drop forgets what is not tried any more, whether or not it would work.
+// drop forgets a subject that is no longer tried.
 func (p *problems) drop(s subject) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,7 +128,7 @@ func (p *problems) forget(now time.Time) {
 	}
 }
 
-// keep forgets the endpoints that there are no more.
+// keep forgets the problems of all endpoints but these.
 func (p *problems) keep(endpoints map[string]struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -193,8 +193,8 @@ func (p *problems) use(s subject, faults client.Faults) {
 	p.report(s, &oddError{faults.String(), strings.Join(slices.Sorted(maps.Keys(faults)), ", ")})
 }
 
-// kindOf tells errors apart that a person would: the text of one problem differs
-// from call to call, by a port, a pause or the number of a byte.
+// kindOf returns what stays the same of an error from call to call: the text of one problem
+// differs by a port, a pause or the number of a byte.
 func kindOf(err error) string {
 	if odd := (*oddError)(nil); errors.As(err, &odd) {
 		return odd.kind

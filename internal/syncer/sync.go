@@ -176,7 +176,7 @@ func (p *pass) report() {
 	case p.err == nil:
 		p.problems.healed(all)
 	case errors.Is(p.err, errState): // was reported as what it is
-	case errors.Is(p.err, state.ErrFollows): // is no trouble: another replica leads
+	case errors.Is(p.err, state.ErrFollows): // is no problem: another replica leads
 	default:
 		p.problems.report(all, p.err)
 	}

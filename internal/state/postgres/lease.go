@@ -161,7 +161,7 @@ func (p *Store) Follow(ctx context.Context) (state.Lease, *ledger.Batch, error) 
 }
 
 // again asks once more where a connection turns out to be gone, as one that was idle can
-// be: that is no trouble as long as there is another.
+// be: that is no problem as long as there is another.
 func again(ctx context.Context, ask func() error) error {
 	err := ask()
 	for tries := 0; err != nil && tries < connections && ctx.Err() == nil && broken(err); tries++ {
