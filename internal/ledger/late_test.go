@@ -66,7 +66,7 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 		readLate(a, l.appeared, epoch)
 		type found struct{ whole, ours int64 } // when a read of the whole overlap finds it, and ours did
 		events := make(map[string]*found)
-		mark := now
+		mark, contact := now, now-overlap // what was created by then is history
 		for range 60 {
 			gap := every
 			if !even {
@@ -90,7 +90,7 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 					f.ours = now
 				}
 				created := l.appeared[slices.IndexFunc(l.appeared, func(it item) bool { return it.id == id })].created
-				if f.whole == 0 && created >= mark-overlap {
+				if f.whole == 0 && created >= mark-overlap && created > contact {
 					f.whole = now
 				}
 				late := f.whole != 0 && f.ours == 0
