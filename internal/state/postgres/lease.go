@@ -94,7 +94,27 @@ func (p *Store) Lead(ctx context.Context, b state.Bid) (state.Lease, *ledger.Bat
 	if err == nil && s.lease.Ours {
 		p.renew = false
 	}
+	if within.Err() != nil && ctx.Err() == nil {
+		p.unlock(ctx)
+	}
 	return p.since(ctx, &s, err)
+}
+
+// unlock ends the transactions on the state of which the server waits for the rest of a
+// statement. A replica that vanishes while it sends one leaves them: no time limit of the
+// server ends such a transaction, and its lock holds up all other replicas.
+func (p *Store) unlock(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, unlockLimit)
+	defer cancel()
+	// An error is that of the server which the bid has met, too.
+	_, _ = p.pool.Exec(ctx, `SELECT pg_terminate_backend(a.pid) FROM pg_locks l
+		JOIN pg_stat_activity a ON a.pid = l.pid
+		JOIN pg_database d ON d.oid = l.database
+		JOIN pg_class c ON c.oid = l.relation
+		JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE d.datname = current_database() AND n.nspname = $1 AND c.relname = 'state' AND l.granted
+			AND a.usename = current_user AND a.wait_event = 'ClientRead'
+			AND greatest(a.query_start, a.state_change) < clock_timestamp() - $2::interval`, p.schema, unlockAfter)
 }
 
 // Tell implements [state.SharedStore]. Every attempt at a batch carries the batch's number: one

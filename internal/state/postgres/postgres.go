@@ -28,6 +28,8 @@ const (
 	connectWait  = 5 * time.Second
 	goodbye      = 2 * time.Second // for giving the lease back at the end
 	sizeEvery    = time.Minute
+	unlockAfter  = 3 * time.Second // of waiting for the rest of a statement
+	unlockLimit  = 2 * time.Second
 )
 
 // Store is the store in a schema of a PostgreSQL database, which several processes
