@@ -57,7 +57,7 @@ func newRigWith(tb testing.TB, url string, store state.Store, transport http.Rou
 	r := &rig{TB: tb, api: api, state: st, syncer: syncer.New(api, st, o)}
 	r.handler = collector.New(r.syncer, st, telemetry, collector.Options{}).Handler()
 	tb.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		if err := r.syncer.Close(ctx); err != nil {
 			tb.Error(err)

@@ -103,7 +103,7 @@ cd / && rm -rf "$0" || { sleep 1; rm -rf "$0"; } # a program of the test may be 
 // run runs one of PostgreSQL's programs, or one of the system's, to its end and
 // returns what it wrote.
 func (h home) run(program string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	if path := filepath.Join(h.bin, program); isFile(path) {
 		program = path

@@ -88,7 +88,7 @@ func pooler(t testing.TB) string {
 
 // listens waits until something listens at an address.
 func listens(address string) error {
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
