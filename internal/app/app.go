@@ -19,11 +19,18 @@ import (
 // leaves nothing open.
 func Build(ctx context.Context, cfg config.Config, log *slog.Logger) (*server.Application, error) {
 	a := &application{}
-	if err := a.build(ctx, cfg, log); err != nil {
+	err := a.simulate(&cfg)
+	if err == nil {
+		err = a.build(ctx, cfg, log)
+	}
+	if err != nil {
 		return nil, errors.Join(err, a.close(context.WithoutCancel(ctx)))
 	}
 	for _, warning := range cfg.Warnings {
 		log.Warn("Configuration looks wrong", "warning", warning)
+	}
+	if url := pageURL(cfg.Web); cfg.Demo && url != "" {
+		log.Info("This is a demo. Open the page: two of the simulated endpoints fail all the time, three now and then", "url", url)
 	}
 	log.Info("Configured", "api_url", cfg.API.URL.String(), "key_from", KeyFrom(cfg), "state", cfg.State.String())
 	return &server.Application{
@@ -45,12 +52,15 @@ type application struct {
 	stopSync  func() // nil without --demo
 }
 
-func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+// simulate puts a simulated account in the place of the API, for --demo.
+func (a *application) simulate(cfg *config.Config) (err error) {
 	if cfg.Demo {
-		if a.stopDemo, err = StartDemo(&cfg); err != nil {
-			return err
-		}
+		a.stopDemo, err = StartDemo(cfg)
 	}
+	return err
+}
+
+func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	a.telemetry = collector.NewTelemetry()
 	a.telemetry.LogTo(log)
 	if a.api, err = newClient(cfg, a.telemetry); err != nil {

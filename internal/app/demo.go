@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"omegastream_exporter/internal/config"
@@ -40,4 +41,17 @@ func StartDemo(cfg *config.Config) (stop func(), err error) {
 		stopTraffic()
 		stopServing()
 	}, nil
+}
+
+// pageURL is where a browser on this machine finds the page, "" where that is not known: the port is any free one, or
+// the web.config.file decides.
+func pageURL(w config.Web) string {
+	host, port, err := net.SplitHostPort((*w.Toolkit.WebListenAddresses)[0])
+	if err != nil || port == "0" || *w.Toolkit.WebConfigFile != "" {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port) + w.RoutePrefix + "/"
 }
