@@ -19,13 +19,32 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-var updateGolden = flag.Bool("update-golden-state", false,
-	"write testdata/ledger.db anew: only for a new layout, beside the state of the old one")
+var updateGolden = flag.String("update-golden-state", "",
+	"write that golden state anew, such as testdata/ledger-3.db: only for a new layout, beside the states of the old ones")
 
-// goldenState is a state that the first version has written.
-const goldenState = "testdata/ledger.db"
+// goldenStates are states that were written with each layout there was, and what they hold.
+var goldenStates = map[string]func() *ledger.Batch{
+	"testdata/ledger.db":   goldenRows,
+	"testdata/ledger-2.db": goldenTraces,
+}
 
-// goldenRows is what the golden state holds: every kind of row, with every number
+// goldenTraces is goldenRows with what came with layout 2: traces, and how late events come.
+func goldenTraces() *ledger.Batch {
+	b := goldenRows()
+	at := b.Account.Created
+	b.Account.Started = at.Add(3 * time.Hour)
+	e := &b.Endpoints[0]
+	e.LastRead, e.ReadError, e.Late = at.Add(4*time.Hour), "timeout", 42
+	e.Skipped = ledger.Skipped{Since: at.Add(5 * time.Hour), Mark: at.Unix() + 7}
+	for n, r := range b.Events {
+		if r.Event.Failing() {
+			b.Traces = append(b.Traces, storetest.TraceOf(e.ID, r, n))
+		}
+	}
+	return b
+}
+
+// goldenRows is what the state of layout 1 holds: every kind of row, with every number
 // that is stored in the place of a name.
 func goldenRows() *ledger.Batch {
 	at := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
@@ -99,21 +118,31 @@ func goldenRows() *ledger.Batch {
 	return b
 }
 
-// A state that the first version has written is read as it was meant, and what was
-// read is written as it stood there, record for record.
+// A state of each layout is read as it was meant, and what was read is written as it stood
+// there, record for record.
 func TestGoldenState(t *testing.T) {
 	t.Parallel()
-	if *updateGolden {
-		path, _ := written(t, goldenRows())
+	for golden, rows := range goldenStates {
+		t.Run(filepath.Base(golden), func(t *testing.T) {
+			t.Parallel()
+			readsGolden(t, golden, rows())
+		})
+	}
+}
+
+func readsGolden(t *testing.T, golden string, rows *ledger.Batch) {
+	t.Helper()
+	if *updateGolden == golden {
+		path, _ := written(t, rows)
 		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(goldenState, content, 0o600); err != nil {
+		if err := os.WriteFile(golden, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	path := copyOfGolden(t)
+	path := copyOfGolden(t, golden)
 	var all ledger.Batch
 	f := New(path)
 	if err := f.Load(t.Context(), ledger.Gather(&all)); err != nil {
@@ -123,7 +152,7 @@ func TestGoldenState(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, want := storetest.NewDouble(), storetest.NewDouble()
-	_, _ = got.Commit(t.Context(), &all), want.Commit(t.Context(), goldenRows())
+	_, _ = got.Commit(t.Context(), &all), want.Commit(t.Context(), rows)
 	if !storetest.Same(got, want) {
 		t.Errorf("read\n%+v, want\n%+v", got, want)
 	}
@@ -149,10 +178,10 @@ func TestGoldenState(t *testing.T) {
 }
 
 // copyOfGolden returns the path of a copy of the golden state.
-func copyOfGolden(t *testing.T) string {
+func copyOfGolden(t *testing.T, golden string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	content, err := os.ReadFile(goldenState)
+	content, err := os.ReadFile(golden)
 	if err != nil {
 		t.Fatal(err)
 	}
