@@ -341,7 +341,13 @@ func (m *model) answer(e *modelEndpoint, id string, a ledger.Answer, mem *modelM
 	case now-ev.firstEmpty >= modelSeconds(p.NoResponseAfter):
 		decided, a.Reason = true, ledger.ReasonNotRecorded
 	}
-	if !decided || ev.state == mOutcome && ev.code == code {
+	if !decided {
+		return
+	}
+	if ev.state == mOutcome && ev.code == code { // the same result, perhaps with a better reason
+		if code == 0 && a.Reason != ledger.ReasonUnknown {
+			ev.reason = a.Reason
+		}
 		return
 	}
 	recovered := ev.failing() && code/100 == 2
