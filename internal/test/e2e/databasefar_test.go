@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,13 +31,11 @@ func TestDatabaseFarAway(t *testing.T) {
 		return sharing(t, through, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0", "--no-log.failures").serve(t)
 	}
 	replicas := []*program{replica(), replica()}
-	var longest time.Duration
+	var took []time.Duration
 	scrape := func(p *program) *scrape {
 		t.Helper()
 		got := p.mustScrape(timeout)
-		if longest = max(longest, got.ended.Sub(got.began)); longest > timeout {
-			t.Errorf("a scrape with a timeout of %v took %v", timeout, longest)
-		}
+		took = append(took, got.ended.Sub(got.began))
 		return got
 	}
 	for _, p := range replicas {
@@ -67,5 +66,11 @@ func TestDatabaseFarAway(t *testing.T) {
 	for _, p := range replicas {
 		p.stop()
 	}
-	figures(t, "the database is %v away: the longest of all scrapes took %v", away, longest.Round(time.Second/100))
+	slices.Sort(took)
+	median, longest := took[len(took)/2], took[len(took)-1]
+	if median > timeout { // not the longest: a busy machine can stop everything for a while
+		t.Errorf("half of the scrapes with a timeout of %v took %v or more", timeout, median)
+	}
+	figures(t, "the database is %v away: of %d scrapes half took up to %v, the longest %v",
+		away, len(took), median.Round(time.Second/100), longest.Round(time.Second/100))
 }
