@@ -200,7 +200,8 @@ func TestLogOfAThousandEndpoints(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string][]simulator.Fault{
 		"5xx": {
-			{Probability: 0.3, Do: simulator.Status(500, "")}, {Probability: 0.3, Do: simulator.Status(502, "")},
+			{Probability: 0.3, Do: simulator.Status(500, "")},
+			{Probability: 0.3, Do: simulator.Status(502, "")},
 			{Probability: 0.3, Do: simulator.Status(503, "")},
 		},
 		"404": {{Probability: 0.6, Do: simulator.Status(404, "")}},
