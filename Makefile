@@ -182,7 +182,7 @@ check-release: ## Test the release, all platforms of it
 		GOOS=$$system go list -deps -f '{{if .Module}}{{if .Module.Main}}{{$$dir := .Dir}}{{range .GoFiles}}{{$$dir}}/{{.}} {{end}}{{end}}{{end}}' . | \
 			sed 's/ $$//' | GOOS=$$system xargs -r -L 1 -P "$$(nproc)" go vet; \
 	done
-	go test -C tools/release ./...
+	go test -C tools/release -timeout 25m ./...
 
 .PHONY: clean
 clean: ## Remove what was built
