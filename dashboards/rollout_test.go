@@ -69,7 +69,7 @@ func rollouts(t *testing.T, times int) {
 			pods[i] = pod()
 			old.kill()
 		}
-		prom.told(t, endpoint, failing.last(), fmt.Sprintf("a failure after rollout %d", rollout+1))
+		prom.told(t, endpoint, failing.last()+1, fmt.Sprintf("the next failure after rollout %d", rollout+1))
 	}
 	failing.stop()
 	made := failing.last()
