@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -24,6 +26,7 @@ var built string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup the programs would inherit that it is ignored
 	// The tests wait for processes far more than they work.
 	if err := errors.Join(flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))), prepare()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
