@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -36,9 +37,7 @@ func (st *State) commit(batch *ledger.Batch) error {
 	if batch.Empty() {
 		return nil
 	}
-	if report := st.failed.Load(); report != nil && len(batch.Failed) > 0 {
-		(*report)(batch.Failed)
-	}
+	st.reportFailed(batch)
 	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
 	wait.Reset()
 	for {
@@ -53,13 +52,28 @@ func (st *State) commit(batch *ledger.Batch) error {
 		}
 		st.watcher.CommitFailed(err)
 		st.report(err, 0)
-		retry := time.NewTimer(wait.NextBackOff())
-		select {
-		case <-retry.C:
-		case <-st.ctx.Done():
-			retry.Stop()
-			return st.ctx.Err()
+		if err := sleep(st.ctx, wait.NextBackOff()); err != nil {
+			return err
 		}
+	}
+}
+
+// reportFailed reports the failed deliveries of a batch that is about to be committed.
+func (st *State) reportFailed(batch *ledger.Batch) {
+	if report := st.failed.Load(); report != nil && len(batch.Failed) > 0 {
+		(*report)(batch.Failed)
+	}
+}
+
+// sleep waits, and returns the error of a context that ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

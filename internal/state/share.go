@@ -125,12 +125,7 @@ func (st *State) shares() {
 			st.watcher.CommitFailed(err)
 			st.report(err, 0)
 		}
-		rest := time.NewTimer(wait.NextBackOff())
-		select {
-		case <-rest.C:
-		case <-st.ctx.Done():
-			rest.Stop()
-		}
+		_ = sleep(st.ctx, wait.NextBackOff()) // the next round notices the end
 	}
 }
 

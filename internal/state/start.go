@@ -52,12 +52,8 @@ func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*le
 			return nil, err
 		}
 		tried(err)
-		retry := time.NewTimer(wait.NextBackOff())
-		select {
-		case <-retry.C:
-		case <-ctx.Done():
-			retry.Stop()
-			return nil, fmt.Errorf("%w, while waiting for: %w", ctx.Err(), err)
+		if ended := sleep(ctx, wait.NextBackOff()); ended != nil {
+			return nil, fmt.Errorf("%w, while waiting for: %w", ended, err)
 		}
 	}
 }

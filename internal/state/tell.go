@@ -35,6 +35,7 @@ func (st *State) commitLed(look bool) error {
 		batch.Limits = s.limits.State(rests)
 	}
 	st.mu.Unlock()
+	st.reportFailed(batch)
 	answered := st.sends()
 	defer answered()
 	lease, sent, err := st.tell(batch)
@@ -89,9 +90,6 @@ func (st *State) tell(batch *ledger.Batch) (lease Lease, sent time.Time, err err
 			if !batch.Empty() {
 				st.watcher.Committed(time.Since(sent))
 			}
-			if report := st.failed.Load(); report != nil && len(batch.Failed) > 0 {
-				(*report)(batch.Failed)
-			}
 			return lease, sent, nil
 		case NeedsLoad(err) || st.ctx.Err() != nil:
 			return lease, sent, err
@@ -103,12 +101,8 @@ func (st *State) tell(batch *ledger.Batch) (lease Lease, sent time.Time, err err
 		}
 		st.watcher.CommitFailed(err)
 		st.report(err, 0)
-		retry := time.NewTimer(wait.NextBackOff())
-		select {
-		case <-retry.C:
-		case <-st.ctx.Done():
-			retry.Stop()
-			return lease, sent, st.ctx.Err()
+		if err := sleep(st.ctx, wait.NextBackOff()); err != nil {
+			return lease, sent, err
 		}
 	}
 }

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -132,6 +133,51 @@ func TestLeaderVanishesInAStatement(t *testing.T) {
 		led, err := b.Lead(ctx)
 		return err == nil && led != nil
 	})
+}
+
+// failingStore fails to commit a few times.
+type failingStore struct {
+	*Store
+	fails, tries int // of batches that count a failed delivery
+}
+
+func (s *failingStore) Tell(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
+	if len(b.Failed) > 0 {
+		if s.tries++; s.tries <= s.fails {
+			return state.Lease{}, state.ErrUnreachable
+		}
+	}
+	return s.Store.Tell(ctx, b)
+}
+
+// A leader that is killed between its commit and its log would have told nobody of the
+// failures that it has counted: it reports them once, before the first attempt.
+func TestLeaderReportsFailuresBeforeTheCommit(t *testing.T) {
+	t.Parallel()
+	store := &failingStore{Store: openPostgres(t, postgres.NewDatabase(t), "replicas"), fails: 2}
+	a := storetest.Open(t, store, noHolds(), storetest.Quiet{})
+	var reported []string
+	a.OnFailed(func(failed []ledger.FailedDelivery) {
+		if store.tries > 0 {
+			t.Error("reported after an attempt")
+		}
+		for _, f := range failed {
+			reported = append(reported, f.EventID)
+		}
+	})
+	storetest.Lead(t, a)
+	storetest.MakeKnown(a, "ep")
+	storetest.ReadOn(a, "ep", nil)
+	storetest.ReadOn(a, "ep", []storetest.Item{{ID: storetest.HexID(1), Type: "video.deleted", Created: time.Now().Unix()}})
+	a.Do(func(account *ledger.Account) {
+		storetest.AnswerAll(account, a.Now(), ledger.Answer{Responded: true, StatusCode: 500})
+	})
+	if err := a.Close(context.Background()); err != nil { // the committer has ended
+		t.Fatal(err)
+	}
+	if !slices.Equal(reported, []string{storetest.HexID(1)}) || store.tries != store.fails+1 {
+		t.Errorf("reported %v, %d attempts", reported, store.tries)
+	}
 }
 
 // The one that is asked for a sync hears of it, and the one that has asked hears of its
