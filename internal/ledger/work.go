@@ -165,7 +165,7 @@ func (e *Endpoint) waits(r ranked) bool {
 
 // take hands out the next event of a class.
 func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
-	switch class { //nolint:exhaustive // the others are lines
+	switch class { //nolint:exhaustive // the others are queues
 	case FailedEvents:
 		return e.retryable(now)
 	case NewEvents:

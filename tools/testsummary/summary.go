@@ -278,7 +278,7 @@ func (s *summary) report() {
 
 const (
 	briefTests  = 12  // told of at most
-	briefLetter = 240 // of each message
+	briefLength = 240 // of each message
 )
 
 // brief prints a line or two for each failure, for those who see only the end of a long log.
@@ -290,7 +290,7 @@ func (s *summary) brief() {
 		}
 		fmt.Fprintf(s.out, "FAIL %s\n", f.what)
 		for _, message := range f.messages() {
-			fmt.Fprintf(s.out, "     %.*s\n", briefLetter, message)
+			fmt.Fprintf(s.out, "     %.*s\n", briefLength, message)
 		}
 	}
 	if len(s.failures) > 0 {

@@ -15,8 +15,8 @@ import (
 // eventBytes is about what an event takes in the state, rounded up.
 const eventBytes = 80
 
-// newBook opens a state that knows n events of one endpoint, "e", all answered.
-func newBook(tb testing.TB, path string, n int) *state.State {
+// newState opens a state that knows n events of one endpoint, "e", all answered.
+func newState(tb testing.TB, path string, n int) *state.State {
 	tb.Helper()
 	return newWatchedBook(tb, path, n, quiet{})
 }
@@ -59,7 +59,20 @@ func fill(tb testing.TB, st *state.State, n int) {
 	answerAll(tb, st, now, oneInTenFails())
 }
 
-func closeBook(tb testing.TB, st *state.State) {
+// learned returns the path of a state that knows all that a server has.
+func learned(b *testing.B, srv *server) (path string) {
+	b.Helper()
+	path = filepath.Join(b.TempDir(), "ledger.db")
+	st, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	learn(b, st, newAPI(b, srv.URL, nil))
+	closeState(b, st)
+	return path
+}
+
+func closeState(tb testing.TB, st *state.State) {
 	tb.Helper()
 	if err := st.Close(tb.Context()); err != nil {
 		tb.Error(err)
@@ -87,7 +100,7 @@ func BenchmarkCommit(b *testing.B) {
 			dir := b.TempDir()
 			times := commitTimes{ended: make(chan time.Duration, 1)}
 			st := newWatchedBook(b, filepath.Join(dir, "ledger.db"), 100_000, times)
-			defer closeBook(b, st)
+			defer closeState(b, st)
 			plain, err := os.Create(filepath.Join(dir, "plain"))
 			if err != nil {
 				b.Fatal(err)

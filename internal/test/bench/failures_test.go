@@ -105,7 +105,7 @@ func BenchmarkFailures(b *testing.B) {
 		}
 		return ledger.Answer{Responded: true, StatusCode: http.StatusOK}
 	})
-	closeBook(b, st)
+	closeState(b, st)
 	p := startProcess(b, srv.URL, "file:"+path)
 	defer p.stop()
 	for range 20 {

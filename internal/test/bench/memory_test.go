@@ -16,13 +16,7 @@ import (
 func BenchmarkMemory(b *testing.B) {
 	for _, n := range sizes {
 		srv := serve(b, scenario{Endpoints: 1, Events: n, Spacing: 80 * time.Millisecond})
-		path := filepath.Join(b.TempDir(), "ledger.db")
-		st, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		learn(b, st, newAPI(b, srv.URL, nil))
-		closeBook(b, st)
+		path := learned(b, srv)
 		b.Run("tracked="+thousands(n), func(b *testing.B) {
 			var peaks, resident []float64
 			for b.Loop() {
@@ -90,7 +84,7 @@ func BenchmarkFirstAnswer(b *testing.B) {
 		b.Fatal(err)
 	}
 	fill(b, st, 1_000_000)
-	closeBook(b, st)
+	closeState(b, st)
 	if _, err := program(); err != nil {
 		b.Fatal(err)
 	}

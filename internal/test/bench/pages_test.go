@@ -12,9 +12,9 @@ import (
 // BenchmarkPages draws the pages with a million events tracked, against the same
 // pages with a thousand.
 func BenchmarkPages(b *testing.B) {
-	large, small := newBook(b, "", 1_000_000), newBook(b, "", 1_000)
-	defer closeBook(b, large)
-	defer closeBook(b, small)
+	large, small := newState(b, "", 1_000_000), newState(b, "", 1_000)
+	defer closeState(b, large)
+	defer closeState(b, small)
 	many, few := web.New(large, web.Options{Window: 24 * time.Hour}), web.New(small, web.Options{Window: 24 * time.Hour})
 	show := func(h http.Handler, path string) func() {
 		return func() {
@@ -35,9 +35,9 @@ func BenchmarkPages(b *testing.B) {
 // BenchmarkWindow brings the window gauges of a million events to the time of a
 // scrape 15 s later, against those of a thousand.
 func BenchmarkWindow(b *testing.B) {
-	large, small := newBook(b, "", 1_000_000), newBook(b, "", 1_000)
-	defer closeBook(b, large)
-	defer closeBook(b, small)
+	large, small := newState(b, "", 1_000_000), newState(b, "", 1_000)
+	defer closeState(b, large)
+	defer closeState(b, small)
 	now := time.Now()
 	versus(b, func() {
 		now = now.Add(15 * time.Second)

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
-	"omegastream_exporter/internal/state"
-	"omegastream_exporter/internal/state/file"
 )
 
 // jsonExporter builds json_exporter, once, from the module of its own that names its version.
@@ -78,13 +76,7 @@ var peers = []struct {
 func BenchmarkPeer(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		srv := serve(b, scenario{Endpoints: 1, Events: n, Spacing: 2 * time.Second})
-		path := filepath.Join(b.TempDir(), "ledger.db")
-		st, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		learn(b, st, newAPI(b, srv.URL, nil))
-		closeBook(b, st)
+		path := learned(b, srv)
 		for _, peer := range peers {
 			if n > peer.most {
 				continue

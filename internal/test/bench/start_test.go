@@ -22,7 +22,7 @@ func million(tb testing.TB) string {
 	tb.Helper()
 	largeState.once.Do(func() {
 		path := filepath.Join(work, "million.db")
-		closeBook(tb, newBook(tb, path, 1_000_000))
+		closeState(tb, newState(tb, path, 1_000_000))
 		largeState.path = path
 	})
 	if largeState.path == "" {
@@ -47,7 +47,7 @@ func BenchmarkStart(b *testing.B) {
 		if tracked != 1_000_000 {
 			b.Fatal(tracked)
 		}
-		closeBook(b, st)
+		closeState(b, st)
 	}, func() {
 		content, err := os.ReadFile(path)
 		if err != nil || bytes.Count(content, []byte{0}) == 0 {

@@ -3,14 +3,11 @@ package bench
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"omegastream_exporter/internal/simulator"
-	"omegastream_exporter/internal/state"
-	"omegastream_exporter/internal/state/file"
 )
 
 // BenchmarkThousand scrapes an exporter of a thousand endpoints with its default settings and
@@ -20,13 +17,7 @@ import (
 func BenchmarkThousand(b *testing.B) {
 	const endpoints, timeout = 1000, 10 * time.Second
 	srv := serve(b, scenario{Endpoints: endpoints, Events: 10, Spacing: time.Minute})
-	path := filepath.Join(b.TempDir(), "ledger.db")
-	st, _, err := state.Open(b.Context(), file.New(path), srv.URL, policy(), quiet{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	learn(b, st, newAPI(b, srv.URL, nil))
-	closeBook(b, st)
+	path := learned(b, srv)
 	binary, err := program()
 	if err != nil {
 		b.Fatal(err)
