@@ -68,11 +68,11 @@ func (c *Client) do(ctx context.Context, q *call, read func(*request) error) err
 		return q.fail(err)
 	}
 	// From here on the ids serve errors alone, the path has them already.
-	q.endpointID, q.eventID = secret(key).redact(q.endpointID), secret(key).redact(q.eventID)
+	q.endpointID, q.eventID = key.redact(q.endpointID), key.redact(q.eventID)
 
 	delays, replaced := newDelays(), false
 	for attempt := 1; ; attempt++ {
-		failed := c.attempt(ctx, q, secret(key), read)
+		failed := c.attempt(ctx, q, key, read)
 		switch {
 		case failed == nil:
 			return nil
@@ -81,7 +81,7 @@ func (c *Client) do(ctx context.Context, q *call, read func(*request) error) err
 			if err != nil {
 				failed.Err = fmt.Errorf("%w; %w", failed.Err, err)
 			}
-			if another == "" {
+			if another == (Secret{}) {
 				return failed
 			}
 			key, replaced, attempt = another, true, 0
@@ -97,21 +97,22 @@ func (c *Client) do(ctx context.Context, q *call, read func(*request) error) err
 	}
 }
 
-// anotherKey reads the key again, which can have been rotated, and returns it if it is
-// another one than was sent: another call may have read it again already.
-func (c *Client) anotherKey(sent string) (string, error) {
+// anotherKey reads the key again, which can have been rotated. It returns the zero Secret
+// where the key is still the one that was sent. Whether Reload found a change does not
+// say that: another call can have read the new key before.
+func (c *Client) anotherKey(sent Secret) (Secret, error) {
 	if _, err := c.keys.Reload(); err != nil {
-		return "", err
+		return Secret{}, err
 	}
 	key, err := c.keys.Key()
-	if err != nil || key == sent {
-		return "", nil //nolint:nilerr // The answer says enough.
+	if err != nil || key.Reveal() == sent.Reveal() {
+		return Secret{}, nil //nolint:nilerr // The answer says enough.
 	}
 	return key, nil
 }
 
 // attempt makes one request, as soon as the limiter lets it.
-func (c *Client) attempt(ctx context.Context, q *call, key secret, read func(*request) error) *Error {
+func (c *Client) attempt(ctx context.Context, q *call, key Secret, read func(*request) error) *Error {
 	slot, limited, err := c.limiter.Acquire(ctx, q.class())
 	if limited > 0 {
 		c.observer.RateLimitWait(q.op, limited)

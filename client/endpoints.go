@@ -70,7 +70,7 @@ func (c *Client) ListEndpoints(ctx context.Context) (EndpointList, error) {
 // endpointReader reads the list of endpoints.
 type endpointReader struct {
 	*decoder
-	key    secret
+	key    Secret
 	detail URLDetail
 	types  map[string]string // those seen: most endpoints subscribe to the same
 	urls   map[string]string // by endpoint, as sent
@@ -123,9 +123,9 @@ func (r *endpointReader) endpoint() (e Endpoint, rawURL string, isObject bool, e
 		case "coid", "ocid":
 			e.CompanyID, _, err = r.plain(r.key, maxText)
 		case "url":
-			rawURL, _, err = r.plain("", maxEndpointBody)
+			rawURL, _, err = r.plain(Secret{}, maxEndpointBody)
 		case "description":
-			description, _, err = r.plain("", maxEndpointBody)
+			description, _, err = r.plain(Secret{}, maxEndpointBody)
 		case "created_at":
 			e.CreatedAt, err = r.time()
 		case "updated_at":

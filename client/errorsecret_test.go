@@ -71,8 +71,13 @@ func TestKeyAsAnIDIsNotShown(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	expectNoSecret(t, err)
-	if fmt.Sprintf("%v %s %+v %#v", secret("k"), secret("k"), secret("k"), secret("k")) != strings.Repeat("[redacted] ", 3)+"[redacted]" {
-		t.Error("a secret prints")
+	secret := NewSecret("geheim")
+	if got := fmt.Sprintf("%v %s %+v %#v", secret, secret, secret, secret); got != strings.Repeat("[redacted] ", 3)+"[redacted]" {
+		t.Errorf("a secret prints as %s", got)
+	}
+	inside := struct{ key Secret }{secret}
+	if got := fmt.Sprintf("%v %+v %#v %d", inside, inside, inside, secret); strings.Contains(got, "geheim") {
+		t.Errorf("a secret inside a struct prints as %s", got)
 	}
 }
 

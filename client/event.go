@@ -121,7 +121,7 @@ func readEvent(d *decoder, r *redactor) (e Event, err error) {
 }
 
 // readData returns the video of an event's data, empty where there is none.
-func readData(d *decoder, key secret) (v Video, err error) {
+func readData(d *decoder, key Secret) (v Video, err error) {
 	err = d.members(func(name []byte) error {
 		if string(name) != "video" {
 			return d.skip()

@@ -156,7 +156,7 @@ type ListedEvent struct {
 // each.
 type eventReader struct {
 	*decoder
-	key    secret
+	key    Secret
 	types  map[string]string // those seen, by their raw form
 	id     []byte
 	event  ListedEvent

@@ -25,7 +25,7 @@ func FuzzListEvents(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		read := func(in io.Reader) (ids []string, invalid int, complete bool) {
-			r := &eventReader{decoder: newDecoder(in), key: "sesame", types: map[string]string{}}
+			r := &eventReader{decoder: newDecoder(in), key: NewSecret("sesame"), types: map[string]string{}}
 			defer r.recycle()
 			r.allow(maxElement, "one event")
 			if r.open('[') != nil {
@@ -74,7 +74,7 @@ func FuzzEvent(f *testing.F) {
 		read := func(in io.Reader) (Event, error) {
 			d := newDecoder(in)
 			defer d.recycle()
-			return readEvent(d, &redactor{key: "sesame"})
+			return readEvent(d, &redactor{key: NewSecret("sesame")})
 		}
 		e, err := read(bytes.NewReader(body))
 		e2, err2 := read(crumbs{bytes.NewReader(body)})

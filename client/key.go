@@ -19,7 +19,7 @@ const maxKeyBytes = 64 << 10
 // their errors never contain the key.
 type KeySource interface {
 	// Key returns the key to use now.
-	Key() (string, error)
+	Key() (Secret, error)
 
 	// Reload reads the key again, whether or not it seems to have changed, and
 	// reports whether it has. The client calls it when the API answers 401.
@@ -30,15 +30,15 @@ type KeySource interface {
 // reported by Key, and so by New.
 func StaticKey(key string) KeySource {
 	key, err := checkKey(key)
-	return staticKey{key, err}
+	return staticKey{NewSecret(key), err}
 }
 
 type staticKey struct {
-	key string
+	key Secret
 	err error
 }
 
-func (k staticKey) Key() (string, error)  { return k.key, k.err }
+func (k staticKey) Key() (Secret, error)  { return k.key, k.err }
 func (k staticKey) Reload() (bool, error) { return false, k.err }
 
 // FileKey is a KeySource that follows a file, so that a key can be rotated
@@ -47,7 +47,7 @@ type FileKey struct {
 	path string
 
 	mu   sync.Mutex
-	key  string
+	key  Secret
 	read os.FileInfo // the file as it was when the key was read
 }
 
@@ -64,7 +64,7 @@ func KeyFile(path string) (*FileKey, error) {
 // Key returns the key, read again if the file's time, size or identity has
 // changed. Where that fails the last good key stays, and the error is nil: a
 // file is often replaced in two steps.
-func (k *FileKey) Key() (string, error) {
+func (k *FileKey) Key() (Secret, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if now, err := os.Stat(k.path); err == nil && !sameFile(now, k.read) {
@@ -100,8 +100,8 @@ func (k *FileKey) load() (changed bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("key file %s: %w", k.path, err)
 	}
-	changed = key != k.key
-	k.key, k.read = key, info
+	changed = key != k.key.Reveal()
+	k.key, k.read = NewSecret(key), info
 	return changed, nil
 }
 
@@ -133,42 +133,4 @@ func checkKey(key string) (string, error) {
 		return "", errors.New("API key: contains a control character or invalid UTF-8")
 	}
 	return key, nil
-}
-
-// secret is an API key on its way to the API. It does not print.
-type secret string
-
-// String keeps the key out of formatted text.
-func (s secret) String() string { return redacted }
-
-// GoString keeps the key out of formatted text.
-func (s secret) GoString() string { return redacted }
-
-// redact replaces the key in text, however it is spelled: a server can echo what it
-// was sent.
-func (s secret) redact(text string) string {
-	if s == "" {
-		return text
-	}
-	key := plainOf(string(s))
-	return replaceSpelled(text, func(plain string) (found []replacement) {
-		for from := 0; ; {
-			i := strings.Index(plain[from:], key)
-			if i < 0 {
-				return found
-			}
-			found = append(found, replacement{from + i, from + i + len(key), redacted})
-			from += i + len(key)
-		}
-	})
-}
-
-// within reports whether text holds the key: what does is no id, for ids are shown.
-func (s secret) within(text []byte) bool {
-	return s != "" && len(text) >= len(s) && s.redact(string(text)) != string(text)
-}
-
-// fit returns the first n bytes of foreign text, as valid UTF-8 and without the key.
-func (s secret) fit(text []byte, n int) string {
-	return cut(s.redact(strings.ToValidUTF8(string(text), "\uFFFD")), n)
 }

@@ -51,8 +51,8 @@ func TestCheckKey(t *testing.T) {
 			fromFile, fileErr := KeyFile(path)
 			static, staticErr := StaticKey(tt.content).Key()
 			if tt.problem == "" {
-				if fileErr != nil || staticErr != nil || static != tt.want || fromFile.key != tt.want {
-					t.Fatalf("file %v, %v, static %q, %v", fromFile, fileErr, static, staticErr)
+				if fileErr != nil || staticErr != nil || static.Reveal() != tt.want || fromFile.key.Reveal() != tt.want {
+					t.Fatalf("file %v, static %q, %v", fileErr, static.Reveal(), staticErr)
 				}
 				return
 			}
@@ -89,8 +89,8 @@ func TestKeyFileFollowsTheFile(t *testing.T) {
 	}
 	expect := func(when, want string) {
 		t.Helper()
-		if got, err := k.Key(); got != want || err != nil {
-			t.Errorf("%s: key %q, error %v, want %q", when, got, err, want)
+		if got, err := k.Key(); got.Reveal() != want || err != nil {
+			t.Errorf("%s: key %q, error %v, want %q", when, got.Reveal(), err, want)
 		}
 	}
 	expect("at first", "one")

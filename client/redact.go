@@ -20,7 +20,7 @@ const (
 // its secret parts wherever they occur; where it does not, it hides every word that can
 // have one of them. The zero value hides the paths of all URLs.
 type redactor struct {
-	key    secret
+	key    Secret
 	detail URLDetail
 	urls   []string // of the endpoint, as the API sent them
 	blind  bool     // the endpoint has a URL that is not known

@@ -19,7 +19,7 @@ func TestScrub(t *testing.T) {
 		key := rapid.StringMatching(`[!-~]{6,40}`).Filter(func(k string) bool { return !strings.Contains(redacted, k) }).Draw(t, "key")
 		before := rapid.SampledFrom([]string{"", "Bearer ", "https://h/", "x=", strings.Repeat("y", maxErrorText-3)}).Draw(t, "before")
 		behind := rapid.SampledFrom([]string{"", " ", "@host/path", "\n\x1b[31m", "\xff"}).Draw(t, "behind")
-		got := (&redactor{key: secret(key)}).scrub(before + key + behind)
+		got := (&redactor{key: NewSecret(key)}).scrub(before + key + behind)
 		if strings.Contains(got, key) || len(got) > maxErrorText || !utf8.ValidString(got) || strings.ContainsFunc(got, unicode.IsControl) {
 			t.Fatalf("%q becomes %q", before+key+behind, got)
 		}
@@ -41,7 +41,7 @@ func TestHint(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := (&redactor{key: "k1"}).hint([]byte(tt.body)); got != tt.want {
+			if got := (&redactor{key: NewSecret("k1")}).hint([]byte(tt.body)); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -101,9 +101,9 @@ func TestOwnSecretsInAnySpelling(t *testing.T) {
 		user := "user" + ":PASS" + segment.Draw(t, "password")
 		host := rapid.SampledFrom([]string{"hooks.example.com", "hooks-svc:8080", "[::1]:8080", "localhost"}).Draw(t, "host")
 		raw := "https://" + user + "@" + host + path + "?" + query
-		r := &redactor{key: key, urls: []string{raw, ""}}
+		r := &redactor{key: NewSecret(key), urls: []string{raw, ""}}
 		if rapid.Bool().Draw(t, "before the account was listed") {
-			r = &redactor{key: key, blind: true}
+			r = &redactor{key: NewSecret(key), blind: true}
 		}
 		said := rapid.SampledFrom([]string{
 			raw, "https://" + host + path, host + path, path, path[1:], path + "?" + query, host + "?" + query, query, user + "@" + host + "/x", user, key,

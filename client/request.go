@@ -43,7 +43,7 @@ type request struct {
 
 // newRequest returns the request of a call, which is to be sent in a slot of the
 // limiter. close gives the slot back.
-func (c *Client) newRequest(ctx context.Context, q *call, key secret, slot *ratelimit.Slot) *request {
+func (c *Client) newRequest(ctx context.Context, q *call, key Secret, slot *ratelimit.Slot) *request {
 	hide := &redactor{key: key, detail: c.opts.URLDetail, urls: c.urls.of(q.endpointID)}
 	hide.blind = q.endpointID != "" && hide.urls == nil
 	x := &request{call: q, redactor: hide, client: c, slot: slot, sent: time.Now(), caller: ctx}
@@ -58,7 +58,7 @@ func (x *request) send() error {
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Authorization", "Bearer "+string(x.key))
+	req.Header.Set("Authorization", "Bearer "+x.key.Reveal())
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", x.client.opts.UserAgent)

@@ -8,7 +8,7 @@ import (
 
 // plain reads a string of at most n bytes as valid UTF-8 and without the key. What
 // is no string is skipped and counts as empty; ok is false where it is not even null.
-func (d *decoder) plain(key secret, n int) (s string, ok bool, err error) {
+func (d *decoder) plain(key Secret, n int) (s string, ok bool, err error) {
 	switch d.json.PeekKind() {
 	case jsontext.KindString:
 		raw, _, err := d.str()
@@ -21,7 +21,7 @@ func (d *decoder) plain(key secret, n int) (s string, ok bool, err error) {
 
 // time reads a time in RFC 3339; all else counts as the zero time.
 func (d *decoder) time() (time.Time, error) {
-	s, _, err := d.plain("", len("2006-01-02T15:04:05.999999999+00:00"))
+	s, _, err := d.plain(Secret{}, len("2006-01-02T15:04:05.999999999+00:00"))
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"omegastream_exporter/client"
 	"omegastream_exporter/internal/config"
 	"omegastream_exporter/internal/simulator"
 )
@@ -29,7 +30,7 @@ func StartDemo(cfg *config.Config) (stop func(), err error) {
 		stopServing()
 		return nil, fmt.Errorf("--demo: %w", err)
 	}
-	cfg.API.Key = config.NewSecret(simulator.DefaultKey)
+	cfg.API.Key = client.NewSecret(simulator.DefaultKey)
 	if cfg.API.RateLimit == config.DefaultRateLimit {
 		cfg.API.RateLimit = demoRate
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/exporter-toolkit/web"
+
+	"omegastream_exporter/client"
 )
 
 // Program is the name in usage, errors, logs and pages.
@@ -35,7 +37,7 @@ const DefaultRateLimit = 20
 // API is the flags --api.*.
 type API struct {
 	URL           *url.URL      // http or https, lower-case host, no slash at the end; never with a user
-	Key           Secret        // from OMEGASTREAM_API_KEY; empty with KeyFile and with Demo
+	Key           client.Secret // from OMEGASTREAM_API_KEY; empty with KeyFile and with Demo
 	KeyFile       string        // empty: Key is used
 	Timeout       time.Duration // > 0
 	MaxListEvents int           // > 0

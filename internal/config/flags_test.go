@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"omegastream_exporter/client"
 )
 
 // samples has a value other than the default for every flag.
@@ -107,7 +109,7 @@ func TestDefaults(t *testing.T) {
 	if diff := cmp.Diff([]string{":9877"}, *cfg.Web.Toolkit.WebListenAddresses); diff != "" {
 		t.Error(diff)
 	}
-	cfg.API.URL, cfg.API.Key, cfg.Web.Toolkit = nil, Secret{}, nil
+	cfg.API.URL, cfg.API.Key, cfg.Web.Toolkit = nil, client.Secret{}, nil
 	want := Config{
 		API:     API{Timeout: 10 * time.Second, MaxListEvents: 10_000_000, Concurrency: 16, RateLimit: 20},
 		Webhook: Webhook{URLDetail: "host"},
@@ -120,7 +122,7 @@ func TestDefaults(t *testing.T) {
 		Web:   Web{TelemetryPath: "/metrics"},
 		Log:   Log{Level: "info", Format: "logfmt", Failures: true},
 	}
-	if diff := cmp.Diff(want, cfg, cmp.AllowUnexported(State{}, Secret{})); diff != "" {
+	if diff := cmp.Diff(want, cfg, cmp.AllowUnexported(State{}, client.Secret{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

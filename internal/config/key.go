@@ -34,7 +34,7 @@ func (f *flags) validateKey() {
 		if err != nil {
 			f.reject("api.key-file", "environment variable %s: %w", EnvKey, err)
 		}
-		c.Key = NewSecret(key)
+		c.Key = key
 	}
 }
 

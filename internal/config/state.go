@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"omegastream_exporter/client"
 	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/state/file"
 	"omegastream_exporter/internal/state/postgres"
@@ -15,9 +16,9 @@ import (
 // State is a place that keeps a state: the parsed value of --state.url.
 type State struct {
 	kind   stateKind
-	path   string // of a file, as given
-	dsn    Secret // of PostgreSQL, the URL as given
-	schema string // of PostgreSQL
+	path   string        // of a file, as given
+	dsn    client.Secret // of PostgreSQL, the URL as given
+	schema string        // of PostgreSQL
 }
 
 type stateKind int
@@ -166,7 +167,7 @@ func (s *State) parse(raw string) error {
 		if _, err := url.Parse(postgres.URL(raw)); err != nil || !strings.HasPrefix(rest, "//") {
 			return errors.New("is not a PostgreSQL URL; write it like postgres://USER@HOST:5432/DATABASE")
 		}
-		s.kind, s.dsn = statePostgres, NewSecret(raw)
+		s.kind, s.dsn = statePostgres, client.NewSecret(raw)
 	default:
 		return fmt.Errorf("%q is not a kind of state; write %s", name, knownStates)
 	}
