@@ -15,10 +15,13 @@ import (
 // replicas starts exporters of one account that share a state.
 func replicas(t *testing.T, n int, a *simulator.Account, o syncer.Options) []*rig {
 	t.Helper()
-	dsn := server.NewDatabase(t)
+	place, err := postgres.ParseURL(server.NewDatabase(t), "replicas")
+	if err != nil {
+		t.Fatal(err)
+	}
 	rigs := make([]*rig, n)
 	for i := range rigs {
-		store, err := postgres.New(dsn, "replicas")
+		store, err := place.Open()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func (f *flags) register() {
 
 	f.add("state.url", "file:data/ledger.db", "Where to keep the counts: file:PATH, memory:, or postgres://USER@HOST/DATABASE, which replicas share. Do not put a password on the command line.", text(&f.raw.stateURL))
 	f.add("state.url-file", "", "File that contains the value of --state.url.", text(&f.raw.stateURLFile)).PlaceHolder(placeFile)
-	f.add("state.schema", Program, "PostgreSQL schema of the state, one for each account. Created if missing.", text(&c.State.schema))
+	f.add("state.schema", Program, "PostgreSQL schema of the state, one for each account. Created if missing.", text(&f.raw.stateSchema))
 
 	f.registerWeb()
 

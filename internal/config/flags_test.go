@@ -118,7 +118,7 @@ func TestDefaults(t *testing.T) {
 			HoldNewSeries: time.Minute, MaxBacklog: 100_000, MinInterval: 9 * time.Second,
 			Timeout: 9500 * time.Millisecond, TimeoutOffset: 500 * time.Millisecond,
 		},
-		State: State{kind: stateFile, path: "data/ledger.db", schema: Program},
+		State: State{path: "data/ledger.db"},
 		Web:   Web{TelemetryPath: "/metrics"},
 		Log:   Log{Level: "info", Format: "logfmt", Failures: true},
 	}
@@ -156,8 +156,8 @@ func TestCommandLineWins(t *testing.T) {
 	if diff := cmp.Diff([]string{":2", ":3"}, *cfg.Web.Toolkit.WebListenAddresses); diff != "" {
 		t.Error(diff)
 	}
-	if !cfg.Demo || cfg.State.kind != stateMemory {
-		t.Errorf("demo %t, state %d", cfg.Demo, cfg.State.kind)
+	if !cfg.Demo || !cfg.State.InMemory() {
+		t.Errorf("demo %t, state %s", cfg.Demo, cfg.State)
 	}
 }
 

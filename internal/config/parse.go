@@ -84,6 +84,7 @@ type rawValues struct {
 	apiURL       string
 	stateURL     string
 	stateURLFile string
+	stateSchema  string
 	from         string
 	externalURL  string
 	routePrefix  string

@@ -215,20 +215,20 @@ func TestInputIsAccepted(t *testing.T) {
 		"key file":             {noKey: true, args: "--api.key-file=" + keyFile, check: func(c Config) any { return c.API.KeyFile + c.API.Key.Reveal() }, want: keyFile},
 		"absolute state":       {args: "--state.url=file:/var/lib/l.db", check: func(c Config) any { return c.State.path }, want: "/var/lib/l.db"},
 		"state as a file url":  {args: "--state.url=file:///var/lib/l.db", check: func(c Config) any { return c.State.path }, want: "/var/lib/l.db"},
-		"memory":               {args: "--state.url=memory:", check: func(c Config) any { return c.State.kind }, want: stateMemory},
-		"postgres":             {args: "--state.url=postgres://u@h/db", check: func(c Config) any { return c.State.dsn.Reveal() }, want: "postgres://u@h/db"},
+		"memory":               {args: "--state.url=memory:", check: func(c Config) any { return c.State.String() }, want: "memory:"},
+		"postgres":             {args: "--state.url=postgres://u@h/db", check: func(c Config) any { return c.State.String() }, want: "postgres://h:5432/db, schema omegastream_exporter"},
 		"postgres by a socket": {args: "--state.url=postgres://u@%2Frun%2Fdb/db", check: func(c Config) any { return c.State.String() }, want: "postgres://%2Frun%2Fdb/db, schema omegastream_exporter"},
-		"password from env":    {env: "OMEGASTREAM_EXPORTER_STATE_URL=postgres://u:p@h/db", check: func(c Config) any { return c.State.dsn.Reveal() }, want: "postgres://u:p@h/db"},
-		"password from file":   {args: "--state.url-file=" + stateFileName, check: func(c Config) any { return c.State.dsn.Reveal() }, want: "postgres://u:p@h/db"},
+		"password from env":    {env: "OMEGASTREAM_EXPORTER_STATE_URL=postgres://u:p@h/db", check: func(c Config) any { return c.State.String() }, want: "postgres://h:5432/db, schema omegastream_exporter"},
+		"password from file":   {args: "--state.url-file=" + stateFileName, check: func(c Config) any { return c.State.String() }, want: "postgres://h:5432/db, schema omegastream_exporter"},
 		"metrics below":        {args: "--web.telemetry-path=/a/metrics", check: func(c Config) any { return c.Web.TelemetryPath }, want: "/a/metrics"},
 		"vsock":                {args: "--web.listen-address=vsock://:9877", check: func(c Config) any { return c.Web.ToolkitListens() }, want: true},
 		"demo ignores a key":   {args: "--demo", check: func(c Config) any { return c.API.Key.Reveal() }, want: ""},
-		"demo without a key":   {args: "--demo", noKey: true, check: func(c Config) any { return c.State.kind }, want: stateMemory},
+		"demo without a key":   {args: "--demo", noKey: true, check: func(c Config) any { return c.State.String() }, want: "memory:"},
 		"proxy of a host":      {env: "HTTPS_PROXY=proxy:3128", check: func(c Config) any { return len(c.Warnings) }, want: 0},
 		"proxy not asked":      {args: "--api.url=http://127.0.0.1:1", env: "HTTP_PROXY=::", check: func(c Config) any { return len(c.Warnings) }, want: 0},
 		"key file of one":      {noKey: true, args: "--api.key-file=" + keyFile, check: func(c Config) any { return len(c.Warnings) }, want: 0},
 		"key file of all":      {noKey: true, args: "--api.key-file=" + openFile, check: func(c Config) any { return c.Warnings[0] }, want: "--api.key-file: every user of this host can read " + openFile + "; prevent that with chmod o-r"},
-		"reset needs no key":   {args: "state reset-counters", noKey: true, check: func(c Config) any { return c.State.kind }, want: stateFile},
+		"reset needs no key":   {args: "state reset-counters", noKey: true, check: func(c Config) any { return c.State.String() }, want: "file:data/ledger.db"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if !row.noKey {
@@ -335,7 +335,7 @@ func TestSecretsStaySecret(t *testing.T) {
 		fmt.Fprintf(&out, verb+"\n", cfg.API.Key)
 	}
 	log := slog.New(slog.NewJSONHandler(&out, nil))
-	log.Info("config", "config", cfg, "key", cfg.API.Key, slog.Group("state", "dsn", cfg.State.dsn))
+	log.Info("config", "config", cfg, "key", cfg.API.Key, slog.Group("state", "url", cfg.State, "server", cfg.State.server))
 	if strings.Contains(out.String(), hidden) {
 		t.Errorf("shows the secret: %s", out.String())
 	}

@@ -42,7 +42,11 @@ func TestUnusedStateIsBoundToNoAPI(t *testing.T) {
 
 func openInDatabase(t *testing.T, dsn, schema string) state.Store {
 	t.Helper()
-	p, err := postgres.New(dsn, schema)
+	place, err := postgres.ParseURL(dsn, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := place.Open()
 	if err != nil {
 		t.Fatal(err)
 	}

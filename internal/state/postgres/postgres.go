@@ -1,19 +1,11 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"net"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"omegastream_exporter/internal/ledger"
@@ -24,9 +16,7 @@ const (
 	askLimit     = 5 * time.Second  // of one look
 	migrateLimit = 30 * time.Second // of making tables, in a dozen round trips and in turn
 	unfitFor     = 2 * time.Minute  // a sync of another process this long ago shows that it can lead
-	connections  = 2
-	connectWait  = 5 * time.Second
-	goodbye      = 2 * time.Second // for giving the lease back at the end
+	goodbye      = 2 * time.Second  // for giving the lease back at the end
 	sizeEvery    = time.Minute
 	unlockAfter  = 3 * time.Second // of waiting for the rest of a statement
 	unlockLimit  = 2 * time.Second
@@ -54,88 +44,6 @@ type Store struct {
 	pruned time.Time // when this process last did
 	sized  time.Time // when the size was asked for
 	size   atomic.Int64
-}
-
-// New returns the store in a schema of the database that a URL names. Nothing
-// is asked of the server before Load. The error never has a password in it.
-func New(dsn, schema string) (*Store, error) {
-	config, err := pgxpool.ParseConfig(URL(dsn))
-	if err != nil {
-		return nil, errNoURL
-	}
-	if !strings.Contains(dsn, "pool_max_conns") {
-		config.MaxConns = connections
-	}
-	// A look every 5 seconds is to be one transaction, not two: it is made again where the
-	// connection is gone.
-	config.ShouldPing = func(_ context.Context, c pgxpool.ShouldPingParams) bool { return c.IdleDuration > 2*state.FollowEvery }
-	c := config.ConnConfig
-	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, connectWait)
-	if !strings.Contains(dsn, "default_query_exec_mode") {
-		// No statement is prepared under a name, which a pooler would lose.
-		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
-	}
-	if c.RuntimeParams["application_name"] == "" {
-		c.RuntimeParams["application_name"] = "omegastream_exporter"
-	}
-	several := false
-	for _, f := range c.Fallbacks { // which are also of the same host, without TLS
-		several = several || f.Host != c.Host || f.Port != c.Port
-	}
-	if several && c.ValidateConnect == nil {
-		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	}
-	p := &Store{schema: schema, quoted: pgx.Identifier{schema}.Sanitize(), id: rand.Text(), pruned: time.Now()}
-	if p.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
-		return nil, errNoURL
-	}
-	return p, nil
-}
-
-var errNoURL = errors.New("is not a URL that PostgreSQL's clients understand")
-
-// URL returns a URL as pgx understands it: a socket's folder that is written as the
-// host, like %2Frun%2Fpostgresql, is a parameter there.
-func URL(dsn string) string {
-	scheme, rest, ok := strings.Cut(dsn, "://")
-	if !ok {
-		return dsn
-	}
-	authority, path, _ := strings.Cut(rest, "/")
-	user, host, found := strings.Cut(authority, "@")
-	if !found {
-		user, host = "", authority
-	}
-	folder, port, _ := strings.Cut(host, ":")
-	if !strings.HasPrefix(strings.ToLower(folder), "%2f") {
-		return dsn
-	}
-	parameters := "host=" + folder
-	if port != "" {
-		parameters += "&port=" + port
-	}
-	if found {
-		user += "@"
-	}
-	path, query, _ := strings.Cut(path, "?")
-	if query != "" {
-		parameters += "&" + query
-	}
-	return scheme + "://" + user + "/" + path + "?" + parameters
-}
-
-// Name names the server, database and schema of a URL, without user and
-// password.
-func Name(dsn, schema string) string {
-	c, err := pgconn.ParseConfig(URL(dsn))
-	if err != nil {
-		return "postgres"
-	}
-	host := net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
-	if strings.HasPrefix(c.Host, "/") {
-		host = strings.ReplaceAll(c.Host, "/", "%2F")
-	}
-	return fmt.Sprintf("postgres://%s/%s, schema %s", host, c.Database, schema)
 }
 
 // Load implements [state.Store].
