@@ -57,17 +57,17 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## Run the exporter on a simulated account; needs no key (PORT=9877)
+demo: ## Run on a simulated account; no key (PORT=9877)
 	@echo "Building. Then open http://localhost:$(PORT): nine endpoints, of which two fail all the time and three now and then."
 	@echo "Click one to see its failed deliveries and why they failed, or look at http://localhost:$(PORT)/metrics. Ctrl-C ends it."
 	@go run -ldflags "$(LDFLAGS)" . --demo --web.listen-address=127.0.0.1:$(PORT)
 
 .PHONY: test
-test: ## Run the tests that take less than minutes; says what was skipped (TESTFLAGS=...)
+test: ## Run the tests, but for the long ones (TESTFLAGS=...)
 	@go run ./tools/testsummary $(RACE) -timeout 24m $(TESTFLAGS) ./...
 
 .PHONY: test-all
-test-all: ## Run all tests, those that take minutes too, as CI does
+test-all: ## Run all tests, as CI does
 	@LONG=1 $(MAKE) --no-print-directory test
 
 .PHONY: build
@@ -79,27 +79,27 @@ fuzz: ## Run every fuzz test for a while (FUZZTIME=30s)
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Measure, and print a table; 10 minutes at most (BENCH=Name)
+bench: ## Measure and print a table; 10 minutes (BENCH=Name)
 	@mkdir -p $(dir $(OUT))
 	go run ./tools/benchtable -o $(OUT) -- -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./internal/test/bench
 
 .PHONY: bench-compare
-bench-compare: ## Measure and compare with the last release; half an hour
+bench-compare: ## Compare with the last release; half an hour
 	@test -n "$(BASELINE)" || { echo "There is no baseline in docs/bench. A release leaves one there:" \
 		"make bench COUNT=6 OUT=docs/bench/$(VERSION).txt" >&2; exit 1; }
 	$(MAKE) bench COUNT=$(if $(filter 1,$(COUNT)),6,$(COUNT))
 	go run -C tools/benchstat golang.org/x/perf/cmd/benchstat $(CURDIR)/$(BASELINE) $(CURDIR)/$(OUT)
 
 .PHONY: day
-day: ## Simulate days on a fake clock; 15 minutes at most (DAY=1,100,10000)
+day: ## Simulate days; 15 minutes (DAY=1,100,10000)
 	go test -count=1 -timeout 60m -run '^TestSimulatedDay$$' -v ./internal/test/bench -day $(DAY)
 
 .PHONY: cost
-cost: tools ## Measure what rules and dashboards cost Prometheus (COST=10,100)
+cost: tools ## Measure the rules and dashboards (COST=10,100)
 	LONG=1 go test -count=1 -timeout 120m -run '^TestCost$$' -v ./dashboards -cost $(COST)
 
 .PHONY: soak
-soak: ## Run one process for a while, with faults, and look for leaks (SOAK=2m)
+soak: ## Run with faults and look for leaks (SOAK=2m)
 	go test -count=1 -tags soak $(RACE) -timeout 0 -run '^TestSoak$$' -v ./internal/test/e2e -soak $(SOAK)
 
 .PHONY: lint
@@ -117,7 +117,7 @@ lint: ## Check style, imports, formatting, go.mod and spelling
 		else echo "Skipped: the spelling needs codespell"; test "$$CI" != true; fi
 
 .PHONY: tools
-tools: ## Build the servers and checkers that tests use; 10 minutes
+tools: ## Build the servers and checkers of the tests
 	@test -x $(prometheus_tools)/prometheus -a -x $(prometheus_tools)/promtool || go build -C tools/prometheus \
 		-tags remove_all_sd -ldflags '-s -w' -o $(CURDIR)/$(prometheus_tools)/ \
 		github.com/prometheus/prometheus/cmd/prometheus github.com/prometheus/prometheus/cmd/promtool
@@ -150,7 +150,7 @@ dashboard-pictures: tools ## Draw docs/img anew; Node and Chromium (MINUTES=15)
 # On a branch or not, the same commit gives the same image. BuildKit takes the date from the argument.
 .PHONY: image
 image: BRANCH := HEAD
-image: ## Build the image (IMAGE=, IMAGE_TOOL=docker, IMAGE_FLAGS=)
+image: ## Build the image (IMAGE=, IMAGE_TOOL=, IMAGE_FLAGS=)
 	@for tool in $(or $(IMAGE_TOOL),docker podman buildah); do \
 		command -v $$tool >/dev/null && $$tool info >/dev/null 2>&1 || continue; \
 		set -x; \
@@ -162,7 +162,7 @@ image: ## Build the image (IMAGE=, IMAGE_TOOL=docker, IMAGE_FLAGS=)
 
 .PHONY: release
 release: BRANCH := HEAD
-release: ## Pack archives, SBOMs and checksums into dist/ (PLATFORMS=linux/amd64)
+release: ## Pack archives into dist/ (PLATFORMS=linux/amd64)
 	rm -rf dist
 	@set -ex; for platform in $(PLATFORMS); do \
 		suffix=; case $$platform in windows/*) suffix=.exe;; esac; \

@@ -109,7 +109,7 @@ func tryProgram(t *testing.T, script, install string) {
 	}
 	end(syscall.SIGTERM)
 
-	installed := strings.NewReplacer(" /usr/", " "+dir+"/usr/", ">/usr/", ">"+dir+"/usr/").Replace(install)
+	installed := strings.Replace(install, "share=/usr/", "share="+dir+"/usr/", 1)
 	cmd := exec.CommandContext(t.Context(), needs.Tool(t, "bash"), "-e", "-c", installed)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
