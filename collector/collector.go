@@ -21,7 +21,8 @@ type scrape struct {
 	grace    time.Duration // how long writing may take after the end of ctx
 	writer   *gate.Writer  // of the answer
 	pass     *gate.Pass    // through the gate; nil where it was not let in
-	waited   time.Time     // when its waits ended
+	waited   time.Time     // when its wait for the sync ended, or should have ended
+	queued   time.Duration // at the gate, since then
 	view     *ledger.View  // what was shown, once Collect has returned
 	series   int
 }
@@ -41,14 +42,18 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	if !s.exporter.syncer.Wait(s.ctx) && errors.Is(s.ctx.Err(), context.DeadlineExceeded) {
 		s.exporter.telemetry.deadlineExceeded.Inc()
 	}
+	s.waited = time.Now()
+	if deadline, ok := s.ctx.Deadline(); ok && deadline.Before(s.waited) {
+		s.waited = deadline // a busy machine woke this up late
+	}
 	s.release()
+	atGate := time.Now()
 	// The client's own time, not the scrape's: it has ended where the API was slow.
 	pass, err := s.exporter.gate.Enter(s.client, s.writer, 1+s.exporter.expectedSeries()/seriesPerPlace)
 	if err != nil {
 		return // the handler says so
 	}
-	s.pass = pass
-	s.waited = time.Now()
+	s.pass, s.queued = pass, time.Since(atGate)
 	now := s.exporter.state.Now()
 	s.view = s.exporter.state.View(now)
 	send := func(m prometheus.Metric) {

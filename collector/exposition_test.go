@@ -12,8 +12,8 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// A slow exposition is remembered for some scrapes, and before the first one the ledger
-// tells what to expect.
+// A scrape expects twice the longest of the recent expositions; before the first one it
+// estimates by the ledger.
 func TestExpositionIsExpected(t *testing.T) {
 	t.Parallel()
 	r := start(t, newAccount(simulator.Options{}, endpointA), setup{})
@@ -23,11 +23,11 @@ func TestExpositionIsExpected(t *testing.T) {
 	}
 	r.scrape()
 	counters := len(r.state.View(time.Now()).Endpoints[0].Counters.All)
-	if got := x.expected(r.state); counters == 0 || got != time.Duration(counters)*perCounter {
+	if got := x.expected(r.state); counters == 0 || got != 2*time.Duration(counters)*perCounter {
 		t.Errorf("%v of %d counters", got, counters)
 	}
 	for i, row := range []struct{ took, want time.Duration }{
-		{400, 400}, {100, 300}, {100, 225}, {500, 500}, {0, 375},
+		{3200, 6400}, {100, 6000}, {2900, 5800}, {5000, 10000}, {0, 9374},
 	} {
 		if x.learn(row.took); x.expected(r.state) != row.want {
 			t.Errorf("scrape %d: %v, want %v", i, x.expected(r.state), row.want)

@@ -80,10 +80,10 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	encoder.ServeHTTP(out, acceptable(r))
 	families = nil // what a client holds that takes its time is the text alone
 	s.pass.Keep(1 + out.size()/bytesPerPlace)
-	took := time.Since(s.waited)
+	took := s.exposing()
 	out.send(to)
 	if out.err == "" { // how long a client takes that does not read is no measure
-		took = time.Since(s.waited)
+		took = s.exposing()
 	}
 	e.exposition.learn(took)
 	if s.view != nil && s.view.Awaited() && out.complete(to, r) {
@@ -93,6 +93,9 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 		e.incomplete.report(e.log, out.err, r.Context().Err() != nil)
 	}
 }
+
+// exposing returns how long the scrape has worked on its answer.
+func (s *scrape) exposing() time.Duration { return time.Since(s.waited) - s.queued }
 
 // acceptable returns the request with a header that promhttp can choose an encoding by: of
 // the encodings that a client takes only gzip matters, and one that takes none gets the

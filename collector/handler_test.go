@@ -64,22 +64,23 @@ func TestScrapeTimeoutSparesTheExposition(t *testing.T) {
 	}
 }
 
-// slowWriter is a client that takes a second for the first byte of an answer.
+// slowWriter is a client that takes its time for the first byte of an answer.
 type slowWriter struct {
 	*httptest.ResponseRecorder
+	delay time.Duration
 	began bool
 }
 
 func (w *slowWriter) Write(b []byte) (int, error) {
 	if !w.began {
 		w.began = true
-		time.Sleep(time.Second)
+		time.Sleep(w.delay)
 	}
 	return w.ResponseRecorder.Write(b)
 }
 
 // TestExpositionIsSpared has an answer take a second, and then a scrape that waits for its
-// sync until the deadline: the whole answer is there in time.
+// sync until the deadline: the whole answer is there in time, although it takes twice as long.
 func TestExpositionIsSpared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,7 +90,7 @@ func TestExpositionIsSpared(t *testing.T) {
 			request := httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody)
 			request.Header.Set(timeoutHeader, "5")
 			began := time.Now()
-			r.handler.ServeHTTP(&slowWriter{ResponseRecorder: httptest.NewRecorder()}, request)
+			r.handler.ServeHTTP(&slowWriter{ResponseRecorder: httptest.NewRecorder(), delay: time.Duration(1+i) * time.Second}, request)
 			want := []time.Duration{time.Second, 4500 * time.Millisecond}[i]
 			if took := time.Since(began); took != want {
 				t.Errorf("answer %d took %v, want %v", i, took, want)
