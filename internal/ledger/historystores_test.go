@@ -41,7 +41,11 @@ type solo struct{ state.Store }
 
 func openStore(t testing.TB, dsn, schema string) *postgres.Store {
 	t.Helper()
-	p, err := postgres.New(dsn, schema)
+	place, err := postgres.ParseURL(dsn, schema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := place.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
