@@ -2,7 +2,6 @@ package collector
 
 import (
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
@@ -82,7 +81,7 @@ func failureMetrics(id string, c *ledger.Counters) []prometheus.Metric {
 	var metrics []prometheus.Metric
 	for _, s := range c.All {
 		if s.Exemplar != nil {
-			metrics = append(metrics, withExemplar(counterMetric(failuresTotal, s, id, s.Type, codeLabel(s.Code)), s.Exemplar))
+			metrics = append(metrics, withExemplar(counterMetric(failuresTotal, s, id, s.Type, s.Code.String()), s.Exemplar))
 		}
 	}
 	return metrics
@@ -99,9 +98,9 @@ func counterMetrics(id string, c *ledger.Counters) []prometheus.Metric {
 		case ledger.CountEvents:
 			add(eventsTotal, s, id, s.Type)
 		case ledger.CountDeliveries:
-			add(deliveriesTotal, s, id, s.Type, codeLabel(s.Code))
+			add(deliveriesTotal, s, id, s.Type, s.Code.String())
 			if !s.Code.Success() && s.Exemplar == nil {
-				add(failuresTotal, s, id, s.Type, codeLabel(s.Code))
+				add(failuresTotal, s, id, s.Type, s.Code.String())
 			}
 		case ledger.CountNoResponse:
 			add(noResponseTotal, s, id, s.Reason.String())
@@ -121,14 +120,6 @@ func counterMetrics(id string, c *ledger.Counters) []prometheus.Metric {
 
 func counterMetric(f *Family, s ledger.Counter, labels ...string) prometheus.Metric {
 	return prometheus.MustNewConstMetricWithCreatedTimestamp(f.desc, prometheus.CounterValue, float64(s.Value), s.Born, labels...)
-}
-
-// codeLabel returns a status code as it stands in a label.
-func codeLabel(c ledger.Code) string {
-	if c == ledger.CodeNone {
-		return "none"
-	}
-	return strconv.Itoa(int(c))
 }
 
 // withExemplar returns the metric with its newest failing event, and without where

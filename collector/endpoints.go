@@ -132,7 +132,7 @@ func collectEndpoint(e *ledger.EndpointView, now time.Time, add func(f *Family, 
 		}
 	}
 	for _, w := range e.Window {
-		add(windowDeliveries, float64(w.Count), e.ID, w.Type, codeLabel(w.Code))
+		add(windowDeliveries, float64(w.Count), e.ID, w.Type, w.Code.String())
 	}
 	for _, p := range e.Pending {
 		add(pendingDeliveries, float64(p.Count), e.ID, p.Type, "")

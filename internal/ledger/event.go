@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"cmp"
+	"strconv"
 	"time"
 )
 
@@ -24,6 +25,14 @@ type Code int16
 
 // CodeNone is the code of a delivery without an HTTP response.
 const CodeNone Code = 0
+
+// String returns the code as it stands in the label `status_code`.
+func (c Code) String() string {
+	if c == CodeNone {
+		return "none"
+	}
+	return strconv.Itoa(int(c))
+}
 
 // Success reports whether the code is 2xx.
 func (c Code) Success() bool { return c >= 200 && c <= 299 }

@@ -223,7 +223,7 @@ func (w *world) checkGauges(after string, e ledger.Inside, want *modelEndpoint) 
 	window := make(map[string]int)
 	for _, c := range v.Window {
 		if c.Count > 0 {
-			window[c.Type+" "+storetest.CodeText(int(c.Code))] = c.Count
+			window[c.Type+" "+c.Code.String()] = c.Count
 		}
 	}
 	if want.contacted && !maps.Equal(shown, pending) {

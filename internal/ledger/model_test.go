@@ -373,7 +373,7 @@ func (m *model) outcome(e *modelEndpoint, ev *modelEvent, recovered bool, now in
 	if ev.history {
 		return
 	}
-	e.counters["deliveries "+ev.label+" "+storetest.CodeText(ev.code)]++
+	e.counters["deliveries "+ev.label+" "+ledger.Code(ev.code).String()]++
 	if ev.failing() {
 		e.counters["failures"]++
 	}
@@ -474,7 +474,7 @@ func (e *modelEndpoint) window(now time.Time, p ledger.Policy) map[string]int {
 	counts := make(map[string]int)
 	for _, ev := range e.events {
 		if ev.state == mOutcome && ev.time > now.Add(-p.Window).Unix() {
-			counts[ev.label+" "+storetest.CodeText(ev.code)]++
+			counts[ev.label+" "+ledger.Code(ev.code).String()]++
 		}
 	}
 	return counts

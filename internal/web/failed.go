@@ -162,7 +162,7 @@ func (page *failuresPage) gather(p *Pages, s selection, before *ledger.FailedDel
 	}
 	var rows []*ledger.FailedDelivery
 	_ = p.each(selection{Endpoint: s.Endpoint}, now, func(f *ledger.FailedDelivery) error {
-		types[f.Type], codes[codeName(f.Code)] = true, true
+		types[f.Type], codes[f.Code.String()] = true, true
 		if f.Code == ledger.CodeNone {
 			reasons[f.Reason.String()] = true
 		}

@@ -33,7 +33,7 @@ func (row failureRow) Times() string {
 func failureOf(f *ledger.Failure) failureRow {
 	row := failureRow{
 		EventID: f.EventID, Type: f.Type, Created: unix(f.Created), FirstSeen: unix(f.FirstSeen),
-		Untrusted: f.Untrusted, History: f.History, Code: codeName(f.Code), Asked: f.Asked, Healed: unix(f.Healed),
+		Untrusted: f.Untrusted, History: f.History, Code: f.Code.String(), Asked: f.Asked, Healed: unix(f.Healed),
 	}
 	status := ""
 	for _, r := range slices.Backward(f.Answers) { // of the answer that failed, not of the one that healed

@@ -51,14 +51,14 @@ func newMatrix(window []ledger.WindowCount, page string) matrix {
 		order = append(order[1:], ledger.CodeNone)
 	}
 	for _, c := range order {
-		m.Codes = append(m.Codes, codeColumn{codeName(c), codeText(c, ledger.ReasonUnknown, ""), !c.Success(), codes[c]})
+		m.Codes = append(m.Codes, codeColumn{c.String(), codeText(c, ledger.ReasonUnknown, ""), !c.Success(), codes[c]})
 	}
 	for _, t := range slices.Sorted(maps.Keys(counts)) {
 		row := matrixRow{Type: t}
 		for _, c := range order {
 			cell := matrixCell{Count: counts[t][c], Failure: !c.Success()}
 			if cell.Failure && cell.Count > 0 && page != "" {
-				cell.Link = page + "?" + url.Values{"type": {t}, "code": {codeName(c)}}.Encode() + "#failures"
+				cell.Link = page + "?" + url.Values{"type": {t}, "code": {c.String()}}.Encode() + "#failures"
 			}
 			row.Cells = append(row.Cells, cell)
 			row.Total += cell.Count

@@ -94,7 +94,7 @@ func (s selection) wants(f *ledger.FailedDelivery) bool {
 	created := time.Unix(f.Created, 0)
 	switch {
 	case s.Type != "" && s.Type != f.Type,
-		s.Code != "" && s.Code != codeName(f.Code),
+		s.Code != "" && s.Code != f.Code.String(),
 		s.Reason != "" && (f.Code != ledger.CodeNone || s.Reason != f.Reason.String()),
 		s.Healed != "" && (s.Healed == "true") != (f.Healed != 0),
 		!s.since.IsZero() && created.Before(s.since),

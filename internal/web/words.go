@@ -164,20 +164,12 @@ func percent(part, whole int) string {
 	return strconv.FormatFloat(math.Floor(share*10)/10, 'f', -1, 64) + " %"
 }
 
-// codeName is a status code as the label of the metrics has it.
-func codeName(c ledger.Code) string {
-	if c == ledger.CodeNone {
-		return "none"
-	}
-	return strconv.Itoa(int(c))
-}
-
 // codeText says a status code with its meaning. status is the API's own text.
 func codeText(c ledger.Code, reason ledger.Reason, status string) string {
 	if c == ledger.CodeNone {
 		return "no response" + reasonWords[reason]
 	}
-	code := strconv.Itoa(int(c))
+	code := c.String()
 	if status == "" {
 		status = http.StatusText(int(c))
 	}

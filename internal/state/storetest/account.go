@@ -122,7 +122,7 @@ func CounterName(k ledger.CounterKind, typ string, code ledger.Code, reason ledg
 	case ledger.CountEvents:
 		return "events " + typ
 	case ledger.CountDeliveries:
-		return "deliveries " + typ + " " + CodeText(int(code))
+		return "deliveries " + typ + " " + code.String()
 	case ledger.CountNoResponse:
 		return "noresponse " + reason.String()
 	case ledger.CountRecoveries:
@@ -131,14 +131,6 @@ func CounterName(k ledger.CounterKind, typ string, code ledger.Code, reason ledg
 		return "unresolved " + typ
 	}
 	return "gaps"
-}
-
-// CodeText returns a code as it is in a name.
-func CodeText(code int) string {
-	if code == 0 {
-		return "none"
-	}
-	return string([]byte{byte('0' + code/100), byte('0' + code/10%10), byte('0' + code%10)})
 }
 
 // AnswerAll answers every detail that is due.
