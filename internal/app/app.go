@@ -81,7 +81,6 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 		MinInterval: cfg.Collector.MinInterval,
 		Concurrency: cfg.API.Concurrency,
 		RateLimit:   cfg.API.RateLimit,
-		KeepBodies:  cfg.Web.ShowBody,
 		Observer:    a.telemetry,
 		Logger:      log,
 	})

@@ -47,7 +47,7 @@ func Policy(cfg config.Config) ledger.Policy {
 		Hold:            cfg.Collector.HoldNewSeries,
 		CountSince:      cfg.Collector.CountSince,
 		MaxBacklog:      cfg.Collector.MaxBacklog,
-		KeepBodies:      cfg.Web.ShowBody,
+		ShowBody:        cfg.Web.ShowBody,
 		Endpoints:       cfg.Webhook.EndpointIDs,
 	}
 }

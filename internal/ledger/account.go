@@ -21,7 +21,7 @@ type Policy struct {
 	// before the state was made, in a state without one before it. 0 counts nothing.
 	CountSince time.Duration
 
-	KeepBodies bool // of what receivers answered, with the failures for people
+	ShowBody bool // of what receivers answered, which the failures for people then keep
 
 	// Endpoints limits the account to these ids; nil or empty means all. An
 	// endpoint named here is never gone.

@@ -33,7 +33,7 @@ type AnswerRecord struct {
 	Reason  Reason `json:"reason,omitempty"` // meaningful in NoResponse
 	Status  string `json:"status,omitempty"`
 	Message string `json:"message,omitempty"`
-	Body    string `json:"body,omitempty"` // where Policy.KeepBodies
+	Body    string `json:"body,omitempty"` // where Policy.ShowBody
 }
 
 // AnswerText are the texts of an answer. Nothing is decided by them.

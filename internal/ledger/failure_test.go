@@ -42,7 +42,7 @@ func failuresOf(a *Account, endpoint string, now time.Time) []*Failure {
 func TestFailureTellsItsHistory(t *testing.T) {
 	t.Parallel()
 	a := account(t, "ep")
-	a.policy.KeepBodies = true
+	a.policy.ShowBody = true
 	read(t, a, "ep", epoch, true)
 	read(t, a, "ep", epoch, true, at(1, 0))
 	now := epoch

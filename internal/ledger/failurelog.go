@@ -108,7 +108,7 @@ func (l *failureLog) set(at position, f *Failure) {
 func (e *Endpoint) logFailure(was, ev Event, a Answer, out Outcome, now time.Time) {
 	switch {
 	case a.Responded || out.Counts:
-		e.logAnswer(was, ev, a.record(ev, now, e.account.policy.KeepBodies))
+		e.logAnswer(was, ev, a.record(ev, now, e.account.policy.ShowBody))
 	default: // a null after a response says nothing
 		e.logAsk(ev)
 	}

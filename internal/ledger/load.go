@@ -220,7 +220,7 @@ func (e *Endpoint) restored(now time.Time) error {
 // version or with other flags, what this one would have made of it.
 func (e *Endpoint) takeUp(now time.Time) {
 	e.turnBack(now.Unix())
-	if !e.account.policy.KeepBodies {
+	if !e.account.policy.ShowBody {
 		e.dropBodies()
 	}
 	e.reduceURL()

@@ -27,7 +27,6 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 		f.problems.healed(of)
 		f.use(t, ev.Unusable)
 		answer := answerOf(ev)
-		answer.Text = wordsOf(ev.Response, f.opts.KeepBodies)
 		enter = func(a *ledger.Account) { a.Answered(t, answer, now) }
 	case errors.Is(err, client.ErrNotFound):
 		f.succeeded()

@@ -58,7 +58,7 @@ func TestFailuresCarryWords(t *testing.T) {
 			a.AddEndpoint(simulator.Endpoint{ID: endpointA, Events: []string{failedType}, Active: true, URL: "https://me:pw@hooks.example.com/in/s3cr3t?token=s3cr3t"})
 			a.Emit(endpointA, failedType, simulator.NoResponse(simulator.CauseRefused))
 			a.Emit(endpointA, failedType, simulator.Responded(500).WithBody("trace"))
-			r := start(t, a, setup{policy: ledger.Policy{KeepBodies: true}, options: Options{KeepBodies: bodies}})
+			r := start(t, a, setup{policy: ledger.Policy{ShowBody: bodies}})
 			for range 3 {
 				r.waitFor(10 * time.Second)
 				time.Sleep(15 * time.Second)

@@ -64,9 +64,6 @@ type Options struct {
 	// failures that might have been retried. Zero means none.
 	RateLimit float64
 
-	// KeepBodies says that what receivers answered may be stored, for the pages.
-	KeepBodies bool
-
 	// Observer counts. Nil means that nobody does.
 	Observer Observer
 

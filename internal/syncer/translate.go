@@ -28,26 +28,15 @@ func foundEndpoint(e client.Endpoint) ledger.Found {
 
 // answerOf returns what an event's detail says of its delivery.
 func answerOf(e client.Event) ledger.Answer {
-	if e.Response == nil {
+	r := e.Response
+	if r == nil {
 		return ledger.Answer{Video: ledger.Video(e.Video)}
 	}
 	return ledger.Answer{
 		Video:      ledger.Video(e.Video),
 		Responded:  true,
-		StatusCode: e.Response.StatusCode,
-		Reason:     ledger.ReasonOf(e.Response.Cause, e.Response.Status),
+		StatusCode: r.StatusCode,
+		Reason:     ledger.ReasonOf(r.Cause, r.Status),
+		Text:       ledger.AnswerText{Status: r.Status, Message: r.Message, Body: r.Body},
 	}
-}
-
-// wordsOf returns the texts of an event's response as they may be stored. bodies
-// says whether what the receiver answered may be.
-func wordsOf(r *client.Response, bodies bool) ledger.AnswerText {
-	if r == nil {
-		return ledger.AnswerText{}
-	}
-	words := ledger.AnswerText{Status: r.Status, Message: r.Message}
-	if bodies {
-		words.Body = r.Body
-	}
-	return words
 }

@@ -19,29 +19,18 @@ func TestAnswerOf(t *testing.T) {
 		want     ledger.Answer
 	}{
 		{"pending", nil, ledger.Answer{}},
+		{"words", &client.Response{StatusCode: 500, Status: "500", Message: "failed", Body: "body"}, ledger.Answer{
+			Responded: true, StatusCode: 500, Text: ledger.AnswerText{Status: "500", Message: "failed", Body: "body"},
+		}},
 		{"success", &client.Response{StatusCode: 200}, ledger.Answer{Responded: true, StatusCode: 200}},
 		{"refused", post(refused), ledger.Answer{Responded: true, Reason: ledger.ReasonRefused}},
 		{"host of a look-up", post("dial tcp: lookup timeout.example.com: no such host"), ledger.Answer{Responded: true, Reason: ledger.ReasonDNS}},
-		{"from the status", &client.Response{Status: "timed out"}, ledger.Answer{Responded: true, Reason: ledger.ReasonTimeout}},
+		{"from the status", &client.Response{Status: "timed out"}, ledger.Answer{
+			Responded: true, Reason: ledger.ReasonTimeout, Text: ledger.AnswerText{Status: "timed out"},
+		}},
 	} {
 		if got := answerOf(client.Event{Response: tt.response}); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
 		}
-	}
-}
-
-func TestWordsOf(t *testing.T) {
-	t.Parallel()
-	r := &client.Response{StatusCode: 500, Status: "500", Message: "failed", Body: "body"}
-	want := ledger.AnswerText{Status: "500", Message: "failed"}
-	if got := wordsOf(r, false); got != want {
-		t.Errorf("%+v", got)
-	}
-	want.Body = r.Body
-	if got := wordsOf(r, true); got != want {
-		t.Errorf("%+v", got)
-	}
-	if got := wordsOf(nil, true); got != (ledger.AnswerText{}) {
-		t.Errorf("%+v", got)
 	}
 }

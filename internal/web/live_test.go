@@ -33,7 +33,7 @@ func newLively(t testing.TB) *lively {
 		t.Fatal(err)
 	}
 	st := openState(t, policy())
-	syncs := syncer.New(c, st, syncer.Options{KeepBodies: true})
+	syncs := syncer.New(c, st, syncer.Options{})
 	ctx, end := context.WithCancel(context.Background())
 	syncing := make(chan struct{})
 	go func() {

@@ -48,7 +48,7 @@ func openState(t testing.TB, policy ledger.Policy) *state.State {
 }
 
 func policy() ledger.Policy {
-	return ledger.Policy{Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute, KeepBodies: true}
+	return ledger.Policy{Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute, ShowBody: true}
 }
 
 // event is an event of a test's account and the answers of its detail, one after

@@ -22,7 +22,7 @@ func TestFailuresAreStored(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	policy := storetest.Policy()
-	policy.KeepBodies = true
+	policy.ShowBody = true
 	open := func() *state.State {
 		b, how, err := state.Open(ctx, New(path), storetest.URL, policy, storetest.Quiet{})
 		if err != nil || how.Cause != nil {
@@ -67,10 +67,10 @@ func TestFailuresAreStored(t *testing.T) {
 	if got, tracked := shown(), b.View(now).Endpoints[0].Tracked; len(got) != 3 || tracked != 1 {
 		t.Errorf("%d failures, %d events after the window", len(got), tracked)
 	}
-	policy.KeepBodies = false
+	policy.ShowBody = false
 	for range 2 { // the second time there is nothing left in the store either
 		restart()
-		policy.KeepBodies = true
+		policy.ShowBody = true
 		for _, f := range shown() {
 			if f.Answers[0].Body != "" || f.Answers[0].Message != "<b>" {
 				t.Errorf("%+v", f.Answers[0])

@@ -33,7 +33,7 @@ type Place struct {
 }
 
 var (
-	errNoURL      = errors.New("is not a PostgreSQL URL; write it like postgres://USER@HOST:5432/DATABASE")
+	errNoURL         = errors.New("is not a PostgreSQL URL; write it like postgres://USER@HOST:5432/DATABASE")
 	errNotUnderstood = errors.New("is not a URL that PostgreSQL's clients understand")
 )
 
