@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"omegastream_exporter/internal/ratelimit"
+	"omegastream_exporter/internal/wait"
 )
 
 // call is one question to the API, however many requests it takes.
@@ -88,7 +89,7 @@ func (c *Client) do(ctx context.Context, q *call, read func(*request) error) err
 		case !shouldRetry(attempt, failed):
 			return failed
 		case failed.RetryAfter == 0: // else the limiter holds this call back like all others
-			if ended := sleep(ctx, delays.NextBackOff()); ended != nil {
+			if ended := wait.For(ctx, delays.NextBackOff()); ended != nil {
 				failed.Err = fmt.Errorf("%w, before another try after: %w", ended, failed.Err)
 				return failed
 			}

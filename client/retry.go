@@ -1,7 +1,6 @@
 package client
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"net/http"
@@ -45,17 +44,5 @@ func newDelays() *backoff.ExponentialBackOff {
 		RandomizationFactor: 0.5,
 		Multiplier:          2,
 		MaxInterval:         5 * time.Second,
-	}
-}
-
-// sleep waits for d or for the end of ctx, whose error it returns.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

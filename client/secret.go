@@ -1,9 +1,6 @@
 package client
 
-import (
-	"log/slog"
-	"strings"
-)
+import "strings"
 
 // Secret is a text that does not show itself, however it is printed: the API key, from
 // the configuration to the API. It holds a pointer because fmt calls no methods on the
@@ -26,9 +23,6 @@ func (s Secret) String() string { return redacted }
 
 // GoString implements fmt.GoStringer.
 func (s Secret) GoString() string { return redacted }
-
-// LogValue implements slog.LogValuer.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // redact replaces the secret in text, however it is spelled: a server can echo what it
 // was sent.

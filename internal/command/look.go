@@ -3,11 +3,11 @@ package command
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"time"
 
 	"omegastream_exporter/client"
+	"omegastream_exporter/internal/human"
 )
 
 // row is what is said of an endpoint's newest event.
@@ -62,22 +62,13 @@ func look(ctx context.Context, api *client.Client, e client.Endpoint, date time.
 	return r
 }
 
-// age returns how long ago something was, as people say it.
+// age says how long ago an event was created.
 func age(created int64, now time.Time) string {
-	d := now.Sub(time.Unix(created, 0))
-	switch {
-	case created <= 0 || d < -5*time.Minute:
+	at := time.Unix(created, 0)
+	if created <= 0 || at.Sub(now) > 5*time.Minute {
 		return "no time"
-	case d < 2*time.Second:
-		return "just now"
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s ago", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min ago", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h ago", int(d.Hours()))
 	}
-	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+	return human.Ago(now, at)
 }
 
 // active says whether an endpoint is switched on, as far as the account tells.

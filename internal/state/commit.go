@@ -1,13 +1,13 @@
 package state
 
 import (
-	"context"
 	"errors"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/wait"
 )
 
 // commits is the committer.
@@ -38,8 +38,8 @@ func (st *State) commit(batch *ledger.Batch) error {
 		return nil
 	}
 	st.reportFailed(batch)
-	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
-	wait.Reset()
+	delays := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
+	delays.Reset()
 	for {
 		began := time.Now()
 		err := st.store.Commit(st.ctx, batch)
@@ -52,7 +52,7 @@ func (st *State) commit(batch *ledger.Batch) error {
 		}
 		st.watcher.CommitFailed(err)
 		st.report(err, 0)
-		if err := sleep(st.ctx, wait.NextBackOff()); err != nil {
+		if err := wait.For(st.ctx, delays.NextBackOff()); err != nil {
 			return err
 		}
 	}
@@ -65,18 +65,6 @@ func (st *State) reportFailed(batch *ledger.Batch) {
 	}
 }
 
-// sleep waits, and returns the error of a context that ends before.
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // report notes how the last commit ended and wakes those who wait.
 func (st *State) report(err error, durable uint64) {
 	st.known.Lock()
@@ -86,8 +74,7 @@ func (st *State) report(err error, durable uint64) {
 		st.saved = time.Now()
 	}
 	st.durable = max(st.durable, durable)
-	close(st.moved)
-	st.moved = make(chan struct{})
+	st.move()
 }
 
 // NeedsLoad reports whether an error of a shared store means that what is in memory

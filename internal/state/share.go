@@ -8,6 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/wait"
 )
 
 const (
@@ -99,8 +100,8 @@ func (s *share) take(ctx context.Context) error {
 // while it leads, and follows the one that leads while it does not.
 func (st *State) shares() {
 	defer close(st.done)
-	wait := backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
-	wait.Reset()
+	delays := backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
+	delays.Reset()
 	looked := time.Now()
 	for {
 		next := time.NewTimer(time.Until(looked.Add(st.pause())))
@@ -118,14 +119,14 @@ func (st *State) shares() {
 		}
 		err := st.round(look)
 		if err == nil {
-			wait.Reset()
+			delays.Reset()
 			continue
 		}
 		if st.ctx.Err() == nil {
 			st.watcher.CommitFailed(err)
 			st.report(err, 0)
 		}
-		_ = sleep(st.ctx, wait.NextBackOff()) // the next round notices the end
+		_ = wait.For(st.ctx, delays.NextBackOff()) // the next round notices the end
 	}
 }
 
@@ -236,7 +237,6 @@ func (st *State) heard(lease Lease, sent time.Time) {
 	s.rest.see(lease.Sync.Ended, now)
 	st.known.Lock()
 	s.lease, s.looked = lease, sent
-	close(st.moved)
-	st.moved = make(chan struct{})
+	st.move()
 	st.known.Unlock()
 }

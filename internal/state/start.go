@@ -10,6 +10,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/wait"
 )
 
 const (
@@ -34,8 +35,8 @@ func openShared(ctx context.Context, s SharedStore, apiURL string, policy ledger
 
 // first loads the account, or makes it where there is none.
 func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*ledger.Account, error) {
-	wait := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second}
-	wait.Reset()
+	delays := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second}
+	delays.Reset()
 	began := time.Now()
 	tried, end := says(w)
 	defer end()
@@ -52,7 +53,7 @@ func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*le
 			return nil, err
 		}
 		tried(err)
-		if ended := sleep(ctx, wait.NextBackOff()); ended != nil {
+		if ended := wait.For(ctx, delays.NextBackOff()); ended != nil {
 			return nil, fmt.Errorf("%w, while waiting for: %w", ended, err)
 		}
 	}

@@ -215,6 +215,12 @@ func (st *State) Failure() error {
 	return st.failure
 }
 
+// move wakes those who wait for a change of what known guards. The caller holds known.
+func (st *State) move() {
+	close(st.moved)
+	st.moved = make(chan struct{})
+}
+
 func (st *State) await(ctx context.Context, reached func() bool) error {
 	for {
 		st.known.Lock()

@@ -8,6 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/wait"
 )
 
 // commitLed commits what this process has changed, which is its sign of life as well.
@@ -66,8 +67,7 @@ func (st *State) sends() (done func()) {
 		st.known.Lock()
 		defer st.known.Unlock()
 		st.share.sending = at
-		close(st.moved)
-		st.moved = make(chan struct{})
+		st.move()
 	}
 	note(time.Now())
 	return func() { note(time.Time{}) }
@@ -77,8 +77,8 @@ func (st *State) sends() (done func()) {
 // be loaded anew.
 func (st *State) tell(batch *ledger.Batch) (lease Lease, sent time.Time, err error) {
 	s := st.share
-	wait := backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: time.Second}
-	wait.Reset()
+	delays := backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: time.Second}
+	delays.Reset()
 	for {
 		sent = time.Now()
 		end := s.acked.Add(LeaseFor)
@@ -101,7 +101,7 @@ func (st *State) tell(batch *ledger.Batch) (lease Lease, sent time.Time, err err
 		}
 		st.watcher.CommitFailed(err)
 		st.report(err, 0)
-		if err := sleep(st.ctx, wait.NextBackOff()); err != nil {
+		if err := wait.For(st.ctx, delays.NextBackOff()); err != nil {
 			return lease, sent, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/wait"
 )
 
 const (
@@ -276,14 +277,9 @@ func (s *Syncer) interval() time.Duration {
 // Every syncs without being asked, each time so long after the last sync, until ctx
 // ends: for the demo.
 func (s *Syncer) Every(ctx context.Context, interval time.Duration) {
-	timer := time.NewTimer(interval)
-	defer timer.Stop()
 	for {
 		s.Wait(ctx)
-		timer.Reset(interval)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
+		if wait.For(ctx, interval) != nil {
 			return
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
+	"omegastream_exporter/internal/human"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/syncer"
 )
@@ -51,7 +52,7 @@ func newestRead(v *ledger.View) (at time.Time) {
 func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	s := p.opts.Status()
 	c := syncCard{
-		State: syncState(s.Status), Ended: s.Ended, Took: span(s.Took), LastGood: v.LastSync,
+		State: syncState(s.Status), Ended: s.Ended, Took: human.Span(s.Took), LastGood: v.LastSync,
 		Requests: int(s.Requests), Failed: int(s.Failed), Rate: "no limit",
 		Slowed: s.Limits.Current < s.Limits.Configured,
 	}

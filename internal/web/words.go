@@ -11,13 +11,14 @@ import (
 	"strings"
 	"time"
 
+	"omegastream_exporter/internal/human"
 	"omegastream_exporter/internal/ledger"
 )
 
 // functions are what the templates can call.
 var functions = template.FuncMap{
-	"ago":        func(now, t time.Time) template.HTML { return passing("ago", ago(now, t), t, exact(t)) },
-	"titled":     func(now, t time.Time, title string) template.HTML { return passing("ago", ago(now, t), t, title) },
+	"ago":        func(now, t time.Time) template.HTML { return passing("ago", human.Ago(now, t), t, exact(t)) },
+	"titled":     func(now, t time.Time, title string) template.HTML { return passing("ago", human.Ago(now, t), t, title) },
 	"age":        func(now, t time.Time) template.HTML { return passing("age", age(now, t), t, exact(t)) },
 	"exact":      exact,
 	"machine":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
@@ -81,45 +82,12 @@ func exact(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05 UTC")
 }
 
-// ago says how long ago a time was.
-func ago(now, t time.Time) string {
-	switch d := now.Sub(t); {
-	case t.IsZero():
-		return "never"
-	case d < -2*time.Second:
-		return "in " + span((-d).Truncate(time.Second))
-	case d < 2*time.Second:
-		return "just now"
-	default:
-		return span(d.Truncate(time.Second)) + " ago"
-	}
-}
-
 // age says how old what began at a time is.
 func age(now, t time.Time) string {
 	if t.IsZero() {
 		return "–"
 	}
-	return span(max(time.Second, now.Sub(t).Truncate(time.Second)))
-}
-
-// span is a duration in the one unit that people would use.
-func span(d time.Duration) string {
-	switch {
-	case d < time.Millisecond:
-		return "under 1 ms"
-	case d < time.Second:
-		return strconv.FormatInt(d.Milliseconds(), 10) + " ms"
-	case d < 10*time.Second && d%time.Second != 0:
-		return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
-	case d < 2*time.Minute:
-		return strconv.Itoa(int(d.Seconds())) + " s"
-	case d < 2*time.Hour:
-		return strconv.Itoa(int(d.Minutes())) + " min"
-	case d < 48*time.Hour:
-		return strconv.Itoa(int(d.Hours())) + " h"
-	}
-	return strconv.Itoa(int(d.Hours()/24)) + " days"
+	return human.Span(max(time.Second, now.Sub(t).Truncate(time.Second)))
 }
 
 // windowName says how long the window is, as its flag does.
