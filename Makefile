@@ -27,7 +27,9 @@ LDFLAGS  = -s -w -X $(pkg).Version=$(VERSION:v%=%) -X $(pkg).Revision=$(REVISION
            -X $(pkg).Branch=$(BRANCH) -X $(pkg).BuildDate=$(BUILD_DATE)
 # The Dockerfile has the same, and a test compares the two programs. What is built outside of git must not differ, so
 # Go does not stamp it; the revision is in LDFLAGS. timetzdata brings the time zones where there are none.
-GOBUILD  = CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags timetzdata -ldflags "$(LDFLAGS)"
+# The demo and the tests that run the program use the same flags, so that Go compiles its packages once.
+FLAGS    = -trimpath -buildvcs=false -tags timetzdata -ldflags "$(LDFLAGS)"
+GOBUILD  = CGO_ENABLED=0 go build $(FLAGS)
 
 # The race detector needs cgo, which Go turns off by itself where there is no C compiler.
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
@@ -60,7 +62,7 @@ help: ## Show the targets
 demo: ## Run on a simulated account; no key (PORT=9877)
 	@echo "Building. Then open http://localhost:$(PORT): nine endpoints, of which two fail all the time and three now and then."
 	@echo "Click one to see its failed deliveries and why they failed, or look at http://localhost:$(PORT)/metrics. Ctrl-C ends it."
-	@go run -ldflags "$(LDFLAGS)" . --demo --web.listen-address=127.0.0.1:$(PORT)
+	@CGO_ENABLED=0 go run $(FLAGS) . --demo --web.listen-address=127.0.0.1:$(PORT)
 
 .PHONY: test
 test: ## Run the tests, but for the long ones (TESTFLAGS=...)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/gobuild"
 )
 
 // client asks the servers of a test.
@@ -347,11 +348,7 @@ func startAlertmanagerWith(t *testing.T, config string) string {
 
 var buildOnce = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(os.TempDir(), fmt.Sprintf("omegastream-dashboards-%d", os.Getpid()))
-	out, err := exec.Command("go", "build", "-o", path, "omegastream_exporter").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
+	return path, gobuild.Exporter(path)
 })
 
 // exporter is an exporter that may be killed and started again at the same address.

@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v2"
 
+	"omegastream_exporter/internal/test/gobuild"
 	"omegastream_exporter/internal/test/needs"
 	"omegastream_exporter/internal/test/tools"
 )
@@ -78,8 +79,7 @@ var binary = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "omegastream_exporter")
-	_, err = output("", "go", "build", "-o", path, "omegastream_exporter")
-	return path, err
+	return path, gobuild.Exporter(path)
 })
 
 // object is a manifest, as far as tests look into it.

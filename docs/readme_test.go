@@ -165,7 +165,7 @@ func shell(t *testing.T, dir, script string, output *logBuffer, env ...string) (
 		_ = syscall.Kill(-cmd.Process.Pid, s)
 		select {
 		case <-ended:
-		case <-time.After(time.Minute):
+		case <-time.After(patience):
 			t.Errorf("does not end: %s", output)
 		}
 	}
@@ -177,7 +177,7 @@ func shell(t *testing.T, dir, script string, output *logBuffer, env ...string) (
 func waitFor(t *testing.T, url, want string, output *logBuffer) {
 	t.Helper()
 	last := ""
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if last = get(url); strings.Contains(last, want) {
 			return
 		}
@@ -196,6 +196,10 @@ func get(url string) string {
 	return string(body)
 }
 
+// patience is how long a script has for each step. Two builds from nothing, beside all the
+// other tests, take minutes.
+const patience = 15 * time.Minute
+
 // logBuffer keeps the output of a program.
 type logBuffer struct{ logs.Buffer }
 
@@ -208,7 +212,7 @@ var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 // address.
 func (b *logBuffer) address(t *testing.T) string {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Minute); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if found := listening.FindStringSubmatch(b.String()); found != nil {
 			return found[1]
 		}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/gobuild"
 	"omegastream_exporter/internal/test/needs"
 )
 
@@ -96,13 +97,12 @@ func settings(t *testing.T, file, key string) (values []string) {
 	return values
 }
 
-// program builds the exporter.
-func program(t *testing.T) (path string) {
+// exporter builds the exporter.
+func exporter(t *testing.T) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "omegastream_exporter")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "../..")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := gobuild.Exporter(path); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
@@ -144,7 +144,7 @@ func TestServiceStarts(t *testing.T) {
 	defer stop()
 	env, state := environment(t, service)
 	address := freeAddress(t)
-	cmd := exec.CommandContext(t.Context(), program(t), "--api.url="+api, "--web.listen-address="+address)
+	cmd := exec.CommandContext(t.Context(), exporter(t), "--api.url="+api, "--web.listen-address="+address)
 	cmd.Dir, cmd.Env = t.TempDir(), env
 	run(t, cmd)
 	await(t, address, "omegastream_up 1")
@@ -166,7 +166,7 @@ func TestSocketActivation(t *testing.T) {
 	for _, assignment := range env {
 		args = append(args, "--setenv="+assignment)
 	}
-	cmd := exec.CommandContext(t.Context(), activate, append(args, program(t), "--demo")...)
+	cmd := exec.CommandContext(t.Context(), activate, append(args, exporter(t), "--demo")...)
 	cmd.Dir, cmd.Env = t.TempDir(), []string{}
 	run(t, cmd)
 	await(t, address, "omegastream_up 1")
@@ -175,7 +175,7 @@ func TestSocketActivation(t *testing.T) {
 // Each variable of the example, and each the unit sets, is one that the program has.
 func TestVariables(t *testing.T) {
 	t.Parallel()
-	page, err := exec.CommandContext(t.Context(), program(t), "--help-man").Output()
+	page, err := exec.CommandContext(t.Context(), exporter(t), "--help-man").Output()
 	if err != nil {
 		t.Fatal(err)
 	}

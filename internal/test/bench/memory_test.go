@@ -85,7 +85,7 @@ func BenchmarkFirstAnswer(b *testing.B) {
 	}
 	fill(b, st, 1_000_000)
 	closeState(b, st)
-	if _, err := program(); err != nil {
+	if _, err := exporter(); err != nil {
 		b.Fatal(err)
 	}
 	var used []float64

@@ -16,17 +16,13 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/gobuild"
 )
 
-// program builds the exporter, once, as `make build` does.
-var program = sync.OnceValues(func() (string, error) {
+// exporter builds the exporter, once.
+var exporter = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(work, "omegastream_exporter")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "omegastream_exporter")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	return path, nil
+	return path, gobuild.Exporter(path)
 })
 
 // process is an exporter as people run it.
@@ -65,7 +61,7 @@ func (l *lineBuffer) Write(p []byte) (int, error) {
 // startProcess starts the exporter on a state file and waits until it listens.
 func startProcess(tb testing.TB, apiURL, state string, args ...string) *process {
 	tb.Helper()
-	binary, err := program()
+	binary, err := exporter()
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func BenchmarkThousand(b *testing.B) {
 	const endpoints, timeout = 1000, 10 * time.Second
 	srv := serve(b, scenario{Endpoints: endpoints, Events: 10, Spacing: time.Minute})
 	path := learned(b, srv)
-	binary, err := program()
+	binary, err := exporter()
 	if err != nil {
 		b.Fatal(err)
 	}

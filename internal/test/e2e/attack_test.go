@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/gobuild"
 	"omegastream_exporter/internal/test/needs"
 )
 
@@ -152,8 +152,8 @@ func (p *program) attack(t *testing.T, clients int, request string) (release fun
 func limited(t *testing.T, s setup) *program {
 	t.Helper()
 	s.binary = filepath.Join(t.TempDir(), "omegastream_exporter")
-	if out, err := exec.Command("go", "build", "-o", s.binary, "omegastream_exporter").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+	if err := gobuild.Exporter(s.binary); err != nil {
+		t.Fatal(err)
 	}
 	group, err := memoryGroup(t)
 	if err != nil {
