@@ -60,8 +60,9 @@ help: ## Show the targets
 
 .PHONY: demo
 demo: ## Run on a simulated account; no key (PORT=9877)
-	@echo "Building. Then open http://localhost:$(PORT): nine endpoints, of which two fail all the time and three now and then."
-	@echo "Click one to see its failed deliveries and why they failed, or look at http://localhost:$(PORT)/metrics. Ctrl-C ends it."
+	@echo "Building. Then open http://localhost:$(PORT). Two of the nine endpoints fail all"
+	@echo "the time, three now and then: click one to see which deliveries failed, and why."
+	@echo "The metrics are at http://localhost:$(PORT)/metrics. Press Ctrl-C to end the demo."
 	@CGO_ENABLED=0 go run $(FLAGS) . --demo --web.listen-address=127.0.0.1:$(PORT)
 
 .PHONY: test

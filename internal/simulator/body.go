@@ -1,6 +1,9 @@
 package simulator
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // Ending is how an answer ends that is cut off.
 type Ending int
@@ -42,6 +45,19 @@ func CutBytes(n int64, how Ending) Effect {
 	return Effect{act: func(x *exchange, f *fault) {
 		x.cutAt = n
 		x.cut = func() error { return x.end(how, f) }
+	}}
+}
+
+// Stall sends the header and the first n bytes at once, and the rest after a
+// pause.
+func Stall(n int64, d time.Duration) Effect {
+	return Effect{act: func(x *exchange, _ *fault) {
+		x.cutAt = n
+		x.cut = func() error {
+			x.flush()
+			x.pause(d)
+			return nil
+		}
 	}}
 }
 

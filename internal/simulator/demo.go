@@ -9,10 +9,11 @@ import (
 // Demo returns an account with something of everything: nine endpoints that
 // behave differently, the events of the last 24 hours, and, once Run is called,
 // new ones about every second. Within a minute of a run there are failures of
-// every kind, retries that heal, an endpoint that is new, an event without a
-// detail, one with a bogus time, types that are not documented, and an API that
-// limits or fails a request now and then. After two minutes the list of an
-// endpoint cannot be read for a while, and so every ten minutes.
+// every kind, retries that heal, a new endpoint whose first list takes a while,
+// an event without a detail, one with a bogus time, types that are not
+// documented, and an API that limits or fails a request now and then. After two
+// minutes the list of an endpoint cannot be read for a while, and then the
+// details of what happened meanwhile; so again every ten minutes.
 func Demo(o Options) *Account {
 	a := New(o)
 	t := &traffic{
@@ -37,6 +38,19 @@ func Demo(o Options) *Account {
 	return a
 }
 
+// What the archive's part of the API does every ten minutes: it is away, and then lists an event
+// that came long before, whose detail takes a while more.
+const (
+	firstAway  = 2 * time.Minute
+	everyAway  = 10 * time.Minute
+	away       = 90 * time.Second
+	listedLate = 12 * time.Minute
+	detailLate = time.Minute
+)
+
+// firstList is how long the first list of a new endpoint takes.
+const firstList = 12 * time.Second
+
 // join adds an endpoint of the cast to the account; one that is new gets its
 // first event at once.
 func (t *traffic) join(c *character, at time.Time) {
@@ -53,6 +67,7 @@ func (t *traffic) join(c *character, at time.Time) {
 	}
 	c.id = t.account.AddEndpoint(e)
 	if c.joins > 0 {
+		t.account.AddFault(Fault{Operation: ListEvents, EndpointID: c.id, Times: 1, Do: Stall(1, firstList)})
 		t.account.Insert(c.id, Event{
 			Type: "video.process_succeeded", CreatedTime: at, Answers: c.answers(t, at),
 		})
@@ -102,14 +117,28 @@ func (t *traffic) begin() {
 	t.repeat(after(33), every(2*time.Minute), func(time.Time) {
 		t.account.AddFault(Fault{Operation: GetEvent, Times: 1, Do: Unavailable(time.Second)})
 	})
-	t.repeat(after(120), every(10*time.Minute), func(at time.Time) {
-		heal := t.account.AddFault(Fault{Operation: ListEvents, EndpointID: t.cast[5].id, Do: Status(http.StatusInternalServerError, "the archive's events are not available\n")})
-		t.plan(at.Add(90*time.Second), func(time.Time) { heal() })
-	})
+	t.repeat(t.start.Add(firstAway), every(everyAway), t.archiveAway)
 	t.repeat(after(3600), every(time.Hour), func(at time.Time) {
 		for _, id := range t.account.EndpointIDs() {
 			t.account.Forget(id, at.Add(-48*time.Hour))
 		}
 	})
 	t.account.AddFault(Fault{EndpointID: t.cast[5].id, Do: Delay(120 * time.Millisecond)})
+}
+
+// archiveAway lets the archive's events be unavailable for a while.
+func (t *traffic) archiveAway(at time.Time) {
+	id := t.cast[5].id
+	heal := t.account.AddFault(Fault{Operation: ListEvents, EndpointID: id, Do: Status(http.StatusInternalServerError, "the archive's events are not available\n")})
+	t.plan(at.Add(away), func(back time.Time) {
+		heal()
+		late := t.account.Insert(id, Event{
+			Type: "video.deleted", CreatedTime: back.Add(-listedLate), Answers: []Answer{Responded(http.StatusOK)},
+		})
+		heal := t.account.AddFault(Fault{
+			Operation: GetEvent, EndpointID: id, EventID: late,
+			Do: Status(http.StatusNotFound, "webhook event is not there yet\n"),
+		})
+		t.plan(back.Add(detailLate), func(time.Time) { heal() })
+	})
 }

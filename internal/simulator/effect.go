@@ -19,13 +19,7 @@ type Effect struct {
 // Delay holds the answer up before its header.
 func Delay(d time.Duration) Effect {
 	return Effect{act: func(x *exchange, _ *fault) {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-x.r.Context().Done():
-			panic(http.ErrAbortHandler)
-		}
+		x.pause(d)
 	}}
 }
 

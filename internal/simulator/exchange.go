@@ -63,6 +63,17 @@ func (x *exchange) hang(f *fault) {
 	}
 }
 
+// pause waits. Where the client goes first, it ends the request.
+func (x *exchange) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-x.r.Context().Done():
+		panic(http.ErrAbortHandler)
+	}
+}
+
 // errCut ends the writing of a body that is cut off cleanly.
 var errCut = errors.New("simulator: the body is cut off here")
 
@@ -71,15 +82,20 @@ func (x *exchange) end(how Ending, f *fault) error {
 	if how == EndClean {
 		return errCut
 	}
-	if x.compressor != nil {
-		_ = x.compressor.Flush()
-	}
-	_ = http.NewResponseController(x.w).Flush()
+	x.flush()
 	if how == EndAbort {
 		panic(http.ErrAbortHandler)
 	}
 	x.hang(f)
 	return nil
+}
+
+// flush sends what was written so far.
+func (x *exchange) flush() {
+	if x.compressor != nil {
+		_ = x.compressor.Flush()
+	}
+	_ = http.NewResponseController(x.w).Flush()
 }
 
 // send writes the reply.

@@ -40,6 +40,23 @@ func TestDelay(t *testing.T) {
 	})
 }
 
+// TestStall checks that the rest of a body comes after the pause.
+func TestStall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, id := bubble(t)
+		want := s.ok(id)
+		s.AddFault(simulator.Fault{Do: simulator.Stall(20, 3*time.Second)})
+		start := time.Now()
+		if got := s.ok(id); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if took := time.Since(start); took != 3*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
 // TestHang checks that an answer that hangs ends with the client's patience,
 // and goes on when the fault is removed, before and behind the header.
 func TestHang(t *testing.T) {
@@ -53,6 +70,7 @@ func TestHang(t *testing.T) {
 		{"after bytes", simulator.CutBytes(20, simulator.EndHang), true},
 		{"after elements", simulator.CutElements(1, simulator.EndHang), true},
 		{"a delay", simulator.Delay(time.Hour), false},
+		{"a stall", simulator.Stall(20, time.Hour), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -48,7 +48,7 @@ func healthOf(e *ledger.EndpointView, hours []ledger.Hour, stale bool, now time.
 	recent := recentOf(hours, now)
 	all := tallyOf(e.Window)
 	switch {
-	case !e.Contacted:
+	case !e.Contacted, stale && e.LastSync.IsZero() && all.Deliveries == 0:
 		return stateUnread
 	case e.Meta != nil && !e.Meta.Active:
 		return stateOff

@@ -42,7 +42,8 @@ func TestHealthOf(t *testing.T) {
 		"delivers, and is not read":     {want: stateStale, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0)}, stale: true},
 		"delivers, as far as known":     {want: stateBehind, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0), OldestUnfetched: epoch.Add(-11 * time.Minute).Unix()}},
 		"a little behind":               {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0), OldestUnfetched: epoch.Add(-9 * time.Minute).Unix()}},
-		"quiet, and is not read":        {want: stateStale, e: ledger.EndpointView{Contacted: true}, stale: true},
+		"quiet, and is not read":        {want: stateStale, e: ledger.EndpointView{Contacted: true, LastSync: epoch.Add(-time.Hour)}, stale: true},
+		"new, and not read yet":         {want: stateUnread, e: ledger.EndpointView{Meta: active, Contacted: true}, stale: true},
 		"no deliveries":                 {want: stateQuiet, e: ledger.EndpointView{Meta: active, Contacted: true}},
 		"named by a flag, and delivers": {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 204, Window: window(1, 0)}},
 	} {

@@ -89,6 +89,19 @@ const tooWide = `[...document.querySelectorAll("body *")].filter((e) => {
 	return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5) && !e.closest(".scroll, .skip, .hidden, thead");
 }).map((e) => e.outerHTML.slice(0, 120))`
 
+// cramped is what is wrong with a table of endpoints that is wide enough to be one: the success
+// is hidden, or the last column that is seen touches the edge.
+const cramped = `[...document.querySelectorAll(".endpoints thead tr")].flatMap((row) => {
+	const seen = [...row.children].filter((cell) => getComputedStyle(cell).display !== "none");
+	return [
+		seen.some((cell) => cell.textContent === "Success") ? "" : "no success",
+		parseFloat(getComputedStyle(seen.at(-1)).paddingRight) >= 16 ? "" : seen.at(-1).textContent + " touches the edge",
+	].filter(Boolean);
+})`
+
+// splitTimes are the times whose zone is alone in a line.
+const splitTimes = `[...document.querySelectorAll("time:not(.now)")].filter((e) => / UTC$/.test(e.textContent)).map((e) => e.outerHTML)`
+
 func layoutHolds(t *testing.T, b *tab) {
 	backs := map[string]string{}
 	all := func(page string, l look) bool {
@@ -107,6 +120,12 @@ func layoutHolds(t *testing.T, b *tab) {
 		}
 		if cells := eval[bool](b, `[...document.querySelectorAll(".cards tr")].some((row) => getComputedStyle(row).display !== "table-row")`); cells && !strings.Contains(look, "-390-") {
 			t.Errorf("%s: a table of cards", look)
+		}
+		if wrong := eval[[]string](b, cramped); len(wrong) > 0 && !strings.Contains(look, "-390-") {
+			t.Errorf("%s: the endpoints: %v", look, wrong)
+		}
+		if split := eval[[]string](b, splitTimes); len(split) > 0 {
+			t.Errorf("%s: the time zone can be alone in a line: %s", look, split[0])
 		}
 		for _, bar := range eval[[]string](b, faintBars) {
 			t.Errorf("%s: a bar that cannot be told from others: %s", look, bar)

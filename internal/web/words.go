@@ -74,12 +74,12 @@ func unix(seconds int64) time.Time {
 	return time.Unix(seconds, 0).UTC()
 }
 
-// exact is a time to the second.
+// exact is a time to the second. It breaks into two lines after the date only.
 func exact(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
-	return t.UTC().Format("2006-01-02 15:04:05 UTC")
+	return t.UTC().Format("2006-01-02 15:04:05\u00a0UTC")
 }
 
 // age says how old what began at a time is.
