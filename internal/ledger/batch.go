@@ -4,11 +4,8 @@ import "slices"
 
 // rows returns 0 if there is nothing to store.
 func (c *changes) rows() int {
-	n := len(c.counters) + len(c.events) + len(c.failures) + len(c.traces)
+	n := len(c.events) + len(c.failures) + len(c.traces)
 	if c.row {
-		n++
-	}
-	if c.latency {
 		n++
 	}
 	return n
@@ -34,8 +31,11 @@ func (a *Account) Batch() *Batch {
 	return b
 }
 
+// unstored reports whether rows differ from what the last batch had.
+func (e *Endpoint) unstored() bool { return e.changed.rows() > 0 || len(e.counters.changed) > 0 }
+
 func (e *Endpoint) batch(b *Batch) {
-	if e.changed.rows() == 0 {
+	if !e.unstored() {
 		return
 	}
 	e.version++
@@ -44,13 +44,7 @@ func (e *Endpoint) batch(b *Batch) {
 		e.row.Tracked = e.table.len()
 		b.Endpoints = append(b.Endpoints, e.row.Clone())
 	}
-	for key := range e.changed.counters {
-		s := e.counters[key]
-		b.Counters = append(b.Counters, CounterRow{e.row.ID, key, s.value, s.Born, s.Released, s.exemplar})
-	}
-	if l := e.latency; l != nil && e.changed.latency {
-		b.Latencies = append(b.Latencies, LatencyRow{e.row.ID, l.counts, l.Born, l.Released})
-	}
+	e.counters.batch(b)
 	slices.Sort(e.changed.events)
 	for _, i := range slices.Compact(e.changed.events) {
 		ev := *e.table.at(i)

@@ -68,3 +68,20 @@ func (e *Endpoint) gap(r *Read, now time.Time) bool {
 	wasEmpty := e.row.Listed == 0 && now.Sub(e.row.LastSufficient) <= e.account.policy.Overlap
 	return !wasEmpty
 }
+
+// seed makes the counters that are shown from contact on.
+func (e *Endpoint) seed(now time.Time) {
+	if !e.contacted() {
+		return
+	}
+	var types []TypeID
+	if e.row.Meta != nil {
+		for _, raw := range e.row.Meta.Events {
+			types = append(types, e.account.resolveType(raw))
+		}
+	}
+	for _, last := range e.row.LastEvent {
+		types = append(types, last.Type)
+	}
+	e.counters.seed(types, now)
+}

@@ -61,6 +61,26 @@ func (b *Birth) due(now time.Time, hold time.Duration) bool {
 	return b.held() && !b.shown.IsZero() && now.Sub(b.shown) >= hold
 }
 
+// follow applies what another replica has committed of the birth. It is held here, although
+// it was released there, if it is new here or was held here until now.
+func (b *Birth) follow(born time.Time, released, known, off bool) {
+	if released && !off && (!known || !b.Released) {
+		b.heldHere = true
+	}
+	b.Born, b.Released = born, released
+}
+
+// adopt takes over what this process has shown of a counter. One that began anew, or was
+// not known, begins anew here too.
+func (b *Birth) adopt(before *Birth, off bool) {
+	if !b.Born.Equal(before.Born) {
+		b.heldHere = b.Released && !off
+		return
+	}
+	b.shown = before.shown
+	b.heldHere = b.Released && before.held() && !off
+}
+
 // counter is one counter.
 type counter struct {
 	Birth

@@ -20,9 +20,7 @@ type Endpoint struct {
 	ids     map[Key]string // of hashed keys
 	relists map[slot]int64 // last full read that listed an untrusted event
 
-	counters map[CounterKey]*counter
-	latency  *latency // nil before contact
-	held     int      // counters and histograms that are not released
+	counters counters
 
 	pending    map[TypeID]int // events by type in state Pending
 	backlog    int            // counted events that wait for an outcome
@@ -41,7 +39,6 @@ type Endpoint struct {
 	changed   changes
 	marked    bool // it is among the account's marked
 
-	view         *Counters     // what may be shown of the counters; nil when it must be made anew
 	failuresView []*Failure    // the same of the kept failures
 	last         *EndpointView // the last view; nil when it must be made anew
 	version      uint64        // of the last batch with rows of this endpoint
@@ -50,15 +47,13 @@ type Endpoint struct {
 // changes are the rows that differ from what the last batch held.
 type changes struct {
 	row      bool
-	latency  bool
-	counters map[CounterKey]struct{}
 	events   []slot // in no order, some of them perhaps more than once
 	failures map[position]struct{}
 	traces   map[position]struct{}
 }
 
 func noChanges() changes {
-	return changes{counters: make(map[CounterKey]struct{}), failures: make(map[position]struct{}), traces: make(map[position]struct{})}
+	return changes{failures: make(map[position]struct{}), traces: make(map[position]struct{})}
 }
 
 func newEndpoint(a *Account, row EndpointRow) *Endpoint {
@@ -69,7 +64,6 @@ func newEndpoint(a *Account, row EndpointRow) *Endpoint {
 		window:    window{length: a.policy.Window, counts: make(map[outcomeKey]int)},
 		ids:       make(map[Key]string),
 		relists:   make(map[slot]int64),
-		counters:  make(map[CounterKey]*counter),
 		pending:   make(map[TypeID]int),
 		hours:     hours{cells: make(map[int64]*Hour)},
 		traces:    make(map[Key]Trace),
@@ -77,6 +71,7 @@ func newEndpoint(a *Account, row EndpointRow) *Endpoint {
 		changed:   noChanges(),
 	}
 	e.order.table, e.failing.table = &e.table, &e.table
+	e.counters = newCounters(e)
 	e.work = newWork()
 	return e
 }
@@ -138,7 +133,7 @@ func (e *Endpoint) track(l listed, now time.Time, timely bool) {
 }
 
 func (e *Endpoint) countEvent(t TypeID, now time.Time) {
-	e.bump(CounterKey{Kind: CountEvents, Type: t}, now)
+	e.counters.bump(CounterKey{Kind: CountEvents, Type: t}, now)
 	if t == e.account.types.ids[TypeOther] {
 		e.account.countFolded()
 	}
@@ -235,25 +230,24 @@ func (e *Endpoint) apply(i slot, a Answer, now time.Time) {
 	e.changeRow()
 	key := CounterKey{Kind: CountDeliveries, Type: next.Type, Code: next.Code}
 	if next.Has(History) {
-		e.birth(key, now)
+		e.counters.birth(key, now)
 		return
 	}
 	if next.Failing() {
 		e.report(&next, a)
 	}
-	delivered := e.bump(key, now)
+	delivered := e.counters.bump(key, now)
 	if next.Failing() && next.Time >= delivered.exemplar.Created {
 		delivered.exemplar = Exemplar{EventID: e.id(next.Key), Created: next.Time, Observed: now}
 	}
 	if next.Stage == NoResponse {
-		e.bump(CounterKey{Kind: CountNoResponse, Reason: next.Reason}, now)
+		e.counters.bump(CounterKey{Kind: CountNoResponse, Reason: next.Reason}, now)
 	}
 	if out.Recovered {
-		e.bump(CounterKey{Kind: CountRecoveries, Type: next.Type}, now)
+		e.counters.bump(CounterKey{Kind: CountRecoveries, Type: next.Type}, now)
 	}
 	if out.FirstResponse && next.Has(Timely) {
-		e.latency.counts.observe(max(0, now.Sub(time.Unix(next.Time, 0)).Seconds()))
-		e.changeLatency()
+		e.counters.observe(max(0, now.Sub(time.Unix(next.Time, 0)).Seconds()))
 	}
 }
 

@@ -32,7 +32,7 @@ type Inside struct{ e *Endpoint }
 // Counted returns the counters as they are, held or not.
 func (i Inside) Counted() map[CounterKey]uint64 {
 	all := make(map[CounterKey]uint64)
-	for key, s := range i.e.counters {
+	for key, s := range i.e.counters.rows {
 		all[key] = s.value
 	}
 	return all
@@ -40,8 +40,8 @@ func (i Inside) Counted() map[CounterKey]uint64 {
 
 // Latency returns the latency as it is.
 func (i Inside) Latency() (counts LatencyCounts) {
-	if i.e.latency != nil {
-		counts = i.e.latency.counts
+	if i.e.counters.latency != nil {
+		counts = i.e.counters.latency.counts
 	}
 	return counts
 }

@@ -32,7 +32,7 @@ func (a *Account) Follow(b *Batch) error {
 		if err != nil {
 			return err
 		}
-		if err := e.followCounter(r); err != nil {
+		if err := e.counters.follow(r); err != nil {
 			return err
 		}
 	}
@@ -41,7 +41,7 @@ func (a *Account) Follow(b *Batch) error {
 		if err != nil {
 			return err
 		}
-		e.followLatency(r)
+		e.counters.followLatency(r)
 	}
 	for _, r := range b.Events {
 		e, err := theirs(r.Endpoint)
@@ -100,40 +100,6 @@ func (a *Account) followEndpoint(r EndpointRow, touched map[*Endpoint][]EventRow
 		a.byID = nil
 	}
 	touched[e] = nil
-}
-
-// followCounter applies a counter's row. A counter that is new here is held here, even if
-// another replica has released it.
-func (e *Endpoint) followCounter(r CounterRow) error {
-	s, ok := e.counters[r.Key]
-	if !ok {
-		s = &counter{Birth: Birth{heldHere: r.Released && !e.account.hold.off}}
-		e.counters[r.Key] = s
-	}
-	if ok && s.Born.Equal(r.Born) && r.Value < s.value {
-		return fmt.Errorf("%w: counter %+v of endpoint %q is %d, it was %d", ErrWentBack, r.Key, r.Endpoint, r.Value, s.value)
-	}
-	s.follow(r.Released, ok && !e.account.hold.off)
-	s.Born, s.value, s.exemplar = r.Born, r.Value, r.Exemplar
-	return nil
-}
-
-func (e *Endpoint) followLatency(r LatencyRow) {
-	known := e.latency != nil
-	if !known {
-		e.latency = &latency{Birth: Birth{heldHere: r.Released && !e.account.hold.off}}
-	}
-	e.latency.follow(r.Released, known && !e.account.hold.off)
-	e.latency.Born, e.latency.counts = r.Born, r.Counts
-}
-
-// follow applies whether another replica has released the counter. If this one still held
-// it, its own hold goes on.
-func (b *Birth) follow(released, heldHere bool) {
-	if released && !b.Released && heldHere {
-		b.heldHere = true
-	}
-	b.Released = released
 }
 
 // same reports whether a row changes nothing in its slot.
@@ -208,7 +174,7 @@ func (e *Endpoint) followEvent(r EventRow) error {
 
 // followed ends a Follow for an endpoint whose rows changed.
 func (e *Endpoint) followed() {
-	e.countHeld()
-	e.view, e.failuresView, e.last = nil, nil, nil
+	e.counters.countHeld()
+	e.failuresView, e.last = nil, nil
 	e.version++
 }

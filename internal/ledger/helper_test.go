@@ -80,10 +80,10 @@ func inMemory(a *Account) *Batch {
 	b := &Batch{Account: &row}
 	for id, e := range a.endpoints {
 		b.Endpoints = append(b.Endpoints, e.row.Clone())
-		for key, s := range e.counters {
+		for key, s := range e.counters.rows {
 			b.Counters = append(b.Counters, CounterRow{id, key, s.value, s.Born, s.Released, s.exemplar})
 		}
-		if l := e.latency; l != nil {
+		if l := e.counters.latency; l != nil {
 			b.Latencies = append(b.Latencies, LatencyRow{id, l.counts, l.Born, l.Released})
 		}
 		for i, ev := range e.table.all() {

@@ -19,7 +19,7 @@ func (a *Account) Lead(fence uint64, now time.Time) {
 	a.Pin()
 	for _, e := range a.endpoints {
 		e.takeUp(now)
-		e.release(now, a.policy.Hold)
+		e.counters.release(now, a.policy.Hold)
 	}
 }
 
@@ -56,7 +56,7 @@ func (e *Endpoint) anything(then time.Time) bool {
 		}
 	}
 	at, ok := e.nextDue()
-	return ok && at <= then.Unix() || e.releasable(then)
+	return ok && at <= then.Unix() || e.counters.releasable(then, e.account.policy.Hold)
 }
 
 // waiting reports whether there is a detail of the class to fetch.
@@ -71,18 +71,4 @@ func (e *Endpoint) waiting(class Class, now time.Time) bool {
 		return wanted && e.class(ev) == class && ev.rank(class) == r.at && due <= now.Unix()
 	})
 	return ok
-}
-
-// releasable reports whether a hold is over that nobody has ended yet.
-func (e *Endpoint) releasable(now time.Time) bool {
-	if e.held == 0 {
-		return false
-	}
-	hold := e.account.policy.Hold
-	for _, s := range e.counters {
-		if !s.Released && s.due(now, hold) {
-			return true
-		}
-	}
-	return e.latency != nil && !e.latency.Released && e.latency.due(now, hold)
 }

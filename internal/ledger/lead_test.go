@@ -49,7 +49,7 @@ func TestTasksOfALeaseThatEnded(t *testing.T) {
 		t.Errorf("asked for again: %q, want %q", got, want)
 	}
 	deliveries := uint64(0)
-	for key, s := range a.endpoints["a"].counters {
+	for key, s := range a.endpoints["a"].counters.rows {
 		if key.Kind == CountDeliveries {
 			deliveries += s.value
 		}

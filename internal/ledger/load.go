@@ -107,10 +107,10 @@ func (l *loader) Counter(r CounterRow) error {
 	if err := l.checkType(r.Key.Type); err != nil {
 		return err
 	}
-	if r.Key.Kind >= kinds || r.Key.Reason >= reasons || e.counters[r.Key] != nil {
+	if r.Key.Kind >= kinds || r.Key.Reason >= reasons || e.counters.rows[r.Key] != nil {
 		return fmt.Errorf("%w: counter %+v of endpoint %q", ErrUnreadable, r.Key, r.Endpoint)
 	}
-	e.counters[r.Key] = &counter{
+	e.counters.rows[r.Key] = &counter{
 		Birth: Birth{Born: r.Born, Released: r.Released},
 		value: r.Value, loaded: r.Value, exemplar: r.Exemplar,
 	}
@@ -122,7 +122,7 @@ func (l *loader) Latency(r LatencyRow) error {
 	if err != nil {
 		return err
 	}
-	e.latency = &latency{Birth: Birth{Born: r.Born, Released: r.Released}, counts: r.Counts, loaded: r.Counts}
+	e.counters.latency = &latency{Birth: Birth{Born: r.Born, Released: r.Released}, counts: r.Counts, loaded: r.Counts}
 	return nil
 }
 
@@ -209,7 +209,7 @@ func (e *Endpoint) restored(now time.Time) error {
 		e.enter(i)
 	}
 	e.dropStrayTraces()
-	e.countHeld()
+	e.counters.countHeld()
 	if e.account.Leads() {
 		e.takeUp(now)
 	}
@@ -225,7 +225,7 @@ func (e *Endpoint) takeUp(now time.Time) {
 	}
 	e.reduceURL()
 	if e.account.hold.off {
-		e.releaseAll()
+		e.counters.releaseAll()
 	}
 	e.seed(now)
 	if e.contacted() {
@@ -246,34 +246,4 @@ func (e *Endpoint) reduceURL() {
 		e.row.Meta = &meta
 		e.changeRow()
 	}
-}
-
-// countHeld counts what is held.
-func (e *Endpoint) countHeld() {
-	e.held = 0
-	for _, s := range e.counters {
-		if s.held() {
-			e.held++
-		}
-	}
-	if e.latency != nil && e.latency.held() {
-		e.held++
-	}
-}
-
-// releaseAll is for where holding is switched off: what is shown from now on must
-// not be held again by a later start.
-func (e *Endpoint) releaseAll() {
-	for key, s := range e.counters {
-		if !s.Released {
-			s.Released = true
-			e.changeCounter(key)
-		}
-		s.heldHere = false
-	}
-	if e.latency != nil && !e.latency.Released {
-		e.latency.Released = true
-		e.changeLatency()
-	}
-	e.held = 0
 }

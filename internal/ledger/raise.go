@@ -35,11 +35,11 @@ func (a *Account) Raise(shown *View, of *Account) {
 		}
 		e := a.ensure(v.ID)
 		for _, c := range v.Counters.All {
-			e.raise(a.keyOf(c), c.Value, was.counters[of.keyOf(c)])
+			e.counters.raise(a.keyOf(c), c.Value, was.counters.rows[of.keyOf(c)])
 		}
-		e.raiseLatency(v.Counters.Latency, was.latency)
-		e.countHeld()
-		e.view, e.last = nil, nil
+		e.counters.raiseLatency(v.Counters.Latency, was.counters.latency)
+		e.counters.countHeld()
+		e.last = nil
 	}
 }
 
@@ -52,29 +52,30 @@ func (a *Account) keyOf(c Counter) CounterKey {
 	return key
 }
 
-func (e *Endpoint) raise(key CounterKey, least uint64, was *counter) {
-	s := e.counters[key]
+// raise raises a counter to what was shown of it, with the birth that it had then.
+func (c *counters) raise(key CounterKey, least uint64, was *counter) {
+	s := c.rows[key]
 	if was == nil || s != nil && s.value >= least {
 		return
 	}
 	if s == nil {
 		s = &counter{}
-		e.counters[key] = s
+		c.rows[key] = s
 	}
 	s.Born, s.Released = was.Born, was.Released
 	s.value, s.exemplar = least, was.exemplar
-	e.changeCounter(key)
+	c.change(key)
 }
 
-func (e *Endpoint) raiseLatency(shown *Latency, was *latency) {
+func (c *counters) raiseLatency(shown *Latency, was *latency) {
 	if shown == nil || was == nil {
 		return
 	}
-	if e.latency == nil {
-		e.latency = &latency{}
+	if c.latency == nil {
+		c.latency = &latency{}
 	}
-	if raised := e.latency.counts.raised(&shown.Counts); raised.Buckets != e.latency.counts.Buckets {
-		e.latency.counts, e.latency.Born, e.latency.Released = raised, was.Born, was.Released
+	if raised := c.latency.counts.raised(&shown.Counts); raised.Buckets != c.latency.counts.Buckets {
+		c.latency.counts, c.latency.Born, c.latency.Released = raised, was.Born, was.Released
 	}
-	e.changeLatency()
+	c.change(latencyKey)
 }

@@ -253,7 +253,7 @@ func (a *Account) End(r *Read, complete bool, now time.Time) bool {
 		a.bound(now) // contact may have made some of it news
 	}
 	if gap {
-		e.bump(CounterKey{Kind: CountGaps}, now)
+		e.counters.bump(CounterKey{Kind: CountGaps}, now)
 	}
 	return true
 }

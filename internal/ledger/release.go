@@ -19,7 +19,7 @@ func (a *Account) Held() bool {
 		return true
 	}
 	for _, e := range a.endpoints {
-		if e.held > 0 {
+		if e.counters.held > 0 {
 			return true
 		}
 	}
@@ -52,12 +52,12 @@ func (a *Account) Release(now time.Time) {
 	if a.hold.due(now, a.policy.Hold) {
 		a.hold.open = true
 		for _, e := range a.endpoints {
-			e.view = nil
+			e.counters.shown = nil
 		}
 		a.changedRow = true // a view with the live values follows
 	}
 	for _, e := range a.endpoints {
-		e.release(now, a.policy.Hold)
+		e.counters.release(now, a.policy.Hold)
 	}
 }
 
@@ -68,6 +68,6 @@ func (a *Account) ResetCounters(now time.Time) {
 	a.row.Era++
 	a.changedRow = true
 	for _, e := range a.endpoints {
-		e.reset(now)
+		e.counters.reset(now)
 	}
 }

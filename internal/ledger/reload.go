@@ -10,46 +10,17 @@ func (a *Account) Adopt(old *Account) {
 	a.hold, a.folded, a.reduce, a.clock = old.hold, old.folded, old.reduce, old.clock
 	for id, e := range a.endpoints {
 		was, known := old.endpoints[id]
-		for key, s := range e.counters {
-			var before *counter
-			if known {
-				before = was.counters[key]
-			}
-			if before == nil {
-				s.loaded, s.heldHere = 0, s.Released && !a.hold.off
-				continue
-			}
-			s.adopt(&before.Birth, a.hold.off)
-			s.loaded = before.loaded
-		}
-		if l := e.latency; l != nil {
-			if known && was.latency != nil {
-				l.adopt(&was.latency.Birth, a.hold.off)
-				l.loaded = was.latency.loaded
-			} else {
-				l.loaded, l.heldHere = LatencyCounts{}, l.Released && !a.hold.off
-			}
-		}
 		if known {
+			e.counters.adopt(&was.counters)
 			e.version = was.version + 1
+		} else {
+			e.counters.adopt(new(counters))
 		}
-		e.countHeld()
-		e.view, e.last = nil, nil
+		e.last = nil
 	}
 	for _, e := range old.endpoints {
 		e.dropped = true
 	}
-}
-
-// adopt takes over what this process has shown of a counter. One that began anew
-// begins anew here too.
-func (b *Birth) adopt(before *Birth, off bool) {
-	if !b.Born.Equal(before.Born) {
-		b.heldHere = b.Released && !off
-		return
-	}
-	b.shown = before.shown
-	b.heldHere = b.Released && before.held() && !off
 }
 
 // Check returns an error that wraps [ErrWentBack] where a view of an earlier account showed
@@ -69,34 +40,35 @@ func (a *Account) Check(shown *View, of *Account) error {
 			}
 			return fmt.Errorf("%w: it does not know endpoint %q", ErrWentBack, v.ID)
 		}
-		if err := e.check(v.Counters); err != nil {
+		if err := e.counters.check(v.Counters); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *Endpoint) check(shown *Counters) error {
-	for _, c := range shown.All {
-		key := CounterKey{Kind: c.Kind, Code: c.Code, Reason: c.Reason}
-		if c.Type != "" {
-			id, ok := e.account.types.ids[c.Type]
-			if !ok && c.Value > 0 {
-				return fmt.Errorf("%w: it does not know event type %q", ErrWentBack, c.Type)
+// check returns an error where more was shown than these counters have.
+func (c *counters) check(shown *Counters) error {
+	for _, row := range shown.All {
+		key := CounterKey{Kind: row.Kind, Code: row.Code, Reason: row.Reason}
+		if row.Type != "" {
+			id, ok := c.endpoint.account.types.ids[row.Type]
+			if !ok && row.Value > 0 {
+				return fmt.Errorf("%w: it does not know event type %q", ErrWentBack, row.Type)
 			}
 			key.Type = id
 		}
-		s := e.counters[key]
+		s := c.rows[key]
 		switch {
-		case s == nil && c.Value > 0:
-			return fmt.Errorf("%w: a counter of endpoint %q is missing", ErrWentBack, e.row.ID)
-		case s != nil && s.value < c.Value:
-			return fmt.Errorf("%w: a counter of endpoint %q is %d, it was shown as %d", ErrWentBack, e.row.ID, s.value, c.Value)
+		case s == nil && row.Value > 0:
+			return fmt.Errorf("%w: a counter of endpoint %q is missing", ErrWentBack, c.endpoint.row.ID)
+		case s != nil && s.value < row.Value:
+			return fmt.Errorf("%w: a counter of endpoint %q is %d, it was shown as %d", ErrWentBack, c.endpoint.row.ID, s.value, row.Value)
 		}
 	}
 	if shown.Latency != nil && shown.Latency.Counts.below() != (LatencyCounts{}).below() {
-		if e.latency == nil || e.latency.counts.raised(&shown.Latency.Counts).Buckets != e.latency.counts.Buckets {
-			return fmt.Errorf("%w: the latency of endpoint %q has fewer observations than were shown", ErrWentBack, e.row.ID)
+		if c.latency == nil || c.latency.counts.raised(&shown.Latency.Counts).Buckets != c.latency.counts.Buckets {
+			return fmt.Errorf("%w: the latency of endpoint %q has fewer observations than were shown", ErrWentBack, c.endpoint.row.ID)
 		}
 	}
 	return nil

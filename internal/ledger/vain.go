@@ -77,6 +77,6 @@ func (e *Endpoint) settle(i slot, next Event, now time.Time) {
 	entered := e.table.at(i).Stage != Unresolved && next.Stage == Unresolved
 	e.set(i, next)
 	if entered && !next.Has(History) {
-		e.bump(CounterKey{Kind: CountUnresolved, Type: next.Type}, now)
+		e.counters.bump(CounterKey{Kind: CountUnresolved, Type: next.Type}, now)
 	}
 }

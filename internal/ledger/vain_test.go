@@ -74,7 +74,7 @@ func (a *Account) empty(t Task, now time.Time) { a.Answered(t, Answer{}, now) }
 func (a *Account) unheld(now time.Time) *View {
 	a.hold.off, a.hold.open = true, true
 	for _, e := range a.endpoints {
-		e.view, e.last = nil, nil
+		e.counters.shown, e.last = nil, nil
 	}
 	return a.View(now)
 }

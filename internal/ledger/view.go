@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"time"
@@ -116,7 +115,7 @@ func (a *Account) View(now time.Time) *View {
 	}
 	for _, e := range a.sorted() {
 		if e.row.Gone.IsZero() && a.selects(e.row.ID) {
-			if e.last == nil || e.view == nil {
+			if e.last == nil || e.counters.shown == nil {
 				e.last = e.show(now)
 			}
 			v.Endpoints = append(v.Endpoints, e.last)
@@ -133,7 +132,7 @@ func (a *Account) AsOf(v *View, now time.Time) *View {
 	for i, was := range v.Endpoints {
 		next.Endpoints[i] = was
 		e, ok := a.endpoints[was.ID]
-		if ok && e.version == was.version && e.changed.rows() == 0 {
+		if ok && e.version == was.version && !e.unstored() {
 			fresh := *was
 			fresh.Window = e.showWindow(now)
 			next.Endpoints[i] = &fresh
@@ -153,7 +152,7 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 	v := &EndpointView{
 		ID:             e.row.ID,
 		Contacted:      e.contacted(),
-		Counters:       e.showCounters(),
+		Counters:       e.counters.show(),
 		Backlog:        e.fresh,
 		HistoryBacklog: e.unread,
 		Tracked:        e.table.len(),
@@ -186,7 +185,7 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 	if r, ok := e.oldestNew.first(e.inStage(Listed)); ok {
 		v.OldestUnfetched = r.at
 	}
-	for key := range e.counters {
+	for key := range e.counters.rows {
 		if key.Kind == CountEvents {
 			v.Pending = append(v.Pending, TypeCount{e.account.types.name(key.Type), e.pending[key.Type]})
 		}
@@ -216,43 +215,12 @@ func (e *Endpoint) subscribed() []string {
 	return names
 }
 
-func (e *Endpoint) showCounters() *Counters {
-	if e.view != nil {
-		return e.view
-	}
-	g := e.account.hold
-	c := &Counters{All: make([]Counter, 0, len(e.counters))}
-	for _, key := range slices.SortedFunc(maps.Keys(e.counters), CounterKey.compare) {
-		s := e.counters[key]
-		row := Counter{
-			Kind: key.Kind, Type: e.account.types.name(key.Type), Code: key.Code, Reason: key.Reason,
-			Value: s.visible(g), Born: s.Born,
-		}
-		if s.exemplar.EventID != "" && row.Value > 0 {
-			exemplar := s.exemplar
-			row.Exemplar = &exemplar
-		}
-		if s.held() {
-			c.held = append(c.held, &s.Birth)
-		}
-		c.All = append(c.All, row)
-	}
-	if l := e.latency; l != nil {
-		c.Latency = &Latency{Counts: l.visible(g), Born: l.Born}
-		if l.held() {
-			c.held = append(c.held, &l.Birth)
-		}
-	}
-	e.view = c
-	return c
-}
-
 // showWindow returns the window's count for every label set that has a delivery
 // counter, 0 included.
 func (e *Endpoint) showWindow(now time.Time) []WindowCount {
 	e.window.advance(now, &e.order)
 	var counts []WindowCount
-	for key := range e.counters {
+	for key := range e.counters.rows {
 		if key.Kind == CountDeliveries {
 			counts = append(counts, WindowCount{
 				e.account.types.name(key.Type), key.Code, e.window.counts[outcomeKey{key.Type, key.Code}],
