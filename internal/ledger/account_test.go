@@ -102,7 +102,7 @@ func TestHold(t *testing.T) {
 	a.List([]Found{{ID: "ep", Meta: Meta{Events: []string{failed}}}}, epoch, epoch)
 	read(t, a, "ep", epoch, true)
 	read(t, a, "ep", epoch, true, at(1, 0))
-	show := func(after time.Duration) uint64 { return events(a.View(epoch.Add(after)), "ep") }
+	show := func(after time.Duration) uint64 { return eventsOf(a.View(epoch.Add(after)), "ep") }
 	a.Release(epoch.Add(time.Hour))
 	if n := show(time.Hour); n != 0 || !a.Held() {
 		t.Errorf("%d without ever having been shown at 0", n)
@@ -145,7 +145,7 @@ func TestFirstScrapeShowsWhatWasLoaded(t *testing.T) {
 		now := epoch.Add(row.after)
 		a.Release(now)
 		v := a.View(now)
-		if n := events(v, "ep"); n != row.want {
+		if n := eventsOf(v, "ep"); n != row.want {
 			t.Errorf("after %v a scrape shows %d, want %d", row.after, n, row.want)
 		}
 		if row.complete {
@@ -188,7 +188,7 @@ func TestHoldIsNotTakenUpAgain(t *testing.T) {
 		read(t, a, "ep", epoch, true, at(1, 0))
 	}
 	a = restarted(t, a, p, epoch)
-	if n := events(a.View(epoch), "ep"); n != 1 {
+	if n := eventsOf(a.View(epoch), "ep"); n != 1 {
 		t.Errorf("shown %d, was 1 before", n)
 	}
 }

@@ -27,33 +27,33 @@ func (a *Account) bound(now time.Time) {
 		n := line.pop().slot
 		e := all[n]
 		r, _ := e.oldestIdle()
-		e.settle(r.slot, e.table.at(r.slot).givenUp(), now)
+		e.settle(r.slot, e.events.at(r.slot).givenUp(), now)
 		a.overflowed++
 		if r, ok := e.oldestIdle(); ok {
 			line.push(r.at, n)
 		}
 	}
 	for _, e := range all {
-		e.putBack()
-		e.work.compact(e)
+		e.events.putBack()
+		e.work.compact()
 	}
 }
 
 // oldestIdle returns the endpoint's oldest counted event that waits and is not being
 // asked for. It puts others that are older aside, for putBack.
 func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
-	if e.backlog == 0 || !e.account.Leads() {
+	if e.events.backlog == 0 || !e.account.Leads() {
 		return ranked{}, false
 	}
 	for _, s := range []Stage{Listed, Pending} {
-		q := e.oldest(s)
+		q := e.events.oldest(s)
 		for {
-			r, ok := q.first(e.inStage(s))
+			r, ok := q.first(e.events.inStage(s))
 			if !ok {
 				break
 			}
-			if ev := e.table.at(r.slot); ev.Has(History) || e.work.isBusy(ev.Key) {
-				e.aside = append(e.aside, q.pop())
+			if ev := e.events.at(r.slot); ev.Has(History) || e.work.isBusy(ev.Key) {
+				e.events.aside = append(e.events.aside, q.pop())
 				continue
 			}
 			if !found || r.at < oldest.at {
@@ -65,31 +65,15 @@ func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
 	return oldest, found
 }
 
-// oldest returns the queue by creation of what is in a state.
-func (e *Endpoint) oldest(s Stage) *queue {
-	if s == Pending {
-		return &e.oldestWait
-	}
-	return &e.oldestNew
-}
-
-func (e *Endpoint) putBack() {
-	for _, r := range e.aside {
-		e.oldest(e.table.at(r.slot).Stage).push(r.at, r.slot)
-	}
-	e.aside = nil
-}
-
 // takeNew hands out the oldest new event, or in every second call the newest, while the
 // oldest has waited for long.
-func (e *Endpoint) takeNew(now time.Time) (slot, bool) {
-	w := &e.work
+func (w *work) takeNew(now time.Time) (slot, bool) {
 	line := &w.ready[NewEvents]
-	r, ok := line.first(e.isNew)
+	r, ok := line.first(w.isNew)
 	if !ok {
 		return 0, false
 	}
-	if now.Unix()-e.table.at(r.slot).FirstSeen <= lagAfter {
+	if now.Unix()-w.events.at(r.slot).FirstSeen <= lagAfter {
 		w.newest, w.lags, w.tookOldest = queue{}, false, false
 		return line.pop().slot, true
 	}
@@ -102,29 +86,29 @@ func (e *Endpoint) takeNew(now time.Time) (slot, bool) {
 			w.newest.push(r.at, r.slot)
 		}
 	}
-	if _, ok := w.newest.first(e.isNew); !ok {
+	if _, ok := w.newest.first(w.isNew); !ok {
 		return line.pop().slot, true
 	}
 	return w.newest.pop().slot, true
 }
 
 // isNew tells which rows of the lines of new events are still right.
-func (e *Endpoint) isNew(r ranked) bool {
-	ev := e.table.at(r.slot)
-	return ev.Stage == Listed && ev.Time == r.at && ev.class() == NewEvents && !e.work.isBusy(ev.Key)
+func (w *work) isNew(r ranked) bool {
+	ev := w.events.at(r.slot)
+	return ev.Stage == Listed && ev.Time == r.at && ev.class() == NewEvents && !w.isBusy(ev.Key)
 }
 
 // compact drops what does not belong to the lines of new events any more where that is
 // most of them: a backlog that never ends leaves it in the middle.
-func (w *work) compact(e *Endpoint) {
+func (w *work) compact() {
 	for _, q := range []*queue{&w.ready[NewEvents], &w.newest} {
-		if q.len() <= 2*e.untried+smallestIndex {
+		if q.len() <= 2*w.events.untried+smallestIndex {
 			continue
 		}
 		rows := q.rows
 		q.rows = nil
 		for _, r := range rows {
-			if e.isNew(r) {
+			if w.isNew(r) {
 				q.push(r.at, r.slot)
 			}
 		}

@@ -34,15 +34,15 @@ func TestBacklogIsBounded(t *testing.T) {
 		if !ok {
 			continue
 		}
-		i, _ := e.table.find(task.key)
-		if asked++; now.Unix()-e.table.at(i).Time < 60 {
+		i, _ := e.events.find(task.key)
+		if asked++; now.Unix()-e.events.at(i).Time < 60 {
 			fresh++
 		}
 		a.Answered(task, response(500), now)
-		if e.backlog > limit || a.backlog != e.backlog {
-			t.Fatalf("%d events wait after %d s, %d in all", e.backlog, second, a.backlog)
+		if e.events.backlog > limit || a.backlog != e.events.backlog {
+			t.Fatalf("%d events wait after %d s, %d in all", e.events.backlog, second, a.backlog)
 		}
-		n := len(e.work.ready[NewEvents].rows) + len(e.work.newest.rows) + len(e.oldestNew.rows) + len(e.oldestWait.rows) + len(e.work.later.rows)
+		n := len(e.work.ready[NewEvents].rows) + len(e.work.newest.rows) + len(e.events.oldestNew.rows) + len(e.events.oldestWait.rows) + len(e.work.later.rows)
 		switch {
 		case second == hours/2*3600:
 			rows = n
@@ -51,8 +51,8 @@ func TestBacklogIsBounded(t *testing.T) {
 		}
 		a.Batch()
 	}
-	if e.table.len() > limit+2*3600 {
-		t.Errorf("%d events are tracked", e.table.len())
+	if e.events.len() > limit+2*3600 {
+		t.Errorf("%d events are tracked", e.events.len())
 	}
 	if 10*fresh < 4*asked {
 		t.Errorf("%d of %d asks were for what has just happened", fresh, asked)
@@ -86,8 +86,8 @@ func TestBacklogIsTheAccounts(t *testing.T) {
 	a.Answered(busy, response(200), epoch.Add(sec(11)))
 	states := func(id string, numbers ...int) (s string) {
 		for _, n := range numbers {
-			i, _ := a.endpoints[id].table.find(KeyOf([]byte(hexID(n))))
-			s += fmt.Sprint(a.endpoints[id].table.at(i).Stage)
+			i, _ := a.endpoints[id].events.find(KeyOf([]byte(hexID(n))))
+			s += fmt.Sprint(a.endpoints[id].events.at(i).Stage)
 		}
 		return s
 	}

@@ -1,10 +1,8 @@
 package ledger
 
-import "slices"
-
 // rows returns 0 if there is nothing to store.
 func (c *changes) rows() int {
-	n := len(c.events) + len(c.failures) + len(c.traces)
+	n := len(c.failures) + len(c.traces)
 	if c.row {
 		n++
 	}
@@ -32,7 +30,9 @@ func (a *Account) Batch() *Batch {
 }
 
 // unstored reports whether rows differ from what the last batch had.
-func (e *Endpoint) unstored() bool { return e.changed.rows() > 0 || len(e.counters.changed) > 0 }
+func (e *Endpoint) unstored() bool {
+	return e.changed.rows() > 0 || len(e.counters.changed) > 0 || len(e.events.changed) > 0
+}
 
 func (e *Endpoint) batch(b *Batch) {
 	if !e.unstored() {
@@ -41,19 +41,11 @@ func (e *Endpoint) batch(b *Batch) {
 	e.version++
 	e.last = nil
 	if e.changed.row {
-		e.row.Tracked = e.table.len()
+		e.row.Tracked = e.events.len()
 		b.Endpoints = append(b.Endpoints, e.row.Clone())
 	}
 	e.counters.batch(b)
-	slices.Sort(e.changed.events)
-	for _, i := range slices.Compact(e.changed.events) {
-		ev := *e.table.at(i)
-		row := EventRow{Endpoint: e.row.ID, Slot: i, Event: ev, Relisted: e.relists[i]}
-		if ev.Stage != Free && ev.Key.Hashed() {
-			row.ID = e.ids[ev.Key]
-		}
-		b.Events = append(b.Events, row)
-	}
+	e.events.batch(b)
 	for at := range e.changed.failures {
 		f, _ := e.failures.find(at)
 		b.Failures = append(b.Failures, FailureRow{e.row.ID, at.Time, at.Key, f})

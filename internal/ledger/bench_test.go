@@ -50,7 +50,7 @@ func BenchmarkApplyAtContact(b *testing.B) {
 func BenchmarkApplyKnown(b *testing.B) {
 	a := account(b, "ep")
 	listAll(a, million, epoch, nil)
-	a.endpoints["ep"].order.slots()
+	a.endpoints["ep"].events.order.slots()
 	b.ReportAllocs()
 	began := cpu()
 	for b.Loop() {

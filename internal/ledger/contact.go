@@ -27,7 +27,7 @@ func (e *Endpoint) contact(cutoff int64, now time.Time) {
 	e.row.Contact, e.row.Cutoff = now, cutoff
 	e.changeRow()
 	e.seed(now)
-	for _, i := range e.order.between(e.news(), math.MaxInt64) {
+	for _, i := range e.events.order.between(e.news(), math.MaxInt64) {
 		e.count(i, now)
 	}
 	e.account.enqueue(HistoryEvents, e)
@@ -48,13 +48,12 @@ func (e *Endpoint) news() int64 {
 
 // count makes history new.
 func (e *Endpoint) count(i slot, now time.Time) {
-	next := *e.table.at(i)
+	next := *e.events.at(i)
 	if next.Has(Untrusted) || !next.Has(History) {
 		return
 	}
 	next.Flags &^= History
-	e.set(i, next)
-	e.age(i)
+	e.events.replace(i, next)
 	e.countEvent(next.Type, now)
 }
 

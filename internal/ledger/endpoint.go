@@ -12,42 +12,25 @@ type Endpoint struct {
 	row     EndpointRow
 	dropped bool // the account does not know it any more
 
-	table   table
-	order   order
-	failing failingEvents
-	window  window
-	hours   hours
-	ids     map[Key]string // of hashed keys
-	relists map[slot]int64 // last full read that listed an untrusted event
-
+	events   events
 	counters counters
+	work     work
+	reads    reads
 
-	pending    map[TypeID]int // events by type in state Pending
-	backlog    int            // counted events that wait for an outcome
-	fresh      int            // of them, those in state Listed
-	untried    int            // of them, those that were never asked for
-	unread     int            // history in state Listed
-	oldestWait queue          // Pending, by creation
-	oldestNew  queue          // counted and Listed, by creation
-	aside      []ranked       // of the two, while an account's backlog is bounded
-	work       work
+	failures     failureLog // failures for people
+	failuresView []*Failure // the same for a view; nil when it must be made anew
+	traces       map[Key]Trace
+	oddVideos    map[Key]Video // of the traces that have no place for it
 
-	reads     reads
-	failures  failureLog // failures for people
-	traces    map[Key]Trace
-	oddVideos map[Key]Video // of the traces that have no place for it
-	changed   changes
-	marked    bool // it is among the account's marked
-
-	failuresView []*Failure    // the same of the kept failures
-	last         *EndpointView // the last view; nil when it must be made anew
-	version      uint64        // of the last batch with rows of this endpoint
+	changed changes
+	marked  bool          // it is among the account's marked
+	last    *EndpointView // the last view; nil when it must be made anew
+	version uint64        // of the last batch with rows of this endpoint
 }
 
 // changes are the rows that differ from what the last batch held.
 type changes struct {
 	row      bool
-	events   []slot // in no order, some of them perhaps more than once
 	failures map[position]struct{}
 	traces   map[position]struct{}
 }
@@ -60,19 +43,13 @@ func newEndpoint(a *Account, row EndpointRow) *Endpoint {
 	e := &Endpoint{
 		account:   a,
 		row:       row,
-		table:     newTable(row.Tracked),
-		window:    window{length: a.policy.Window, counts: make(map[outcomeKey]int)},
-		ids:       make(map[Key]string),
-		relists:   make(map[slot]int64),
-		pending:   make(map[TypeID]int),
-		hours:     hours{cells: make(map[int64]*Hour)},
 		traces:    make(map[Key]Trace),
 		oddVideos: make(map[Key]Video),
 		changed:   noChanges(),
 	}
-	e.order.table, e.failing.table = &e.table, &e.table
+	e.events.init(e)
 	e.counters = newCounters(e)
-	e.work = newWork()
+	e.work = newWork(e)
 	return e
 }
 
@@ -85,11 +62,6 @@ func (e *Endpoint) listed() bool { return e.row.Missed.IsZero() && e.row.Gone.Is
 
 func (e *Endpoint) changeRow() {
 	e.changed.row = true
-	e.mark()
-}
-
-func (e *Endpoint) changeEvent(i slot) {
-	e.changed.events = append(e.changed.events, i)
 	e.mark()
 }
 
@@ -116,20 +88,11 @@ func (e *Endpoint) track(l listed, now time.Time, timely bool) {
 	if !e.contacted() {
 		ev.Flags |= History
 	}
-	i := e.table.insert(ev)
-	e.order.add(i)
-	if l.id != "" {
-		e.ids[ev.Key] = l.id
-	}
-	if ev.Has(Untrusted) {
-		e.relists[i] = now.Unix()
-	}
+	e.events.insert(ev, l.id)
 	e.noteTime(ev.Type, ev.Time)
 	if e.contacted() {
 		e.countEvent(ev.Type, now)
 	}
-	e.enter(i)
-	e.changeEvent(i)
 }
 
 func (e *Endpoint) countEvent(t TypeID, now time.Time) {
@@ -137,13 +100,6 @@ func (e *Endpoint) countEvent(t TypeID, now time.Time) {
 	if t == e.account.types.ids[TypeOther] {
 		e.account.countFolded()
 	}
-}
-
-// enter derives all that an event that was put into its slot brings with it.
-func (e *Endpoint) enter(i slot) {
-	e.tally(i, 1)
-	e.age(i)
-	e.schedule(i)
 }
 
 // noteTime keeps the newest creation time of each type.
@@ -160,68 +116,12 @@ func (e *Endpoint) noteTime(t TypeID, at int64) {
 	}
 }
 
-// set replaces the event in a slot and all that is derived from it.
-func (e *Endpoint) set(i slot, next Event) {
-	was := e.table.at(i).Stage
-	e.tally(i, -1)
-	*e.table.at(i) = next
-	e.tally(i, 1)
-	if next.Stage != was {
-		e.age(i)
-	}
-	if !next.Waiting() {
-		delete(e.work.absent, next.Key)
-	}
-	e.schedule(i)
-	e.changeEvent(i)
-}
-
-// tally adds an event to the derived numbers (n = 1) or takes it out (n = -1).
-func (e *Endpoint) tally(i slot, n int) {
-	ev := e.table.at(i)
-	e.window.tally(ev, n)
-	e.hours.tally(ev, n)
-	if ev.Waiting() && !ev.Has(History) {
-		e.backlog += n
-		e.account.backlog += n
-	}
-	switch {
-	case ev.Stage == Pending:
-		e.pending[ev.Type] += n
-	case ev.Stage == Listed && ev.Has(History):
-		e.unread += n
-	case ev.Stage == Listed:
-		e.fresh += n
-		if ev.LastAsk == 0 {
-			e.untried += n
-		}
-	case ev.Failing():
-		e.work.retryKnown = false
-		if n > 0 {
-			e.failing.add(i)
-			e.account.waiting[e] = struct{}{}
-		} else {
-			e.failing.remove(i)
-		}
-	}
-}
-
-// age lines an event up that has just entered a state whose oldest event is shown.
-func (e *Endpoint) age(i slot) {
-	switch ev := e.table.at(i); {
-	case ev.Stage == Pending:
-		e.oldestWait.push(ev.Time, i)
-	case ev.Stage == Listed && !ev.Has(History):
-		e.oldestNew.push(ev.Time, i)
-	}
-}
-
 // apply applies what an event's detail said.
 func (e *Endpoint) apply(i slot, a Answer, now time.Time) {
-	was := *e.table.at(i)
+	was := *e.events.at(i)
 	next, out := was.waitsFrom(e.account.clockSet).Answered(a, now, e.account.policy.NoResponseAfter)
 	e.trace(was, next, a.Video, now)
-	e.set(i, next)
+	e.events.replace(i, next)
 	e.logFailure(was, next, a, out, now)
 	if !out.Counts {
 		return
@@ -238,7 +138,7 @@ func (e *Endpoint) apply(i slot, a Answer, now time.Time) {
 	}
 	delivered := e.counters.bump(key, now)
 	if next.Failing() && next.Time >= delivered.exemplar.Created {
-		delivered.exemplar = Exemplar{EventID: e.id(next.Key), Created: next.Time, Observed: now}
+		delivered.exemplar = Exemplar{EventID: e.events.id(next.Key), Created: next.Time, Observed: now}
 	}
 	if next.Stage == NoResponse {
 		e.counters.bump(CounterKey{Kind: CountNoResponse, Reason: next.Reason}, now)
@@ -249,12 +149,4 @@ func (e *Endpoint) apply(i slot, a Answer, now time.Time) {
 	if out.FirstResponse && next.Has(Timely) {
 		e.counters.observe(max(0, now.Sub(time.Unix(next.Time, 0)).Seconds()))
 	}
-}
-
-// id returns the event id behind a key.
-func (e *Endpoint) id(k Key) string {
-	if k.Hashed() {
-		return e.ids[k]
-	}
-	return k.PlainID()
 }

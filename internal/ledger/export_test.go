@@ -48,18 +48,18 @@ func (i Inside) Latency() (counts LatencyCounts) {
 
 // Event returns a tracked event.
 func (i Inside) Event(id string) (Event, bool) {
-	at, ok := i.e.table.find(KeyOf([]byte(id)))
+	at, ok := i.e.events.find(KeyOf([]byte(id)))
 	if !ok {
 		return Event{}, false
 	}
-	return *i.e.table.at(at), true
+	return *i.e.events.at(at), true
 }
 
 // Tracked returns how many events are tracked.
-func (i Inside) Tracked() int { return i.e.table.len() }
+func (i Inside) Tracked() int { return i.e.events.len() }
 
 // EventID returns the id behind a key.
-func (i Inside) EventID(k Key) string { return i.e.id(k) }
+func (i Inside) EventID(k Key) string { return i.e.events.id(k) }
 
 // Show returns the view of the endpoint, made anew.
 func (i Inside) Show(now time.Time) *EndpointView { return i.e.show(now) }

@@ -34,24 +34,24 @@ func (a *Account) FailedKeys(endpointID string) []Key {
 	if !ok {
 		return nil
 	}
-	slots := slices.Clone(e.failing.slots)
+	slots := slices.Clone(e.events.failing.slots)
 	for key, t := range e.traces {
 		if t.Healed == 0 {
 			continue
 		}
-		if i, ok := e.table.find(key); ok {
+		if i, ok := e.events.find(key); ok {
 			slots = append(slots, i)
 		}
 	}
-	if healed := slots[len(e.failing.slots):]; len(healed) > 0 {
+	if healed := slots[len(e.events.failing.slots):]; len(healed) > 0 {
 		slices.SortFunc(slots, func(a, b slot) int {
-			x, y := e.table.at(a), e.table.at(b)
+			x, y := e.events.at(a), e.events.at(b)
 			return cmp.Or(cmp.Compare(x.Time, y.Time), bytes.Compare(x.Key[:], y.Key[:]))
 		})
 	}
 	keys := make([]Key, len(slots))
 	for n, i := range slots {
-		keys[n] = e.table.at(i).Key
+		keys[n] = e.events.at(i).Key
 	}
 	return keys
 }
@@ -65,8 +65,8 @@ func (a *Account) FailedDeliveries(endpointID string, keys []Key) []FailedDelive
 	}
 	all := make([]FailedDelivery, 0, len(keys))
 	for _, key := range keys {
-		if i, ok := e.table.find(key); ok {
-			if f, failed := e.failedDelivery(e.table.at(i)); failed {
+		if i, ok := e.events.find(key); ok {
+			if f, failed := e.failedDelivery(e.events.at(i)); failed {
 				all = append(all, f)
 			}
 		}
@@ -87,7 +87,7 @@ func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
 		return FailedDelivery{}, false
 	}
 	f := FailedDelivery{
-		EndpointID: e.row.ID, EventID: e.id(ev.Key), Type: e.account.types.name(ev.Type),
+		EndpointID: e.row.ID, EventID: e.events.id(ev.Key), Type: e.account.types.name(ev.Type),
 		Created: ev.Time, Untrusted: ev.Has(Untrusted), History: ev.Has(History),
 		FirstSeen: ev.FirstSeen, LastSeen: ev.LastAsk, Asked: int(t.Asked),
 		Code: t.Code, Healed: t.Healed, Video: t.Video(e.oddVideos[ev.Key]),

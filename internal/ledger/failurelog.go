@@ -137,7 +137,7 @@ func (e *Endpoint) logAnswer(was, ev Event, r AnswerRecord) {
 // failure returns the record of an event that has not failed before.
 func (e *Endpoint) failure(ev Event) Failure {
 	f := Failure{
-		EventID: e.id(ev.Key), Type: e.account.types.name(ev.Type), Created: ev.Time, Untrusted: ev.Has(Untrusted),
+		EventID: e.events.id(ev.Key), Type: e.account.types.name(ev.Type), Created: ev.Time, Untrusted: ev.Has(Untrusted),
 		History: ev.Has(History), FirstSeen: ev.FirstSeen, Asked: int(ev.Tries),
 	}
 	if ev.Stage == Pending {

@@ -48,7 +48,7 @@ func (a *Account) Follow(b *Batch) error {
 		if err != nil {
 			return err
 		}
-		if !e.same(r) {
+		if !e.events.same(r) {
 			touched[e] = append(touched[e], r)
 		}
 	}
@@ -67,7 +67,7 @@ func (a *Account) Follow(b *Batch) error {
 		e.setTrace(r)
 	}
 	for e, rows := range touched {
-		if err := e.followEvents(rows); err != nil {
+		if err := e.events.follow(rows); err != nil {
 			return err
 		}
 		e.followed()
@@ -100,76 +100,6 @@ func (a *Account) followEndpoint(r EndpointRow, touched map[*Endpoint][]EventRow
 		a.byID = nil
 	}
 	touched[e] = nil
-}
-
-// same reports whether a row changes nothing in its slot.
-func (e *Endpoint) same(r EventRow) bool {
-	if r.Slot >= e.table.used {
-		return r.Event.Stage == Free
-	}
-	return *e.table.at(r.Slot) == r.Event && e.relists[r.Slot] == r.Relisted
-}
-
-// followEvents puts rows into their slots. It first empties the slots that another event
-// holds or that are freed, because the order depends on what the slots hold.
-func (e *Endpoint) followEvents(rows []EventRow) error {
-	var out map[slot]struct{}
-	for _, r := range rows {
-		if r.Slot >= MaxSlots || r.Event.Stage >= stages || !e.account.types.has(r.Event.Type) {
-			return fmt.Errorf("%w: event in slot %d of endpoint %q", ErrOvertaken, r.Slot, r.Endpoint)
-		}
-		if r.Slot < e.table.used && e.table.at(r.Slot).Stage != Free && e.table.at(r.Slot).Key != r.Event.Key {
-			if out == nil {
-				out = make(map[slot]struct{})
-			}
-			out[r.Slot] = struct{}{}
-		}
-	}
-	if out != nil {
-		e.order.remove(out)
-		for i := range out {
-			ev := e.table.at(i)
-			e.tally(i, -1)
-			delete(e.ids, ev.Key)
-			delete(e.relists, i)
-			e.table.remove(i)
-		}
-	}
-	for _, r := range rows {
-		if r.Event.Stage == Free {
-			continue
-		}
-		if err := e.followEvent(r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (e *Endpoint) followEvent(r EventRow) error {
-	if r.Slot < e.table.used && e.table.at(r.Slot).Stage != Free {
-		was := e.table.at(r.Slot).Stage
-		e.tally(r.Slot, -1)
-		*e.table.at(r.Slot) = r.Event
-		e.tally(r.Slot, 1)
-		if r.Event.Stage != was {
-			e.age(r.Slot)
-		}
-		e.schedule(r.Slot)
-	} else {
-		if !e.table.put(r.Slot, r.Event) {
-			return fmt.Errorf("%w: an event of endpoint %q is in two places", ErrOvertaken, r.Endpoint)
-		}
-		e.order.add(r.Slot)
-		e.enter(r.Slot)
-	}
-	if r.ID != "" {
-		e.ids[r.Event.Key] = r.ID
-	}
-	if r.Relisted != 0 {
-		e.relists[r.Slot] = r.Relisted
-	}
-	return nil
 }
 
 // followed ends a Follow for an endpoint whose rows changed.

@@ -12,12 +12,12 @@ import (
 func (e *Endpoint) forget(edge int64, now time.Time) {
 	listedSince := now.Add(-e.account.policy.Window - relistEvery).Unix()
 	until := edge
-	if len(e.relists) > 0 {
+	if len(e.events.relists) > 0 {
 		until = math.MaxInt64
 	}
-	e.order.prune(until, func(i slot) bool {
-		ev := e.table.at(i)
-		last, untrusted := e.relists[i]
+	e.events.order.prune(until, func(i slot) bool {
+		ev := e.events.at(i)
+		last, untrusted := e.events.relists[i]
 		switch {
 		case !untrusted && ev.Time > edge, untrusted && last > listedSince:
 			return false
@@ -30,16 +30,11 @@ func (e *Endpoint) forget(edge int64, now time.Time) {
 }
 
 func (e *Endpoint) drop(i slot) {
-	ev := e.table.at(i)
+	ev := e.events.at(i)
 	if ev.Resolved() {
 		e.row.Standing.forget(ev)
 		e.changeRow()
 	}
-	e.tally(i, -1)
 	e.untrace(ev)
-	delete(e.ids, ev.Key)
-	delete(e.relists, i)
-	delete(e.work.absent, ev.Key)
-	e.table.remove(i)
-	e.changeEvent(i)
+	e.events.remove(i)
 }

@@ -38,7 +38,7 @@ func (e *Endpoint) missedChanges(now time.Time) bool {
 // forget drops an endpoint with all that is known of it.
 func (a *Account) forget(e *Endpoint) {
 	e.dropped = true
-	a.backlog -= e.backlog
+	a.backlog -= e.events.backlog
 	delete(a.endpoints, e.row.ID)
 	delete(a.waiting, e)
 	a.byID = nil

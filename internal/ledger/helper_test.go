@@ -69,7 +69,7 @@ func happen(a *Account, endpoint string, now time.Time, ids ...string) {
 	a.End(r, false, now)
 }
 
-func events(v *View, endpoint string) uint64 {
+func eventsOf(v *View, endpoint string) uint64 {
 	n, _ := counterOf(v, endpoint, CountEvents, failed, 0)
 	return n
 }
@@ -86,10 +86,10 @@ func inMemory(a *Account) *Batch {
 		if l := e.counters.latency; l != nil {
 			b.Latencies = append(b.Latencies, LatencyRow{id, l.counts, l.Born, l.Released})
 		}
-		for i, ev := range e.table.all() {
-			row := EventRow{Endpoint: id, Slot: i, Event: *ev, Relisted: e.relists[i]}
+		for i, ev := range e.events.table.all() {
+			row := EventRow{Endpoint: id, Slot: i, Event: *ev, Relisted: e.events.relists[i]}
 			if ev.Key.Hashed() {
-				row.ID = e.ids[ev.Key]
+				row.ID = e.events.ids[ev.Key]
 			}
 			b.Events = append(b.Events, row)
 		}
@@ -97,8 +97,8 @@ func inMemory(a *Account) *Batch {
 			b.Failures = append(b.Failures, FailureRow{id, f.at.Time, f.at.Key, f.Failure})
 		}
 		for key, trace := range e.traces {
-			if i, ok := e.table.find(key); ok {
-				b.Traces = append(b.Traces, TraceRow{Endpoint: id, Time: e.table.at(i).Time, Key: key, Trace: trace, Odd: e.oddVideos[key]})
+			if i, ok := e.events.find(key); ok {
+				b.Traces = append(b.Traces, TraceRow{Endpoint: id, Time: e.events.at(i).Time, Key: key, Trace: trace, Odd: e.oddVideos[key]})
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 			readLate(a, l.appeared, time.Unix(now, 0))
 			e := a.endpoints["ep"]
 			for id, f := range events {
-				if _, known := e.table.find(KeyOf([]byte(id))); known && f.ours == 0 {
+				if _, known := e.events.find(KeyOf([]byte(id))); known && f.ours == 0 {
 					f.ours = now
 				}
 				created := l.appeared[slices.IndexFunc(l.appeared, func(it item) bool { return it.id == id })].created

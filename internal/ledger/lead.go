@@ -29,9 +29,9 @@ func (a *Account) Resign() {
 	a.fence = 0
 	for _, e := range a.endpoints {
 		for key := range e.work.busy {
-			e.setBusy(key, false)
-			if i, ok := e.table.find(key); ok {
-				e.schedule(i)
+			e.work.setBusy(key, false)
+			if i, ok := e.events.find(key); ok {
+				e.work.schedule(i)
 			}
 		}
 	}
@@ -51,24 +51,24 @@ func (a *Account) Rests(now time.Time) bool {
 // anything reports whether there is a detail to fetch by then, or a hold to end.
 func (e *Endpoint) anything(then time.Time) bool {
 	for class := range classes {
-		if e.waiting(class, then) {
+		if e.work.waiting(class, then) {
 			return true
 		}
 	}
-	at, ok := e.nextDue()
+	at, ok := e.work.nextDue()
 	return ok && at <= then.Unix() || e.counters.releasable(then, e.account.policy.Hold)
 }
 
 // waiting reports whether there is a detail of the class to fetch.
-func (e *Endpoint) waiting(class Class, now time.Time) bool {
+func (w *work) waiting(class Class, now time.Time) bool {
 	if class == FailedEvents {
-		_, ok := e.retryable(now)
+		_, ok := w.retryable(now)
 		return ok
 	}
-	_, ok := e.work.ready[class].first(func(r ranked) bool {
-		ev := e.table.at(r.slot)
+	_, ok := w.ready[class].first(func(r ranked) bool {
+		ev := w.events.at(r.slot)
 		due, wanted := ev.due()
-		return wanted && e.class(ev) == class && ev.rank(class) == r.at && due <= now.Unix()
+		return wanted && w.class(ev) == class && ev.rank(class) == r.at && due <= now.Unix()
 	})
 	return ok
 }

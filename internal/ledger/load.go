@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"fmt"
-	"sync"
 	"time"
 )
 
@@ -135,14 +134,8 @@ func (l *loader) Event(r EventRow) error {
 		return err
 	}
 	if r.Event.Stage == Free || r.Event.Stage >= stages || r.Event.Key.Hashed() == (r.ID == "") ||
-		r.Slot >= MaxSlots || !e.table.restore(r.Slot, r.Event) {
+		r.Slot >= MaxSlots || !e.events.restore(r) {
 		return fmt.Errorf("%w: event in slot %d of endpoint %q", ErrUnreadable, r.Slot, r.Endpoint)
-	}
-	if r.ID != "" {
-		e.ids[r.Event.Key] = r.ID
-	}
-	if r.Relisted != 0 {
-		e.relists[r.Slot] = r.Relisted
 	}
 	return nil
 }
@@ -194,19 +187,8 @@ func (l *loader) checkType(t TypeID) error {
 
 // restored derives what is not stored.
 func (e *Endpoint) restored(now time.Time) error {
-	var index sync.WaitGroup // the index and the order take the longest, and are made side by side
-	unique := false
-	index.Go(func() { unique = e.table.restored() })
-	e.order.arrived = make([]slot, 0, e.table.used)
-	for i := range e.table.all() {
-		e.order.add(i)
-	}
-	e.order.slots()
-	if index.Wait(); !unique {
+	if !e.events.restored() {
 		return fmt.Errorf("%w: endpoint %q has an event twice", ErrUnreadable, e.row.ID)
-	}
-	for _, i := range e.order.slots() {
-		e.enter(i)
 	}
 	e.dropStrayTraces()
 	e.counters.countHeld()

@@ -25,7 +25,7 @@ func (a *Account) Hours(endpointID string) []Hour {
 	if !ok {
 		return nil
 	}
-	return e.hours.all()
+	return e.events.hours.all()
 }
 
 // Pending returns the endpoint's events in state Pending, the oldest first and at
@@ -35,9 +35,9 @@ func (a *Account) Pending(endpointID string, limit int) []Known {
 	if !ok {
 		return nil
 	}
-	waiting := make([]ranked, 0, len(e.oldestWait.rows))
-	belongs := e.inStage(Pending)
-	for _, r := range e.oldestWait.rows {
+	waiting := make([]ranked, 0, len(e.events.oldestWait.rows))
+	belongs := e.events.inStage(Pending)
+	for _, r := range e.events.oldestWait.rows {
 		if belongs(r) {
 			waiting = append(waiting, r)
 		}
@@ -60,7 +60,7 @@ func (a *Account) Events(eventID string) []Known {
 	key := KeyOf([]byte(eventID))
 	var known []Known
 	for _, e := range a.sorted() {
-		if i, ok := e.table.find(key); ok && e.row.Gone.IsZero() && a.selects(e.row.ID) {
+		if i, ok := e.events.find(key); ok && e.row.Gone.IsZero() && a.selects(e.row.ID) {
 			known = append(known, e.known(i))
 		}
 	}
@@ -68,6 +68,6 @@ func (a *Account) Events(eventID string) []Known {
 }
 
 func (e *Endpoint) known(i slot) Known {
-	ev := *e.table.at(i)
-	return Known{EndpointID: e.row.ID, EventID: e.id(ev.Key), Type: e.account.types.name(ev.Type), Event: ev}
+	ev := *e.events.at(i)
+	return Known{EndpointID: e.row.ID, EventID: e.events.id(ev.Key), Type: e.account.types.name(ev.Type), Event: ev}
 }

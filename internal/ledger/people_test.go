@@ -21,7 +21,7 @@ func TestHoursFollowTheEvents(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		want := make(map[int64]*Hour)
-		for _, ev := range a.endpoints["ep"].table.all() {
+		for _, ev := range a.endpoints["ep"].events.table.all() {
 			if !ev.Resolved() {
 				continue
 			}
@@ -90,7 +90,7 @@ func TestPendingOldestFirst(t *testing.T) {
 		}
 	}
 	e := a.endpoints["ep"]
-	e.oldestWait.push(e.oldestWait.rows[0].at, e.oldestWait.rows[0].slot) // as of a slot that is used again
+	e.events.oldestWait.push(e.events.oldestWait.rows[0].at, e.events.oldestWait.rows[0].slot) // as of a slot that is used again
 	if all := a.Pending("ep", 100); len(all) != 20 || a.Pending("nobody", 1) != nil {
 		t.Errorf("%d events", len(all))
 	}

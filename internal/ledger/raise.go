@@ -12,10 +12,10 @@ func (a *Account) Relearned(since time.Time) bool {
 		if !e.listed() || !a.selects(e.row.ID) {
 			continue
 		}
-		if e.row.LastFull.Before(since) || len(e.work.busy) > 0 || e.untried > 0 || e.waiting(NewEvents, since) || e.waiting(PendingEvents, since) {
+		if e.row.LastFull.Before(since) || len(e.work.busy) > 0 || e.events.untried > 0 || e.work.waiting(NewEvents, since) || e.work.waiting(PendingEvents, since) {
 			return false
 		}
-		if next, ok := e.work.later.first(e.waits); ok && next.at <= since.Unix() {
+		if next, ok := e.work.later.first(e.work.waits); ok && next.at <= since.Unix() {
 			return false
 		}
 	}

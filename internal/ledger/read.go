@@ -178,11 +178,11 @@ func (a *Account) Apply(r *Read, now time.Time) (untrusted int) {
 		return 0
 	}
 	for _, l := range r.chunk {
-		if i, known := e.table.find(l.key); known {
+		if i, known := e.events.find(l.key); known {
 			if !r.known { // a list that repeats a new event does not know it by that
-				r.known = e.table.at(i).FirstSeen < r.began.Unix()
+				r.known = e.events.at(i).FirstSeen < r.began.Unix()
 			}
-			e.relisted(i, now)
+			e.events.relisted(i, now)
 			continue
 		}
 		if l.trusted && l.created <= e.horizon(r) {
@@ -210,14 +210,6 @@ func (e *Endpoint) horizon(r *Read) int64 {
 		return math.MinInt64
 	}
 	return r.reached() - seconds(e.account.policy.Window)
-}
-
-// relisted keeps the time at which an untrusted event was last listed.
-func (e *Endpoint) relisted(i slot, now time.Time) {
-	if last, ok := e.relists[i]; ok && now.Unix()-last >= seconds(relistEvery) {
-		e.relists[i] = now.Unix()
-		e.changeEvent(i)
-	}
 }
 
 // Waited notes time since Begin that was not spent on reading: a wait for a commit.

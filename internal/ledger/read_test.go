@@ -23,7 +23,7 @@ func account(t testing.TB, ids ...string) *Account {
 // at is an event created some time after the epoch.
 func at(n int, after time.Duration) item { return item{hexID(n), failed, epoch.Add(after).Unix()} }
 
-func counted(a *Account, endpoint string) uint64 { return events(a.View(epoch), endpoint) }
+func counted(a *Account, endpoint string) uint64 { return eventsOf(a.View(epoch), endpoint) }
 
 func TestContactNeedsAFullRead(t *testing.T) {
 	t.Parallel()
@@ -173,8 +173,8 @@ func TestTrustedTimes(t *testing.T) {
 			if e.row.StopMark != want {
 				t.Errorf("stop mark %d, want %d", e.row.StopMark, want)
 			}
-			if i, ok := e.table.find(KeyOf([]byte("x"))); ok && !row.trusted && e.table.at(i).Time != our.Unix() {
-				t.Errorf("its time is %d, want its first sight", e.table.at(i).Time)
+			if i, ok := e.events.find(KeyOf([]byte("x"))); ok && !row.trusted && e.events.at(i).Time != our.Unix() {
+				t.Errorf("its time is %d, want its first sight", e.events.at(i).Time)
 			}
 		})
 	}
@@ -194,7 +194,7 @@ func TestUntrustedIsKeptAWindowAfterItsLastListing(t *testing.T) {
 	for now.Before(last.Add(24 * time.Hour)) {
 		now = now.Add(time.Hour)
 		read(t, a, "ep", now, true)
-		if i, ok := a.endpoints["ep"].table.find(KeyOf([]byte("odd"))); ok && a.endpoints["ep"].table.at(i).Stage == Listed {
+		if i, ok := a.endpoints["ep"].events.find(KeyOf([]byte("odd"))); ok && a.endpoints["ep"].events.at(i).Stage == Listed {
 			task, _ := a.Take(now, func(Class) bool { return true })
 			a.Answered(task, response(200), now)
 		}
@@ -205,7 +205,7 @@ func TestUntrustedIsKeptAWindowAfterItsLastListing(t *testing.T) {
 	}
 	now = now.Add(25 * time.Hour)
 	read(t, a, "ep", now, true)
-	if n := a.endpoints["ep"].table.len(); n != 0 {
+	if n := a.endpoints["ep"].events.len(); n != 0 {
 		t.Errorf("%d events are tracked for ever", n)
 	}
 }

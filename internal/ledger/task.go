@@ -30,14 +30,14 @@ func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
 			if !e.fetchable() {
 				continue
 			}
-			i, ok := e.take(class, now)
+			i, ok := e.work.take(class, now)
 			if !ok {
 				continue
 			}
-			key := e.table.at(i).Key
-			e.setBusy(key, true)
+			key := e.events.at(i).Key
+			e.work.setBusy(key, true)
 			a.enqueue(class, e)
-			return Task{e.row.ID, e.id(key), class, key, a.fence}, true
+			return Task{e.row.ID, e.events.id(key), class, key, a.fence}, true
 		}
 	}
 	return Task{}, false
@@ -75,7 +75,7 @@ func (a *Account) Promote(now time.Time) {
 	}
 	for e := range a.waiting {
 		if e.fetchable() {
-			e.promote(now)
+			e.work.promote(now)
 		}
 	}
 	a.bound(now)
@@ -101,14 +101,14 @@ func (a *Account) NextDue() (time.Time, bool) {
 	var next int64
 	found := false
 	for e := range a.waiting {
-		if e.idle() {
+		if e.work.idle() {
 			delete(a.waiting, e)
 			continue
 		}
 		if !e.fetchable() {
 			continue
 		}
-		if at, ok := e.nextDue(); ok && (!found || at < next) {
+		if at, ok := e.work.nextDue(); ok && (!found || at < next) {
 			next, found = at, true
 		}
 	}
@@ -116,15 +116,15 @@ func (a *Account) NextDue() (time.Time, bool) {
 }
 
 // idle reports whether the endpoint has nothing to ask for again.
-func (e *Endpoint) idle() bool { return e.work.later.len() == 0 && len(e.failing.slots) == 0 }
+func (w *work) idle() bool { return w.later.len() == 0 && len(w.events.failing.slots) == 0 }
 
 // Untried returns how many counted events were never asked for and can be: what a
 // scrape waits for.
 func (a *Account) Untried() int {
 	n := 0
 	for _, e := range a.sorted() {
-		if e.untried > 0 && e.fetchable() {
-			n += e.untried
+		if e.events.untried > 0 && e.fetchable() {
+			n += e.events.untried
 		}
 	}
 	return n
@@ -176,7 +176,7 @@ func (a *Account) Unanswered(t Task, now time.Time) {
 // Return gives back a task that was not tried.
 func (a *Account) Return(t Task) {
 	if e, i, ok := a.finish(t); ok {
-		e.schedule(i)
+		e.work.schedule(i)
 	}
 }
 
@@ -187,11 +187,11 @@ func (a *Account) Asks(t Task) bool {
 	if !ok {
 		return false
 	}
-	i, ok := e.table.find(t.key)
+	i, ok := e.events.find(t.key)
 	if !ok {
 		return false
 	}
-	_, wanted := e.table.at(i).due()
+	_, wanted := e.events.at(i).due()
 	return wanted
 }
 
@@ -202,7 +202,7 @@ func (a *Account) finish(t Task) (*Endpoint, slot, bool) {
 	if !ok || a.fence != t.fence { // what is done with the event under another lease is not this task's
 		return nil, 0, false
 	}
-	e.setBusy(t.key, false)
-	i, ok := e.table.find(t.key)
+	e.work.setBusy(t.key, false)
+	i, ok := e.events.find(t.key)
 	return e, i, ok
 }

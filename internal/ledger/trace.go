@@ -192,7 +192,7 @@ func (e *Endpoint) setTrace(r TraceRow) {
 // dropStrayTraces forgets the traces of events that are not tracked.
 func (e *Endpoint) dropStrayTraces() {
 	for key := range e.traces {
-		if _, ok := e.table.find(key); !ok {
+		if _, ok := e.events.find(key); !ok {
 			delete(e.traces, key)
 			delete(e.oddVideos, key)
 		}

@@ -12,7 +12,7 @@ type absence struct {
 // missing applies that an event's detail answered 404. A detail may come a little
 // later than the list, so that the first ones prove nothing.
 func (e *Endpoint) missing(i slot, now time.Time) {
-	ev, at := e.table.at(i), now.Unix()
+	ev, at := e.events.at(i), now.Unix()
 	row, ok := e.work.absent[ev.Key]
 	if !ok || row.last != ev.LastAsk || row.since > at || row.since < e.account.clockSet {
 		row.since = at
@@ -27,7 +27,7 @@ func (e *Endpoint) gone(i slot, now time.Time) { e.absent(i, now, true) }
 
 // absent applies that the API does not have an event's detail, for good or not.
 func (e *Endpoint) absent(i slot, now time.Time, forGood bool) {
-	was := *e.table.at(i)
+	was := *e.events.at(i)
 	next := was.Unanswered(now)
 	if forGood || next.aged(now.Unix(), e.account.policy.Window) {
 		next = next.givenUp()
@@ -40,7 +40,7 @@ func (e *Endpoint) absent(i slot, now time.Time, forGood bool) {
 // unusable applies that the API answered for an event with nothing that tells its
 // outcome.
 func (e *Endpoint) unusable(i slot, now time.Time) {
-	next := e.table.at(i).Unanswered(now)
+	next := e.events.at(i).Unanswered(now)
 	if next.aged(now.Unix(), e.account.policy.Window) {
 		next = next.givenUp()
 	}
@@ -53,7 +53,7 @@ func (e *Endpoint) unusable(i slot, now time.Time) {
 // that it is given up only where the one before failed a window after first sight,
 // too, and the API has answered for others in between.
 func (e *Endpoint) unanswered(i slot, now time.Time) {
-	was := *e.table.at(i)
+	was := *e.events.at(i)
 	next := was.Unanswered(now)
 	if was.aged(was.LastAsk, e.account.policy.Window) && e.account.lastAnswer > was.LastAsk {
 		next = next.givenUp()
@@ -74,8 +74,8 @@ func (e Event) givenUp() Event {
 // settle replaces an event that has no new outcome, and may just have become
 // unresolved.
 func (e *Endpoint) settle(i slot, next Event, now time.Time) {
-	entered := e.table.at(i).Stage != Unresolved && next.Stage == Unresolved
-	e.set(i, next)
+	entered := e.events.at(i).Stage != Unresolved && next.Stage == Unresolved
+	e.events.replace(i, next)
 	if entered && !next.Has(History) {
 		e.counters.bump(CounterKey{Kind: CountUnresolved, Type: next.Type}, now)
 	}

@@ -149,15 +149,15 @@ func TestUnresolved(t *testing.T) {
 				}
 				ask.how(a, task, now)
 			}
-			i, _ := e.table.find(KeyOf([]byte(hexID(1))))
-			if got := e.table.at(i).Stage; got != row.want {
+			i, _ := e.events.find(KeyOf([]byte(hexID(1))))
+			if got := e.events.at(i).Stage; got != row.want {
 				t.Errorf("state %d, want %d", got, row.want)
 			}
 			want := uint64(one(row.want == Unresolved))
 			if n, _ := counterOf(a.unheld(epoch), "a", CountUnresolved, failed, 0); n != want {
 				t.Errorf("%d unresolved, want %d", n, want)
 			}
-			if len(e.work.absent) > 0 && e.table.at(i).Waiting() == false {
+			if len(e.work.absent) > 0 && e.events.at(i).Waiting() == false {
 				t.Error("a row of 404s is kept of an event that does not wait")
 			}
 		})

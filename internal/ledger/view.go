@@ -153,16 +153,16 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 		ID:             e.row.ID,
 		Contacted:      e.contacted(),
 		Counters:       e.counters.show(),
-		Backlog:        e.fresh,
-		HistoryBacklog: e.unread,
-		Tracked:        e.table.len(),
+		Backlog:        e.events.fresh,
+		HistoryBacklog: e.events.unread,
+		Tracked:        e.events.len(),
 		Listed:         e.row.Listed,
 		LastFull:       e.row.LastFull,
 		LastSync:       e.row.LastSufficient,
 		LastRead:       e.row.LastRead,
 		ReadError:      e.row.ReadError,
-		Consecutive:    standing.consecutive(&e.failing),
-		FailingSince:   standing.failingSince(&e.failing),
+		Consecutive:    standing.consecutive(&e.events.failing),
+		FailingSince:   standing.failingSince(&e.events.failing),
 		LastCode:       standing.Last.Code,
 		HasCode:        standing.Last.Set,
 		LastSuccess:    standing.LastSuccess.Time,
@@ -179,29 +179,21 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 		v.Meta = &meta
 		v.Subscribed = e.subscribed()
 	}
-	if r, ok := e.oldestWait.first(e.inStage(Pending)); ok {
+	if r, ok := e.events.oldestWait.first(e.events.inStage(Pending)); ok {
 		v.OldestPending = r.at
 	}
-	if r, ok := e.oldestNew.first(e.inStage(Listed)); ok {
+	if r, ok := e.events.oldestNew.first(e.events.inStage(Listed)); ok {
 		v.OldestUnfetched = r.at
 	}
 	for key := range e.counters.rows {
 		if key.Kind == CountEvents {
-			v.Pending = append(v.Pending, TypeCount{e.account.types.name(key.Type), e.pending[key.Type]})
+			v.Pending = append(v.Pending, TypeCount{e.account.types.name(key.Type), e.events.pending[key.Type]})
 		}
 	}
 	for _, t := range e.row.LastEvent {
 		v.LastEvents = append(v.LastEvents, NamedTime{e.account.types.name(t.Type), t.Time})
 	}
 	return v
-}
-
-// inStage returns a test of whether a row of a queue by creation is still right.
-func (e *Endpoint) inStage(s Stage) func(ranked) bool {
-	return func(r ranked) bool {
-		ev := e.table.at(r.slot)
-		return ev.Stage == s && ev.Time == r.at && (s != Listed || !ev.Has(History))
-	}
 }
 
 // subscribed returns the labels of the event types that the endpoint asks for.
@@ -218,12 +210,12 @@ func (e *Endpoint) subscribed() []string {
 // showWindow returns the window's count for every label set that has a delivery
 // counter, 0 included.
 func (e *Endpoint) showWindow(now time.Time) []WindowCount {
-	e.window.advance(now, &e.order)
+	e.events.window.advance(now, &e.events.order)
 	var counts []WindowCount
 	for key := range e.counters.rows {
 		if key.Kind == CountDeliveries {
 			counts = append(counts, WindowCount{
-				e.account.types.name(key.Type), key.Code, e.window.counts[outcomeKey{key.Type, key.Code}],
+				e.account.types.name(key.Type), key.Code, e.events.window.counts[outcomeKey{key.Type, key.Code}],
 			})
 		}
 	}

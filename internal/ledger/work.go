@@ -31,6 +31,9 @@ const (
 
 // work is what an endpoint has to fetch.
 type work struct {
+	endpoint *Endpoint
+	events   *events // its own
+
 	ready [classes]queue // FailedEvents is not used: failures are looked through
 	later queue          // waits, by when they end
 	busy  map[Key]struct{}
@@ -49,8 +52,8 @@ type work struct {
 	retryKnown, retryAny bool
 }
 
-func newWork() work {
-	w := work{busy: make(map[Key]struct{}), absent: make(map[Key]absence)}
+func newWork(e *Endpoint) work {
+	w := work{endpoint: e, events: &e.events, busy: make(map[Key]struct{}), absent: make(map[Key]absence)}
 	w.ready[HistoryEvents].latestFirst = true
 	return w
 }
@@ -93,9 +96,9 @@ func (e Event) class() Class {
 
 // class returns the class in which an event is fetched here. A failure without a trace was
 // stored by a version that kept none: only its detail tells its video.
-func (e *Endpoint) class(ev *Event) Class {
+func (w *work) class(ev *Event) Class {
 	if ev.Failing() {
-		if _, traced := e.traces[ev.Key]; !traced {
+		if _, traced := w.endpoint.traces[ev.Key]; !traced {
 			return HistoryEvents
 		}
 	}
@@ -113,73 +116,73 @@ func (e Event) rank(c Class) int64 {
 }
 
 // schedule puts an event where it will be found when its time has come.
-func (e *Endpoint) schedule(i slot) {
-	ev := e.table.at(i)
+func (w *work) schedule(i slot) {
+	ev := w.events.at(i)
 	due, wanted := ev.due()
 	switch {
-	case !wanted || e.class(ev) == FailedEvents:
+	case !wanted || w.class(ev) == FailedEvents:
 	case due == 0:
-		e.ready(i)
+		w.lineUp(i)
 	default:
-		e.wait(due, i)
+		w.wait(due, i)
 	}
 }
 
 // wait keeps an event until it is due.
-func (e *Endpoint) wait(due int64, i slot) {
-	e.work.later.push(due, i)
-	e.account.waiting[e] = struct{}{}
+func (w *work) wait(due int64, i slot) {
+	w.later.push(due, i)
+	w.endpoint.account.waiting[w.endpoint] = struct{}{}
 }
 
-// ready puts an event into its line.
-func (e *Endpoint) ready(i slot) {
-	ev := e.table.at(i)
-	class := e.class(ev)
-	e.work.ready[class].push(ev.rank(class), i)
-	if class == NewEvents && e.work.lags {
-		e.work.newest.push(ev.Time, i)
+// lineUp puts an event into the line of its class.
+func (w *work) lineUp(i slot) {
+	ev := w.events.at(i)
+	class := w.class(ev)
+	w.ready[class].push(ev.rank(class), i)
+	if class == NewEvents && w.lags {
+		w.newest.push(ev.Time, i)
 	}
-	e.account.enqueue(class, e)
+	w.endpoint.account.enqueue(class, w.endpoint)
 }
 
 // promote moves what has waited long enough into its line.
-func (e *Endpoint) promote(now time.Time) {
+func (w *work) promote(now time.Time) {
 	for {
-		next, ok := e.work.later.first(e.waits)
+		next, ok := w.later.first(w.waits)
 		if !ok || next.at > now.Unix() {
 			break
 		}
-		e.ready(e.work.later.pop().slot)
+		w.lineUp(w.later.pop().slot)
 	}
-	if _, ok := e.retryable(now); ok {
-		e.account.enqueue(FailedEvents, e)
+	if _, ok := w.retryable(now); ok {
+		w.endpoint.account.enqueue(FailedEvents, w.endpoint)
 	}
 }
 
 // waits reports whether the wait of a row is still the event's own.
-func (e *Endpoint) waits(r ranked) bool {
-	ev := e.table.at(r.slot)
+func (w *work) waits(r ranked) bool {
+	ev := w.events.at(r.slot)
 	due, wanted := ev.due()
-	return wanted && e.class(ev) != FailedEvents && due == r.at
+	return wanted && w.class(ev) != FailedEvents && due == r.at
 }
 
 // take hands out the next event of a class.
-func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
+func (w *work) take(class Class, now time.Time) (slot, bool) {
 	switch class { //nolint:exhaustive // the others are queues
 	case FailedEvents:
-		return e.retryable(now)
+		return w.retryable(now)
 	case NewEvents:
-		return e.takeNew(now)
+		return w.takeNew(now)
 	}
-	line := &e.work.ready[class]
+	line := &w.ready[class]
 	for line.len() > 0 {
 		next := line.pop()
-		ev := e.table.at(next.slot)
+		ev := w.events.at(next.slot)
 		due, wanted := ev.due()
 		switch {
-		case !wanted || e.work.isBusy(ev.Key) || e.class(ev) != class || ev.rank(class) != next.at:
+		case !wanted || w.isBusy(ev.Key) || w.class(ev) != class || ev.rank(class) != next.at:
 		case due > now.Unix(): // the clock has gone back a little
-			e.wait(due, next.slot)
+			w.wait(due, next.slot)
 		default:
 			return next.slot, true
 		}
@@ -190,33 +193,32 @@ func (e *Endpoint) take(class Class, now time.Time) (slot, bool) {
 // turnBack mends the times that lie ahead of a clock that was set back: nothing
 // must wait for a day to come twice.
 func (e *Endpoint) turnBack(now int64) {
-	for i, ev := range e.table.all() {
-		if max(ev.FirstSeen, ev.FirstEmpty, ev.LastAsk, e.relists[i]) <= now+clockSlack {
+	for i, ev := range e.events.table.all() {
+		if max(ev.FirstSeen, ev.FirstEmpty, ev.LastAsk, e.events.relists[i]) <= now+clockSlack {
 			continue
 		}
 		next := *ev
 		next.FirstSeen, next.FirstEmpty, next.LastAsk = min(next.FirstSeen, now), min(next.FirstEmpty, now), min(next.LastAsk, now)
-		if last, ok := e.relists[i]; ok {
-			e.relists[i] = min(last, now)
+		if last, ok := e.events.relists[i]; ok {
+			e.events.relists[i] = min(last, now)
 		}
-		e.set(i, next)
+		e.events.replace(i, next)
 	}
 }
 
 // retryable returns the failure whose response may have changed by now, and that has been
 // due for longest: where the rate allows fewer asks than are due, each has its turn.
-func (e *Endpoint) retryable(now time.Time) (slot, bool) {
-	at, ok := e.retryDue()
-	return e.work.retrySlot, ok && at <= now.Unix()
+func (w *work) retryable(now time.Time) (slot, bool) {
+	at, ok := w.retryDue()
+	return w.retrySlot, ok && at <= now.Unix()
 }
 
 // retryDue returns when the first of the newest failures may be asked for again.
-func (e *Endpoint) retryDue() (at int64, ok bool) {
-	w := &e.work
+func (w *work) retryDue() (at int64, ok bool) {
 	if !w.retryKnown {
 		w.retryKnown, w.retryAny = true, false
-		for _, i := range slices.Backward(e.failing.newest(retryNewest)) {
-			if due, ok := e.idleDue(i); ok && (!w.retryAny || due < w.retryAt) {
+		for _, i := range slices.Backward(w.events.failing.newest(retryNewest)) {
+			if due, ok := w.idleDue(i); ok && (!w.retryAny || due < w.retryAt) {
 				w.retrySlot, w.retryAt, w.retryAny = i, due, true
 			}
 		}
@@ -225,9 +227,9 @@ func (e *Endpoint) retryDue() (at int64, ok bool) {
 }
 
 // idleDue is an event's due time, and false while it is being asked for.
-func (e *Endpoint) idleDue(i slot) (int64, bool) {
-	ev := e.table.at(i)
-	if e.work.isBusy(ev.Key) {
+func (w *work) idleDue(i slot) (int64, bool) {
+	ev := w.events.at(i)
+	if w.isBusy(ev.Key) {
 		return 0, false
 	}
 	return ev.due()
@@ -240,19 +242,19 @@ func (w *work) isBusy(k Key) bool {
 }
 
 // setBusy notes whether an event is being asked for.
-func (e *Endpoint) setBusy(k Key, busy bool) {
-	e.work.retryKnown = false
+func (w *work) setBusy(k Key, busy bool) {
+	w.retryKnown = false
 	if busy {
-		e.work.busy[k] = struct{}{}
+		w.busy[k] = struct{}{}
 	} else {
-		delete(e.work.busy, k)
+		delete(w.busy, k)
 	}
 }
 
 // nextDue returns when there will be something to fetch that is not ready yet.
-func (e *Endpoint) nextDue() (int64, bool) {
-	next, waits := e.work.later.first(e.waits)
-	retry, retries := e.retryDue()
+func (w *work) nextDue() (int64, bool) {
+	next, waits := w.later.first(w.waits)
+	retry, retries := w.retryDue()
 	if !waits || retries && retry < next.at {
 		return retry, retries
 	}

@@ -216,10 +216,10 @@ func TestCountedEventWithoutOutcomeStays(t *testing.T) {
 		now = now.Add(30 * time.Hour)
 		read(t, a, "a", now, true, item{fmt.Sprint("x", i), failed, now.Unix()})
 	}
-	if _, ok := a.endpoints["a"].table.find(KeyOf([]byte(hexID(1)))); !ok {
+	if _, ok := a.endpoints["a"].events.find(KeyOf([]byte(hexID(1)))); !ok {
 		t.Error("a counted event was forgotten before it had an outcome")
 	}
-	if _, ok := a.endpoints["a"].table.find(KeyOf([]byte(hexID(0)))); ok {
+	if _, ok := a.endpoints["a"].events.find(KeyOf([]byte(hexID(0)))); ok {
 		t.Error("history without an outcome was kept")
 	}
 }
@@ -261,7 +261,7 @@ func TestQueuesDoNotGrowWithTries(t *testing.T) {
 		a.Promote(now)
 	}
 	e := a.endpoints["a"]
-	if n := len(e.oldestNew.rows) + len(e.work.later.rows) + len(e.work.ready[NewEvents].rows); n > 6 {
+	if n := len(e.events.oldestNew.rows) + len(e.work.later.rows) + len(e.work.ready[NewEvents].rows); n > 6 {
 		t.Errorf("%d rows for two events", n)
 	}
 }
