@@ -20,8 +20,8 @@ var templates = template.Must(template.New("").Funcs(functions).ParseFS(template
 
 const assetPath = "/assets/"
 
-// assets are the files of the pages by their names there, which change with what
-// is in them: a browser may keep one for good.
+// assets are the files that the pages load, by name. A name changes with the content,
+// so a browser can cache the file forever.
 var assets = func() map[string]string {
 	names := make(map[string]string)
 	for _, name := range []string{"style.css", "refresh.js", "icon.svg"} {
@@ -34,7 +34,7 @@ var assets = func() map[string]string {
 func assetName(name string) string {
 	content, err := static.ReadFile("static/" + name)
 	if err != nil {
-		panic(err) // it is part of the program
+		panic(err) // the file is part of the program
 	}
 	sum := sha256.Sum256(content)
 	ext := path.Ext(name)

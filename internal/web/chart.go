@@ -9,12 +9,12 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// chart is a picture of the window: a bar for each stretch of hours, what was
-// delivered below what failed.
+// chart is a picture of the window with a bar for each stretch of hours: deliveries
+// that succeeded below those that failed.
 type chart struct {
 	Width, Height int // of the drawing
 	Bars          []bar
-	Top           int   // what the full height stands for
+	Top           int   // the number of deliveries at full height
 	Ticks         []int // of the axis, from the top down
 	Lines         []float64
 	Text          string // in place of the picture
@@ -25,26 +25,26 @@ type bar struct {
 	From, To          time.Time
 	Delivered, Failed int
 	Label             string // below the bar; "" for most
-	Minor             bool   // its label goes first where there is little room
+	Minor             bool   // its label is the first to be hidden if there is little room
 
 	X, Width                    float64
 	DeliveredY, DeliveredHeight float64
 	FailedY, FailedHeight       float64
 }
 
-// Said is what the bar says when it is pointed at.
+// Said is the tooltip of the bar.
 func (b bar) Said() string {
 	return fmt.Sprintf("%s to %s UTC: %s delivered, %s failed",
 		b.From.Format("2 Jan 15:04"), b.To.Format("15:04"), number(b.Delivered), number(b.Failed))
 }
 
-// Delivered is the outline of what was delivered, as one path: very many charts are on a
-// page.
+// Delivered is the outline of the successful deliveries. It is one path, because a page
+// can have many charts.
 func (c chart) Delivered() string {
 	return c.outline(func(b bar) (y, height float64) { return b.DeliveredY, b.DeliveredHeight })
 }
 
-// Failed is the outline of what failed.
+// Failed is the outline of the failed deliveries.
 func (c chart) Failed() string {
 	return c.outline(func(b bar) (y, height float64) { return b.FailedY, b.FailedHeight })
 }
@@ -62,7 +62,7 @@ func (c chart) outline(part func(bar) (y, height float64)) string {
 const (
 	barStep     = 10 // of a drawing's width, for each bar
 	barGap      = 2
-	leastHeight = 2 // of what is not nothing: one failure among a thousand must be seen
+	leastHeight = 2 // of a part that is not empty: one failure among a thousand must be visible
 )
 
 // newChart draws the hours of the window that ends now, in at most so many bars.
@@ -74,7 +74,7 @@ func newChart(hours []ledger.Hour, window time.Duration, now time.Time, most, he
 		if h.Start < first {
 			continue
 		}
-		i := min(int((h.Start-first)/step), len(c.Bars)-1) // the API's clock may be ahead of ours
+		i := min(int((h.Start-first)/step), len(c.Bars)-1) // the API's clock can be ahead of ours
 		c.Bars[i].Delivered += h.Delivered
 		c.Bars[i].Failed += h.Failed
 	}
@@ -91,8 +91,8 @@ func newChart(hours []ledger.Hour, window time.Duration, now time.Time, most, he
 	return c
 }
 
-// stretches cuts the window into whole hours, or into as many hours a bar as it
-// takes.
+// stretches divides the window into bars of one hour, or of more if there are too many
+// hours.
 func stretches(window time.Duration, now time.Time, most int) []bar {
 	step := time.Hour
 	for _, hours := range []int{1, 2, 3, 6, 12, 24} {
@@ -116,8 +116,8 @@ func stretches(window time.Duration, now time.Time, most int) []bar {
 	return bars
 }
 
-// scale sets the axis: at most five steps of 1, 2 or 5 times a power of ten, under
-// which the highest bar fits.
+// scale sets the axis so that the highest bar fits: at most five steps of 1, 2 or 5
+// times a power of ten.
 func (c *chart) scale(highest int) {
 	unit := 1
 	for unit*5 < highest {
@@ -149,7 +149,7 @@ func (c *chart) draw(i int) {
 	b.FailedY = math.Max(0, b.DeliveredY-b.FailedHeight)
 }
 
-// say tells in words what the picture shows.
+// say describes the picture in words.
 func (c *chart) say(window time.Duration) string {
 	var delivered, failed int
 	var worst bar

@@ -9,7 +9,7 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// endpointPage is everything about one endpoint.
+// endpointPage is the page of one endpoint.
 type endpointPage struct {
 	endpointHead
 	tally
@@ -20,7 +20,7 @@ type endpointPage struct {
 	LastSync     time.Time
 	LastCode     string // "" if there was no outcome yet
 	Tracked      int
-	Waiting      int // details that are not fetched
+	Waiting      int // events whose detail is not fetched
 	Chart        chart
 	Matrix       matrix
 	Filter       filter
@@ -49,10 +49,10 @@ type pendingRow struct {
 // The longest lists of a page.
 const (
 	mostPending  = 100
-	mostFailures = 50 // unless all are asked for
+	mostFailures = 50 // unless the visitor asks for all
 )
 
-// find returns an endpoint of a view.
+// find returns the endpoint with an id, nil if there is none.
 func find(v *ledger.View, id string) *ledger.EndpointView {
 	i := slices.IndexFunc(v.Endpoints, func(e *ledger.EndpointView) bool { return e.ID == id })
 	if i < 0 {
@@ -108,7 +108,7 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 	return answer{title: page.Name, template: "endpoint", content: page, data: data}
 }
 
-// alertOf names the alert whose runbook says what to do about a state.
+// alertOf returns the alert whose runbook covers a state.
 func alertOf(s badge) string {
 	if s == statePartly {
 		return "OmegaStreamDeliveryFailed"
@@ -116,7 +116,7 @@ func alertOf(s badge) string {
 	return "OmegaStreamEndpointFailing"
 }
 
-// list takes in the failures and the pending events that the filter wants.
+// list adds the failures and pending events that match the filter.
 func (e *endpointPage) list(kept []*ledger.Failure, waiting []ledger.Known) {
 	var failures []failureRow
 	for _, f := range kept {

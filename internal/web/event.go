@@ -10,7 +10,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// eventPage is one event, over all endpoints that it was sent to.
+// eventPage is one event, with all endpoints that it was sent to.
 type eventPage struct {
 	ID   string
 	Sent []sentEvent
@@ -29,9 +29,9 @@ type sentEvent struct {
 	Healed               time.Time
 	Replies              []replyRow
 	Omitted              int
-	Video                ledger.Video // as far as known
+	Video                ledger.Video // as much as is known
 	Command              string       // that asks the API
-	Kept                 bool         // the answers are kept; else it never failed, or too long ago
+	Kept                 bool         // the answers are kept; otherwise it never failed, or too long ago
 }
 
 // replyRow is an answer in the history of an event.
@@ -69,7 +69,7 @@ func (p *Pages) event(r *http.Request, now time.Time) answer {
 	return answer{title: "Event " + id, template: "event", content: page, data: page.json()}
 }
 
-// sent puts together what is known of an event at an endpoint.
+// sent collects what is known about an event at an endpoint.
 func (p *Pages) sent(e *ledger.EndpointView, id string, tracked []ledger.Known) (s sentEvent, ok bool) {
 	s = sentEvent{EndpointID: e.ID, Endpoint: nameOf(e)}
 	if i := slices.IndexFunc(tracked, func(k ledger.Known) bool { return k.EndpointID == e.ID }); i >= 0 {
@@ -117,7 +117,7 @@ func (p *Pages) replyOf(r ledger.AnswerRecord) replyRow {
 	return row
 }
 
-// eventState says where an event stands.
+// eventState returns the badge of an event.
 func eventState(s ledger.Stage, c ledger.Code, reason ledger.Reason) badge {
 	switch {
 	case s == ledger.Listed:
@@ -132,8 +132,8 @@ func eventState(s ledger.Stage, c ledger.Code, reason ledger.Reason) badge {
 	return badge{codeText(c, reason, ""), "bad"}
 }
 
-// curl is the command that asks the API for an event. The key does not stand on the
-// command line, where every process can read it.
+// curl is the command that asks the API for an event. It keeps the key out of the
+// process list.
 func (p *Pages) curl(endpointID, eventID string) string {
 	quoted := strings.ReplaceAll(p.opts.APIURL+"/client/webhooks/"+url.PathEscape(endpointID)+"/events/"+url.PathEscape(eventID), "'", "%27")
 	return "curl -fsS -H @key-header.txt '" + quoted + "'"

@@ -60,8 +60,7 @@ type format interface {
 	end() error
 }
 
-// formats are the forms in which all failed deliveries are to be had, by the value of
-// ?format=.
+// formats are the formats of the export, by the value of ?format=.
 var formats = map[string]struct {
 	contentType string
 	begin       func(w io.Writer) (format, error)
@@ -136,8 +135,8 @@ func (c csvFormat) end() error {
 	return c.Error()
 }
 
-// export streams all failed deliveries that are wanted. A client that reads slowly
-// keeps nothing but itself waiting.
+// export streams all failed deliveries that match. A slow client delays only its own
+// answer.
 func (p *Pages) export(w http.ResponseWriter, name string, s selection, now time.Time) {
 	form := formats[name]
 	w.Header().Set("Content-Type", form.contentType)
@@ -153,6 +152,6 @@ func (p *Pages) export(w http.ResponseWriter, name string, s selection, now time
 		err = out.Flush()
 	}
 	if err != nil {
-		panic(http.ErrAbortHandler) // the client has left, or must not take a part for the whole
+		panic(http.ErrAbortHandler) // the client has left, or must see that the answer is incomplete
 	}
 }

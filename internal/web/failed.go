@@ -14,13 +14,13 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// failuresPage is the failed deliveries of all endpoints: what looks the same in one
-// line, and the events themselves a page at a time.
+// failuresPage is the failed deliveries of all endpoints: a line for each group of equal
+// failures, and the events, a page at a time.
 type failuresPage struct {
 	Window        string
 	Sync          syncCard
 	Selection     selection
-	Endpoints     []endpointChoice // none where there are too many to choose from
+	Endpoints     []endpointChoice // empty if there are too many to choose from
 	Types         []string
 	Codes         []string
 	Reasons       []string
@@ -29,7 +29,7 @@ type failuresPage struct {
 	MoreGroups    int
 	Open          *failedGroup // nil while events of all groups are listed
 	Rows          []failedRow
-	Newest, Older string // links; "" where there is nothing
+	Newest, Older string // links; "" if there is nothing there
 	All           string // link without a selection
 	Formats       []formatLink
 	Command       string
@@ -152,8 +152,8 @@ func (p *Pages) failures(r *http.Request, now time.Time) answer {
 	return answer{title: "Failed deliveries", template: "failures", content: page}
 }
 
-// gather reads every failed delivery once. It returns the newest of those that are
-// listed, older than a place, one more than a page has.
+// gather reads every failed delivery once. It returns the newest of those that match and
+// are older than a place: one more than a page has.
 func (page *failuresPage) gather(p *Pages, s selection, before *ledger.FailedDelivery, open string, now time.Time) []*ledger.FailedDelivery {
 	groups := make(map[groupKey]*failedGroup)
 	types, codes, reasons := map[string]bool{}, map[string]bool{}, map[string]bool{}
@@ -184,7 +184,7 @@ func (page *failuresPage) gather(p *Pages, s selection, before *ledger.FailedDel
 		if open != "" && !g.Open || before != nil && newerFirst(f, before) <= 0 {
 			return nil
 		}
-		if rows = append(rows, f); len(rows) > 4*mostRows { // enough that most are thrown away together
+		if rows = append(rows, f); len(rows) > 4*mostRows { // so many that most are dropped in one go
 			slices.SortFunc(rows, newerFirst)
 			rows = rows[:mostRows+1]
 		}
@@ -250,7 +250,7 @@ func placeName(f *ledger.FailedDelivery) string {
 	return strconv.FormatInt(f.Created, 10) + "." + strings.ReplaceAll(url.QueryEscape(f.EndpointID), ".", "%2E") + "." + url.QueryEscape(f.EventID)
 }
 
-// placeOf reads what placeName has written, nil for nothing.
+// placeOf parses the result of placeName, nil for "".
 func placeOf(text string) (*ledger.FailedDelivery, error) {
 	if text == "" {
 		return nil, nil
@@ -269,8 +269,8 @@ func placeOf(text string) (*ledger.FailedDelivery, error) {
 	return &ledger.FailedDelivery{Created: created, EndpointID: endpoint, EventID: event}, nil
 }
 
-// reachable returns the start of an address of the exporter, up to its path, as far as
-// it can be known.
+// reachable returns the scheme and host at which people reach the exporter, as a guess
+// from the request if no flag says so.
 func (p *Pages) reachable(r *http.Request) string {
 	if u, err := url.Parse(p.opts.ExternalURL); err == nil && u.Host != "" {
 		return u.Scheme + "://" + u.Host

@@ -21,7 +21,7 @@ type failureRow struct {
 	Healed             time.Time // zero if no later answer was a success
 }
 
-// Times says the times of the failure exactly.
+// Times returns the exact times of the failure as text.
 func (row failureRow) Times() string {
 	text := "created " + exact(row.Created)
 	if row.Untrusted {
@@ -46,13 +46,12 @@ func failureOf(f *ledger.Failure) failureRow {
 	return row
 }
 
-// filter is what of the failures and pending events is wanted; an empty part
-// wants all.
+// filter selects failures and pending events; an empty member selects all.
 type filter struct{ Type, Code string }
 
 func filterOf(q url.Values) filter { return filter{q.Get("type"), q.Get("code")} }
 
-// query returns the filter as a query, with one more key.
+// query returns the filter as a URL query, with one more key.
 func (f filter) query(key, value string) string {
 	q := url.Values{key: {value}}
 	if f.Type != "" {
@@ -64,14 +63,14 @@ func (f filter) query(key, value string) string {
 	return q.Encode()
 }
 
-// On says whether anything is left out.
+// On reports whether the filter excludes anything.
 func (f filter) On() bool { return f != filter{} }
 
 func (f filter) failure(row failureRow) bool {
 	return (f.Type == "" || f.Type == row.Type) && (f.Code == "" || f.Code == row.Code)
 }
 
-// pending wants no pending events where a code is asked for: they have none.
+// pending selects no events if the filter has a code, because pending events have none.
 func (f filter) pending(row pendingRow) bool {
 	return f.Code == "" && (f.Type == "" || f.Type == row.Type)
 }

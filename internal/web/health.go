@@ -8,8 +8,8 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// The states of an endpoint, the worst first. Green is what was read a short time ago,
-// with the outcomes of its deliveries, and delivers.
+// The states of an endpoint, the worst first. An endpoint is green if it was read a short
+// time ago, its outcomes are known, and it delivers.
 var (
 	stateFailing   = badge{"failing", "bad"}
 	stateSilent    = badge{"not answering", "bad"}
@@ -33,7 +33,7 @@ const (
 	behindBy      = 10 * time.Minute // the oldest event whose outcome was not fetched
 )
 
-// rank is a state's place among the others, the worst first.
+// rank is the position of a state, 0 for the worst.
 func (s badge) rank() int {
 	for i, known := range statesByDegree {
 		if s == known {
@@ -43,7 +43,7 @@ func (s badge) rank() int {
 	return len(statesByDegree)
 }
 
-// healthOf says how an endpoint gets on. stale says that what is known may be old.
+// healthOf returns the state of an endpoint. stale means that its data can be old.
 func healthOf(e *ledger.EndpointView, hours []ledger.Hour, stale bool, now time.Time) badge {
 	recent := recentOf(hours, now)
 	all := tallyOf(e.Window)
@@ -69,7 +69,7 @@ func healthOf(e *ledger.EndpointView, hours []ledger.Hour, stale bool, now time.
 }
 
 // behind reports whether the exporter fetches the outcomes of an endpoint's deliveries too
-// slowly: what is not fetched may have failed.
+// slowly: any of these deliveries can have failed.
 func behind(e *ledger.EndpointView, now time.Time) bool {
 	return e.OldestUnfetched != 0 && now.Sub(unix(e.OldestUnfetched)) > behindBy
 }
@@ -86,8 +86,7 @@ func recentOf(hours []ledger.Hour, now time.Time) (t tally) {
 	return t
 }
 
-// whyOf says with what the endpoint's newest failure failed, "" where the newest
-// delivery is none.
+// whyOf returns why the endpoint's newest failure failed, "" if the endpoint is not failing.
 func whyOf(e *ledger.EndpointView, s badge) (why, message string) {
 	if s.Tone != "bad" {
 		return "", ""

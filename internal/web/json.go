@@ -6,8 +6,8 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// The forms for scripts. Names and values are those of the metrics where there is
-// a metric; a time that is not is null.
+// The JSON of the pages, for scripts. Names and values are those of the metrics if there
+// is a metric; a missing time is null.
 
 type overviewJSON struct {
 	CompanyID     string        `json:"company_id"`

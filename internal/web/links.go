@@ -2,7 +2,7 @@ package web
 
 import "net/url"
 
-// links makes the addresses in the pages.
+// links builds the addresses on the pages.
 type links struct {
 	base    string // before every path, as a browser sees it
 	metrics string
@@ -23,10 +23,10 @@ func (l links) Ready() string { return l.base + "/-/ready" }
 // Asset returns the address of a file of the pages.
 func (l links) Asset(name string) string { return l.base + assetPath + assetName(name) }
 
-// Endpoint returns the address of an endpoint's page, "" where there can be none.
+// Endpoint returns the address of an endpoint's page, "" if there can be none.
 func (l links) Endpoint(id string) string { return l.item("/endpoints/", id) }
 
-// Event returns the address of an event's page, "" where there can be none.
+// Event returns the address of an event's page, "" if there can be none.
 func (l links) Event(id string) string { return l.item("/events/", id) }
 
 // Failures returns the address of the failed deliveries that a query selects.

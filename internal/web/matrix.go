@@ -29,7 +29,7 @@ type matrixRow struct {
 type matrixCell struct {
 	Count   int
 	Failure bool
-	Link    string // to its failures; "" where there is nothing to see
+	Link    string // to its failures; "" if it has none
 }
 
 func newMatrix(window []ledger.WindowCount, page string) matrix {

@@ -9,10 +9,10 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// notice is something that does not work, told once, with what to do about it.
+// notice is a problem and what to do about it.
 type notice struct {
 	What      string
-	Error     string // the API's or the system's words
+	Error     string // the message of the API or of the system
 	Plain     bool   // What says all that Error does
 	Do        string
 	Endpoints []string
@@ -22,7 +22,7 @@ type notice struct {
 
 const mostNamed = 5
 
-// noticesOf tells what does not work: the same trouble of many endpoints is one notice.
+// noticesOf returns a notice for each problem. Endpoints with the same problem share one.
 func noticesOf(problems []syncer.Problem, names map[string]string) []notice {
 	var all []notice
 	at := make(map[[2]string]int)
@@ -73,7 +73,7 @@ func noticeOf(p syncer.Problem) notice {
 	return n
 }
 
-// causeOf returns why a call failed, without the call: the notice names that.
+// causeOf returns why a call failed, without the call, which the notice names already.
 func causeOf(err error) string {
 	if failed, ok := errors.AsType[*client.Error](err); ok {
 		return failed.Err.Error()

@@ -23,10 +23,10 @@ type overviewPage struct {
 	Known     int       // endpoints in all
 	Endpoints []endpointRow
 	Folded    int       // endpoints that are well and not listed
-	Query     string    // by which endpoints are looked for
+	Query     string    // of the search for endpoints
 	All       string    // link to all of them
-	HeldUntil time.Time // until when counters are shown as they were loaded; zero if they are not
-	Target    string    // of a scrape
+	HeldUntil time.Time // until when the metrics show the stored counters; zero if they do not
+	Target    string    // for the scrape configuration
 }
 
 // tally counts the deliveries of a window.
@@ -42,7 +42,7 @@ type endpointRow struct {
 	Chart chart
 }
 
-// endpointHead is what an endpoint's row and its page have in common.
+// endpointHead is common to an endpoint's row and its page.
 type endpointHead struct {
 	ID           string
 	Name         string // host, else the id
@@ -52,15 +52,15 @@ type endpointHead struct {
 	Oldest       time.Time // creation of the oldest pending event
 	InARow       int       // failures
 	FailingSince time.Time // creation of the first of them; zero if there is none
-	Why, Message string    // with what the newest failure failed, where that is what counts
+	Why, Message string    // why the newest failure failed, if the endpoint is failing
 	LastSuccess  time.Time
 	LastFailure  time.Time
 }
 
-// badge is a word about something with the colour that it has.
+// badge is a word with its colour.
 type badge struct{ Word, Tone string }
 
-// catchup is how far the details are.
+// catchup is the progress of fetching details.
 type catchup struct {
 	Done, Total, New, History int
 }
@@ -115,8 +115,8 @@ func (p *Pages) overview(r *http.Request, now time.Time) answer {
 	return answer{title: "Overview", template: "overview", content: page, data: data}
 }
 
-// fold leaves those endpoints of the list that were looked for; of very many, without
-// being asked for all, those that are not well.
+// fold keeps the endpoints that match the search. If there are very many and the visitor did
+// not ask for all, it keeps only those that are not well.
 func (page *overviewPage) fold(all bool) {
 	if page.Query != "" {
 		page.Endpoints = slices.DeleteFunc(page.Endpoints, func(row endpointRow) bool {
@@ -134,8 +134,7 @@ func (page *overviewPage) fold(all bool) {
 	page.Endpoints = page.Endpoints[:keep]
 }
 
-// worseFirst puts the worst state first, and in it those with the longest row of
-// failures.
+// worseFirst sorts by state, the worst first, and then by failures in a row.
 func worseFirst(a, b endpointRow) int {
 	return cmp.Or(
 		cmp.Compare(a.State.rank(), b.State.rank()),

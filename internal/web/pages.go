@@ -11,19 +11,19 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// Ledger is what the pages read. A *state.State is one.
+// Ledger is the data of the pages, such as a *state.State.
 type Ledger interface {
-	// View returns the account as far as it is durable.
+	// View returns the durable part of the account.
 	View(now time.Time) *ledger.View
 
-	// Look asks the account itself, which is locked in the meantime.
+	// Look calls a function with the account, which is locked meanwhile.
 	Look(question func(*ledger.Account))
 
-	// Failure returns why the state could not be written last, or nil.
+	// Failure returns why the last write of the state failed, or nil.
 	Failure() error
 }
 
-// Status is how the exporter gets on with the API.
+// Status describes the exporter's work with the API.
 type Status struct {
 	syncer.Status
 
@@ -42,7 +42,7 @@ type Options struct {
 	APIURL string
 
 	// ExternalURL is where people reach the exporter, without a slash at its end.
-	// Empty means that only a request tells.
+	// If it is empty, the pages take it from the request.
 	ExternalURL string
 
 	// Prefix is the path before every route, as a request has it here, without a
@@ -55,28 +55,28 @@ type Options struct {
 	// Window is how far back events are tracked.
 	Window time.Duration
 
-	// ShowBody says that what receivers answered may be shown.
+	// ShowBody lets the pages show the answers of receivers.
 	ShowBody bool
 
 	// Version stands in the footer.
 	Version string
 
-	// Refresh is how often a page that is looked at brings itself up to date, at most:
-	// where syncs are further apart, it waits for them. Zero means every 5 seconds.
+	// Refresh is the shortest time between two refreshes of an open page. If syncs are
+	// further apart, it waits for them. Zero means 5 seconds.
 	Refresh time.Duration
 
-	// Status tells how the exporter gets on with the API. It must not block. Nil
+	// Status describes the exporter's work with the API. It must not block. Nil
 	// means that nothing is known.
 	Status func() Status
 
-	// Unknown is told that somebody looks for an endpoint that is not known. It must not
-	// block. Nil means nobody.
+	// Unknown is called if a visitor asks for an unknown endpoint. It must not block.
+	// It can be nil.
 	Unknown func(endpointID string)
 
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 
-	// Logger gets what goes wrong in a page. Nil discards it.
+	// Logger logs errors of pages. Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -88,10 +88,10 @@ type Pages struct {
 	gate   *gate.Gate
 }
 
-// What bounds the memory of the answers that are made and sent at a time.
+// Limits of the memory for answers that are made and sent at the same time.
 const (
 	maxPlaces    = 8
-	exportPlaces = 3 // of one with all failed deliveries, which leaves some for pages
+	exportPlaces = 3 // for exports, so that pages always have some left
 )
 
 // New returns the pages of a ledger.

@@ -13,20 +13,20 @@ import (
 	"omegastream_exporter/internal/negotiate"
 )
 
-// answer is what a page has to say: either content for a template, or that there
-// is nothing under the address.
+// answer is the result of a page: content for a template, or that there is nothing at
+// the address.
 type answer struct {
 	title    string
 	template string // of the content
 	content  any
-	still    bool                      // it never changes
-	data     any                       // for ?format=json, nil where there is no such form
-	missing  string                    // what was not found; "" if the page is there
+	still    bool                      // the page never changes
+	data     any                       // for ?format=json, nil if there is no JSON
+	missing  string                    // what was not found, "" if the page exists
 	stream   func(http.ResponseWriter) // writes the answer itself; nil for a page
-	problem  string                    // what is wrong with the request, and what to change; "" if nothing is
+	problem  string                    // what to change in the request, "" if it is good
 }
 
-// frame is what every page has around its content.
+// frame is the part around the content of every page.
 type frame struct {
 	Title    string
 	Template string
@@ -37,8 +37,8 @@ type frame struct {
 	Refresh  int64 // milliseconds; 0 means that the page stays as it is
 }
 
-// page registers a page. One that panics is an error page and a line in the log,
-// not a connection that breaks.
+// page registers a page. If it panics, the visitor gets an error page and the log a line,
+// and the connection does not break.
 func (p *Pages) page(pattern string, build func(r *http.Request, now time.Time) answer) {
 	p.mux.HandleFunc("GET "+p.opts.Prefix+pattern, func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -78,7 +78,8 @@ func (p *Pages) frame(title, template string, content any, now time.Time) frame 
 	}
 }
 
-// write renders before it writes: a page is whole or an error.
+// write renders the page before it writes anything, so a visitor gets a whole page or an
+// error.
 func (p *Pages) write(w http.ResponseWriter, r *http.Request, status int, f frame) {
 	var b bytes.Buffer
 	if err := templates.ExecuteTemplate(&b, "frame", f); err != nil {
@@ -97,7 +98,7 @@ func (p *Pages) write(w http.ResponseWriter, r *http.Request, status int, f fram
 	send(w, r, status, "text/html; charset=utf-8", page)
 }
 
-// writeError answers in the form that was asked for.
+// writeError answers in the requested format.
 func (p *Pages) writeError(w http.ResponseWriter, r *http.Request, status int, text string) {
 	if wantsData(r) {
 		p.writeJSON(w, r, status, map[string]string{"error": text})
@@ -110,7 +111,7 @@ func (p *Pages) writeError(w http.ResponseWriter, r *http.Request, status int, t
 	p.write(w, r, status, p.frame(title, "error", text, p.opts.Now()))
 }
 
-// wantsData reports whether a request is a script's.
+// wantsData reports whether a request asks for data instead of a page.
 func wantsData(r *http.Request) bool {
 	_, ok := formats[r.URL.Query().Get("format")]
 	return ok
@@ -129,8 +130,8 @@ func (p *Pages) notFound(w http.ResponseWriter, r *http.Request) {
 	p.writeError(w, r, http.StatusNotFound, "There is no page at this address.")
 }
 
-// broken answers that a page could not be made. It needs no template: they may be
-// what is broken.
+// broken answers that a page could not be made. It uses no template, because a template
+// can be the cause.
 func (p *Pages) broken(w http.ResponseWriter, r *http.Request, err error) {
 	p.opts.Logger.Error("A page could not be made", "path", r.URL.Path, "err", err)
 	const text = "this page could not be made; the log of omegastream_exporter says why"
@@ -141,8 +142,8 @@ func (p *Pages) broken(w http.ResponseWriter, r *http.Request, err error) {
 	send(w, r, http.StatusInternalServerError, "text/plain; charset=utf-8", []byte("500: "+text+".\n"))
 }
 
-// SecurityHeaders returns the headers that let a page load what is ours and
-// nothing else, be framed by nobody and be kept by nobody.
+// SecurityHeaders returns the headers that forbid a page to load anything from elsewhere,
+// and others to frame or cache it.
 func SecurityHeaders() map[string]string { return maps.Clone(securityHeaders) }
 
 var securityHeaders = map[string]string{
@@ -154,7 +155,7 @@ var securityHeaders = map[string]string{
 	"Cache-Control":          "no-store",
 }
 
-// Secure sets those headers that --web.config.file has not set already.
+// Secure sets the security headers that --web.config.file has not set already.
 func Secure(h http.Header) {
 	for key, v := range securityHeaders {
 		if h.Get(key) == "" {

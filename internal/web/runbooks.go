@@ -51,8 +51,8 @@ var runbooksHTML = sync.OnceValues(func() (template.HTML, error) {
 	return template.HTML(out.String()), err //nolint:gosec // it is part of the program
 })
 
-// addSmallID lets a section be found by the name that GitHub gives it, too: links that
-// were made for the document there lead to the same place here.
+// addSmallID also gives a section the id that it has on GitHub, so that links to the
+// document there work here too.
 func addSmallID(h *ast.Heading) {
 	id, _ := h.AttributeString("id")
 	name, _ := id.([]byte)
@@ -65,8 +65,8 @@ func addSmallID(h *ast.Heading) {
 	h.InsertBefore(h, h.FirstChild(), anchor)
 }
 
-// mendLink makes a link of the document one of the page. What leads to a file of the
-// source becomes its text.
+// mendLink turns a link of the document into one of the page. It replaces a link to a
+// file of the repository by its text.
 func mendLink(l *ast.Link) {
 	to := string(l.Destination)
 	switch {
@@ -82,7 +82,7 @@ func mendLink(l *ast.Link) {
 	}
 }
 
-// sectionNames are the names of the alerts by what GitHub makes of them.
+// sectionNames maps the ids that GitHub gives the sections to the names of the alerts.
 var sectionNames = sync.OnceValue(func() map[string]string {
 	names := make(map[string]string)
 	for line := range strings.Lines(string(docs.Runbooks)) {
@@ -96,7 +96,7 @@ var sectionNames = sync.OnceValue(func() map[string]string {
 
 func headingID(title string) string { return strings.ReplaceAll(title, " ", "-") }
 
-// headingIDs gives a heading its text as its id: an alert is found by its name.
+// headingIDs uses the text of a heading as its id, so that a link can name an alert.
 type headingIDs struct{}
 
 func (headingIDs) Generate(title []byte, _ ast.NodeKind) []byte {

@@ -12,7 +12,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// selection is which failed deliveries are wanted; an empty part wants all.
+// selection selects failed deliveries; an empty member selects all.
 type selection struct {
 	Endpoint, Type, Code, Reason string
 	Since, Until                 string // of creation, as they were given
@@ -23,7 +23,7 @@ type selection struct {
 	since, until time.Time
 }
 
-// selectionOf reads a selection. Its error says what to change.
+// selectionOf parses a selection. Its error says what to change.
 func selectionOf(q url.Values, now time.Time) (s selection, err error) {
 	s = selection{
 		Endpoint: q.Get("endpoint"), Type: q.Get("type"), Code: q.Get("code"), Reason: q.Get("reason"),
@@ -56,7 +56,7 @@ func reasonNames() string {
 	return strings.Join(names, ", ")
 }
 
-// timeOf reads a time: RFC 3339, Unix seconds, or how long ago as a duration.
+// timeOf parses a time: RFC 3339, Unix seconds, or an age such as 90m.
 func timeOf(key, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -73,7 +73,7 @@ func timeOf(key, text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%s=%s is no time: use 2026-03-01T12:30:00Z, Unix seconds, or how long ago, such as 90m", key, text)
 }
 
-// On says whether anything is left out.
+// On reports whether the selection excludes anything.
 func (s selection) On() bool { return len(s.values()) > 0 }
 
 // values returns the selection as a query.
@@ -110,8 +110,8 @@ func (s selection) wants(f *ledger.FailedDelivery) bool {
 // lookAt is how many failed deliveries are read while the account is locked.
 const lookAt = 500
 
-// each calls do with every failed delivery of the window that is wanted: endpoint by
-// endpoint, in order of their ids, and of each the oldest first.
+// each calls do with every failed delivery of the window that matches, sorted by endpoint
+// id and then from the oldest to the newest.
 func (p *Pages) each(s selection, now time.Time, do func(*ledger.FailedDelivery) error) error {
 	edge := now.Add(-p.opts.Window).Unix()
 	for _, e := range p.ledger.View(now).Endpoints {
@@ -135,7 +135,7 @@ func (p *Pages) each(s selection, now time.Time, do func(*ledger.FailedDelivery)
 	return nil
 }
 
-// newerFirst orders failed deliveries of several endpoints: the newest first.
+// newerFirst sorts failed deliveries of several endpoints, the newest first.
 func newerFirst(a, b *ledger.FailedDelivery) int {
 	return cmp.Or(cmp.Compare(b.Created, a.Created), cmp.Compare(a.EndpointID, b.EndpointID), cmp.Compare(a.EventID, b.EventID))
 }

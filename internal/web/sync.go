@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// syncCard is how the exporter itself gets on.
+// syncCard describes the exporter's own state.
 type syncCard struct {
 	State    badge
 	Ended    time.Time // zero if no sync has ended since the start
@@ -19,23 +19,23 @@ type syncCard struct {
 	LastGood time.Time // the last sync that succeeded for every endpoint, in any run
 	Behind   time.Time // creation of the oldest event whose outcome should be known by now; zero if none
 	Unknown  int       // new events whose outcomes are not known, where Behind is set
-	Partly   bool      // some endpoints could not be read, or not all of what was read is usable
+	Partly   bool      // some endpoints could not be read, or a part of their data was unusable
 	Requests int
 	Failed   int
 	Rate     string
 	Paused   time.Time // no request before then; zero if there is no pause
 	Slowed   bool
 	Notices  []notice
-	Stale    bool      // what is shown of the account may be old
+	Stale    bool      // the data can be old
 	Unsaved  string    // why the state cannot be written
 	Read     time.Time // when a list was read last
 	Known    bool      // there is an endpoint
 
-	fresh  time.Duration   // how old the last read may be
+	fresh  time.Duration   // how old the last read can be
 	unread map[string]bool // endpoints whose list cannot be read
 }
 
-// stale reports whether what is known of an endpoint may be old.
+// stale reports whether the data of an endpoint can be old.
 func (c *syncCard) stale(e *ledger.EndpointView, now time.Time) bool {
 	return c.Stale || c.unread[e.ID] || now.Sub(e.LastSync) > c.fresh
 }
@@ -70,7 +70,7 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 		c.Unsaved = ledger.Prose(err.Error(), 512)
 	}
 	problems := s.Problems
-	if c.Unsaved != "" { // told by itself
+	if c.Unsaved != "" { // it has a notice of its own
 		problems = slices.DeleteFunc(slices.Clone(problems), func(t syncer.Problem) bool { return t.Operation == syncer.WriteState })
 	}
 	c.Notices = noticesOf(problems, names)

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// visible returns a page whose texts have nothing in them that a browser obeys instead of
-// showing it: marks that turn the direction of the text, and characters without a width.
-// Both make one id look like another. Attributes stay: a link leads to what has the id.
+// visible makes characters visible that a browser would not show: marks that change the
+// direction of text, and characters without a width. Both can make one id look like
+// another. Attributes stay as they are, so that links still work.
 func visible(page []byte) []byte {
 	if bytes.IndexFunc(page, obeyed) < 0 {
 		return page

@@ -12,19 +12,19 @@ import (
 	"omegastream_exporter/internal/negotiate"
 )
 
-// leastZipped is the size from which an answer is worth compressing.
+// leastZipped is the smallest answer that is worth compressing.
 const leastZipped = 1 << 10
 
 var zippers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
-// send writes an answer, compressed for a client that takes it.
+// send writes an answer, compressed if the client accepts that.
 func send(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Vary", "Accept-Encoding")
 	if len(body) < leastZipped || !negotiate.Gzip(r.Header) {
 		w.WriteHeader(status)
-		_, _ = w.Write(body) // the client has left, nobody to tell
+		_, _ = w.Write(body) // an error means that the client has left
 		return
 	}
 	h.Set("Content-Encoding", "gzip")
@@ -36,14 +36,14 @@ func send(w http.ResponseWriter, r *http.Request, status int, contentType string
 	_ = z.Close()
 }
 
-// The elements of a page whose text follows from the time of rendering: how long ago
-// something was, which the browser counts on by itself, and when the page was made.
+// The elements of a page that depend on the time of rendering: ages, which the browser
+// keeps up to date, and the time at which the page was made.
 const (
 	ageElement = `<time class="age"`
 	nowElement = `<time class="now"`
 )
 
-// tagOf is the ETag of a page. It stays the same while only time passes.
+// tagOf is the ETag of a page. It does not change if only time passes.
 func tagOf(page []byte) string {
 	h := fnv.New128a()
 	for {
@@ -63,10 +63,10 @@ func tagOf(page []byte) string {
 	return fmt.Sprintf(`W/"%x"`, h.Sum(nil))
 }
 
-// longestPace is the longest time between two looks of a page at what is new.
+// longestPace is the longest time between two refreshes of a page.
 const longestPace = time.Minute
 
-// pace is how often a page that is open brings itself up to date: as often as syncs end,
+// pace is the time between two refreshes of an open page: as often as syncs end, rounded
 // to five seconds.
 func (p *Pages) pace() time.Duration {
 	every := p.opts.Status().Every.Round(5 * time.Second)

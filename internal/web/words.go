@@ -15,7 +15,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// functions are what the templates can call.
+// functions can be called by the templates.
 var functions = template.FuncMap{
 	"ago":        func(now, t time.Time) template.HTML { return passing("ago", human.Ago(now, t), t, exact(t)) },
 	"titled":     func(now, t time.Time, title string) template.HTML { return passing("ago", human.Ago(now, t), t, title) },
@@ -31,8 +31,8 @@ var functions = template.FuncMap{
 	"documented": func(eventType string) bool { return slices.Contains(ledger.DocumentedTypes(), eventType) },
 }
 
-// passing is a text that follows from the time of rendering, as an element in which the
-// browser counts on: as "ago" or as "age".
+// passing is a text that depends on the time of rendering, as an element that the browser
+// keeps up to date, as "ago" or as "age".
 func passing(as, text string, t time.Time, title string) template.HTML {
 	element := text // one of ours
 	if !t.IsZero() {
@@ -47,7 +47,7 @@ func parted(eventType string) template.HTML {
 	return template.HTML(typeWords.Replace(template.HTMLEscapeString(eventType))) //nolint:gosec // escaped
 }
 
-// flagged is a text in which the names of flags do not break.
+// flagged is a text in which no name of a flag breaks.
 func flagged(text string) template.HTML {
 	escaped := template.HTMLEscapeString(text)
 	return template.HTML(flagNames.ReplaceAllString(escaped, `<code class="flag">$0</code>`)) //nolint:gosec // escaped
@@ -57,8 +57,7 @@ var flagNames = regexp.MustCompile(`--[a-z]+[a-z.-]*[a-z]`)
 
 var typeWords = strings.NewReplacer("_", "_<wbr>", ".", ".<wbr>")
 
-// short is an id in a few characters: the end of one that has the time of its making
-// at the beginning.
+// short is the end of an id. The beginning of an id is the time of its creation.
 func short(id string) string {
 	if len(id) <= 10 {
 		return id
@@ -82,7 +81,7 @@ func exact(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05\u00a0UTC")
 }
 
-// age says how old what began at a time is.
+// age says how long ago something began.
 func age(now, t time.Time) string {
 	if t.IsZero() {
 		return "–"
@@ -90,7 +89,7 @@ func age(now, t time.Time) string {
 	return human.Span(max(time.Second, now.Sub(t).Truncate(time.Second)))
 }
 
-// windowName says how long the window is, as its flag does.
+// windowName is the length of the window, as in its flag.
 func windowName(d time.Duration) string {
 	switch {
 	case d > 48*time.Hour && d%(24*time.Hour) == 0:
@@ -101,7 +100,7 @@ func windowName(d time.Duration) string {
 	return d.String()
 }
 
-// number is a whole number with its thousands apart.
+// number is a whole number with separated thousands.
 func number(n int) string {
 	digits := strconv.Itoa(n)
 	var groups []string
@@ -132,7 +131,7 @@ func percent(part, whole int) string {
 	return strconv.FormatFloat(math.Floor(share*10)/10, 'f', -1, 64) + " %"
 }
 
-// codeText says a status code with its meaning. status is the API's own text.
+// codeText is a status code with its meaning. status is the API's text for it.
 func codeText(c ledger.Code, reason ledger.Reason, status string) string {
 	if c == ledger.CodeNone {
 		return "no response" + reasonWords[reason]
@@ -144,7 +143,7 @@ func codeText(c ledger.Code, reason ledger.Reason, status string) string {
 	return strings.TrimSpace(code + " " + strings.TrimSpace(strings.TrimPrefix(status, code)))
 }
 
-// reasonWords say why there was no response.
+// reasonWords describe why there was no response.
 var reasonWords = map[ledger.Reason]string{
 	ledger.ReasonTimeout:     ": timeout",
 	ledger.ReasonDNS:         ": DNS lookup failed",
