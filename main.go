@@ -51,7 +51,7 @@ func dispatch(ctx context.Context, name config.Command, cfg config.Config, stdou
 	case config.Healthcheck:
 		return command.Healthcheck(ctx, cfg.Web, stdout)
 	default:
-		// A stderr that nobody reads any more must not end the exporter.
+		// A stderr without a reader must not end the exporter.
 		signal.Ignore(syscall.SIGPIPE)
 		log := app.NewLogger(stderr, cfg.Log)
 		app.LimitMemory(log)
@@ -62,8 +62,8 @@ func dispatch(ctx context.Context, name config.Command, cfg config.Config, stdou
 }
 
 // untilSignal returns a context that ends with SIGINT, SIGTERM or SIGHUP, but not with
-// a SIGHUP that nohup has had ignored. A second signal does not wait for the drain:
-// before the context ends, the signals have their default effect again.
+// a SIGHUP that nohup ignores. A second signal does not wait for the drain, because the
+// signals get their default effect back before the context ends.
 func untilSignal(parent context.Context) (ctx context.Context, stop func()) {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {

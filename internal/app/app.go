@@ -15,8 +15,8 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// Build makes what the server serves, and logs what it was made of. When ctx ends it gives up, and with an error it
-// leaves nothing open.
+// Build makes the application that the server serves, and logs the configuration. It gives up when ctx ends. If it
+// returns an error, it leaves nothing open.
 func Build(ctx context.Context, cfg config.Config, log *slog.Logger) (*server.Application, error) {
 	a := &application{}
 	err := a.simulate(&cfg)
@@ -40,7 +40,7 @@ func Build(ctx context.Context, cfg config.Config, log *slog.Logger) (*server.Ap
 	}, nil
 }
 
-// application is the running parts, in the order of their making.
+// application is the running parts, in the order in which they start.
 type application struct {
 	stopDemo  func() // nil without --demo
 	telemetry *collector.Telemetry
@@ -52,7 +52,7 @@ type application struct {
 	stopSync  func() // nil without --demo
 }
 
-// simulate puts a simulated account in the place of the API, for --demo.
+// simulate replaces the API by a simulated account, for --demo.
 func (a *application) simulate(cfg *config.Config) (err error) {
 	if cfg.Demo {
 		a.stopDemo, err = StartDemo(cfg)
@@ -100,7 +100,7 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 	return nil
 }
 
-// close ends the parts, the last one first.
+// close stops the parts in reverse order.
 func (a *application) close(ctx context.Context) error {
 	var errs []error
 	if a.stopSync != nil {

@@ -10,7 +10,7 @@ import (
 	"omegastream_exporter/internal/config"
 )
 
-// NewClient returns a client of the configured API for one look at it.
+// NewClient returns a client of the configured API for a command.
 func NewClient(cfg config.Config) (*client.Client, error) { return newClient(cfg, nil) }
 
 // newClient returns the client of the configured API.

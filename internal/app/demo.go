@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	demoRate     = 100              // API requests a second, where the flag is left as it is: a day of events is fetched in minutes
+	demoRate     = 100              // API requests a second if the flag has its default, so that a day of events is fetched in minutes
 	demoInterval = 5 * time.Second  // between the syncs that the demo makes by itself
 	demoHold     = 10 * time.Second // at most: a visitor who looks twice should see something count
 )
@@ -44,8 +44,8 @@ func StartDemo(cfg *config.Config) (stop func(), err error) {
 	}, nil
 }
 
-// pageURL is where a browser on this machine finds the page, "" where that is not known: the port is any free one, or
-// the web.config.file decides.
+// pageURL is the address of the page for a browser on this machine. It is "" if that is unknown, because the port is
+// any free one or --web.config.file decides about TLS.
 func pageURL(w config.Web) string {
 	host, port, err := net.SplitHostPort((*w.Toolkit.WebListenAddresses)[0])
 	if err != nil || port == "0" || *w.Toolkit.WebConfigFile != "" {

@@ -14,16 +14,16 @@ const (
 	stderrWait   = time.Second // how long a commit waits for a stderr that takes no lines
 )
 
-// failureLog writes a line for each failed delivery. What is too much, or finds the
-// lines before it not written yet, is counted in a line of its own.
+// failureLog writes a line for each failed delivery. If there are too many, or earlier
+// lines are not written yet, it counts the rest in a line of its own.
 type failureLog struct {
 	log  *slog.Logger
-	base string // before the path of an event's page; "" where it is not known
+	base string // before the path of an event's page; "" if it is unknown
 
 	mu      sync.Mutex
-	lines   float64   // that may be written at once
+	lines   float64   // that can be written at once
 	last    time.Time // when lines were counted last
-	rest    int       // failed deliveries that no line has told of
+	rest    int       // failed deliveries without a line
 	closing *time.Timer
 
 	writing chan struct{} // holds an element while lines are written
@@ -33,8 +33,8 @@ func newFailureLog(log *slog.Logger, externalURL string) *failureLog {
 	return &failureLog{log: log, base: externalURL, lines: failureLines, last: time.Now(), writing: make(chan struct{}, 1)}
 }
 
-// report writes the lines. It returns when they are written, or when stderr has not
-// taken them for a while.
+// report writes the lines. It returns when they are written, or when stderr has blocked
+// for a while.
 func (f *failureLog) report(failed []ledger.FailedDelivery) {
 	select {
 	case f.writing <- struct{}{}:
@@ -60,7 +60,7 @@ func (f *failureLog) report(failed []ledger.FailedDelivery) {
 	}
 }
 
-// take returns how many of so many lines may be written now.
+// take returns how many of n lines can be written now.
 func (f *failureLog) take(wanted int) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -104,7 +104,7 @@ func (f *failureLog) tellRest() {
 	}
 }
 
-// close tells of the rest.
+// close logs the number of the rest.
 func (f *failureLog) close() {
 	f.mu.Lock()
 	pending := f.closing != nil && f.closing.Stop()

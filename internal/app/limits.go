@@ -7,13 +7,13 @@ import (
 	"omegastream_exporter/internal/ratelimit"
 )
 
-// limits hands the rate limit on to the next replica that leads: ledger.Limits.
+// limits passes the rate limit on to the next replica that leads. It is a ledger.Limits.
 type limits struct{ limiter *ratelimit.Limiter }
 
-// handedOn is what a state keeps of it.
+// handedOn is the stored form.
 type handedOn struct {
 	ratelimit.State
-	Final bool // no request went after it was written
+	Final bool // no request was sent after it was written
 }
 
 func (l limits) State(final bool) []byte {
@@ -24,7 +24,7 @@ func (l limits) State(final bool) []byte {
 func (l limits) Restore(state []byte, ago time.Duration) {
 	var h handedOn
 	if json.Unmarshal(state, &h) != nil {
-		return // of another version: what is not known is 0
+		return // of another version: unknown members are 0
 	}
 	h.Pause = max(0, h.Pause-ago)
 	h.SinceShare += ago

@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// memoryShare of the container's memory is Go's: the rest is for what the kernel keeps of
-// the sockets, the pages of the program and of the state file, and a busy moment in which
-// the collector does not keep up.
+// memoryShare is the part of the container's memory that Go can use. The rest is for the
+// kernel's socket buffers, the pages of the program and of the state file, and moments in
+// which the garbage collector does not keep up.
 const memoryShare = 0.75
 
-// LimitMemory makes Go's garbage collector keep within the memory of the process's
-// cgroup. GOMEMLIMIT, where it is set, wins.
+// LimitMemory sets the limit of Go's garbage collector to the memory of the process's
+// cgroup. GOMEMLIMIT takes precedence.
 func LimitMemory(log *slog.Logger) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -32,7 +32,7 @@ func LimitMemory(log *slog.Logger) {
 }
 
 // cgroupMemory returns the lowest memory limit of the cgroups that the process is in,
-// of version 1 or 2, as the files below root say. It returns false where there is none.
+// of version 1 or 2, from the files below root. It returns false if there is none.
 func cgroupMemory(root string) (limit int64, ok bool) {
 	content, err := os.ReadFile(filepath.Join(root, "proc", "self", "cgroup"))
 	if err != nil { // not Linux
@@ -53,7 +53,7 @@ func cgroupMemory(root string) (limit int64, ok bool) {
 		default:
 			continue
 		}
-		// Within a container its own group is at the mount, whatever its path.
+		// Inside a container its own group is at the mount, whatever the path says.
 		for group := path.Clean("/" + parts[2]); ; group = path.Dir(group) {
 			limit = min(limit, limitIn(filepath.Join(root, mount, group, file)))
 			if group == "/" {
@@ -65,7 +65,7 @@ func cgroupMemory(root string) (limit int64, ok bool) {
 	return limit, limit < 1<<60
 }
 
-// limitIn reads one limit, the largest number where there is none.
+// limitIn reads one limit. It returns the largest number if there is none.
 func limitIn(file string) int64 {
 	content, err := os.ReadFile(file)
 	if err != nil {

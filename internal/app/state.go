@@ -52,7 +52,7 @@ func Policy(cfg config.Config) ledger.Policy {
 	}
 }
 
-// stateMends say what to do about a state that cannot be opened, for each kind of store.
+// stateMends are the advice for a state that cannot be opened, for each kind of store.
 // The first row that matches counts; the last one matches everything.
 var stateMends = []struct {
 	err            error
@@ -85,8 +85,8 @@ var stateMends = []struct {
 	},
 }
 
-// StateError adds to the error of a state that cannot be opened what to do about it. flag
-// is the one that names the state.
+// StateError adds advice to the error of a state that cannot be opened. flag is the flag
+// that names the state.
 func StateError(flag string, s config.State, err error) error {
 	for _, m := range stateMends {
 		mend := m.file

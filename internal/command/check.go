@@ -17,18 +17,17 @@ import (
 	"omegastream_exporter/internal/config"
 )
 
-// ErrCheckFailed is returned when something that was checked does not work. The report
-// says what.
+// ErrCheckFailed is returned if a check failed. The report says which one.
 var ErrCheckFailed = errors.New("the set-up does not work yet")
 
 const (
-	maxEndpoints    = 50  // that are looked at
-	headEvents      = 100 // of a list, among which the newest event is looked for
+	maxEndpoints    = 50  // that are checked
+	headEvents      = 100 // of a list, of which the newest is shown
 	concurrentLooks = 8
 )
 
-// Check verifies the set-up as a person would: does the key work, does the API answer,
-// what does each endpoint say, can the state be used. It changes nothing.
+// Check verifies the set-up: whether the key works, the API answers, each endpoint can be
+// read and the state can be used. It changes nothing.
 func Check(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	if cfg.Demo {
 		stop, err := app.StartDemo(&cfg)
@@ -56,7 +55,7 @@ func check(ctx context.Context, cfg config.Config, api *client.Client, stdout io
 	list, err := api.ListEndpoints(ctx)
 	switch {
 	case err != nil && len(cfg.Webhook.EndpointIDs) > 0 && !errors.Is(err, client.ErrUnauthorized):
-		// A key may be allowed to read no more than the endpoints that were named.
+		// Perhaps the key can only read the endpoints that the flag names.
 		r.line("API", true, fmt.Sprintf("%s does not list the account: %s", cfg.API.URL, cause(err)))
 		err = nil
 	case err != nil:
@@ -82,8 +81,7 @@ func check(ctx context.Context, cfg config.Config, api *client.Client, stdout io
 	return r.err
 }
 
-// pathHint says what is probably wrong with a URL that has no path and does not answer as
-// the API does.
+// pathHint returns a hint for a URL without a path that does not answer like the API.
 func pathHint(u *url.URL, err error) string {
 	if u.Path != "" || !errors.Is(err, client.ErrNotFound) && !errors.Is(err, client.ErrBadPayload) &&
 		!errors.Is(err, client.ErrRedirected) && !errors.Is(err, client.ErrUnexpectedStatus) && !errors.Is(err, client.ErrForbidden) {
@@ -135,7 +133,7 @@ func (r *report) endpoints(ctx context.Context, cfg config.Config, api *client.C
 	}
 }
 
-// cause returns why a call failed, without the endpoint that stands before it.
+// cause returns why a call failed, without the endpoint before it.
 func cause(err error) string {
 	if failed, ok := errors.AsType[*client.Error](err); ok {
 		return failed.Err.Error()
@@ -143,8 +141,8 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// choose returns the endpoints to look at. One that was named is looked at even if
-// the account does not list it.
+// choose returns the endpoints to check. It includes an endpoint that the flag names even
+// if the account does not list it.
 func choose(all []client.Endpoint, only []string) []client.Endpoint {
 	if len(only) == 0 {
 		return all

@@ -1,3 +1,3 @@
-// Package command is the commands that end by themselves: check, healthcheck, state
-// copy and state reset-counters.
+// Package command has the commands besides serve: check, healthcheck, state copy and
+// state reset-counters.
 package command

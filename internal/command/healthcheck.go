@@ -17,14 +17,14 @@ import (
 	"omegastream_exporter/internal/server"
 )
 
-// healthTimeout is short: the page waits for nothing. It stays under the 5 s that
-// the Dockerfile gives the command, so that it is we who say what was wrong.
+// healthTimeout is short, because the page waits for nothing. It is below the 5 s that the
+// Dockerfile gives the command, so that the command itself reports the error.
 const healthTimeout = 3 * time.Second
 
 // Healthcheck asks each address of the exporter that runs with the same flags
 // for /-/healthy, for supervisors that can run a command but not ask a page. It is
-// not /-/ready that it asks: they answer a failure with a restart, which mends a
-// process that hangs, but no state that is away.
+// not /-/ready: supervisors restart on a failure, which helps against a process that
+// hangs, but not against a state that is unreachable.
 func Healthcheck(ctx context.Context, c config.Web, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
@@ -45,7 +45,7 @@ func askHealth(ctx context.Context, c config.Web, address string) (answer string
 	schemes := []string{"http"}
 	secured := *c.Toolkit.WebConfigFile != ""
 	if secured {
-		// Whether it sets up TLS is what the server knows best.
+		// Only the server knows for sure whether it uses TLS.
 		schemes = []string{"https", "http"}
 	}
 	for _, scheme := range schemes {
@@ -68,20 +68,20 @@ func askHealth(ctx context.Context, c config.Web, address string) (answer string
 	return "", err
 }
 
-// statusError is an HTTP status that says no.
+// statusError is an HTTP status that is not 200.
 type statusError int
 
 func (e statusError) Error() string { return fmt.Sprintf("status %d", int(e)) }
 
-// getHealth asks for page on a connection of its own to address. The process asks
-// itself, so it tells nothing secret, and goes by no proxy.
+// getHealth requests page on a connection of its own to address, without a proxy and
+// without any secret.
 func getHealth(ctx context.Context, page, address string) (string, error) {
 	asking := &http.Client{
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			DisableKeepAlives: true,
 			DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialSelf(ctx, address) },
-			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // Its certificate is for the name that others use.
+			TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // The certificate is for the name that others use.
 		},
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, page, http.NoBody)
@@ -128,7 +128,7 @@ func dialSelf(ctx context.Context, address string) (net.Conn, error) {
 	return nil, errs[0] // the one that people expect
 }
 
-// shownAddress is the address with a host, as it stands in a URL.
+// shownAddress is the address with a host, as in a URL.
 func shownAddress(address string) string {
 	host, port, _ := net.SplitHostPort(address) // parse has checked it
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
@@ -139,14 +139,14 @@ func shownAddress(address string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// refusedByPeer says whether the other side ended the TLS handshake, as it does
-// with who has no certificate.
+// refusedByPeer reports whether the server ended the TLS handshake, as it does with a
+// client without a certificate.
 func refusedByPeer(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "remote error"
 }
 
-// reason is err without what the URL before it says already.
+// reason is err without the URL, which precedes it already.
 func reason(err error) error {
 	var request *url.Error
 	if errors.As(err, &request) {

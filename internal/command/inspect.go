@@ -12,13 +12,12 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// lateAfter is how old an event can be without that its outcome was fetched, as the rules
-// have it.
+// lateAfter is how old an event without a fetched outcome can be, as in the rules.
 const lateAfter = 10 * time.Minute
 
-// inspectState says what the configured state holds, and proves that a start could
-// write into it. A file that is not there is not made. warn is told of endpoints most of
-// whose deliveries fail, and of those that the exporter was behind with.
+// inspectState describes the configured state and checks that a start could write to it. It
+// does not create a missing file. It calls warn for endpoints with mostly failed deliveries,
+// and for those whose outcomes were late.
 func inspectState(ctx context.Context, cfg config.Config, warn func(format string, args ...any)) (string, error) {
 	if cfg.State.InMemory() {
 		return "counters start at 0 with every start", nil

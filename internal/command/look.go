@@ -10,16 +10,16 @@ import (
 	"omegastream_exporter/internal/human"
 )
 
-// row is what is said of an endpoint's newest event.
+// row is an endpoint's newest event in the report.
 type row struct {
 	newest string // age
-	answer string // what its receiver answered
-	failed bool   // the delivery, for all that is known
+	answer string // of the receiver
+	failed bool   // the delivery, if its outcome is known
 	err    error
 }
 
-// look finds the newest event at the head of an endpoint's list, and what became
-// of it. date is the API's clock, zero if it did not tell.
+// look finds the newest event at the head of an endpoint's list, and its outcome. date is
+// the API's clock, zero if it is unknown.
 func look(ctx context.Context, api *client.Client, e client.Endpoint, date time.Time) row {
 	if date.IsZero() {
 		date = time.Now()
@@ -71,7 +71,7 @@ func age(created int64, now time.Time) string {
 	return human.Ago(now, at)
 }
 
-// active says whether an endpoint is switched on, as far as the account tells.
+// active says whether an endpoint is switched on, if the account lists it.
 func active(e client.Endpoint) string {
 	switch {
 	case e.Active:

@@ -14,7 +14,7 @@ const lineWidth = 80
 type report struct {
 	w      io.Writer
 	failed bool
-	warned []string // what does not go well, though the set-up works
+	warned []string // problems that do not fail the check
 	err    error    // of writing
 }
 
@@ -46,7 +46,7 @@ func (r *report) warn(format string, args ...any) {
 	r.warned = append(r.warned, fmt.Sprintf(format, args...))
 }
 
-// warnings writes what was kept.
+// warnings writes the warnings.
 func (r *report) warnings() {
 	for _, text := range r.warned {
 		const indent = "    "

@@ -35,13 +35,13 @@ func readableState(ctx context.Context, cfg config.Config) error {
 	return nil
 }
 
-// ResetCounters starts the counters of the state at 0. While an exporter works on the
-// state, it asks, if stdin is a terminal.
+// ResetCounters starts the counters of the state at 0. If an exporter uses the state and
+// stdin is a terminal, it asks for confirmation.
 func ResetCounters(ctx context.Context, cfg config.Config, stdin *os.File, stdout io.Writer) error {
 	if err := missing(cfg.State); err != nil {
 		return fmt.Errorf("--state.url: %w; it has no counters to reset", err)
 	}
-	// What cannot be read has no counters to reset: it is left for people to look at.
+	// A state that cannot be read has no counters to reset; people can still look at it.
 	if err := readableState(ctx, cfg); err != nil {
 		return err
 	}
@@ -59,8 +59,8 @@ func ResetCounters(ctx context.Context, cfg config.Config, stdin *os.File, stdou
 	return err
 }
 
-// confirmReset returns an error unless the counters are to be reset under an exporter
-// that works on them.
+// confirmReset returns an error unless the user confirms the reset while an exporter uses
+// the state.
 func confirmReset(ctx context.Context, cfg config.Config, store state.Store, stdin *os.File, stdout io.Writer) error {
 	shared, ok := store.(state.InUser)
 	if !ok || cfg.Yes {
@@ -80,7 +80,7 @@ func confirmReset(ctx context.Context, cfg config.Config, store state.Store, std
 	return ask(stdin, stdout, running+". Reset its counters while it runs?")
 }
 
-// isTerminal reports whether there may be somebody who answers.
+// isTerminal reports whether somebody can answer.
 func isTerminal(file *os.File) bool {
 	info, err := file.Stat()
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
@@ -105,8 +105,7 @@ func ask(in io.Reader, out io.Writer, question string) error {
 	return errNotConfirmed
 }
 
-// CopyState copies a state into another one, which is empty: counters go on in it
-// where they stand.
+// CopyState copies a state into an empty one. The counters keep their values.
 func CopyState(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	if err := missing(cfg.From); err != nil {
 		return fmt.Errorf("--from: %w; name the state to copy", err)
@@ -131,7 +130,7 @@ func CopyState(ctx context.Context, cfg config.Config, stdout io.Writer) error {
 	return err
 }
 
-// missing returns an error where the state is a file, and nothing is at its path.
+// missing returns an error if the state is a file that does not exist.
 func missing(s config.State) error {
 	path, ok := s.File()
 	if !ok {

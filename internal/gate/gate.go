@@ -1,5 +1,5 @@
-// Package gate bounds the answers that are made and sent at a time, and so the memory that
-// they take. It imports nothing of ours.
+// Package gate limits the answers that are made and sent at a time, and thereby their
+// memory. It imports nothing of ours.
 package gate
 
 import (
@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// patience is for a client that takes nothing while others wait.
+// patience is how long a client can read nothing while others wait.
 const patience = 4 * time.Second
 
-// Gate has places for answers; a large answer needs several. The one that came last is
-// the next to get its places, so that a client is served however many wait for nothing
-// good. A client that takes nothing of its answer keeps its places only while nobody else
-// wants them. A Gate is safe for concurrent use.
+// Gate has places for answers; a large answer needs several. The newest waiter is the next
+// to get its places, so that a client is served even if many idle ones wait. A client that
+// does not read its answer loses its places when another one needs them. A Gate is safe for
+// concurrent use.
 type Gate struct {
 	places int
 
@@ -26,7 +26,7 @@ type Gate struct {
 	writers map[*Writer]struct{} // that are in
 }
 
-// Pass is what an answer has that is in.
+// Pass is the right of an answer to its places.
 type Pass struct {
 	gate   *Gate
 	places int
@@ -44,8 +44,7 @@ func New(places int) *Gate {
 	return &Gate{places: places, free: places, writers: make(map[*Writer]struct{})}
 }
 
-// Enter waits for so many places, or all that there are, until ctx ends. The answer is
-// to be written to w.
+// Enter waits for n places, or all that exist, until ctx ends. Write the answer to w.
 func (g *Gate) Enter(ctx context.Context, w *Writer, places int) (*Pass, error) {
 	self := &waiter{places: min(places, g.places), in: make(chan struct{})}
 	g.mu.Lock()
@@ -61,7 +60,7 @@ func (g *Gate) Enter(ctx context.Context, w *Writer, places int) (*Pass, error) 
 	return &Pass{gate: g, places: self.places, writer: w}, nil
 }
 
-// Keep gives back the places beyond so many.
+// Keep gives back all but n places.
 func (p *Pass) Keep(places int) {
 	p.gate.mu.Lock()
 	defer p.gate.mu.Unlock()
@@ -83,7 +82,7 @@ func (p *Pass) keep(places int) {
 	p.gate.admit()
 }
 
-// admit gives places to those that came last.
+// admit gives places to the newest waiters.
 func (g *Gate) admit() {
 	for n := len(g.waiting) - 1; n >= 0 && g.waiting[n].places <= g.free; n-- {
 		g.free -= g.waiting[n].places
@@ -116,7 +115,7 @@ func (g *Gate) wait(ctx context.Context, self *waiter) error {
 	}
 }
 
-// giveUp ends a wait. It returns false where self has its places in the meantime.
+// giveUp ends a wait. It returns false if self has got its places meanwhile.
 func (g *Gate) giveUp(self *waiter) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -129,7 +128,7 @@ func (g *Gate) giveUp(self *waiter) bool {
 	return true
 }
 
-// cutStalled cuts off the answers that nobody takes.
+// cutStalled cuts off the clients that do not read their answers.
 func (g *Gate) cutStalled() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -138,7 +137,7 @@ func (g *Gate) cutStalled() {
 	}
 }
 
-// Writer is an http.ResponseWriter that knows since when its client has taken nothing.
+// Writer is an http.ResponseWriter that knows since when its client has read nothing.
 type Writer struct {
 	http.ResponseWriter
 

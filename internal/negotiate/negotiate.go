@@ -1,4 +1,4 @@
-// Package negotiate reads what a client says that it takes.
+// Package negotiate reads the headers by which a client says what it accepts.
 package negotiate
 
 import (
@@ -7,15 +7,14 @@ import (
 	"strings"
 )
 
-// Gzip reports whether a client takes gzip, by its name or, where that is not there, by a
-// star.
+// Gzip reports whether a client accepts gzip, by name or by a star.
 func Gzip(h http.Header) bool {
 	weights := make(map[string]float64)
 	for part := range strings.SplitSeq(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
 		coding, params, _ := strings.Cut(part, ";")
 		weight := 1.0
 		if q, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-			weight, _ = strconv.ParseFloat(q, 64) // what makes no sense is a no
+			weight, _ = strconv.ParseFloat(q, 64) // nonsense means no
 		}
 		weights[strings.ToLower(strings.TrimSpace(coding))] = weight
 	}
@@ -25,8 +24,8 @@ func Gzip(h http.Header) bool {
 	return weights["*"] > 0
 }
 
-// Unchanged reports whether a client has the version that a tag names. Tags are compared
-// as weak ones.
+// Unchanged reports whether a client already has the version of a tag. It compares tags as
+// weak ones.
 func Unchanged(h http.Header, tag string) bool {
 	for known := range strings.SplitSeq(strings.Join(h.Values("If-None-Match"), ","), ",") {
 		known = strings.TrimSpace(known)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Patience is the longest pause that a call waits for. Where more is left it is
-// refused at once, without a request.
+// Patience is the longest pause that a call waits for. If a longer one is left, the call
+// fails at once, without a request.
 const Patience = 10 * time.Second
 
 // Class is a kind of calls. While calls of both wait, each gets every second turn.
@@ -22,9 +22,9 @@ const (
 	classes
 )
 
-// Limiter lets requests through one by one: where a slot is free, no pause is on
-// and the rate allows it. Calls of one class go first come, first served. It is
-// safe for concurrent use.
+// Limiter lets requests through one by one, if a slot is free, there is no pause and the
+// rate allows it. Calls of one class are served in order. A Limiter is safe for concurrent
+// use.
 type Limiter struct {
 	mu    sync.Mutex
 	slots int
@@ -53,7 +53,7 @@ type waiter struct {
 	ready   chan struct{} // closed when limited and err are final
 }
 
-// New returns a limiter of that many slots, at least one, and requests a second;
+// New returns a limiter with a number of slots, at least one, and of requests a second;
 // a rate of 0 is no limit.
 func New(slots int, perSecond float64) *Limiter {
 	l := &Limiter{slots: slots, pace: newPace(perSecond, slots), last: Details}
@@ -135,15 +135,15 @@ func (l *Limiter) giveUp(w *waiter) (limited time.Duration) {
 	return w.limited
 }
 
-// Succeeded notes that the API answered a request as hoped. sent is when it went.
+// Succeeded notes that a request succeeded. sent is when it was sent.
 func (l *Limiter) Succeeded(sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pace.succeed(time.Now(), sent)
 }
 
-// BackOff holds all calls back as b says and returns what is left of the pause.
-// Where that is more than Patience, those that wait are refused.
+// BackOff holds all calls back as b says and returns the rest of the pause. If that is
+// more than Patience, the waiting calls fail.
 func (l *Limiter) BackOff(b Backoff) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -166,7 +166,7 @@ func (l *Limiter) paused(now time.Time) time.Duration {
 	return left
 }
 
-// dispatch lets through the calls that may go now, and sets the timer for the next.
+// dispatch lets through the calls whose turn it is, and sets the timer for the next.
 func (l *Limiter) dispatch(now time.Time) {
 	for {
 		w := l.next()
@@ -226,7 +226,7 @@ func (l *Limiter) leave(w *waiter) {
 	w.place = nil
 }
 
-// limitedFor returns how long w has waited since a slot was there to be had.
+// limitedFor returns how long w has waited since a slot was free.
 func (l *Limiter) limitedFor(w *waiter, now time.Time) time.Duration {
 	from := w.since
 	if l.freeSince.After(from) {
@@ -238,7 +238,7 @@ func (l *Limiter) limitedFor(w *waiter, now time.Time) time.Duration {
 	return now.Sub(from)
 }
 
-// PausedError tells that no request may go for longer than a call waits.
+// PausedError says that the API asked for a pause that is longer than Patience.
 type PausedError struct{ Left time.Duration }
 
 func (e *PausedError) Error() string { return fmt.Sprintf("paused for %v", e.Left) }
@@ -250,7 +250,7 @@ func (l *Limiter) Busy() int {
 	return l.busy
 }
 
-// Limits tell how fast the process may ask.
+// Limits describe how fast the process can call the API.
 type Limits struct {
 	Configured  float64   // requests a second, 0 = no limit
 	Current     float64   // the same, lower for a while after a 429

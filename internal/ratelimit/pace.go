@@ -6,8 +6,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// pace says when the next request may go. It has no clock of its own: every method
-// is told the time.
+// pace decides when the next request can be sent. It has no clock of its own: every
+// method gets the time.
 type pace struct {
 	limiter    *rate.Limiter
 	configured float64 // requests a second, 0 = no limit

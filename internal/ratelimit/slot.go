@@ -40,9 +40,9 @@ func (s *Slot) Release() {
 	l.dispatch(now)
 }
 
-// StepAside gives the slot of a list that takes long to others while the list is
-// read on. There are as many places aside as there are slots; where all are taken
-// the list keeps its slot until one is free. It does nothing for a detail.
+// StepAside frees the slot of a slow list while the list is read on in a place aside.
+// There are as many such places as slots; if all are taken, the list keeps its slot until
+// one is free. It does nothing for a detail.
 func (s *Slot) StepAside() {
 	l := s.limiter
 	l.mu.Lock()

@@ -13,7 +13,7 @@ type State struct {
 	SinceRequest time.Duration // since the last request went
 }
 
-// never is how long ago a thing is that has not happened.
+// never stands for the age of something that has not happened.
 const never = time.Hour
 
 // State returns the state of this moment.

@@ -21,8 +21,8 @@ type Backoff struct {
 	SlowDown bool          // it wants fewer requests from then on, too: a 429
 }
 
-// throttle is what the API's answers made of the rate. It is a value without a
-// clock of its own: every method is told the time.
+// throttle adapts the rate to the API's answers. It is a value without a clock of its
+// own: every method gets the time.
 type throttle struct {
 	share       float64 // of the configured rate, between 1/16 and 1
 	changed     time.Time
@@ -33,7 +33,7 @@ type throttle struct {
 
 func newThrottle() throttle { return throttle{share: 1} }
 
-// backOff enters an answer and reports whether it changed anything.
+// backOff applies an answer and reports whether it changed anything.
 func (t *throttle) backOff(now time.Time, b Backoff) bool {
 	before := *t
 	if b.SlowDown {

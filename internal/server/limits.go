@@ -9,11 +9,11 @@ import (
 )
 
 const (
-	maxAnswers     = 512 // requests that are answered at a time, beyond it with 503
-	maxConnections = 640 // the difference is for those that are refused so
+	maxAnswers     = 512 // requests that are answered at a time; others get a 503
+	maxConnections = 640 // the difference is for the requests that get a 503
 	maxHeaderBytes = 16 << 10
 	bodyTimeout    = 5 * time.Second // for the body of a request, which no page reads
-	sendBuffer     = 64 << 10        // of the kernel, for a client that takes nothing
+	sendBuffer     = 64 << 10        // of the kernel, for a client that reads nothing
 )
 
 // use is what a connection is doing, the least useful last.
@@ -26,9 +26,9 @@ const (
 	unreadBody // an answer is given, the request's body is waited for
 )
 
-// connections bounds those that are open at once, and those that have a request to be
-// answered. One too many takes the place of one that has none, the least useful first and
-// of those the oldest, and is closed where all have one.
+// connections limits the open connections and the running requests. A connection too many
+// replaces one without a request: the least useful, and of those the oldest. If all have a
+// request, the new one is closed.
 type connections struct {
 	mu      sync.Mutex
 	open    map[net.Conn]state
@@ -96,14 +96,14 @@ func (c *connections) closeOne() bool {
 	return true
 }
 
-// full reports whether more requests are to be answered than is good.
+// full reports whether there are too many running requests.
 func (c *connections) full() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.answers > maxAnswers
 }
 
-// bounded refuses what comes while very many requests are to be answered.
+// bounded refuses requests while there are too many.
 func (c *connections) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c.full() {
@@ -123,8 +123,8 @@ func (c *connections) remember(ctx context.Context, conn net.Conn) context.Conte
 	return context.WithValue(ctx, connection{}, conn)
 }
 
-// withoutBody bounds the time in which a body has to come. No page reads one, but
-// net/http does after the answer.
+// withoutBody limits the time for the body of a request. No page reads one, but net/http
+// does after the answer.
 func (c *connections) withoutBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength == 0 {
@@ -144,8 +144,8 @@ func (c *connections) withoutBody(next http.Handler) http.Handler {
 	})
 }
 
-// limitBuffer bounds what the kernel keeps of an answer that nobody takes: it counts as
-// the container's memory.
+// limitBuffer limits the kernel's buffer for a client that reads nothing, because it counts
+// as the container's memory.
 func limitBuffer(conn net.Conn) {
 	if secured, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = secured.NetConn()

@@ -9,7 +9,7 @@ import (
 	"omegastream_exporter/internal/web"
 )
 
-// Healthy is what /-/healthy answers, and how the command healthcheck knows the
+// Healthy is the answer of /-/healthy, by which the command healthcheck recognises the
 // exporter.
 const Healthy = config.Program + " is healthy."
 
@@ -45,10 +45,10 @@ func routes(app *Application, c config.Web) http.Handler {
 func plainText(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body) // the client has left, nobody to tell
+	_, _ = io.WriteString(w, body) // an error means that the client has left
 }
 
-// secure lets a browser do with every answer what it may do with a page.
+// secure sets the security headers of pages on every answer.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		web.Secure(w.Header())

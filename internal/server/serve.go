@@ -109,8 +109,8 @@ func (g *serverGroup) start(s *http.Server, serve func(*http.Server) error) {
 	})
 }
 
-// shutdown stops accepting and waits for the running requests. It returns false
-// when some are left after the grace.
+// shutdown stops accepting and waits for the running requests. It returns false if
+// some are left after the grace period.
 func (g *serverGroup) shutdown(grace time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()

@@ -14,14 +14,14 @@ import (
 	"omegastream_exporter/internal/config"
 )
 
-// Application is what the server serves.
+// Application has the handlers that the server serves.
 type Application struct {
 	// Metrics answers on --web.telemetry-path. Its requests' context ends when
 	// the client leaves, and at the end of a drain: then it answers with what
 	// it has.
 	Metrics http.Handler
 
-	// Pages answers on every path that nothing else answers on. It calls no API.
+	// Pages answers on all other paths. It calls no API.
 	Pages http.Handler
 
 	// Close stops the work in the background, flushes and closes the state. It
@@ -61,7 +61,7 @@ func Run(ctx context.Context, c config.Web, log *slog.Logger, build func(context
 }
 
 // closeApplication closes app and does not wait for one that ignores its
-// deadline: what was shown is durable already, and the exit must be in time.
+// deadline: everything that was shown is durable, and the exit must be in time.
 func closeApplication(app *Application) error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()

@@ -13,9 +13,9 @@ import (
 	"omegastream_exporter/internal/config"
 )
 
-// webFile tells of a file of --web.config.file that breaks while the server runs:
-// exporter-toolkit reads it again for each request and each TLS connection, and refuses
-// them with words that repeat values of the file. It is safe for concurrent use.
+// webFile logs that the file of --web.config.file became invalid while the server runs.
+// exporter-toolkit reads it again for each request and each TLS connection, and its errors
+// repeat values of the file. A webFile is safe for concurrent use.
 type webFile struct {
 	name string // empty without a file
 	log  *slog.Logger
@@ -24,8 +24,8 @@ type webFile struct {
 	broken bool
 }
 
-// refused is called where a request or a connection was refused, maybe because the file
-// is broken.
+// refused is called if a request or a connection was refused, perhaps because the file is
+// invalid.
 func (f *webFile) refused() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -38,7 +38,7 @@ func (f *webFile) refused() {
 	}
 }
 
-// passed is called where a request was let through.
+// passed is called if a request was accepted.
 func (f *webFile) passed() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -48,7 +48,7 @@ func (f *webFile) passed() {
 	}
 }
 
-// watch puts f behind what exporter-toolkit lets through.
+// watch calls f for the requests that exporter-toolkit accepts.
 func (f *webFile) watch(next http.Handler) http.Handler {
 	if f.name == "" {
 		return next
@@ -84,8 +84,8 @@ func (h toolkitLog) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// serverLog is the log of http.Server. What any client can provoke, broken TLS handshakes
-// above all, stays at debug. Panics stay warnings.
+// serverLog is the log of http.Server. Errors that any client can provoke, such as broken TLS
+// handshakes, are logged at debug, and panics as warnings.
 type serverLog struct {
 	slog.Handler
 	file *webFile
@@ -110,6 +110,6 @@ func (h serverLog) Handle(ctx context.Context, r slog.Record) error {
 // handshake matches a handshake that failed, and why.
 var handshake = regexp.MustCompile(`(?s)^(http: TLS handshake error from \S+): (.*)$`)
 
-// ofTheClient matches the reasons that are of the client and the network. All others can
+// ofTheClient matches the reasons that come from the client or the network. All others can
 // repeat a value of the file.
 var ofTheClient = regexp.MustCompile(`^(?:EOF|tls|remote error|local error|read|write|client sent)\b`)

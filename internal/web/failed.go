@@ -250,7 +250,7 @@ func placeName(f *ledger.FailedDelivery) string {
 	return strconv.FormatInt(f.Created, 10) + "." + strings.ReplaceAll(url.QueryEscape(f.EndpointID), ".", "%2E") + "." + url.QueryEscape(f.EventID)
 }
 
-// placeOf parses the result of placeName, nil for "".
+// placeOf parses the result of placeName. It returns nil for an empty text.
 func placeOf(text string) (*ledger.FailedDelivery, error) {
 	if text == "" {
 		return nil, nil
@@ -269,8 +269,8 @@ func placeOf(text string) (*ledger.FailedDelivery, error) {
 	return &ledger.FailedDelivery{Created: created, EndpointID: endpoint, EventID: event}, nil
 }
 
-// reachable returns the scheme and host at which people reach the exporter, as a guess
-// from the request if no flag says so.
+// reachable returns the scheme and host at which people reach the exporter: those of
+// --web.external-url, or those of the request.
 func (p *Pages) reachable(r *http.Request) string {
 	if u, err := url.Parse(p.opts.ExternalURL); err == nil && u.Host != "" {
 		return u.Scheme + "://" + u.Host
