@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Go, git and make; what the other targets need more, they build or name.
+# `make demo` and `make test` need Go, git and make. The other targets build or name what else they need.
 
 VERSION    ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),unknown)
 REVISION   ?= $(shell git rev-parse HEAD 2>/dev/null)
