@@ -16,6 +16,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/state/storetest"
+	"omegastream_exporter/internal/test/needs"
 	"omegastream_exporter/internal/test/postgres"
 )
 
@@ -34,7 +35,7 @@ func TestReplicasAgree(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	listed := make(map[string][]storetest.Item)
 	serial := 0
-	for range 120 {
+	for range needs.Count(40, 120) {
 		b, id := states[rnd.IntN(len(states))], fmt.Sprintf("ep%d", rnd.IntN(3))
 		for range rnd.IntN(40) {
 			serial++

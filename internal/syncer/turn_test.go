@@ -12,6 +12,7 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // watched is an API that notes when which list was asked for, and in which some lists take
@@ -153,6 +154,9 @@ func TestEveryEndpointInTurn(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			if tt.endpoints > 1000 {
+				needs.Minutes(t)
+			}
 			synctest.Test(t, func(t *testing.T) {
 				var ids []string
 				for i := range tt.endpoints {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // Three days of an account in seconds: its clock runs fast, its answers are
@@ -13,6 +14,7 @@ import (
 // down now and then. The counts are exact all the same.
 func TestCompressedDays(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	const (
 		seed  = 7
 		waves = 3

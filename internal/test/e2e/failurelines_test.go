@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 )
 
 var failureLine = regexp.MustCompile(`(?m)^.*msg="Delivery failed".* event_id=(\S+) .*\n`)
@@ -30,7 +31,7 @@ func failedOf(log string) (events []string) {
 // the batch that it has interrupted. FAILURE_KILLS=100 makes it 10,000 failures.
 func TestFailureLinesOverKills(t *testing.T) {
 	t.Parallel()
-	kills := 6
+	kills := needs.Count(2, 6)
 	if text := os.Getenv("FAILURE_KILLS"); text != "" {
 		var err error
 		if kills, err = strconv.Atoi(text); err != nil {

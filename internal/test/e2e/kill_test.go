@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 )
 
 // A busy account, and a program that is killed at any moment: while it starts,
@@ -13,11 +14,10 @@ import (
 // everything was counted once.
 func TestKillAnytime(t *testing.T) {
 	t.Parallel()
+	waves, kills := needs.Count(1, 3), needs.Count(4, 9) // kills in each wave
 	const (
-		waves = 3
-		kills = 9 // in each wave
-		seed  = 20260501
-		hold  = 150 * time.Millisecond
+		seed = 20260501
+		hold = 150 * time.Millisecond
 	)
 	account, apiURL := serveAccount(t, simulator.Options{Seed: seed})
 	for range 3 {

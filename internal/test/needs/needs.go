@@ -31,7 +31,18 @@ func Missing(t testing.TB, what string) {
 // test shows: it runs in CI and with `make test-all`, which sets LONG=1.
 func Minutes(t testing.TB) {
 	t.Helper()
-	if os.Getenv("CI") != "true" && os.Getenv("LONG") == "" {
+	if !long() {
 		t.Skip("needs minutes: `make test-all` runs it")
 	}
 }
+
+// Count returns how many repetitions a test makes, or how large its account is: few on a
+// person's machine, many where Minutes lets tests run.
+func Count(few, many int) int {
+	if long() {
+		return many
+	}
+	return few
+}
+
+func long() bool { return os.Getenv("CI") == "true" || os.Getenv("LONG") != "" }

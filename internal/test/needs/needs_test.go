@@ -56,6 +56,13 @@ func TestMinutes(t *testing.T) {
 			if end.how != tt.want {
 				t.Errorf("the test ended with %q, want %q", end.how, tt.want)
 			}
+			want := 9
+			if tt.want != "" {
+				want = 2
+			}
+			if got := needs.Count(2, 9); got != want {
+				t.Errorf("%d repetitions, want %d", got, want)
+			}
 		})
 	}
 }
