@@ -1,14 +1,5 @@
 package ledger
 
-// rows returns 0 if there is nothing to store.
-func (c *changes) rows() int {
-	n := len(c.failures) + len(c.traces)
-	if c.row {
-		n++
-	}
-	return n
-}
-
 // Batch takes what has changed since the last one. Its rows share nothing with
 // the account.
 func (a *Account) Batch() *Batch {
@@ -31,7 +22,8 @@ func (a *Account) Batch() *Batch {
 
 // unstored reports whether rows differ from what the last batch had.
 func (e *Endpoint) unstored() bool {
-	return e.changed.rows() > 0 || len(e.counters.changed) > 0 || len(e.events.changed) > 0
+	return e.changedRow || len(e.counters.changed) > 0 || len(e.events.changed) > 0 ||
+		len(e.failures.changed) > 0 || len(e.traces.changed) > 0
 }
 
 func (e *Endpoint) batch(b *Batch) {
@@ -40,18 +32,13 @@ func (e *Endpoint) batch(b *Batch) {
 	}
 	e.version++
 	e.last = nil
-	if e.changed.row {
+	if e.changedRow {
+		e.changedRow = false
 		e.row.Tracked = e.events.len()
 		b.Endpoints = append(b.Endpoints, e.row.Clone())
 	}
 	e.counters.batch(b)
 	e.events.batch(b)
-	for at := range e.changed.failures {
-		f, _ := e.failures.find(at)
-		b.Failures = append(b.Failures, FailureRow{e.row.ID, at.Time, at.Key, f})
-	}
-	for at := range e.changed.traces {
-		b.Traces = append(b.Traces, e.traceRow(at))
-	}
-	e.changed = noChanges()
+	e.failures.batch(b)
+	e.traces.batch(b)
 }

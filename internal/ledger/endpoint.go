@@ -16,40 +16,19 @@ type Endpoint struct {
 	counters counters
 	work     work
 	reads    reads
+	failures failureLog
+	traces   traces
 
-	failures     failureLog // failures for people
-	failuresView []*Failure // the same for a view; nil when it must be made anew
-	traces       map[Key]Trace
-	oddVideos    map[Key]Video // of the traces that have no place for it
-
-	changed changes
-	marked  bool          // it is among the account's marked
-	last    *EndpointView // the last view; nil when it must be made anew
-	version uint64        // of the last batch with rows of this endpoint
-}
-
-// changes are the rows that differ from what the last batch held.
-type changes struct {
-	row      bool
-	failures map[position]struct{}
-	traces   map[position]struct{}
-}
-
-func noChanges() changes {
-	return changes{failures: make(map[position]struct{}), traces: make(map[position]struct{})}
+	changedRow bool
+	marked     bool          // it is among the account's marked
+	last       *EndpointView // the last view; nil when it must be made anew
+	version    uint64        // of the last batch with rows of this endpoint
 }
 
 func newEndpoint(a *Account, row EndpointRow) *Endpoint {
-	e := &Endpoint{
-		account:   a,
-		row:       row,
-		traces:    make(map[Key]Trace),
-		oddVideos: make(map[Key]Video),
-		changed:   noChanges(),
-	}
+	e := &Endpoint{account: a, row: row}
 	e.events.init(e)
-	e.counters = newCounters(e)
-	e.work = newWork(e)
+	e.counters, e.work, e.failures, e.traces = newCounters(e), newWork(e), newFailureLog(e), newTraces(e)
 	return e
 }
 
@@ -61,7 +40,7 @@ func (e *Endpoint) contacted() bool { return !e.row.Contact.IsZero() }
 func (e *Endpoint) listed() bool { return e.row.Missed.IsZero() && e.row.Gone.IsZero() }
 
 func (e *Endpoint) changeRow() {
-	e.changed.row = true
+	e.changedRow = true
 	e.mark()
 }
 
@@ -120,9 +99,9 @@ func (e *Endpoint) noteTime(t TypeID, at int64) {
 func (e *Endpoint) apply(i slot, a Answer, now time.Time) {
 	was := *e.events.at(i)
 	next, out := was.waitsFrom(e.account.clockSet).Answered(a, now, e.account.policy.NoResponseAfter)
-	e.trace(was, next, a.Video, now)
+	e.traces.answered(was, next, a.Video, now)
 	e.events.replace(i, next)
-	e.logFailure(was, next, a, out, now)
+	e.failures.answered(was, next, a, out, now)
 	if !out.Counts {
 		return
 	}

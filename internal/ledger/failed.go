@@ -35,7 +35,7 @@ func (a *Account) FailedKeys(endpointID string) []Key {
 		return nil
 	}
 	slots := slices.Clone(e.events.failing.slots)
-	for key, t := range e.traces {
+	for key, t := range e.traces.rows {
 		if t.Healed == 0 {
 			continue
 		}
@@ -76,7 +76,7 @@ func (a *Account) FailedDeliveries(endpointID string, keys []Key) []FailedDelive
 
 // failedDelivery reports false where the event has never failed.
 func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
-	t, traced := e.traces[ev.Key]
+	t, traced := e.traces.rows[ev.Key]
 	switch {
 	case ev.Failing():
 		if !traced {
@@ -90,7 +90,7 @@ func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
 		EndpointID: e.row.ID, EventID: e.events.id(ev.Key), Type: e.account.types.name(ev.Type),
 		Created: ev.Time, Untrusted: ev.Has(Untrusted), History: ev.Has(History),
 		FirstSeen: ev.FirstSeen, LastSeen: ev.LastAsk, Asked: int(t.Asked),
-		Code: t.Code, Healed: t.Healed, Video: t.Video(e.oddVideos[ev.Key]),
+		Code: t.Code, Healed: t.Healed, Video: t.Video(e.traces.odd[ev.Key]),
 	}
 	if f.Code == CodeNone {
 		f.Reason = t.Reason

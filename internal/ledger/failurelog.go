@@ -16,7 +16,16 @@ const (
 
 // failureLog holds an endpoint's failures for people, in order of creation. A Failure in
 // it never changes: views hold the same pointers.
-type failureLog struct{ rows []loggedFailure }
+type failureLog struct {
+	endpoint *Endpoint
+	rows     []loggedFailure
+	changed  map[position]struct{} // since the last batch
+	shown    []*Failure            // for a view; nil when it must be made anew
+}
+
+func newFailureLog(e *Endpoint) failureLog {
+	return failureLog{endpoint: e, changed: make(map[position]struct{})}
+}
 
 type loggedFailure struct {
 	at position
@@ -103,25 +112,25 @@ func (l *failureLog) set(at position, f *Failure) {
 	}
 }
 
-// logFailure logs what an answer said of an event that is, or was, a failure. was is the
+// answered logs what an answer said of an event that is, or was, a failure. was is the
 // event before the answer.
-func (e *Endpoint) logFailure(was, ev Event, a Answer, out Outcome, now time.Time) {
+func (l *failureLog) answered(was, ev Event, a Answer, out Outcome, now time.Time) {
 	switch {
 	case a.Responded || out.Counts:
-		e.logAnswer(was, ev, a.record(ev, now, e.account.policy.ShowBody))
+		l.add(was, ev, a.record(ev, now, l.endpoint.account.policy.ShowBody))
 	default: // a null after a response says nothing
-		e.logAsk(ev)
+		l.asked(ev)
 	}
 }
 
-// logAnswer adds an answer to an event's failure. A failing event without one gets one.
-func (e *Endpoint) logAnswer(was, ev Event, r AnswerRecord) {
+// add adds an answer to an event's failure. A failing event without one gets one.
+func (l *failureLog) add(was, ev Event, r AnswerRecord) {
 	var next Failure
-	switch f, kept := e.failures.find(ev.position()); {
+	switch f, kept := l.find(ev.position()); {
 	case kept:
 		next = f.with(r)
 	case ev.Failing():
-		next = e.failure(was).with(r)
+		next = l.failure(was).with(r)
 	default:
 		return
 	}
@@ -131,11 +140,12 @@ func (e *Endpoint) logAnswer(was, ev Event, r AnswerRecord) {
 	case ev.Resolved() && next.Healed == 0:
 		next.Healed = r.At
 	}
-	e.putFailure(ev.position(), next)
+	l.keep(ev.position(), next)
 }
 
 // failure returns the record of an event that has not failed before.
-func (e *Endpoint) failure(ev Event) Failure {
+func (l *failureLog) failure(ev Event) Failure {
+	e := l.endpoint
 	f := Failure{
 		EventID: e.events.id(ev.Key), Type: e.account.types.name(ev.Type), Created: ev.Time, Untrusted: ev.Has(Untrusted),
 		History: ev.Has(History), FirstSeen: ev.FirstSeen, Asked: int(ev.Tries),
@@ -146,37 +156,38 @@ func (e *Endpoint) failure(ev Event) Failure {
 	return f
 }
 
-// logAsk counts a call for a logged failure that brought no news.
-func (e *Endpoint) logAsk(ev Event) {
-	if f, ok := e.failures.find(ev.position()); ok {
+// asked counts a call for a logged failure that brought no news.
+func (l *failureLog) asked(ev Event) {
+	if f, ok := l.find(ev.position()); ok {
 		next := *f
 		next.Asked++
-		e.putFailure(ev.position(), next)
+		l.keep(ev.position(), next)
 	}
 }
 
-func (e *Endpoint) putFailure(at position, f Failure) {
-	for _, changed := range e.failures.put(at, &f) {
-		e.changed.failures[changed] = struct{}{}
-		e.failuresView = nil
-		e.mark()
+// keep puts a failure into the log and marks the rows that have changed.
+func (l *failureLog) keep(at position, f Failure) {
+	for _, changed := range l.put(at, &f) {
+		l.changed[changed] = struct{}{}
+		l.shown = nil
+		l.endpoint.mark()
 	}
 }
 
-// showFailures returns the failures for a view, newest first.
-func (e *Endpoint) showFailures() []*Failure {
-	if e.failuresView == nil {
-		e.failuresView = make([]*Failure, 0, len(e.failures.rows))
-		for _, r := range slices.Backward(e.failures.rows) {
-			e.failuresView = append(e.failuresView, r.Failure)
+// show returns the failures for a view, newest first.
+func (l *failureLog) show() []*Failure {
+	if l.shown == nil {
+		l.shown = make([]*Failure, 0, len(l.rows))
+		for _, r := range slices.Backward(l.rows) {
+			l.shown = append(l.shown, r.Failure)
 		}
 	}
-	return e.failuresView
+	return l.shown
 }
 
 // dropBodies drops the bodies that an earlier policy kept.
-func (e *Endpoint) dropBodies() {
-	for _, row := range e.failures.rows {
+func (l *failureLog) dropBodies() {
+	for _, row := range l.rows {
 		if !slices.ContainsFunc(row.Answers, func(r AnswerRecord) bool { return r.Body != "" }) {
 			continue
 		}
@@ -185,6 +196,15 @@ func (e *Endpoint) dropBodies() {
 		for i := range next.Answers {
 			next.Answers[i].Body = ""
 		}
-		e.putFailure(row.at, next)
+		l.keep(row.at, next)
 	}
+}
+
+// batch adds the rows that have changed to a batch, also those that are to be deleted.
+func (l *failureLog) batch(b *Batch) {
+	for at := range l.changed {
+		f, _ := l.find(at)
+		b.Failures = append(b.Failures, FailureRow{l.endpoint.row.ID, at.Time, at.Key, f})
+	}
+	clear(l.changed)
 }

@@ -64,7 +64,7 @@ func (a *Account) Follow(b *Batch) error {
 		if err != nil {
 			return err
 		}
-		e.setTrace(r)
+		e.traces.set(r)
 	}
 	for e, rows := range touched {
 		if err := e.events.follow(rows); err != nil {
@@ -105,6 +105,6 @@ func (a *Account) followEndpoint(r EndpointRow, touched map[*Endpoint][]EventRow
 // followed ends a Follow for an endpoint whose rows changed.
 func (e *Endpoint) followed() {
 	e.counters.countHeld()
-	e.failuresView, e.last = nil, nil
+	e.failures.shown, e.last = nil, nil
 	e.version++
 }

@@ -35,6 +35,6 @@ func (e *Endpoint) drop(i slot) {
 		e.row.Standing.forget(ev)
 		e.changeRow()
 	}
-	e.untrace(ev)
+	e.traces.remove(ev)
 	e.events.remove(i)
 }

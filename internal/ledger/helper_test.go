@@ -96,9 +96,9 @@ func inMemory(a *Account) *Batch {
 		for _, f := range e.failures.rows {
 			b.Failures = append(b.Failures, FailureRow{id, f.at.Time, f.at.Key, f.Failure})
 		}
-		for key, trace := range e.traces {
+		for key, trace := range e.traces.rows {
 			if i, ok := e.events.find(key); ok {
-				b.Traces = append(b.Traces, TraceRow{Endpoint: id, Time: e.events.at(i).Time, Key: key, Trace: trace, Odd: e.oddVideos[key]})
+				b.Traces = append(b.Traces, TraceRow{Endpoint: id, Time: e.events.at(i).Time, Key: key, Trace: trace, Odd: e.traces.odd[key]})
 			}
 		}
 	}

@@ -158,10 +158,10 @@ func (l *loader) Trace(r TraceRow) error {
 	if err != nil {
 		return err
 	}
-	if _, twice := e.traces[r.Key]; twice || r.Trace.Code.Success() || r.Trace.Reason >= reasons {
+	if _, twice := e.traces.rows[r.Key]; twice || r.Trace.Code.Success() || r.Trace.Reason >= reasons {
 		return fmt.Errorf("%w: trace of an event of endpoint %q", ErrUnreadable, r.Endpoint)
 	}
-	e.setTrace(r)
+	e.traces.set(r)
 	return nil
 }
 
@@ -190,7 +190,7 @@ func (e *Endpoint) restored(now time.Time) error {
 	if !e.events.restored() {
 		return fmt.Errorf("%w: endpoint %q has an event twice", ErrUnreadable, e.row.ID)
 	}
-	e.dropStrayTraces()
+	e.traces.dropStray()
 	e.counters.countHeld()
 	if e.account.Leads() {
 		e.takeUp(now)
@@ -203,7 +203,7 @@ func (e *Endpoint) restored(now time.Time) error {
 func (e *Endpoint) takeUp(now time.Time) {
 	e.turnBack(now.Unix())
 	if !e.account.policy.ShowBody {
-		e.dropBodies()
+		e.failures.dropBodies()
 	}
 	e.reduceURL()
 	if e.account.hold.off {

@@ -1,9 +1,6 @@
 package ledger
 
-import (
-	"encoding/hex"
-	"time"
-)
+import "encoding/hex"
 
 // Video names the video that an event is about, as the API names it. A part is
 // empty where it is not known.
@@ -105,96 +102,4 @@ func formatUUID(id [16]byte) string {
 		at += n
 	}
 	return string(b)
-}
-
-// trace updates the trace of an event that is, or was, a failure. was is the event before
-// the answer.
-func (e *Endpoint) trace(was, ev Event, v Video, now time.Time) {
-	t, known := e.traces[ev.Key]
-	switch {
-	case known:
-		t.Asked++
-	case was.Failing():
-		t = Trace{Asked: uint32(was.Tries) + 1, Code: was.Code, Reason: was.Reason}
-	case ev.Failing():
-		t = Trace{Asked: uint32(was.Tries) + 1}
-	default:
-		return
-	}
-	switch {
-	case ev.Failing():
-		t.Code, t.Reason = ev.Code, ev.Reason
-	case ev.Resolved() && t.Healed == 0:
-		t.Healed = now.Unix()
-	}
-	if odd := t.SetVideo(v); odd != (Video{}) {
-		e.oddVideos[ev.Key] = odd
-	} else if t.Names&HasOdd == 0 {
-		delete(e.oddVideos, ev.Key)
-	}
-	e.traces[ev.Key] = t
-	e.changeTrace(ev.position())
-}
-
-// traceAbsent notes that the API does not have the detail of a failure any more: where its
-// video is not known by now, it stays so.
-func (e *Endpoint) traceAbsent(ev Event) {
-	if _, known := e.traces[ev.Key]; ev.Failing() && !known {
-		e.traces[ev.Key] = Trace{Asked: uint32(ev.Tries), Code: ev.Code, Reason: ev.Reason}
-		e.changeTrace(ev.position())
-		return
-	}
-	e.traceAsk(ev)
-}
-
-// traceAsk counts a call for a failure that told nothing.
-func (e *Endpoint) traceAsk(ev Event) {
-	if t, known := e.traces[ev.Key]; known {
-		t.Asked++
-		e.traces[ev.Key] = t
-		e.changeTrace(ev.position())
-	}
-}
-
-// untrace forgets the trace of an event that is forgotten.
-func (e *Endpoint) untrace(ev *Event) {
-	if _, known := e.traces[ev.Key]; known {
-		delete(e.traces, ev.Key)
-		delete(e.oddVideos, ev.Key)
-		e.changeTrace(ev.position())
-	}
-}
-
-func (e *Endpoint) changeTrace(at position) {
-	e.changed.traces[at] = struct{}{}
-	e.mark()
-}
-
-// traceRow returns the row of a place, one that deletes it where nothing is there.
-func (e *Endpoint) traceRow(at position) TraceRow {
-	t, known := e.traces[at.Key]
-	return TraceRow{e.row.ID, at.Time, at.Key, t, e.oddVideos[at.Key], !known}
-}
-
-// setTrace puts a trace in its place as a store has it.
-func (e *Endpoint) setTrace(r TraceRow) {
-	if r.Gone {
-		delete(e.traces, r.Key)
-		delete(e.oddVideos, r.Key)
-		return
-	}
-	e.traces[r.Key] = r.Trace
-	if r.Odd != (Video{}) {
-		e.oddVideos[r.Key] = r.Odd
-	}
-}
-
-// dropStrayTraces forgets the traces of events that are not tracked.
-func (e *Endpoint) dropStrayTraces() {
-	for key := range e.traces {
-		if _, ok := e.events.find(key); !ok {
-			delete(e.traces, key)
-			delete(e.oddVideos, key)
-		}
-	}
 }

@@ -33,8 +33,8 @@ func (e *Endpoint) absent(i slot, now time.Time, forGood bool) {
 		next = next.givenUp()
 	}
 	e.settle(i, next, now)
-	e.logAnswer(was, next, AnswerRecord{At: now.Unix(), Last: now.Unix(), Times: 1, Stage: Unresolved})
-	e.traceAbsent(next)
+	e.failures.add(was, next, AnswerRecord{At: now.Unix(), Last: now.Unix(), Times: 1, Stage: Unresolved})
+	e.traces.absent(next)
 }
 
 // unusable applies that the API answered for an event with nothing that tells its
@@ -45,8 +45,8 @@ func (e *Endpoint) unusable(i slot, now time.Time) {
 		next = next.givenUp()
 	}
 	e.settle(i, next, now)
-	e.logAsk(next)
-	e.traceAsk(next)
+	e.failures.asked(next)
+	e.traces.asked(next)
 }
 
 // unanswered applies that a call failed. Most often the event is not the reason, so
@@ -59,8 +59,8 @@ func (e *Endpoint) unanswered(i slot, now time.Time) {
 		next = next.givenUp()
 	}
 	e.settle(i, next, now)
-	e.logAsk(next)
-	e.traceAsk(next)
+	e.failures.asked(next)
+	e.traces.asked(next)
 }
 
 // givenUp returns the event unresolved, unless it has an outcome.

@@ -168,7 +168,7 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 		LastSuccess:    standing.LastSuccess.Time,
 		LastFailure:    standing.LastFailure.Time,
 		Window:         e.showWindow(now),
-		failures:       e.showFailures(),
+		failures:       e.failures.show(),
 		version:        e.version,
 	}
 	if e.row.Meta != nil {

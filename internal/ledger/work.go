@@ -98,7 +98,7 @@ func (e Event) class() Class {
 // stored by a version that kept none: only its detail tells its video.
 func (w *work) class(ev *Event) Class {
 	if ev.Failing() {
-		if _, traced := w.endpoint.traces[ev.Key]; !traced {
+		if _, traced := w.endpoint.traces.rows[ev.Key]; !traced {
 			return HistoryEvents
 		}
 	}
