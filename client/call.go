@@ -126,7 +126,11 @@ func (c *Client) attempt(ctx context.Context, q *call, key Secret, read func(*re
 		return failed
 	}
 	x := c.newRequest(ctx, q, key, slot)
-	if err = x.send(); err == nil && x.resp.StatusCode == http.StatusOK {
+	message, err := x.message()
+	if err == nil {
+		x.resp, err = c.http.Do(message) //nolint:bodyclose // request.close does
+	}
+	if err == nil && x.resp.StatusCode == http.StatusOK {
 		c.limiter.Succeeded(x.sent)
 		if err = read(x); err == nil {
 			return nil

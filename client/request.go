@@ -52,18 +52,17 @@ func (c *Client) newRequest(ctx context.Context, q *call, key Secret, slot *rate
 	return x
 }
 
-// send sends the request and waits for the header of the answer.
-func (x *request) send() error {
+// message returns the request as HTTP has it.
+func (x *request) message() (*http.Request, error) {
 	req, err := http.NewRequestWithContext(x.ctx, http.MethodGet, x.client.base+x.path, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header.Set("Authorization", "Bearer "+x.key.Reveal())
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", x.client.opts.UserAgent)
-	x.resp, err = x.client.http.Do(req) //nolint:bodyclose // request.close does
-	return err
+	return req, nil
 }
 
 // observe reports the round trip. Call it at its end.

@@ -158,7 +158,17 @@ func (s *Syncer) Wait(ctx context.Context) bool {
 	defer end()
 	began := time.Now()
 	for {
-		if done := s.join(); done != nil {
+		s.mu.Lock()
+		now := time.Now()
+		switch age := now.Sub(s.began); {
+		case s.done == nil && (s.began.IsZero() || age >= s.interval()):
+			s.begin(now)
+		case s.done != nil && age >= max(s.interval(), longTurn):
+			s.again = true
+		}
+		done := s.done // nil where the last turn is shared
+		s.mu.Unlock()
+		if done != nil {
 			select {
 			case <-done:
 			case <-ctx.Done():
@@ -175,21 +185,6 @@ func (s *Syncer) Wait(ctx context.Context) bool {
 	}
 	s.followed()
 	return s.fetcher.caughtUp(ctx)
-}
-
-// join begins a turn where it is time for one, and returns what is closed at the end of
-// the running sync; nil where none runs.
-func (s *Syncer) join() <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	switch age := now.Sub(s.began); {
-	case s.done == nil && (s.began.IsZero() || age >= s.interval()):
-		s.begin(now)
-	case s.done != nil && age >= max(s.interval(), longTurn):
-		s.again = true
-	}
-	return s.done
 }
 
 // begin begins a turn unless one runs. The caller holds s.mu.
