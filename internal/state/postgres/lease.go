@@ -74,30 +74,24 @@ func (p *Store) check(s *stateRow) error {
 // server may not have all that the one before had acknowledged, however high its numbers
 // are by now.
 func (p *Store) Lead(ctx context.Context, b state.Bid) (state.Lease, *ledger.Batch, error) {
-	within, cancel := context.WithTimeout(ctx, askLimit)
-	defer cancel()
 	const resting = `(sync_ended > clock_timestamp() - sync_rest AND sync_ended <> $2)`
-	var s stateRow
-	err := again(within, func() error {
-		ask := &pgx.Batch{} // one transaction
-		ask.Queue(p.in(`UPDATE %[1]s.state SET holder = $1, fence = fence + 1, beat = clock_timestamp(), server = %[2]s,
+	a, err := p.ask(ctx, func(bid *pgx.Batch) {
+		bid.Queue(p.in(`UPDATE %[1]s.state SET holder = $1, fence = fence + 1, beat = clock_timestamp(), server = %[2]s,
 			history = CASE WHEN server = %[2]s AND NOT $8::boolean THEN history ELSE `+newHistory+` END
 			WHERE (holder IS NULL OR holder = $1 OR beat <= clock_timestamp() - $3::interval OR beat = $4)
 			AND ($5::boolean OR NOT `+resting+`)
 			AND NOT ($6::boolean AND sync_by NOT IN ('', $1) AND sync_result <> 'error' AND sync_ended > clock_timestamp() - $7::interval)`),
 			p.id, b.Rested, state.LeaseFor, b.Silent, b.Work, b.Unfit, unfitFor, p.renew)
-		ask.Queue(p.in(`UPDATE %[1]s.state SET sync_asked = sync_number + 1
+		bid.Queue(p.in(`UPDATE %[1]s.state SET sync_asked = sync_number + 1
 			WHERE NOT $3::boolean AND holder <> $1::text AND sync_asked <= sync_number AND NOT `+resting), p.id, b.Rested, b.Work)
-		ask.Queue(p.in(`SELECT `+stateColumns+` FROM %[1]s.state`), p.look()...).QueryRow(p.scan(&s))
-		return p.pool.SendBatch(within, ask).Close()
 	})
-	if err == nil && s.lease.Ours {
+	if err == nil && a.state.lease.Ours {
 		p.renew = false
 	}
-	if within.Err() != nil && ctx.Err() == nil {
+	if a.late && ctx.Err() == nil {
 		p.unlock(ctx)
 	}
-	return p.since(ctx, &s, err)
+	return p.since(a, err)
 }
 
 // unlock ends the transactions on the state of which the server waits for the rest of a
@@ -171,13 +165,48 @@ func (p *Store) sign(b *ledger.Batch, fence uint64) []any {
 
 // Follow implements [state.SharedStore].
 func (p *Store) Follow(ctx context.Context) (state.Lease, *ledger.Batch, error) {
-	within, cancel := context.WithTimeout(ctx, askLimit)
+	a, err := p.ask(ctx, func(*pgx.Batch) {})
+	return p.since(a, err)
+}
+
+// answer is what the state says in one transaction.
+type answer struct {
+	state stateRow
+	news  news
+	late  bool // it has not begun in time
+}
+
+// ask makes the first statements, and asks for the state and what is new in it. All of it is
+// one transaction and one round trip. The answer must begin within askLimit; how long it
+// takes from there on depends on how much is new.
+func (p *Store) ask(ctx context.Context, first func(*pgx.Batch)) (a answer, err error) {
+	within, cancel := context.WithCancel(ctx)
 	defer cancel()
-	var s stateRow
-	err := again(within, func() error {
-		return p.scan(&s)(p.pool.QueryRow(within, p.in(`SELECT `+stateColumns+` FROM %[1]s.state`), p.look()...))
+	limit := time.AfterFunc(askLimit, cancel)
+	defer limit.Stop()
+	err = again(within, func() error {
+		limit.Reset(askLimit)
+		a = answer{}
+		var b pgx.Batch
+		first(&b)
+		b.Queue(p.in(`SELECT `+stateColumns+` FROM %[1]s.state`), p.look()...).QueryRow(func(row pgx.Row) error {
+			limit.Stop()
+			return p.scan(&a.state)(row)
+		})
+		b.Queue(p.in(newsStatement), p.at).Query(func(rows pgx.Rows) error {
+			// They can be of another state, or by a newer program, as since reports.
+			if err := p.check(&a.state); err == nil {
+				return a.news.read(rows)
+			}
+			return nil
+		})
+		return p.pool.SendBatch(within, &b).Close()
 	})
-	return p.since(ctx, &s, err)
+	if err != nil && within.Err() != nil && ctx.Err() == nil {
+		a.late = true
+		err = fmt.Errorf("timeout: %w", context.DeadlineExceeded)
+	}
+	return a, err
 }
 
 // again asks once more where a connection turns out to be gone, as one that was idle can
@@ -191,13 +220,16 @@ func again(ctx context.Context, ask func() error) error {
 }
 
 // since returns what has been committed up to a look at the state.
-func (p *Store) since(ctx context.Context, s *stateRow, err error) (state.Lease, *ledger.Batch, error) {
+func (p *Store) since(a answer, err error) (state.Lease, *ledger.Batch, error) {
 	if err == nil {
-		err = p.check(s)
+		err = p.check(&a.state)
 	}
-	if err != nil || s.lease.Commit == p.at {
-		return s.lease, nil, explain(err)
+	if err != nil || a.news.commit == 0 {
+		return a.state.lease, nil, explain(err)
 	}
-	b := new(ledger.Batch)
-	return s.lease, b, explain(p.readSince(ctx, b))
+	if a.news.pruned > p.at {
+		return a.state.lease, nil, fmt.Errorf("%w: what was deleted since is not known any more", ledger.ErrOvertaken)
+	}
+	p.at = a.news.commit
+	return a.state.lease, &a.news.batch, nil
 }

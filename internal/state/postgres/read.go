@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -10,9 +9,6 @@ import (
 	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/state/codec"
 )
-
-// snapshot is how what is read is read: all of it after the same commit.
-var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 
 // recordRow is a row of record.
 type recordRow struct {
@@ -22,44 +18,41 @@ type recordRow struct {
 }
 
 // read hands over every row, as after one commit. known says whether what the lease needs
-// is read as well.
+// is read as well. It takes one round trip: the server can be far away.
 func (p *Store) read(ctx context.Context, rows ledger.Rows, known bool) error {
-	return pgx.BeginTxFunc(ctx, p.pool, snapshot, func(tx pgx.Tx) error {
+	var s stateRow
+	ask := &pgx.Batch{}
+	ask.Queue(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`)
+	ask.Queue(p.in(`SELECT account FROM %[1]s.state`)).QueryRow(func(row pgx.Row) error {
 		var account []byte
-		if err := tx.QueryRow(ctx, p.in(`SELECT account FROM %[1]s.state`)).Scan(&account); err != nil {
+		if err := row.Scan(&account); err != nil || account == nil {
 			return err
 		}
-		if known {
-			var s stateRow
-			if err := p.scan(&s)(tx.QueryRow(ctx, p.in(`SELECT `+stateColumns+` FROM %[1]s.state`), p.look()...)); err != nil {
-				return err
-			}
-			p.at, p.era, p.history, p.here = s.lease.Commit, s.era, s.history, s.here
-		}
-		if account == nil {
-			return nil
-		}
-		row, err := codec.DecodeAccount(account)
+		decoded, err := codec.DecodeAccount(account)
 		if err != nil {
 			return err
 		}
-		if err := rows.Account(row); err != nil {
-			return err
-		}
-		reader := codec.Reader{Rows: rows}
-		for kind := range codec.Kinds { // by its index, as rows want them
-			found, err := tx.Query(ctx, p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record WHERE kind = $1 AND value IS NOT NULL`), int16(kind))
-			if err != nil {
-				return err
-			}
-			var r recordRow
-			_, err = pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.hand(&reader) })
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return rows.Account(decoded)
 	})
+	if known {
+		ask.Queue(p.in(`SELECT `+stateColumns+` FROM %[1]s.state`), p.look()...).QueryRow(p.scan(&s))
+	}
+	reader := codec.Reader{Rows: rows}
+	for kind := range codec.Kinds { // by its index, as rows want them
+		ask.Queue(p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record WHERE kind = $1 AND value IS NOT NULL`), int16(kind)).Query(func(found pgx.Rows) error {
+			var r recordRow
+			_, err := pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.hand(&reader) })
+			return err
+		})
+	}
+	ask.Queue(`COMMIT`)
+	if err := p.pool.SendBatch(ctx, ask).Close(); err != nil {
+		return err
+	}
+	if known {
+		p.at, p.era, p.history, p.here = s.lease.Commit, s.era, s.history, s.here
+	}
+	return nil
 }
 
 // hand hands over what a record holds, or that it was deleted.
@@ -72,37 +65,30 @@ func (r *recordRow) hand(to *codec.Reader) error {
 	return to.Record(kind, key, r.value)
 }
 
-// readSince reads what others have committed since the last time.
-func (p *Store) readSince(ctx context.Context, b *ledger.Batch) error {
-	var commit int64
-	err := pgx.BeginTxFunc(ctx, p.pool, snapshot, func(tx pgx.Tx) error {
-		var pruned int64
-		var account []byte
-		err := tx.QueryRow(ctx, p.in(`SELECT commit, pruned, account FROM %[1]s.state`)).Scan(&commit, &pruned, &account)
-		if err != nil {
-			return err
+// newsStatement asks for what was committed after the commit $1. It is one statement, so that
+// all of it is as after one commit.
+const newsStatement = `SELECT commit, pruned, '', -1::smallint, ''::bytea, account FROM %[1]s.state WHERE commit > $1
+	UNION ALL SELECT 0, 0, endpoint, kind, key, value FROM %[1]s.record WHERE commit > $1`
+
+// news is what others have committed.
+type news struct {
+	batch          ledger.Batch
+	commit, pruned int64 // of the state; 0 where there is nothing new
+}
+
+// read reads the rows of newsStatement.
+func (n *news) read(found pgx.Rows) error {
+	reader := codec.Reader{Rows: ledger.Gather(&n.batch), Free: true}
+	var commit, pruned int64
+	var r recordRow
+	_, err := pgx.ForEachRow(found, []any{&commit, &pruned, &r.endpoint, &r.kind, &r.key, &r.value}, func() error {
+		if r.kind >= 0 {
+			return r.hand(&reader)
 		}
-		if pruned > p.at {
-			return fmt.Errorf("%w: what was deleted since is not known any more", ledger.ErrOvertaken)
-		}
-		row, err := codec.DecodeAccount(account)
-		if err != nil {
-			return err
-		}
-		b.Account = &row
-		found, err := tx.Query(ctx, p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record WHERE commit > $1`), p.at)
-		if err != nil {
-			return err
-		}
-		reader := codec.Reader{Rows: ledger.Gather(b), Free: true}
-		var r recordRow
-		_, err = pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.hand(&reader) })
+		account, err := codec.DecodeAccount(r.value)
+		n.commit, n.pruned, n.batch.Account = commit, pruned, &account
 		return err
 	})
-	// The connection may break after the last row: what is then not taken in is read again.
-	if err == nil {
-		p.at = commit
-	}
 	return err
 }
 

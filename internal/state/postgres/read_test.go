@@ -35,11 +35,12 @@ func TestFollowThatBreaks(t *testing.T) {
 	storetest.ReadOn(b, "ep", nil)
 	storetest.GiveBack(led, t, b)
 	storetest.Refresh(t, a)
-	cuts.Set(proxy.Chances{BeforeCommit: 1}) // a only reads: it is the end of a look at what is new
 	led = storetest.Lead(t, b)
 	storetest.ReadOn(b, "ep", []storetest.Item{{ID: storetest.HexID(1), Type: "video.deleted", Created: time.Now().Unix()}})
+	cuts.Set(proxy.Chances{BeforeEnd: 1})
 	storetest.GiveBack(led, t, b)
-	storetest.Eventually(t, func() bool { return cuts.Counts().BeforeCommit > 0 })
+	cut := cuts.Counts().BeforeEnd
+	storetest.Eventually(t, func() bool { return cuts.Counts().BeforeEnd > cut })
 	cuts.Set(proxy.Chances{})
 	storetest.Eventually(t, func() bool { return eventsCounted(a, "ep") == 1 })
 }

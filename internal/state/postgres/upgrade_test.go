@@ -55,3 +55,18 @@ func TestNewerVersionTakesOver(t *testing.T) {
 		t.Errorf("it has ended its leases over %v", old.Failure())
 	}
 }
+
+// A replica that follows a newer version stops at what it is told, whatever the rows are like
+// that this version writes.
+func TestFollowerOfANewerVersion(t *testing.T) {
+	t.Parallel()
+	dsn := postgres.NewDatabase(t)
+	ctx := context.Background()
+	follower := replica(t, dsn, noHolds())
+	execSQL(t, dsn, `INSERT INTO %[1]s.record (endpoint, kind, key, value, commit) SELECT 'ep', 0, '', 'not as this version writes it', commit + 1 FROM %[1]s.state`)
+	execSQL(t, dsn, `UPDATE %[1]s.state SET layout = 99, needs = 99, commit = commit + 1`)
+	if led, err := follower.Lead(ctx); led != nil || !errors.Is(err, state.ErrNewer) {
+		t.Errorf("it leads, or says %v", err)
+	}
+	storetest.Eventually(t, func() bool { return errors.Is(follower.Failure(), state.ErrNewer) })
+}

@@ -10,8 +10,13 @@ import (
 	"time"
 )
 
-// errCut ends a direction that chance has cut.
-var errCut = errors.New("proxy: the connection is cut here")
+var (
+	// errCut ends a direction that chance has cut.
+	errCut = errors.New("proxy: the connection is cut here")
+
+	// errCutBehind is errCut behind what has come so far, which still arrives.
+	errCutBehind = errors.New("proxy: the connection is cut behind this")
+)
 
 // connection is one client's way to the server.
 type connection struct {
@@ -114,6 +119,9 @@ func (c *connection) pump(from *bufio.Reader, to io.Writer, look func(message) e
 			return errCut
 		}
 		if err := look(m); err != nil {
+			if errors.Is(err, errCutBehind) {
+				_ = out.Flush()
+			}
 			return err
 		}
 		if c.proxy.chance(func(of Chances) float64 { return of.Message }, &c.proxy.message) {
@@ -185,11 +193,15 @@ func (c *connection) toServer(m message) error {
 	return nil
 }
 
-// toClient cuts in front of the answer to a COMMIT, where chance wants it.
+// toClient cuts in front of the answer to a COMMIT, or of the end of any answer, where chance
+// wants it.
 func (c *connection) toClient(m message) error {
 	if m.idle() {
 		if c.begun {
 			c.proxy.transactions.Add(1)
+			if c.proxy.chance(func(of Chances) float64 { return of.BeforeEnd }, &c.proxy.beforeEnd) {
+				return errCutBehind
+			}
 		}
 		c.begun = true
 	}

@@ -18,6 +18,9 @@ type Chances struct {
 	// AfterCommit is of the answer to a COMMIT that was carried out, which then
 	// does not reach the client.
 	AfterCommit float64
+	// BeforeEnd is of the end of an answer, which then does not reach the client; what
+	// comes before it does.
+	BeforeEnd float64
 	// Message is of any message in either direction, of which then half arrives.
 	Message float64
 }
@@ -30,6 +33,7 @@ type Counts struct {
 	Swallowed     int64 // messages
 	BeforeCommit  int64 // cuts of that kind
 	AfterCommit   int64
+	BeforeEnd     int64
 	Message       int64
 	Cut           int64 // connections cut by Cut
 	Refused       int64 // connections
@@ -39,7 +43,9 @@ type Counts struct {
 }
 
 // Cuts is the number of connections that were cut, whatever for.
-func (c Counts) Cuts() int64 { return c.BeforeCommit + c.AfterCommit + c.Message + c.Cut }
+func (c Counts) Cuts() int64 {
+	return c.BeforeCommit + c.AfterCommit + c.BeforeEnd + c.Message + c.Cut
+}
 
 // Proxy is one of them. Its methods may be called from several goroutines.
 type Proxy struct {
@@ -48,7 +54,7 @@ type Proxy struct {
 	ended    context.Context // of the whole proxy
 	end      context.CancelFunc
 
-	connections, commits, transactions, swallowed, beforeCommit, afterCommit, message, cut, refused, stalls, unreachable, cancels atomic.Int64
+	connections, commits, transactions, swallowed, beforeCommit, afterCommit, beforeEnd, message, cut, refused, stalls, unreachable, cancels atomic.Int64
 
 	delay   atomic.Int64 // of each message, in each direction
 	longest atomic.Int64 // message of a client that arrives; 0 for any
@@ -149,7 +155,7 @@ func (p *Proxy) Refuse() (accept func()) {
 func (p *Proxy) Counts() Counts {
 	return Counts{
 		Connections: p.connections.Load(), Commits: p.commits.Load(), Transactions: p.transactions.Load(), Swallowed: p.swallowed.Load(),
-		BeforeCommit: p.beforeCommit.Load(), AfterCommit: p.afterCommit.Load(), Message: p.message.Load(),
+		BeforeCommit: p.beforeCommit.Load(), AfterCommit: p.afterCommit.Load(), BeforeEnd: p.beforeEnd.Load(), Message: p.message.Load(),
 		Cut: p.cut.Load(), Refused: p.refused.Load(), Stalls: p.stalls.Load(),
 		Unreachable: p.unreachable.Load(), CancelRequest: p.cancels.Load(),
 	}

@@ -147,6 +147,19 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+// What comes before the end of an answer arrives.
+func TestBeforeEnd(t *testing.T) {
+	t.Parallel()
+	p, _, by := through(t)
+	c := connect(t, by+"&default_query_exec_mode=exec") // else what a statement returns has an end as well
+	p.Set(proxy.Chances{BeforeEnd: 1})
+	one := 0
+	err := c.QueryRow(t.Context(), "SELECT 1").Scan(&one)
+	if err == nil || one != 1 || p.Counts().BeforeEnd != 1 {
+		t.Errorf("%d, %v, %+v", one, err, p.Counts())
+	}
+}
+
 func TestCut(t *testing.T) {
 	t.Parallel()
 	p, _, by := through(t)
