@@ -43,7 +43,7 @@ func (s *Syncer) leave() {
 func (s *Syncer) tell(p *pass) {
 	s.mu.Lock()
 	took := time.Since(s.began)
-	rest := max(0, s.interval()-took)
+	rest := max(0, s.intervalAfter(s.failuresAfter(p.result()))-took)
 	s.mu.Unlock()
 	switch {
 	case p.led.Err() != nil, errors.Is(p.err, errState), errors.Is(p.err, state.ErrFollows), errors.Is(p.err, context.Canceled):
@@ -125,7 +125,9 @@ func (s *Syncer) followed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.endedAt(last.Ended)
-	s.took, s.result = last.Took, Result(last.Result)
+	if s.took, s.result = last.Took, Result(last.Result); s.result != Failed {
+		s.failures = 0
+	}
 }
 
 // serve begins a turn whenever another replica asks for one.

@@ -31,6 +31,7 @@ type setup struct {
 	policy  ledger.Policy
 	options Options
 	client  client.Options
+	store   state.Store // nil for one in memory
 }
 
 // rig is a syncer of a simulated account.
@@ -74,7 +75,10 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, _, err := state.Open(t.Context(), state.NewMemory(), url, s.policy, unwatched{})
+	if s.store == nil {
+		s.store = state.NewMemory()
+	}
+	st, _, err := state.Open(t.Context(), s.store, url, s.policy, unwatched{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -231,9 +231,7 @@ func (s *Syncer) end(p *pass, began time.Time) (again bool) {
 	s.mu.Lock()
 	s.endedAt(now)
 	s.took, s.result = now.Sub(began), result
-	if s.failures++; result != Failed {
-		s.failures = 0
-	}
+	s.failures = s.failuresAfter(result)
 	again = p.goesOn()
 	if !again {
 		if result != Failed {
@@ -257,10 +255,21 @@ func (s *Syncer) end(p *pass, began time.Time) (again bool) {
 	return again
 }
 
+// failuresAfter returns how many syncs in a row have failed with one more. The caller holds
+// s.mu.
+func (s *Syncer) failuresAfter(result Result) int {
+	if result == Failed {
+		return s.failures + 1
+	}
+	return 0
+}
+
 // interval is how long a turn is shared from its beginning. The caller holds s.mu.
-func (s *Syncer) interval() time.Duration {
+func (s *Syncer) interval() time.Duration { return s.intervalAfter(s.failures) }
+
+func (s *Syncer) intervalAfter(failures int) time.Duration {
 	interval := s.opts.MinInterval
-	for range s.failures {
+	for range failures {
 		if interval >= longestInterval {
 			break
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/storetest"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -69,8 +70,8 @@ func (d detecting) measure(t *testing.T, where string) (known, unknown []float64
 	p.Window, p.Overlap, p.Hold = time.Hour, 2*time.Minute, detectHold
 	stores := []state.Store{state.NewMemory()}
 	if where != "alone" {
-		shared := &sharedMemory{}
-		stores = []state.Store{shared.store(), shared.store()}
+		shared := storetest.NewShared()
+		stores = []state.Store{shared.Store(), shared.Store()}
 	}
 	var rigs []*rig
 	for _, store := range stores {

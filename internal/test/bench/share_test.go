@@ -10,6 +10,7 @@ import (
 
 	"omegastream_exporter/internal/simulator"
 	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/state/storetest"
 	"omegastream_exporter/internal/syncer"
 )
 
@@ -29,8 +30,8 @@ func BenchmarkPair(b *testing.B) {
 					id := a.AddEndpoint(simulator.Endpoint{Active: true, CreatedAt: time.Now().Add(-24 * time.Hour)})
 					a.Bulk(id, 100, time.Hour)
 				}
-				shared := &sharedMemory{}
-				stores := []state.Store{shared.store(), shared.store()}
+				shared := storetest.NewShared()
+				stores := []state.Store{shared.Store(), shared.Store()}
 				if replicas == 1 {
 					stores = []state.Store{state.NewMemory()}
 				}

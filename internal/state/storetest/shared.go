@@ -1,8 +1,9 @@
-package bench
+package storetest
 
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -10,57 +11,67 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// sharedMemory is a state that replicas of this process share, and that works on a fake clock.
-// All replicas open it before the first sync.
-type sharedMemory struct {
+// Shared is a state in memory that replicas of this process share. It works on a fake clock,
+// too.
+type Shared struct {
 	mu             sync.Mutex
 	commits        []*ledger.Batch
+	rows           *Double // of all commits
 	lease          state.Lease
 	holder, synced *sharingReplica // nil for none
+	silences       []time.Duration
 }
 
-// sharingReplica is the [state.SharedStore] of one replica.
+// NewShared returns a state that holds nothing.
+func NewShared() *Shared { return &Shared{rows: NewDouble()} }
+
+// Store returns the store of one more replica.
+func (m *Shared) Store() state.SharedStore { return &sharingReplica{Shared: m} }
+
+// Silences returns for how long each leader was not heard of that was replaced without having
+// given the lease back.
+func (m *Shared) Silences() []time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.silences)
+}
+
+// sharingReplica is the store of one replica.
 type sharingReplica struct {
-	*sharedMemory
+	*Shared
 	at int // commits that it knows
 }
 
-func (m *sharedMemory) store() state.Store { return &sharingReplica{sharedMemory: m} }
-
-func (r *sharingReplica) Load(_ context.Context, rows ledger.Rows) error {
+// Load implements [state.Store].
+func (r *sharingReplica) Load(ctx context.Context, rows ledger.Rows) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.at = len(r.commits)
-	for _, b := range r.commits {
-		if b.Rows() > 1 || b.Account == nil {
-			return errors.New("it was opened after a sync")
-		}
-		if err := rows.Account(*b.Account); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.rows.Load(ctx, rows)
 }
 
 // Commit implements [state.Store]: it begins the state.
 func (r *sharingReplica) Commit(_ context.Context, b *ledger.Batch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.append(b)
-	return nil
+	return r.append(b)
 }
 
-func (r *sharingReplica) append(b *ledger.Batch) {
+// append takes in a commit. The caller holds r.mu.
+func (r *sharingReplica) append(b *ledger.Batch) error {
 	r.commits = append(r.commits, b)
 	r.at = len(r.commits)
+	return r.rows.Commit(context.Background(), b)
 }
 
+// Follow implements [state.SharedStore].
 func (r *sharingReplica) Follow(context.Context) (state.Lease, *ledger.Batch, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.seen(), r.since(), nil
 }
 
+// Lead implements [state.SharedStore].
 func (r *sharingReplica) Lead(_ context.Context, bid state.Bid) (state.Lease, *ledger.Batch, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -68,6 +79,9 @@ func (r *sharingReplica) Lead(_ context.Context, bid state.Bid) (state.Lease, *l
 	resting := now.Before(l.Sync.Ended.Add(l.Sync.Rest)) && !l.Sync.Ended.Equal(bid.Rested)
 	ended := !now.Before(l.Heartbeat.Add(state.LeaseFor)) || l.Heartbeat.Equal(bid.Silent)
 	if (r.holder == nil || r.holder == r || ended) && (bid.Work || !resting) {
+		if r.holder != nil && r.holder != r {
+			r.silences = append(r.silences, now.Sub(l.Heartbeat))
+		}
 		r.holder, l.Heartbeat = r, now
 		l.Fence++
 	}
@@ -77,6 +91,7 @@ func (r *sharingReplica) Lead(_ context.Context, bid state.Bid) (state.Lease, *l
 	return r.seen(), r.since(), nil
 }
 
+// Tell implements [state.SharedStore].
 func (r *sharingReplica) Tell(_ context.Context, b *ledger.Batch) (state.Lease, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +99,9 @@ func (r *sharingReplica) Tell(_ context.Context, b *ledger.Batch) (state.Lease, 
 		return r.seen(), ledger.ErrOvertaken
 	}
 	if b.Rows() > 0 {
-		r.append(b)
+		if err := r.append(b); err != nil {
+			return r.seen(), err
+		}
 	}
 	r.lease.Heartbeat, r.lease.Limits, r.lease.Limited = time.Now(), b.Limits, time.Now()
 	if b.Sync != nil {
@@ -114,9 +131,13 @@ func (r *sharingReplica) since() *ledger.Batch {
 	all := &ledger.Batch{}
 	for _, b := range r.commits[r.at:] {
 		if b.Account != nil {
-			all.Account = b.Account
+			account := *b.Account
+			account.Types = slices.Clone(account.Types)
+			all.Account = &account
 		}
-		all.Endpoints = append(all.Endpoints, b.Endpoints...)
+		for _, row := range b.Endpoints {
+			all.Endpoints = append(all.Endpoints, row.Clone())
+		}
 		all.Counters = append(all.Counters, b.Counters...)
 		all.Latencies = append(all.Latencies, b.Latencies...)
 		all.Events = append(all.Events, b.Events...)
@@ -128,10 +149,13 @@ func (r *sharingReplica) since() *ledger.Batch {
 	return all
 }
 
+// SetAside implements [state.Store].
 func (*sharingReplica) SetAside(time.Time) (string, error) {
 	return "", errors.New("nothing is set aside")
 }
-func (*sharingReplica) Size() int64  { return 0 }
-func (*sharingReplica) Close() error { return nil }
 
-var _ state.SharedStore = (*sharingReplica)(nil)
+// Size implements [state.Store].
+func (*sharingReplica) Size() int64 { return 0 }
+
+// Close implements [state.Store].
+func (*sharingReplica) Close() error { return nil }
