@@ -5,9 +5,17 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ratelimit"
+	"omegastream_exporter/internal/state"
 )
 
-// limits passes the rate limit on to the next replica that leads. It is a ledger.Limits.
+// handOn stops each call while another replica can lead, and passes the limits on with the
+// lease.
+func handOn(limiter *ratelimit.Limiter, st *state.State) {
+	limiter.Guard(st.MayCall)
+	st.Carry(limits{limiter})
+}
+
+// limits passes the rate limit on to the next replica that leads. It is a [state.Limits].
 type limits struct{ limiter *ratelimit.Limiter }
 
 // handedOn is the stored form.
@@ -17,13 +25,13 @@ type handedOn struct {
 }
 
 func (l limits) State(final bool) []byte {
-	state, _ := json.Marshal(handedOn{l.limiter.State(), final}) // plain numbers
-	return state
+	kept, _ := json.Marshal(handedOn{l.limiter.State(), final}) // plain numbers
+	return kept
 }
 
-func (l limits) Restore(state []byte, ago time.Duration) {
+func (l limits) Restore(kept []byte, ago time.Duration) {
 	var h handedOn
-	if json.Unmarshal(state, &h) != nil {
+	if json.Unmarshal(kept, &h) != nil {
 		return // of another version: unknown members are 0
 	}
 	h.Pause = max(0, h.Pause-ago)
