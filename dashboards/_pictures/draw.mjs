@@ -1,5 +1,6 @@
 // node draw.mjs PROMETHEUS OUT: draws both dashboards in both themes into the folder OUT. From the environment:
-// SECONDS_SHOWN, STEP and SCRAPE (in seconds), WHOLE=1 for all of the page, CHROMIUM.
+// SECONDS_SHOWN, STEP and SCRAPE (in seconds), WHOLE=1 for all of the page, WIDTH (in pixels), JOB (a regular expression),
+// THEMES (dark,light), CHROMIUM.
 import { mkdtempSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -11,6 +12,9 @@ const [prometheus, out] = process.argv.slice(2);
 const seconds = process.env.SECONDS_SHOWN ?? "3600";
 const step = process.env.STEP ?? "60";
 const scrape = process.env.SCRAPE ?? "15";
+const width = Number(process.env.WIDTH ?? "1500");
+const themes = (process.env.THEMES ?? "dark,light").split(",");
+const job = process.env.JOB ?? ".*omegastream";
 
 const bundle = await esbuild.build({
   entryPoints: ["page.jsx"], bundle: true, write: false, outdir: "out", format: "esm", minify: !process.env.DEBUG, logLevel: "error",
@@ -45,16 +49,16 @@ await new Promise((r) => server.once("listening", r));
 const base = `http://127.0.0.1:${server.address().port}`;
 
 const browser = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), "pictures-")), {
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, viewport: { width: 1500, height: 900 },
+  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", headless: true, viewport: { width, height: 900 },
   args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
 });
 let failed = false;
 for (const dashboard of ["webhook-deliveries", "omegastream-exporter"]) {
-  for (const theme of ["dark", "light"]) {
+  for (const theme of themes) {
     const tab = await browser.newPage();
     tab.on("console", (m) => m.type() === "error" && console.error(dashboard, theme, m.text()));
     tab.on("pageerror", (e) => { failed = true; console.error(dashboard, theme, e.message); });
-    await tab.goto(`${base}/?${new URLSearchParams({ dashboard, theme, seconds, step, scrape })}`);
+    await tab.goto(`${base}/?${new URLSearchParams({ dashboard, theme, seconds, step, scrape, width, job })}`);
     await tab.waitForFunction(() => document.querySelector("[data-panel]") && !document.querySelector("[data-ready=false]"), null, { timeout: 60000 });
     await tab.waitForTimeout(1500);
     // The dark picture of deliveries stands in the README, where it has to be short: it ends before the latency.
@@ -62,7 +66,7 @@ for (const dashboard of ["webhook-deliveries", "omegastream-exporter"]) {
       const rows = [...document.querySelectorAll("#root > div > div")];
       return (!whole && rows.find((r) => r.textContent.startsWith("Delivery latency"))?.offsetTop) || document.body.scrollHeight;
     }, theme === "light" || Boolean(process.env.WHOLE));
-    await tab.screenshot({ path: join(out, `${dashboard}-${theme}.png`), fullPage: true, clip: { x: 0, y: 0, width: 1500, height } });
+    await tab.screenshot({ path: join(out, `${dashboard}-${theme}.png`), fullPage: true, clip: { x: 0, y: 0, width, height } });
     await tab.close();
   }
 }

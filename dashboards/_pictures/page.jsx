@@ -19,8 +19,10 @@ const start = end - seconds;
 const step = Number(args.get("step"));
 const scrape = Number(args.get("scrape"));
 const timeRange = { from: dateTime(start * 1000), to: dateTime(end * 1000), raw: { from: "now-1h", to: "now" } };
-const WIDTH = 1500;
+const width = Number(args.get("width"));
 const CELL = 38;
+/** Below this Grafana puts each panel into a row of its own. */
+const narrow = width < 769;
 
 standardTransformersRegistry.setInit(() =>
   [standardTransformers.mergeTransformer, standardTransformers.organizeFieldsTransformer].map((t) => ({
@@ -32,7 +34,7 @@ function fill(expr, stepSeconds) {
   const rate = Math.max(stepSeconds + scrape, 4 * scrape);
   const values = {
     $__rate_interval_ms: rate * 1000, $__interval_ms: stepSeconds * 1000, $__range_s: seconds, $__rate_interval: `${rate}s`, $__interval: `${stepSeconds}s`,
-    $__range: `${seconds}s`, $cluster: ".*", $namespace: ".*", $job: ".*omegastream", $endpoint: ".*", $event_type: ".*", $status_code: ".*",
+    $__range: `${seconds}s`, $cluster: ".*", $namespace: ".*", $job: args.get("job"), $endpoint: ".*", $event_type: ".*", $status_code: ".*",
   };
   return Object.entries(values).reduce((e, [k, v]) => e.replaceAll(k, v), expr);
 }
@@ -145,7 +147,7 @@ function Stat({ panel, frames, width, height }) {
     if (!field || field.values.length === 0) return null;
     const calc = panel.options.reduceOptions.calcs[0];
     const v = field.display(reduceField({ field, reducers: [calc] })[calc]);
-    if (frames.length > 1) v.title = field.name;
+    if (frames.length > 1 || panel.options.textMode === "value_and_name") v.title = field.name;
     return v;
   });
   if (values.length === 0 || values.every((v) => v === null)) return <Empty {...{ panel, width, height }} />;
@@ -174,7 +176,7 @@ function Panel({ panel }) {
     load(panel).then(set, (e) => { console.error(panel.title, e); fail(String(e)); set([]); });
   }, []);
   const { x, y, w, h } = panel.gridPos;
-  const box = { position: "absolute", left: (x * WIDTH) / 24 + 4, top: y * CELL, width: (w * WIDTH) / 24 - 8, height: h * CELL - 8 };
+  const box = { position: "absolute", left: (x * width) / 24 + 4, top: y * CELL, width: (w * width) / 24 - 8, height: h * CELL - 8 };
   if (panel.type === "row") return <div style={{ ...box, fontSize: 18, fontWeight: 500, paddingTop: 4 }}>{panel.title}</div>;
   return (
     <div style={box} data-panel={panel.title} data-ready={frames !== null}>
@@ -186,11 +188,18 @@ function Panel({ panel }) {
 }
 
 const model = await (await fetch(`/dashboards/${args.get("dashboard")}.json`)).json();
+if (narrow) {
+  let y = 0;
+  for (const { gridPos } of model.panels) {
+    Object.assign(gridPos, { x: 0, y, w: 24 });
+    y += gridPos.h;
+  }
+}
 const bottom = Math.max(...model.panels.map((p) => p.gridPos.y + p.gridPos.h)) * CELL;
 document.body.style.cssText = `margin:0;background:${theme.colors.background.canvas};color:${theme.colors.text.primary};font-family:${theme.typography.fontFamily};font-size:14px`;
 createRoot(document.getElementById("root")).render(
   <ThemeContext.Provider value={theme}>
     <GlobalStyles />
-    <div style={{ position: "relative", width: WIDTH, height: bottom + 8 }}>{model.panels.map((p) => <Panel key={p.id} panel={p} />)}</div>
+    <div style={{ position: "relative", width, height: bottom + 8 }}>{model.panels.map((p) => <Panel key={p.id} panel={p} />)}</div>
   </ThemeContext.Provider>,
 );
