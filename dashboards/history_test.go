@@ -135,30 +135,54 @@ func (p past) recorded() {
 	day := int(recent.Minutes())
 	one := func(int) (float64, bool) { return 1, true }
 	series("job:omegastream_exporter_known:group", "", day, 2, one)
-	series("job:omegastream_exporter_data_age:seconds", "", day, 2, one)
+	for _, name := range []string{
+		"omegastream_exporter_data_age:seconds", "omegastream_exporter_oldest_data_age:seconds", "omegastream_exporter_event_detail_backlog:sum",
+		"omegastream_exporter_history_detail_backlog:sum", "webhook_events_listed:sum", "omegastream_exporter_tracked_events:sum",
+	} {
+		series("job:"+name, "", day, 2, one)
+	}
+	// What is recorded of each endpoint, and added up for the account.
+	both := func(name string, from, every int, value func(endpoint string, ago int) (float64, bool)) {
+		for _, id := range append([]string{""}, values["endpoint_id"]...) {
+			level, labels := "endpoint:", fmt.Sprintf(",endpoint_id=%q", id)
+			if id == "" {
+				level, labels = "job:", ""
+			}
+			series(level+name, labels, from, every, func(ago int) (float64, bool) { return value(id, ago) })
+		}
+	}
+	within := func(endpoint string, ago, minutes int) (deliveries, failures float64) {
+		d, f := happened(endpoint, ago+minutes)
+		d0, f0 := happened(endpoint, ago)
+		return d - d0, f - f0
+	}
+	both("webhook_deliveries:hour", pastDays*1440, 60, func(id string, ago int) (float64, bool) { d, _ := within(id, ago, 60); return d, d > 0 })
+	both("webhook_delivery_failures:hour", pastDays*1440, 60, func(id string, ago int) (float64, bool) { _, f := within(id, ago, 60); return f, f > 0 })
+	for window, minutes := range map[string]int{"1h": 60, "2h": 120, "6h": 360, "1d": 1440, "3d": 3 * 1440} {
+		both("webhook_deliveries:increase"+window, day, 2, func(id string, ago int) (float64, bool) { d, _ := within(id, ago, minutes); return d, true })
+		both("webhook_delivery_failures:increase"+window, day, 2, func(id string, ago int) (float64, bool) { _, f := within(id, ago, minutes); return f, true })
+	}
+	for _, level := range []string{"job:", "endpoint:"} {
+		id := map[string]string{"endpoint:": `,endpoint_id="past1"`}[level]
+		series(level+"webhook_delivery_latency_seconds_bucket:bar5m", id+`,le="1"`, day, 5, one)
+		series(level+"webhook_delivery_latency_seconds_bucket:bar5m", id+`,le="+Inf"`, day, 5, one)
+	}
 	for _, id := range values["endpoint_id"] {
 		labels := fmt.Sprintf(",endpoint_id=%q", id)
-		within := func(ago, minutes int) (deliveries, failures float64) {
-			d, f := happened(id, ago+minutes)
-			d0, f0 := happened(id, ago)
-			return d - d0, f - f0
+		named := labels + `,host="hooks.example.com",id="` + id + `"`
+		series("endpoint:omegastream_exporter_list_gaps:bar5m", named, day, 5, one)
+		for _, name := range []string{"event_detail_backlog:max", "history_detail_backlog:max", "oldest_unfetched_event:seconds", "data_age:seconds"} {
+			series("endpoint:omegastream_exporter_"+name, named, day, 2, one)
 		}
-		series("endpoint:webhook_deliveries:hour", labels, pastDays*1440, 60, func(ago int) (float64, bool) { d, _ := within(ago, 60); return d, d > 0 })
-		series("endpoint:webhook_delivery_failures:hour", labels, pastDays*1440, 60, func(ago int) (float64, bool) { _, f := within(ago, 60); return f, f > 0 })
-		series("endpoint:omegastream_exporter_list_gaps:bar5m", labels, day, 5, one)
 		series("endpoint:webhook_endpoint_info:host", labels+`,host="hooks.example.com",description="Shop"`, day, 2, one)
 		for _, gauge := range []string{"webhook_endpoint_active", "webhook_endpoint_consecutive_failures", "webhook_endpoint_last_status_code", "webhook_deliveries_pending"} {
 			series("endpoint:"+gauge+":max", labels, day, 2, one)
 		}
-		series("endpoint:webhook_delivery_latency_seconds_bucket:bar5m", labels+`,le="1"`, day, 5, one)
-		series("endpoint:webhook_delivery_latency_seconds_bucket:bar5m", labels+`,le="+Inf"`, day, 5, one)
 		for name, detail := range map[string]string{"webhook_events": "event_type", "webhook_delivery_no_response": "reason", "webhook_delivery_recoveries": "event_type", "webhook_events_unresolved": "event_type"} {
 			series("endpoint:"+name+":bar5m", labels+fmt.Sprintf(",%s=%q", detail, values[detail][0]), day, 5, one)
 		}
-		for window, minutes := range map[string]int{"5m": 5, "1h": 60, "2h": 120, "6h": 360, "1d": 1440, "3d": 3 * 1440} {
-			series("endpoint:webhook_deliveries:increase"+window, labels, day, 2, func(ago int) (float64, bool) { d, _ := within(ago, minutes); return d, true })
-			series("endpoint:webhook_delivery_failures:increase"+window, labels, day, 2, func(ago int) (float64, bool) { _, f := within(ago, minutes); return f, true })
-			series("endpoint:webhook_delivery_failures:ratio"+window, labels, day, 2, func(ago int) (float64, bool) { d, f := within(ago, minutes); return f / d, d > 0 })
+		for window, minutes := range map[string]int{"1h": 60, "1d": 1440} {
+			series("endpoint:webhook_delivery_failures:ratio"+window, labels, day, 2, func(ago int) (float64, bool) { d, f := within(id, ago, minutes); return f / d, d > 0 })
 		}
 	}
 }

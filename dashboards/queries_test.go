@@ -72,7 +72,7 @@ type dashboard struct {
 	Annotations struct {
 		List []struct {
 			Name   string
-			Target struct{ Expr string }
+			Target struct{ Expr, Interval string }
 		}
 	}
 }
@@ -80,23 +80,22 @@ type dashboard struct {
 // emptyAtFirst are panels that have nothing to show of an exporter that has run for
 // seconds and is well, and why. They have data in what was backfilled, as all have.
 var emptyAtFirst = map[string]string{
-	"Latency quantiles":                          "it looks at bars every five minutes of the clock",
-	"Recoveries":                                 "a failed delivery is asked for again after five minutes",
-	"Outcomes never learned":                     "only where the API drops an event before its outcome",
-	"Retries and bad answers":                    "only where the API fails",
-	"Age of the oldest event without its detail": "only while there is a backlog",
-	"List gaps":                                  "only where the API drops events",
-	"Commit failures":                            "only where the disk fails",
+	"Latency quantiles": "it looks at bars every five minutes of the clock",
 }
 
 // emptyRecords are rules that record nothing of such an exporter, and why.
 var emptyRecords = []string{
-	"endpoint_instance:omegastream_exporter_behind:seconds", // no instance is behind where there is one
-	"endpoint:webhook_delivery_recoveries:bar5m",            // as the panel
-	"endpoint:webhook_events_unresolved:bar5m",              // as the panel
-	"endpoint:omegastream_exporter_list_gaps:bar5m",         // as the panel
-	"endpoint:webhook_delivery_latency_seconds:bar5m",       // Prometheus makes no native histograms
-	"endpoint:webhook_endpoint_failing:seconds",             // the last delivery succeeded
+	"endpoint_instance:omegastream_exporter_behind:seconds",  // no instance is behind where there is one
+	"endpoint:webhook_delivery_recoveries:bar5m",             // a failed delivery is asked for again after five minutes
+	"endpoint:webhook_events_unresolved:bar5m",               // the API drops no event before its outcome
+	"endpoint:omegastream_exporter_list_gaps:bar5m",          // the API drops no event
+	"endpoint:webhook_delivery_latency_seconds:bar5m",        // Prometheus makes no native histograms
+	"job:webhook_delivery_latency_seconds:bar5m",             // the same
+	"endpoint:omegastream_exporter_event_detail_backlog:max", // there is no backlog
+	"endpoint:omegastream_exporter_history_detail_backlog:max",
+	"endpoint:omegastream_exporter_oldest_unfetched_event:seconds",
+	"endpoint:omegastream_exporter_data_age:seconds", // no endpoint is behind
+	"endpoint:webhook_endpoint_failing:seconds",      // the last delivery succeeded
 }
 
 func dashboards(t *testing.T) (all []dashboard, uses []use) {
@@ -126,14 +125,20 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 				}
 				_, empty := emptyAtFirst[p.Title]
 				// Nothing but exemplars is asked for, or Prometheus makes no native histograms.
-				empty = empty || strings.HasSuffix(target.Expr, "@ end() < 0") || strings.Contains(target.Expr, "(sum_over_time(endpoint:webhook_delivery_latency_seconds:")
+				empty = empty || strings.HasSuffix(target.Expr, "@ end() < 0") || strings.HasPrefix(target.Expr, "(sum (sum_over_time(job:webhook_delivery_latency_seconds:")
+				// No endpoint is behind.
+				empty = empty || strings.HasPrefix(target.Expr, "topk(10, endpoint:omegastream_exporter_") && !strings.Contains(target.Expr, " or ")
 				uses = append(uses, use{where: file + ": " + p.Title, step: step, raw: target.Expr, instant: target.Instant, live: !empty, past: !empty || p.Title != "Latency" && p.Title != "Failures by status code", hours: hours, cell: p.Type == "table"})
 			}
 		}
 		for _, a := range d.Annotations.List {
 			// Nothing has evaluated alerts in the past, and of what runs here only single failures are told, which are no annotation.
 			some := a.Name != "Alerts"
-			uses = append(uses, use{where: file + ": annotation " + a.Name, raw: a.Target.Expr, live: some, past: some, hours: hours})
+			step, err := time.ParseDuration(a.Target.Interval)
+			if err != nil {
+				t.Errorf("%s: annotation %s: %v", file, a.Name, err)
+			}
+			uses = append(uses, use{where: file + ": annotation " + a.Name, step: step, raw: a.Target.Expr, live: some, past: some, hours: hours})
 		}
 		for _, v := range d.Templating.List {
 			if v.Type != "query" {
@@ -213,6 +218,10 @@ func TestQueries(t *testing.T) {
 			}
 			if p.ID == 0 || p.Title == "" || p.Description == "" || p.FieldConfig.Defaults.Unit == "" || p.FieldConfig.Defaults.NoValue == "" || p.FieldConfig.Defaults.Thresholds == nil || len(p.Targets) == 0 {
 				t.Errorf("%s: panel %q lacks an id, a title, a description, a unit, thresholds, an empty state or a query", d.UID, p.Title)
+			}
+			// Without any series a panel must not say that all is well.
+			if says := p.FieldConfig.Defaults.NoValue; !slices.Contains([]string{"No data", "Never read", "-"}, says) {
+				t.Errorf("%s: panel %q says %q where nothing is known", d.UID, p.Title, says)
 			}
 		}
 	}

@@ -121,6 +121,7 @@ type serverOptions struct {
 	withoutRules bool
 	interval     time.Duration // of scrapes and evaluations; a second if 0
 	receives     bool          // what is pushed to it
+	blocks       time.Duration // how long they are; as by default if 0
 	global       string        // more lines of these parts of the configuration
 	alerting     string
 }
@@ -164,6 +165,9 @@ func startPrometheus(t *testing.T, o serverOptions, targets ...string) *promethe
 	}
 	if o.receives {
 		args = append(args, "--web.enable-remote-write-receiver")
+	}
+	if o.blocks > 0 {
+		args = append(args, "--storage.tsdb.min-block-duration="+o.blocks.String(), "--storage.tsdb.max-block-duration="+o.blocks.String())
 	}
 	p := start(t, "http://"+address+"/-/ready", tool(t, "prometheus"), args, nil)
 	return &prometheus{base: "http://" + address, process: p}

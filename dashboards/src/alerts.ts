@@ -1,22 +1,24 @@
 import { account, current, endpoint, gauge, grown, increase, maximum, ours, ratio, records, type Window } from "./queries.js";
-import { burn, dashboards, links, objective, thresholds as t, type Burn } from "./settings.js";
+import { accountLabels, alerts, burn, dashboards, links, objective, thresholds as t, type Burn, type Timing } from "./settings.js";
 
-export interface Alert {
-  name: string;
-  severity: "critical" | "warning";
+/** An alert as it is written here. */
+interface Text {
+  name: keyof typeof alerts;
   /** When to change what, for those who read the rules. */
   comment: string;
   expr: string;
   /** The part of the expression that people change most: Helm values replace it. */
   threshold?: string;
-  for?: string;
-  keepFiringFor?: string;
   summary: string;
   description: string;
   dashboard: string;
   /** The dashboard and the title of its panel that shows what the alert looks at. */
   panel: [uid: string, title: string];
 }
+
+/** The same with its timing and its severity. */
+export type Alert = Text & Timing;
+const timed = (texts: Text[]): Alert[] => texts.map((text) => ({ ...text, ...alerts[text.name] }));
 
 /** How texts name things: Prometheus can ask for more within a text, Grafana cannot. */
 export interface Words {
@@ -36,6 +38,8 @@ export interface Words {
   shares(windows: Window[]): string;
   /** How an endpoint's last delivery ended: its status code, or why there is none. */
   lastOutcome: string;
+  /** Within a link: since when all deliveries of an endpoint failed, as a parameter, or nothing. */
+  failingSince: string;
   /** How the API answered calls that failed. */
   answers: string;
 }
@@ -61,7 +65,7 @@ const exporterOf = (w: Words) => `omegastream_exporter${w.withLabel("job", ` (jo
 
 /** A dashboard with the account chosen, where the alert has one. */
 function page(w: Words, uid: string, more = ""): string {
-  const also = ["cluster", "namespace"].map((label) => w.withLabel(label, `&var-${label}=${w.escaped(label)}`)).join("");
+  const also = accountLabels.filter((label) => label !== "job").map((label) => w.withLabel(label, `&var-${label}=${w.escaped(label)}`)).join("");
   return `${links.grafana}/d/${uid}${w.withLabel("job", `?var-job=${w.escaped("job")}${also}${more}`)}`;
 }
 const endpointPage = (w: Words) => page(w, dashboards.deliveries, `&var-endpoint=${w.escaped("endpoint_id")}`);
@@ -69,8 +73,11 @@ const exporterPage = (w: Words) => page(w, dashboards.exporter);
 
 /** Where the failures that an alert counts are listed one by one, below the exporter's address. */
 export function failuresPath(a: Alert, w: Words): string {
-  const filters = a.name === "OmegaStreamDeliveryFailed" ? `&type=${w.escaped("event_type")}&code=${w.label("status_code")}` : "";
-  return `/failures${a.expr.includes("group_left (host, description)") ? `?endpoint=${w.escaped("endpoint_id")}${filters}` : ""}`;
+  const filters =
+    a.name === "OmegaStreamDeliveryFailed" ? `&type=${w.escaped("event_type")}&code=${w.label("status_code")}`
+    : a.name === "OmegaStreamEndpointFailing" ? w.failingSince
+    : "";
+  return `/failures${a.dashboard.includes("&var-endpoint=") ? `?endpoint=${w.escaped("endpoint_id")}${filters}` : ""}`;
 }
 
 export function runbook(alert: string): string {
@@ -122,14 +129,12 @@ function silent(seconds: number, window: Window): string {
 export function deliveryAlerts(w: Words): Alert[] {
   const name = endpointOf(w);
   const pending = gauge("pending");
-  return [
+  return timed([
     {
       name: "OmegaStreamDeliveryFailed",
-      severity: "warning",
       comment: `Any new failure; it ends half an hour after the last one. The window (${t.failedWindow}) must span three scrapes.`,
       expr: routed(ours(`${maximum(grown("webhook_delivery_failures_total", t.failedWindow), `${endpoint}, event_type, status_code`)} > 0`)),
       threshold: "> 0",
-      keepFiringFor: "20m",
       summary: `Webhook delivery failed with status code ${w.label("status_code")}: ${w.label("event_type")} to ${name}`,
       description:
         `${w.number} of the deliveries of ${w.label("event_type")} to ${name} failed in the last 10 minutes ` +
@@ -139,10 +144,8 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamErrorBudgetBurningFast",
-      severity: "critical",
       comment: `The budget of ${percent(budget)} goes too fast: ${pace(burn.fast)} the even rate; from ${burn.fast[0]!.deliveries} deliveries on. ${ownObjective}`,
       expr: spent(burn.fast),
-      for: "5m",
       summary: `${w.percent} of deliveries to ${name} failed ${w.within(longWindows(burn.fast))}; ${objectiveText}`,
       description: `Deliveries to ${name} that failed: ${w.shares(longWindows(burn.fast))}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
       dashboard: endpointPage(w),
@@ -150,12 +153,10 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamErrorBudgetBurningSlowly",
-      severity: "warning",
       comment:
         `The budget of ${percent(budget)} goes too fast: ${pace(burn.slow)} the even rate, from ${t.failuresAtLeast} failures on. ` +
         `With fewer than ${burn.few[0]!.fewerThan} deliveries: ${pace(burn.few)}. ${ownObjective}`,
       expr: spent([...burn.slow, ...burn.few]),
-      for: "15m",
       summary: `${w.percent} of deliveries to ${name} failed ${w.within(longWindows([...burn.slow, ...burn.few]))}; ${objectiveText}`,
       description: `Deliveries to ${name} that failed: ${w.shares(longWindows([...burn.slow, ...burn.few]))}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
       dashboard: endpointPage(w),
@@ -163,11 +164,9 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamEndpointFailing",
-      severity: "critical",
       comment: `${t.failuresInARow} failures in a row, in order of creation, over at least ${minutes(t.failingFor)}: it works at one delivery a day, and a restart of the receiver is no outage.`,
       expr: routed(failing),
       threshold: `>= ${t.failuresInARow}`,
-      for: "2m",
       summary: `Every delivery to ${name} fails: ${w.lastOutcome}`,
       description: `The last ${w.number} deliveries to ${name} failed, and none has succeeded since. The last one: ${w.lastOutcome}.`,
       dashboard: endpointPage(w),
@@ -175,13 +174,11 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamDeliveriesPendingGrowing",
-      severity: "warning",
       comment: `${t.pending} or more deliveries waiting for half an hour, and more of them than half an hour ago; only while syncs succeed.`,
       expr: routed(`${pending} > ${pending} offset 30m
 and min_over_time(${pending}[30m]) >= ${t.pending}
 and on (${account}) ${maximum("omegastream_up", account)} == 1`),
       threshold: `>= ${t.pending}`,
-      for: "10m",
       summary: `${w.number} deliveries to ${name} wait for an outcome`,
       description: `${w.number} deliveries to ${name} have no outcome yet, more than half an hour ago: OmegaStream does not deliver them, or does not report it.`,
       dashboard: endpointPage(w),
@@ -189,7 +186,6 @@ and on (${account}) ${maximum("omegastream_up", account)} == 1`),
     },
     {
       name: "OmegaStreamNoEvents",
-      severity: "warning",
       comment: `No event of any type for 6 h or a day, where the same time a week ago had ${t.eventsLastWeek} or more. Needs eight days of data.`,
       expr: routed(`(
 ${[silent(6 * 3600, "6h"), silent(86400, "1d")].join("\nor\n").replaceAll(/^(?=.)/gm, "  ")}
@@ -197,7 +193,6 @@ ${[silent(6 * 3600, "6h"), silent(86400, "1d")].join("\nor\n").replaceAll(/^(?=.
 and ${active}
 and on (${account}) ${records.age} < ${t.stale}`),
       threshold: `>= ${t.eventsLastWeek}`,
-      for: "30m",
       summary: `No events for ${name} in ${w.duration}`,
       description: `The last event for ${name} is ${w.duration} old. At the same time last week there were ${t.eventsLastWeek} or more.`,
       dashboard: endpointPage(w),
@@ -205,10 +200,8 @@ and on (${account}) ${records.age} < ${t.stale}`),
     },
     {
       name: "OmegaStreamEndpointSwitchedOff",
-      severity: "warning",
       comment: "Fires for a day after an endpoint was switched off; one that is off for long is quiet.",
-      expr: routed(`${gauge("active")} == 0\nand max_over_time(${gauge("active")}[1d]) == 1`),
-      for: "5m",
+      expr: routed(`${gauge("active")} == 0\nand on (${endpoint}) max_over_time(${records.seen}[1d]) == 1`),
       summary: `${name} was switched off`,
       description: `${endpointOf(w, "Endpoint")} was active within the last day and is now off: OmegaStream sends nothing to it.`,
       dashboard: endpointPage(w),
@@ -216,21 +209,16 @@ and on (${account}) ${records.age} < ${t.stale}`),
     },
     {
       name: "OmegaStreamEndpointRemoved",
-      severity: "warning",
       comment: "Fires for a day after an endpoint left the account, while its exporter is well.",
-      expr: `(
-  max_over_time(${gauge("active")}[1d]) >= bool 0
-  unless on (${endpoint}) webhook_endpoint_active
-  and on (${account}) ${maximum("omegastream_up", account)} == 1
-)
-* on (${endpoint}) group_left (host, description) topk by (${endpoint}) (1, last_over_time(${records.info}[1d]))`,
-      for: "5m",
+      expr: `topk by (${endpoint}) (1, max_over_time(${records.seen}[1d]) >= bool 0)
+unless on (${endpoint}) webhook_endpoint_active
+and on (${account}) ${maximum("omegastream_up", account)} == 1`,
       summary: `${name} was removed from the account`,
       description: `${endpointOf(w, "Endpoint")} was in the account within the last day and is gone: OmegaStream sends nothing to it.`,
       dashboard: endpointPage(w),
       panel: [dashboards.deliveries, "Endpoints"],
     },
-  ];
+  ]);
 }
 
 /** The API refused a key and accepted nothing since. One endpoint or event that may not be read is no key that is refused. */
@@ -246,10 +234,9 @@ export function exporterAlerts(w: Words): Alert[] {
   const never = `(${maximum("omegastream_up offset 5m", account)} unless on (${account}) ${records.age})`;
   /** What explains by itself that nothing was read, and has an alert of its own. */
   const explained = `unless on (${account}) (${rejected.replaceAll("\n", " ")})\nunless on (${account}) ${maximum("omegastream_exporter_state_failing", account)} == 1`;
-  return [
+  return timed([
     {
       name: "OmegaStreamExporterDown",
-      severity: "critical",
       comment: "No instance is scraped any more, or none ever was. A pod that comes back under a new name is no gap. It ends a day after the target was removed.",
       expr: `(
   ${records.known}
@@ -257,7 +244,6 @@ export function exporterAlerts(w: Words): Alert[] {
 )
 or
 absent(omegastream_up) unless on () ${records.known}`,
-      for: "5m",
       summary: `${exporter} is not scraped: webhook deliveries are not watched`,
       description: `Prometheus has had no data from ${exporter} for 5 minutes: webhook deliveries are not watched.`,
       dashboard: exporterPage(w),
@@ -265,11 +251,9 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamExporterBlind",
-      severity: "critical",
       comment: `Not all endpoints were read for ${minutes(t.blind)}. A key that is rejected and a state that fails have alerts of their own.`,
       expr: `${records.age} > ${t.blind}\n${explained}`,
       threshold: `> ${t.blind}`,
-      for: "1m",
       summary: `${exporter} has not read all endpoints for ${w.duration}`,
       description: `${exporter} has not read all endpoints for ${w.duration}; ${w.answers}. Until it does, you see no new failures.`,
       dashboard: exporterPage(w),
@@ -277,11 +261,9 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamExporterStale",
-      severity: "warning",
       comment: `Not all endpoints were read for ${minutes(t.stale)}, or never since the state began; after ${minutes(t.blind)} it is OmegaStreamExporterBlind.`,
       expr: `(\n  ${records.age} > ${t.stale} <= ${t.blind}\n  or\n  ${never}\n)\n${explained}`,
       threshold: `> ${t.stale} `,
-      for: "1m",
       summary: `${exporter} cannot read all endpoints: its data is old`,
       description: `${exporter} has not read all endpoints for more than ${minutes(t.stale)}, or never did; ${w.answers}. Dashboards and alerts can show old data.`,
       dashboard: exporterPage(w),
@@ -289,7 +271,6 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamAPIKeyRejected",
-      severity: "critical",
       comment: "The API refused the key and accepted nothing for two minutes: a key that was revoked does not come back.",
       expr: rejected,
       summary: `The OmegaStream API rejects the key of ${exporter}`,
@@ -299,7 +280,6 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamAPIFailing",
-      severity: "warning",
       comment: `${percent(t.apiFailures)} of the calls fail, and syncs succeed nevertheless. Not among them: the key, the rate limit, and events that are gone.`,
       expr: `100 * (
   sum by (${account}) (increase(${failed}[10m]))
@@ -308,7 +288,6 @@ absent(omegastream_up) unless on () ${records.known}`,
 )
 unless on (${account}) ${records.age} > ${t.stale - 60}`,
       threshold: `> ${t.apiFailures}`,
-      for: "5m",
       summary: `${w.percent} of the calls of ${exporter} to the OmegaStream API fail`,
       description: `${w.percent} of the calls of ${exporter} to the OmegaStream API failed in the last 10 minutes; ${w.answers}.`,
       dashboard: exporterPage(w),
@@ -316,12 +295,10 @@ unless on (${account}) ${records.age} > ${t.stale - 60}`,
     },
     {
       name: "OmegaStreamDetailBacklog",
-      severity: "warning",
       comment: `Outcomes are learned with more than ${minutes(t.backlog)} of delay, for a quarter of an hour, by every instance.`,
       expr: `${maximum(`time() - ${maximum("omegastream_exporter_oldest_unfetched_event_timestamp_seconds")} > ${t.backlog}
   and ${current("omegastream_exporter_event_detail_backlog", records.behind, "min")} > 0`, account)}`,
       threshold: `> ${t.backlog}`,
-      for: "15m",
       summary: `${exporter} learns the outcomes of deliveries ${w.duration} late`,
       description: `The oldest event whose status code ${exporter} has not fetched is ${w.duration} old: the API is slow, or limits its calls.`,
       dashboard: exporterPage(w),
@@ -329,7 +306,6 @@ unless on (${account}) ${records.age} > ${t.stale - 60}`,
     },
     {
       name: "OmegaStreamEventsMissed",
-      severity: "warning",
       comment: "Stays for an hour. One alert for the account: an API that forgot its history did so for all endpoints.",
       expr: `count by (${account}) (${maximum(grown("omegastream_exporter_list_gaps_total", "1h"))} > 0)`,
       threshold: "> 0",
@@ -340,7 +316,6 @@ unless on (${account}) ${records.age} > ${t.stale - 60}`,
     },
     {
       name: "OmegaStreamStateReset",
-      severity: "warning",
       comment:
         "The state was unreadable, or is not the one of before: a volume that was lost, or `memory:`. Stays for an hour. An added instance with its own state is quiet, and so is a rollout, in which old and new pods overlap.",
       // Of one instance by itself, and of all where a pod came back under a new name with no other beside it.
@@ -361,24 +336,21 @@ or
     },
     {
       name: "OmegaStreamStateFailing",
-      severity: "critical",
       comment: "While the state cannot be worked on, nothing is asked of the API and nothing new is shown. The reason is a label.",
       expr: `${maximum("omegastream_exporter_state_failing", `${account}, reason`)} == 1`,
-      for: "5m",
       summary: `${exporter} cannot work on its state: ${w.label("reason")}`,
       description: `${exporter} has not been able to work on its state for 5 minutes (${w.label("reason")}). Until it can, new deliveries are not shown.`,
       dashboard: exporterPage(w),
       panel: [dashboards.exporter, "Commit failures"],
     },
-  ];
+  ]);
 }
 
 /** Not about webhooks but about videos, and so an option. */
 export function videoAlerts(w: Words): Alert[] {
-  return [
+  return timed([
     {
       name: "OmegaStreamVideosFailing",
-      severity: "warning",
       comment: `${percent(t.videosFailed)} of at least ${t.videosMinimum} videos within an hour. Only endpoints that are subscribed to both types tell.`,
       expr: `100 * ${maximum(`
   sum without (event_type) (increase(webhook_events_total{event_type="video.process_failed"}[1h]))
@@ -387,11 +359,10 @@ export function videoAlerts(w: Words): Alert[] {
   and on (${account}) omegastream_up
 `, account)} > ${t.videosFailed * 100}`,
       threshold: `> ${t.videosFailed * 100}`,
-      for: "5m",
       summary: `The processing of ${w.percent} of videos failed`,
       description: `${w.percent} of the videos that were processed in the last hour failed, as ${exporterOf(w)} saw it.`,
       dashboard: page(w, dashboards.deliveries),
       panel: [dashboards.deliveries, "Events by type"],
     },
-  ];
+  ]);
 }

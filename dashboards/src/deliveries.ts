@@ -1,8 +1,8 @@
 // Dashboard "Webhook deliveries".
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
-import { heat, inBar, number, rows, series, type Query, type Steps } from "./panels.js";
-import { bar, barWidth, current, endpoint, endpointLegend, gauge, hour, increase, largest, latency as latencyBars, maximum, ratio, records, type Counter, type Window } from "./queries.js";
-import { burn, dashboards, objective, thresholds as t } from "./settings.js";
+import { heat, inBar, number, rows, seldom, series, withinBar, type Query, type Steps } from "./panels.js";
+import { bar, barWidth, burnWindows, current, endpoint, endpointLegend, gauge, hour, increase, largestNamed, latency as latencyBars, maximum, ratio, records, whole, type Counter, type Window } from "./queries.js";
+import { accountLabels, dashboards, objective, thresholds as t } from "./settings.js";
 import { accountVariables, all, at, exporterVariable, firing, link, outside, query, restarts, runbooksVariable, selected, tidy } from "./variables.js";
 
 /** What the variables at the top choose. Where a panel does not know types and codes, its description says so. */
@@ -24,6 +24,15 @@ const perEndpoint = (metric: string) => current(`${metric}{${E}}`, late);
 /** Failures and deliveries of the same endpoints: 0 where deliveries had no failure, nothing where there was no delivery. */
 const failedOf = (failures: string, deliveries: string) => `(sum(${failures}) or 0 * sum(${deliveries}))`;
 const success = (failures: string, deliveries: string) => `1 - ${failedOf(failures, deliveries)} / (sum(${deliveries}) > 0)`;
+
+/**
+ * A sum over the endpoints that are chosen, where many samples are read. While all are chosen it is read from the record
+ * of the account, and the second selector matches nothing; once some are chosen the first one matches nothing.
+ */
+function overChosen(record: string, of: (series: string) => string = (series) => series, by = ""): string {
+  const some = `${record}{${E}, endpoint_id!~"$endpoint.+"}`;
+  return `(sum${by} (${of(`${whole(record)}{${E}}`)}) or sum${by} (${of(some)}))`;
+}
 /** The numbers that alerts compare. */
 const since = (counter: Counter, window: Window) => chosen(increase(counter, window));
 /** The account's own word on what it delivered: no rule and no history is needed for it. */
@@ -55,7 +64,7 @@ function window(d: dashboard.DashboardBuilder): void {
     .withPanel(number({
       title: "By status code, 24 h", description: "The same events by status code. none means no HTTP response.",
       unit: "locale", decimals: 0, width: 11, steps: neutral, names: true,
-      query: { expr: `sum by (status_code) (${sent}) > 0`, legend: "{{status_code}}" },
+      query: { expr: `sort_desc(sum by (status_code) (${sent}) > 0)`, legend: "{{status_code}}" },
     }));
 }
 
@@ -100,11 +109,7 @@ function overview(d: dashboard.DashboardBuilder): void {
     }));
 }
 
-/** Bars of what seldom happens: an empty bar where deliveries are seen and this did not happen, nothing where nothing is seen. */
-function seldom(by: string, record: string, selector: string, nothing: string): Query {
-  const seen = `label_replace(0 * sum(${since("deliveries", "5m")}), "${by}", "${nothing}", "", "")`;
-  return { expr: `sum by (${by}) (${inBar(record, selector)}) or on () ${seen}`, legend: `{{${by}}}` };
-}
+const bars = (label: string, record: string, selector: string) => seldom(label, `sum by (${label}) (${inBar(record, selector)})`, selected);
 
 /** Asks for the exemplars of a series, of which records have none, and for nothing else. */
 const exemplars = (metric: string, selector: string): Query => ({ expr: `${metric}{${selector}} @ end() < 0`, legend: "exemplars", exemplar: true });
@@ -119,23 +124,23 @@ function deliveries(d: dashboard.DashboardBuilder): void {
     .withPanel(series({
       title: "Failures by status code", description: "Deliveries that got no 2xx response. The dots are exemplars: click one to open the newest failed event. All filters apply.",
       unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true,
-      queries: [seldom("status_code", bar("failures"), ETC, "no failure"), exemplars("webhook_delivery_failures_total", ETC)],
+      queries: [bars("status_code", bar("failures"), ETC), exemplars("webhook_delivery_failures_total", ETC)],
     }))
     .withPanel(series({
       title: "Failures by event type", description: "The same failures by event type. All filters apply.",
       unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"],
-      queries: [seldom("event_type", bar("failures"), ETC, "no failure")],
+      queries: [bars("event_type", bar("failures"), ETC)],
     }))
     .withPanel(series({
       title: "No response, by reason", description: `Why deliveries got no HTTP response, according to OmegaStream. ${byEndpoint}`,
       unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"],
-      queries: [seldom("reason", bar("noResponse"), E, "every delivery got a response")],
+      queries: [bars("reason", bar("noResponse"), E)],
     }))
     .withPanel(series({
       title: "Success by endpoint", description: `The ten endpoints that fail most: the share of their deliveries that got a 2xx response, over the last hour. Dashed: the objective, ${objective * 100} %. ${byEndpoint}`,
       unit: "percentunit", width: 12, height: 9, kind: "lines", legend: "right", calcs: ["lastNotNull"], max: 1, steps: [[null, "transparent"], [objective, "green"]],
-      queries: [{ expr: `1 - ${largest(chosen(ratio("1h")))}`, legend: endpointLegend }],
-    }))
+      queries: [{ expr: `1 - ${largestNamed(chosen(ratio("1h")))}`, legend: endpointLegend }],
+    }).interval(barWidth))
     .withPanel(series({
       title: "Events by type", description: "Events that the API lists for the endpoints, delivered or not. Filtered by endpoint and type.",
       unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"],
@@ -155,7 +160,7 @@ function endpoints(d: dashboard.DashboardBuilder): void {
   const nothing: dashboard.ValueMapping = { type: dashboard.MappingType.SpecialValue, options: { match: dashboard.SpecialValueMatch.Null, result: { text: "-", color: "text", index: 0 } } };
   d.withRow(new dashboard.RowBuilder("Endpoints")).withPanel(rows({
     title: "Endpoints", description: "One row per endpoint. Click its host or id to filter this dashboard by the endpoint, or to open its page in the exporter.",
-    unit: "locale", width: 24, height: 10, sortBy: "In a row", empty: "-", hide: ["Value #A", "cluster", "namespace", "job"],
+    unit: "locale", width: 24, height: 10, sortBy: "In a row", empty: "-", hide: ["Value #A", ...accountLabels],
     columns: [
       { name: "Host", label: "url", links, width: 180 },
       { name: "Description", label: "description" },
@@ -195,7 +200,7 @@ function perEndpointQuantile(q: number, range: string): string {
 /** Of all within a range that moves: bars are added up over endpoints first, so that each is read once. */
 function movingQuantile(q: number, range: string): string {
   const of = (sum: string) => `sum_over_time(${sum}[${range}:${barWidth}])`;
-  return quantile(q, of(`sum by (le) (${chosen(latencyBars.buckets)})`), of(`sum(${chosen(latencyBars.native)})`));
+  return quantile(q, of(overChosen(latencyBars.buckets, undefined, " by (le)")), of(overChosen(latencyBars.native)));
 }
 
 function latency(d: dashboard.DashboardBuilder): void {
@@ -204,8 +209,8 @@ function latency(d: dashboard.DashboardBuilder): void {
       title: "Latency", description: `Time from an event's creation until the exporter first sees its response. ${upperBound} ${byEndpoint}`,
       unit: "short", width: 12,
       queries: [
-        { expr: `sum by (le) (${inBar(latencyBars.buckets, E)})`, legend: "{{le}}" },
-        { expr: `sum(${inBar(latencyBars.native, E)})`, legend: "" },
+        { expr: overChosen(latencyBars.buckets, withinBar, " by (le)"), legend: "{{le}}" },
+        { expr: overChosen(latencyBars.native, withinBar), legend: "" },
       ],
     }))
     .withPanel(series({
@@ -216,11 +221,11 @@ function latency(d: dashboard.DashboardBuilder): void {
 }
 
 function slo(d: dashboard.DashboardBuilder): void {
-  const spent = (failures: string, deliveries: string) => `${failedOf(failures, deliveries)} / (sum(${deliveries}) > 0) / ${budget}`;
-  const month = (counter: "deliveries" | "failures") => `sum_over_time(${chosen(hour(counter))}[30d])`;
+  const spent = (failures: string, deliveries: string) => `(${failures} or 0 * ${deliveries}) / (${deliveries} > 0) / ${budget}`;
+  const within = (counter: "deliveries" | "failures", window: Window) => overChosen(increase(counter, window));
+  const month = (counter: "deliveries" | "failures") => overChosen(hour(counter), (series) => `sum_over_time(${series}[30d])`);
   // Until the first hour is recorded, what the last hour has.
-  const left = `1 - (${spent(month("failures"), month("deliveries"))} or ${spent(since("failures", "1h"), since("deliveries", "1h"))})`;
-  const rates = [...burn.fast, ...burn.slow].map((pair) => pair.long);
+  const left = `1 - (${spent(month("failures"), month("deliveries"))} or ${spent(within("failures", "1h"), within("deliveries", "1h"))})`;
   d.withRow(new dashboard.RowBuilder(`Objective: ${objective * 100} % of deliveries succeed`))
     .withPanel(number({
       title: "Budget left, 30 days", description: `Up to ${+(budget * 100).toFixed(2)} % of the deliveries of 30 days can fail. This is the share of that budget that is left; below 0, the objective is missed. Prometheus must keep 30 days of data. ${byEndpoint}`,
@@ -230,17 +235,17 @@ function slo(d: dashboard.DashboardBuilder): void {
     .withPanel(series({
       title: "Burn rates", description: `How fast the budget is spent: at 1, it lasts for exactly 30 days. An alert fires when a long and a short window both exceed its limit. ${byEndpoint}`,
       unit: "none", decimals: 1, width: 18, kind: "lines", legend: "right", calcs: ["lastNotNull"], steps: [[null, "transparent"], [1, "orange"], [14.4, "red"]],
-      queries: [...new Set(rates)].map((range) => ({ expr: spent(since("failures", range), since("deliveries", range)), legend: `over ${range}` })),
+      queries: burnWindows.map((window) => ({ expr: spent(within("failures", window), within("deliveries", window)), legend: `over ${window}` })),
     }))
     .withPanel(series({
       title: "Recoveries", description: "Failed deliveries that succeeded when OmegaStream tried again. Filtered by endpoint and type.",
       unit: "locale", decimals: 0, width: 12, kind: "bars",
-      queries: [seldom("event_type", bar("recoveries"), ET, "none")],
+      queries: [bars("event_type", bar("recoveries"), ET)],
     }))
     .withPanel(series({
       title: "Outcomes never learned", description: "Events that the API dropped before the exporter learned their outcome. Filtered by endpoint and type.",
       unit: "locale", decimals: 0, width: 12, kind: "bars",
-      queries: [seldom("event_type", bar("unresolved"), ET, "none")],
+      queries: [bars("event_type", bar("unresolved"), ET)],
     }));
 }
 
@@ -270,7 +275,7 @@ export function deliveriesDashboard(): dashboard.Dashboard {
     .withVariable(exporterVariable())
     .withVariable(runbooksVariable())
     .link(link("OmegaStream exporter", `/d/${dashboards.exporter}`, "Is the data of this dashboard complete and fresh?", true))
-    .annotation(at("Endpoint changes", newest("webhook_endpoint_updated_timestamp_seconds"), "Endpoint changed", "{{endpoint_id}}", "purple"))
+    .annotation(at("Endpoint changes", newest("webhook_endpoint_updated_timestamp_seconds"), "Endpoint changed", "{{endpoint_id}}", "purple", barWidth))
     .annotation(restarts())
     .annotation(firing(`${selected}, endpoint_id=~"$endpoint|"`));
   for (const l of outside()) d.link(l);

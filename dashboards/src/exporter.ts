@@ -1,7 +1,7 @@
 // Dashboard "OmegaStream exporter".
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
-import { bar, inBar, number, series, type Steps } from "./panels.js";
-import { account, bar as recordedBar, endpoint, endpointLegend, grown, largest, maximum, records } from "./queries.js";
+import { bar, inBar, number, seldom, series, type Steps } from "./panels.js";
+import { account, endpoint, endpointLegend, gaps, grown, largest, maximum, owed, records, total as recorded } from "./queries.js";
 import { dashboards, slow, thresholds as t } from "./settings.js";
 import { accountVariables, exporterVariable, firing, link, outside, restarts, runbooksVariable, selected, tidy } from "./variables.js";
 
@@ -38,12 +38,11 @@ function overview(d: dashboard.DashboardBuilder): void {
 }
 
 function syncs(d: dashboard.DashboardBuilder): void {
-  const age = `time() - ${maximum(`omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds{${J}}`)}`;
   d.withRow(new dashboard.RowBuilder("Syncs"))
     .withPanel(series({
       title: "Syncs by result", description: "Syncs, each of which reads all lists. partial means that some endpoints failed.",
       unit: "locale", decimals: 0, width: 8, height: 9, kind: "bars",
-      queries: [{ expr: `sum by (result) (${bar("cluster, namespace, job, instance, result", "omegastream_exporter_syncs_total", J)})`, legend: "{{result}}" }],
+      queries: [{ expr: `sum by (result) (${bar(`${account}, instance, result`, "omegastream_exporter_syncs_total", J)})`, legend: "{{result}}" }],
     }).overrideByName("success", [{ id: "color", value: { mode: "fixed", fixedColor: "green" } }])
       .overrideByName("partial", [{ id: "color", value: { mode: "fixed", fixedColor: "orange" } }])
       .overrideByName("error", [{ id: "color", value: { mode: "fixed", fixedColor: "red" } }]))
@@ -53,9 +52,9 @@ function syncs(d: dashboard.DashboardBuilder): void {
       queries: [{ expr: p99("omegastream_exporter_sync_duration_seconds", "instance"), legend: "{{instance}}" }],
     }))
     .withPanel(series({
-      title: "Endpoints' data age", description: "Time since the exporter read an endpoint's list: the oldest of all, and, in whole minutes, the ten that are furthest behind.",
+      title: "Endpoints' data age", description: `Time since the exporter read an endpoint's list: the oldest of all, and those of more than ${t.lagging / 60} minutes, ten at most.`,
       unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.stale, "red"]],
-      queries: [{ expr: `max(${age})`, legend: "oldest" }, { expr: largest(`60 * floor((${age}) / 60)`), legend: endpointLegend }],
+      queries: [{ expr: `max(${recorded("oldest")}{${J}})`, legend: "oldest" }, { expr: largest(`${owed("age")}{${J}}`), legend: endpointLegend }],
     }));
 }
 
@@ -64,12 +63,12 @@ function api(d: dashboard.DashboardBuilder): void {
     .withPanel(series({
       title: "Calls by operation", description: "Calls of all instances to the OmegaStream API.",
       unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"],
-      queries: [{ expr: `sum by (operation) (${bar("cluster, namespace, job, instance, operation, code", "omegastream_api_requests_total", J)})`, legend: "{{operation}}" }],
+      queries: [{ expr: `sum by (operation) (${bar(`${account}, instance, operation, code`, "omegastream_api_requests_total", J)})`, legend: "{{operation}}" }],
     }))
     .withPanel(series({
       title: "Calls by status code", description: "How the API answered. none means no answer.",
       unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true,
-      queries: [{ expr: `sum by (code) (${bar("cluster, namespace, job, instance, operation, code", "omegastream_api_requests_total", J)}) > 0`, legend: "{{code}}" }],
+      queries: [{ expr: `sum by (code) (${bar(`${account}, instance, operation, code`, "omegastream_api_requests_total", J)}) > 0`, legend: "{{code}}" }],
     }))
     .withPanel(series({
       title: "Duration of calls, p99", description: "Time from a request to its answer; for lists, to the end of the header.",
@@ -85,47 +84,47 @@ function api(d: dashboard.DashboardBuilder): void {
       title: "Retries and bad answers", description: "Calls that the exporter repeated, and invalid elements of answers.",
       unit: "locale", decimals: 0, width: 8, kind: "bars",
       queries: [
-        { expr: `sum by (operation) (${bar("cluster, namespace, job, instance, operation", "omegastream_api_retries_total", J)}) > 0`, legend: "retried {{operation}}" },
-        { expr: `sum by (operation) (${bar("cluster, namespace, job, instance, operation", "omegastream_exporter_invalid_payloads_total", J)}) > 0`, legend: "bad {{operation}}" },
+        { expr: `sum by (operation) (${bar(`${account}, instance, operation`, "omegastream_api_retries_total", J)})`, legend: "retried {{operation}}" },
+        { expr: `sum by (operation) (${bar(`${account}, instance, operation`, "omegastream_exporter_invalid_payloads_total", J)})`, legend: "bad {{operation}}" },
       ],
     }));
 }
 
 /** The backlog of all endpoints, and the ten largest ones. */
-const backlogOf = (metric: string) => [
-  { expr: `sum(${maximum(`${metric}{${J}}`)})`, legend: "all endpoints" },
-  { expr: largest(maximum(`${metric}{${J}}`)), legend: endpointLegend },
+const backlogOf = (name: "events" | "history") => [
+  { expr: `sum(${recorded(name)}{${J}})`, legend: "all endpoints" },
+  { expr: largest(`${owed(name)}{${J}}`), legend: endpointLegend },
 ];
 
 function backlog(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Backlog"))
     .withPanel(series({
       title: "New events without their detail", description: "Events whose outcome is not counted yet. If it stays above 0, calls are too slow or too few.",
-      unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines", empty: "No backlog",
-      queries: backlogOf("omegastream_exporter_event_detail_backlog"),
+      unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines",
+      queries: backlogOf("events"),
     }))
     .withPanel(series({
-      title: "Age of the oldest event without its detail", description: "How late the exporter can notice a failure. Empty while there is no backlog.",
-      unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.backlog, "red"]], empty: "No backlog",
-      queries: [{ expr: largest(`time() - ${maximum(`omegastream_exporter_oldest_unfetched_event_timestamp_seconds{${J}}`)}`), legend: endpointLegend }],
+      title: "Age of the oldest event without its detail", description: "How late the exporter can notice a failure. 0 while there is no backlog.",
+      unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [t.backlog, "red"]],
+      queries: [seldom("id", largest(`${owed("oldest")}{${J}}`), J, endpointLegend)],
     }))
     .withPanel(series({
       title: "History without its detail", description: "Events from before the first contact. The exporter fetches them in spare time; they affect gauges only.",
-      unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines", empty: "No backlog",
-      queries: backlogOf("omegastream_exporter_history_detail_backlog"),
+      unit: "locale", decimals: 0, width: 8, height: 9, kind: "lines",
+      queries: backlogOf("history"),
     }))
     .withPanel(series({
       title: "Events listed and tracked", description: "Events in the last complete lists, and events in the state.",
-      unit: "short", decimals: 0, width: 12, kind: "lines",
+      unit: "locale", decimals: 0, width: 12, kind: "lines",
       queries: [
-        { expr: `sum(max by (${endpoint}) (webhook_events_listed{${J}}))`, legend: "listed" },
-        { expr: `sum(max by (${endpoint}) (omegastream_exporter_tracked_events{${J}}))`, legend: "tracked" },
+        { expr: `sum(${recorded("listed")}{${J}})`, legend: "listed" },
+        { expr: `sum(${recorded("tracked")}{${J}})`, legend: "tracked" },
       ],
     }))
     .withPanel(series({
       title: "List gaps", description: "How often a list began after the newest known event: the exporter can have missed events in between.",
       unit: "locale", decimals: 0, width: 12, kind: "bars",
-      queries: [{ expr: largest(inBar(recordedBar("gaps"), J)), legend: endpointLegend }],
+      queries: [seldom("id", largest(inBar(gaps, J)), J, endpointLegend)],
     }));
 }
 
@@ -139,7 +138,7 @@ function state(d: dashboard.DashboardBuilder): void {
     .withPanel(series({
       title: "Commit failures", description: "Writes of the state that failed. Nothing new is shown until one succeeds.",
       unit: "locale", decimals: 0, width: 8, kind: "bars",
-      queries: [{ expr: `sum by (instance) (${bar("cluster, namespace, job, instance", "omegastream_exporter_state_commit_failures_total", J)}) > 0`, legend: "{{instance}}" }],
+      queries: [{ expr: `sum by (instance) (${bar(`${account}, instance`, "omegastream_exporter_state_commit_failures_total", J)})`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Size of the state", description: "Size of the stored state; 0 in memory.",

@@ -57,6 +57,14 @@ test("what is no address, or no flag, is refused, and nothing is written", () =>
   }
 });
 
+test("what people change stands in settings.ts alone", () => {
+  const src = join(root, "dashboards", "src");
+  for (const name of readdirSync(src).filter((name) => name.endsWith(".ts") && !["settings.ts", "generate.test.ts"].includes(name))) {
+    const found = readFileSync(join(src, name), "utf8").match(/\b(severity|for|keepFiringFor): "|["(\[]cluster, namespace|example\.com|localhost:9877/g);
+    assert.deepEqual(found ?? [], [], name);
+  }
+});
+
 test("--help says what there is", () => {
   const { status, stdout } = generate("--help");
   assert.equal(status, 0);

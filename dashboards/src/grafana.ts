@@ -1,6 +1,7 @@
 // The same alerts for those who alert from Grafana: they need the recorded series of Prometheus' rules, but no Alertmanager.
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { deliveryAlerts, exporterAlerts, failuresPath, runbook, speak, videoAlerts, type Alert, type Words } from "./alerts.js";
+import { endpoint } from "./queries.js";
 import { links } from "./settings.js";
 
 /** The uid that deploy/grafana/provisioning/datasources gives to Prometheus. */
@@ -42,6 +43,7 @@ const words: Words = {
   within: (windows) => `in one of these windows: the last ${windows.map(speak).join(", ")}`,
   shares: (windows) => `{{ .Values.A.Value | printf "%.3g" }} % in one of these windows: the last ${windows.map(speak).join(", ")}`,
   lastOutcome: "see the column Last of the dashboard",
+  failingSince: "",
   answers: "the dashboard says what the API answered",
 };
 
@@ -128,7 +130,7 @@ contactPoints:
 policies:
   - orgId: 1
     receiver: omegastream-people
-    group_by: [cluster, namespace, job, endpoint_id]
+    group_by: [${endpoint}]
     group_wait: 30s
     group_interval: 5m
     repeat_interval: 12h

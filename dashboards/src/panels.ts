@@ -1,5 +1,6 @@
 // The few shapes that panels have. Every panel takes a title, a description and a unit, and says what it shows when it has nothing.
-import { barWidth } from "./queries.js";
+import { barWidth, records } from "./queries.js";
+import { thresholds as limits } from "./settings.js";
 import * as common from "@grafana/grafana-foundation-sdk/common";
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import * as heatmap from "@grafana/grafana-foundation-sdk/heatmap";
@@ -11,9 +12,8 @@ import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 export const datasource: common.DataSourceRef = { type: "prometheus", uid: "${datasource}" };
 
 /** What recorded bars add up to within a bar of the panel, which is wider where it shows many days. */
-export function inBar(record: string, selector: string): string {
-  return `sum_over_time(${record}{${selector}}[$__interval])`;
-}
+export const withinBar = (series: string) => `sum_over_time(${series}[$__interval])`;
+export const inBar = (record: string, selector: string) => withinBar(`${record}{${selector}}`);
 
 /**
  * The increase of a counter within one bar. The range reaches one scrape further back than the bar, so that no increment
@@ -21,6 +21,15 @@ export function inBar(record: string, selector: string): string {
  */
 export function bar(by: string, metric: string, selector: string): string {
   return `max by (${by}) (increase(${metric}{${selector}}[$__rate_interval])) * $__interval_ms / $__rate_interval_ms`;
+}
+
+/** The name of a series that is 0 where something seldom did not happen: an empty bar in place of "No data". */
+const placeholder = "nothing";
+
+/** What seldom happens. Where the data is old or missing, an empty bar would be a claim, and so there is none. */
+export function seldom(label: string, happened: string, selector: string, legend = `{{${label}}}`): Query {
+  const fresh = `0 * (max(${records.age}{${selector}}) < ${limits.stale})`;
+  return { expr: `${happened} or on () label_replace(${fresh}, "${label}", "${placeholder}", "", "")`, legend };
 }
 
 export interface Query {
@@ -116,6 +125,7 @@ export function series(o: Series): timeseries.PanelBuilder {
       .fillOpacity(80)
       .lineWidth(0)
       .barAlignment(common.BarAlignment.Before)
+      .axisSoftMax(1)
       .stacking(new common.StackingConfigBuilder().mode(common.StackingMode.Normal).group("A"))
       .interval(barWidth);
   } else {
@@ -134,6 +144,9 @@ export function series(o: Series): timeseries.PanelBuilder {
       .thresholdsStyle(new common.GraphThresholdsStyleConfigBuilder().mode(common.GraphThresholdsStyleMode.Dashed));
   }
   if (o.byClass) classColours(panel);
+  if (o.queries.some((q) => q.expr.includes(`"${placeholder}"`))) {
+    panel.overrideByRegexp(`/^( …)?${placeholder}$/`, [{ id: "custom.hideFrom", value: { legend: true, tooltip: true, viz: false } }]);
+  }
   o.queries.forEach((q, i) => panel.withTarget(target(q, letter(i)).range()));
   return panel;
 }

@@ -4,10 +4,10 @@
 // adds up what belongs to that instance, and only then takes the maximum over instances. A sum would count every
 // replica again; the growth of the maximum would take a replica that leaves for a counter that was reset.
 
-import { thresholds } from "./settings.js";
+import { accountLabels, burn, mark, thresholds } from "./settings.js";
 
 /** What identifies an account's exporter, whatever instances it has. Labels that a target does not have do no harm. */
-export const account = "cluster, namespace, job";
+export const account = accountLabels.join(", ");
 
 /** What identifies an endpoint: two accounts, or production and staging, never share an alert. */
 export const endpoint = `${account}, endpoint_id`;
@@ -100,8 +100,10 @@ function named(expr: string): string {
   return `(${expr}) * on (${endpoint}) group_left (host, id) label_replace(${records.info}, "id", "$1", "endpoint_id", ".*?(.{1,6})")`;
 }
 
-/** The ten endpoints with the largest values, named: a thousand lines say nothing, and cost ten times as much. */
-export const largest = (expr: string) => named(`topk(10, ${expr})`);
+/** The ten largest of many: a thousand lines say nothing, and cost ten times as much. */
+export const largest = (expr: string) => `topk(10, ${expr})`;
+/** The same of endpoints that have no names yet. */
+export const largestNamed = (expr: string) => named(largest(expr));
 
 /** The names of the recorded series. */
 export const records = {
@@ -109,6 +111,8 @@ export const records = {
   behind: "endpoint_instance:omegastream_exporter_behind:seconds",
   /** One series for each endpoint, with its host and description. */
   info: "endpoint:webhook_endpoint_info:host",
+  /** Whether an endpoint was active, with its host and description: for a day after it was switched off or removed. */
+  seen: "endpoint:webhook_endpoint_active:seen",
   /** One series for each account's exporter that was seen lately, whether it is up or not. */
   known: "job:omegastream_exporter_known:group",
   /** Seconds since an account's endpoints were all read. */
@@ -124,6 +128,10 @@ export function ours(expr: string): string {
   return `${expr} and on (${account}) ${records.known}`;
 }
 
+/** The record of a whole account that stands beside one of its endpoints. Nothing in it has an endpoint_id. */
+export const whole = (record: string) => record.replace(/^endpoint:/, "job:");
+const addedUp = (record: string, more = "") => ({ record: whole(record), expr: `sum by (${account}${more}) (${record})` });
+
 function info(): string {
   const shown = `label_replace(${ours("webhook_endpoint_info")}, "host", "$1", "url", "(.*)")`;
   return `topk by (${endpoint}) (1, ${maximum(shown, `${endpoint}, host, description`)})
@@ -135,6 +143,31 @@ ${maximum(ours("webhook_endpoint_consecutive_failures >= bool 0"))}`;
 function divide(failures: string, deliveries: string): string {
   return `(${failures} or 0 * ${deliveries}) / (${deliveries} > 0)`;
 }
+
+/** The long windows over which the error budget may burn. */
+export const burnWindows = windows.filter((window) => [...burn.fast, ...burn.slow].some((pair) => pair.long === window));
+
+/**
+ * What the exporter has yet to do for an endpoint. Mostly that is nothing, and so only what is more than `from` is
+ * recorded, with the endpoint's name.
+ */
+const owing = {
+  events: { record: "endpoint:omegastream_exporter_event_detail_backlog:max", expr: maximum("omegastream_exporter_event_detail_backlog"), from: 0 },
+  history: { record: "endpoint:omegastream_exporter_history_detail_backlog:max", expr: maximum("omegastream_exporter_history_detail_backlog"), from: 0 },
+  oldest: { record: "endpoint:omegastream_exporter_oldest_unfetched_event:seconds", expr: `time() - ${maximum("omegastream_exporter_oldest_unfetched_event_timestamp_seconds")}`, from: 0 },
+  age: { record: "endpoint:omegastream_exporter_data_age:seconds", expr: `time() - ${maximum("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds")}`, from: thresholds.lagging },
+};
+export const owed = (name: keyof typeof owing) => owing[name].record;
+
+/** Numbers of the whole account, one series each. */
+const totalOf = {
+  events: { record: "job:omegastream_exporter_event_detail_backlog:sum", expr: `sum by (${account}) (${owing.events.expr})` },
+  history: { record: "job:omegastream_exporter_history_detail_backlog:sum", expr: `sum by (${account}) (${owing.history.expr})` },
+  oldest: { record: "job:omegastream_exporter_oldest_data_age:seconds", expr: maximum(owing.age.expr, account) },
+  listed: { record: "job:webhook_events_listed:sum", expr: `sum by (${account}) (${maximum(ours("webhook_events_listed"))})` },
+  tracked: { record: "job:omegastream_exporter_tracked_events:sum", expr: `sum by (${account}) (${maximum("omegastream_exporter_tracked_events")})` },
+};
+export const total = (name: keyof typeof totalOf) => totalOf[name].record;
 
 /** The counter of each instance and endpoint, of all types and codes. A label set begins at 0, so a sum of them only grows, too. */
 const sum = (counter: Counter) => `endpoint_instance:${counters[counter].record}:sum`;
@@ -156,7 +189,7 @@ export function recordingRules(): RecordingRule[] {
     {
       record: records.known,
       // An exporter that is down stays known while it is a target; one that was removed is known for a day.
-      expr: `group by (${account}) (last_over_time(omegastream_up[1d]))
+      expr: `group by (${account}) (last_over_time(${mark}[1d]))
 or
 group by (${account}) (up) and on (${account}) last_over_time(${records.known}[1d])`,
     },
@@ -181,7 +214,9 @@ group by (${account}) (up) and on (${account}) last_over_time(${records.known}[1
   for (const window of windows) {
     rules.push({ record: ratio(window), expr: divide(increase("failures", window), increase("deliveries", window)) });
   }
-  return rules;
+  for (const window of burnWindows) rules.push(addedUp(increase("deliveries", window)), addedUp(increase("failures", window)));
+  for (const { record, expr, from } of Object.values(owing)) rules.push({ record, expr: named(`${expr} > ${from}`) });
+  return [...rules, ...Object.values(totalOf)];
 }
 
 /** How far apart the bars of the dashboards are: a group of its own, evaluated as often. */
@@ -195,9 +230,9 @@ const barOf = {
   noResponse: { record: "endpoint:webhook_delivery_no_response:bar5m", metric: "webhook_delivery_no_response_total", details: "reason" },
   recoveries: { record: "endpoint:webhook_delivery_recoveries:bar5m", metric: "webhook_delivery_recoveries_total", details: "event_type" },
   unresolved: { record: "endpoint:webhook_events_unresolved:bar5m", metric: "webhook_events_unresolved_total", details: "event_type" },
-  gaps: { record: "endpoint:omegastream_exporter_list_gaps:bar5m", metric: "omegastream_exporter_list_gaps_total", details: "" },
 };
 export const bar = (name: keyof typeof barOf) => barOf[name].record;
+export const gaps = "endpoint:omegastream_exporter_list_gaps:bar5m";
 
 /** Latency as classic buckets, and as native histograms, which Prometheus can be told to make of them. */
 export const latency = { buckets: "endpoint:webhook_delivery_latency_seconds_bucket:bar5m", native: "endpoint:webhook_delivery_latency_seconds:bar5m" };
@@ -207,9 +242,14 @@ export function barRules(): RecordingRule[] {
   const grew = (metric: string, details: string) => maximum(growth(metric, barWidth), details ? `${endpoint}, ${details}` : endpoint);
   return [
     ...Object.values(barOf).map(({ record, metric, details }) => ({ record, expr: ours(`${grew(metric, details)} > 0`) })),
+    { record: gaps, expr: named(`${grew("omegastream_exporter_list_gaps_total", "")} > 0`) },
     { record: latency.buckets, expr: `${grew("webhook_delivery_latency_seconds_bucket", "le")}\nand on (${endpoint}) ${increase("deliveries", barWidth)} > 0` },
     // Native histograms know no maximum; every instance shows the same.
     { record: latency.native, expr: ours(`avg by (${endpoint}) (increase(webhook_delivery_latency_seconds[${barWidth}]))`) },
+    addedUp(latency.buckets, ", le"),
+    addedUp(latency.native),
+    // Alerts look back at a day of it at each evaluation, which the samples of every scrape would make slow.
+    { record: records.seen, expr: `${gauge("active")} * on (${endpoint}) group_left (host, description) ${records.info}` },
   ];
 }
 
@@ -219,5 +259,5 @@ export const hour = (counter: "deliveries" | "failures") => `endpoint:${counters
 
 /** An hour without deliveries is not recorded. */
 export function hourRules(): RecordingRule[] {
-  return (["deliveries", "failures"] as const).map((counter) => ({ record: hour(counter), expr: `${increase(counter, hourWidth)} > 0` }));
+  return (["deliveries", "failures"] as const).flatMap((counter) => [{ record: hour(counter), expr: `${increase(counter, hourWidth)} > 0` }, addedUp(hour(counter))]);
 }

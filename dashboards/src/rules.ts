@@ -1,11 +1,11 @@
 // The rules as YAML: for Prometheus as they are, and for its operator.
 import { deliveryAlerts, exporterAlerts, failuresPath, runbook, speak, videoAlerts, type Alert, type Words } from "./alerts.js";
 import { barRules, barWidth, gauge, hourRules, hourWidth, ratio, recordingRules, type RecordingRule } from "./queries.js";
-import { dashboards, links } from "./settings.js";
+import { accountLabels, dashboards, links } from "./settings.js";
 
 /** Asks Prometheus within a text for series of the alert's account, and says something of the first one. */
 function ask(query: string, labels: string[], then: string, otherwise = ""): string {
-  const matchers = ["cluster", "namespace", "job", ...labels];
+  const matchers = [...accountLabels, ...labels];
   const selector = matchers.map((label) => `${label}=%q`).join(",");
   const full = query.includes(",{}") ? query.replace("{}", selector) : query.replace("{}", `{${selector}}`);
   return `{{ with printf \`${full}\` ${matchers.map((label) => `$labels.${label}`).join(" ")} | query }}${then}${otherwise && `{{ else }}${otherwise}`}{{ end }}`;
@@ -33,6 +33,7 @@ const words: Words = {
     `${gauge("lastCode")}{}`, ["endpoint_id"],
     `{{ if eq (. | first | value) 0.0 }}no HTTP response${reason}{{ else }}status code ${value("%.0f")}{{ end }}`, "not known",
   ),
+  failingSince: ask("max(webhook_endpoint_failing_since_timestamp_seconds{})", ["endpoint_id"], `&since=${value("%.0f")}`),
   answers: ask(
     'topk(1, sum by (code) (increase(omegastream_api_requests_total{code!~"2..",{}}[10m])) > 0)', [],
     'most failed calls got {{ with . | first | label "code" }}{{ if eq . "none" }}no answer{{ else }}status code {{ . }}{{ end }}{{ end }}', "no call to the API failed",

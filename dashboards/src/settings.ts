@@ -13,6 +13,47 @@ export const links = {
 };
 
 /**
+ * The labels by which the exporters of several accounts, clusters or environments are told apart: every record and alert
+ * has them. Labels that a target does not have do no harm. A new one needs a variable in src/variables.ts, and a place in
+ * `equal` of Alertmanager's inhibitions.
+ */
+export const accountLabels = ["cluster", "namespace", "job"];
+
+/** What only an exporter of ours shows: the rules and variables see no job without it. */
+export const mark = "omegastream_up";
+
+export interface Timing {
+  severity: "critical" | "warning";
+  for?: string;
+  keepFiringFor?: string;
+}
+
+/**
+ * How long what an alert looks at must last, and whom it tells: critical pages, warning waits for the morning. In Helm:
+ * prometheusRule.alerts.NAME.for and .severity. In a file of rules: `for` and `severity` of the alert.
+ */
+export const alerts = {
+  OmegaStreamDeliveryFailed: { severity: "warning", keepFiringFor: "20m" },
+  OmegaStreamErrorBudgetBurningFast: { severity: "critical", for: "5m" },
+  OmegaStreamErrorBudgetBurningSlowly: { severity: "warning", for: "15m" },
+  OmegaStreamEndpointFailing: { severity: "critical", for: "2m" },
+  OmegaStreamDeliveriesPendingGrowing: { severity: "warning", for: "10m" },
+  OmegaStreamNoEvents: { severity: "warning", for: "30m" },
+  OmegaStreamEndpointSwitchedOff: { severity: "warning", for: "5m" },
+  OmegaStreamEndpointRemoved: { severity: "warning", for: "5m" },
+  OmegaStreamExporterDown: { severity: "critical", for: "5m" },
+  OmegaStreamExporterBlind: { severity: "critical", for: "1m" },
+  OmegaStreamExporterStale: { severity: "warning", for: "1m" },
+  OmegaStreamAPIKeyRejected: { severity: "critical" },
+  OmegaStreamAPIFailing: { severity: "warning", for: "5m" },
+  OmegaStreamDetailBacklog: { severity: "warning", for: "15m" },
+  OmegaStreamEventsMissed: { severity: "warning" },
+  OmegaStreamStateReset: { severity: "warning" },
+  OmegaStreamStateFailing: { severity: "critical", for: "5m" },
+  OmegaStreamVideosFailing: { severity: "warning", for: "5m" },
+} satisfies Record<string, Timing>;
+
+/**
  * The service level objective: the share of deliveries that are answered with 2xx. Change it with those who receive the
  * webhooks. In Helm: prometheusRule.objective. In a file of rules: the `0.01` of the alerts about the error budget.
  */
@@ -78,6 +119,8 @@ export const thresholds = {
   stale: 300,
   /** The same: a page. */
   blind: 1800,
+  /** Age of an endpoint's last complete read, in seconds, from which on a panel names it. More than a sync takes. */
+  lagging: 120,
   /** Seconds that an instance may be behind another one before its gauges have no say. */
   behind: 900,
   /** Share of failed calls to the API. */

@@ -2,14 +2,14 @@
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import * as prometheus from "@grafana/grafana-foundation-sdk/prometheus";
 import { datasource } from "./panels.js";
-import { links } from "./settings.js";
+import { accountLabels, links, mark } from "./settings.js";
 
 function datasourceVariable(): dashboard.DatasourceVariableBuilder {
   return new dashboard.DatasourceVariableBuilder("datasource").label("Data source").type("prometheus");
 }
 
 /** The series of the exporters that are chosen at the top. */
-export const selected = 'cluster=~"$cluster", namespace=~"$namespace", job=~"$job"';
+export const selected = accountLabels.map((label) => `${label}=~"$${label}"`).join(", ");
 
 /**
  * Which exporters: their data source, cluster, namespace and job. A label that targets do not have is no variable to
@@ -18,9 +18,9 @@ export const selected = 'cluster=~"$cluster", namespace=~"$namespace", job=~"$jo
 export function accountVariables(d: dashboard.DashboardBuilder): dashboard.DashboardBuilder {
   return d
     .withVariable(datasourceVariable())
-    .withVariable(query("cluster", "Cluster", "label_values(omegastream_up, cluster)").multi(true).includeAll(true).allValue(".*").current(all()))
-    .withVariable(query("namespace", "Namespace", 'label_values(omegastream_up{cluster=~"$cluster"}, namespace)').multi(true).includeAll(true).allValue(".*").current(all()))
-    .withVariable(query("job", "Job", 'label_values(omegastream_up{cluster=~"$cluster", namespace=~"$namespace"}, job)').multi(true).includeAll(true).current(all()));
+    .withVariable(query("cluster", "Cluster", `label_values(${mark}, cluster)`).multi(true).includeAll(true).allValue(".*").current(all()))
+    .withVariable(query("namespace", "Namespace", `label_values(${mark}{cluster=~"$cluster"}, namespace)`).multi(true).includeAll(true).allValue(".*").current(all()))
+    .withVariable(query("job", "Job", `label_values(${mark}{cluster=~"$cluster", namespace=~"$namespace"}, job)`).multi(true).includeAll(true).current(all()));
 }
 
 export function query(name: string, label: string, expr: string): dashboard.QueryVariableBuilder {
@@ -67,18 +67,18 @@ export function outside(): dashboard.DashboardLinkBuilder[] {
 }
 
 /** An annotation at the time that a series tells: its value, in milliseconds. */
-export function at(name: string, expr: string, title: string, text: string, colour: string): dashboard.AnnotationQueryBuilder {
-  return annotation(name, expr, title, text, colour).useValueForTime(true);
+export function at(name: string, expr: string, title: string, text: string, colour: string, interval?: string): dashboard.AnnotationQueryBuilder {
+  return annotation(name, expr, title, text, colour, interval).useValueForTime(true);
 }
 
-export function annotation(name: string, expr: string, title: string, text: string, colour: string): dashboard.AnnotationQueryBuilder {
+export function annotation(name: string, expr: string, title: string, text: string, colour: string, interval = "60s"): dashboard.AnnotationQueryBuilder {
   return new dashboard.AnnotationQueryBuilder()
     .name(name)
     .datasource(datasource)
     .enable(true)
     .hide(false)
     .iconColor(colour)
-    .target(new prometheus.DataqueryBuilder().refId("Anno").expr(expr).interval("60s").range())
+    .target(new prometheus.DataqueryBuilder().refId("Anno").expr(expr).interval(interval).range())
     .titleFormat(title)
     .textFormat(text)
     .tagKeys("alertname,severity");
