@@ -78,7 +78,7 @@ func BenchmarkLocked(b *testing.B) {
 	for b.Loop() {
 		p.ledger.Look(func(a *ledger.Account) {
 			a.Hours("ep-3")
-			a.Pending("ep-3", mostPending)
+			a.Pending("ep-3", maxPending)
 			a.Events(hexID(7))
 		})
 	}

@@ -48,8 +48,8 @@ type pendingRow struct {
 
 // The longest lists of a page.
 const (
-	mostPending  = 100
-	mostFailures = 50 // unless the visitor asks for all
+	maxPending  = 100
+	maxFailures = 50 // unless the visitor asks for all
 )
 
 // find returns the endpoint with an id, nil if there is none.
@@ -73,7 +73,7 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 	var waiting []ledger.Known
 	p.ledger.Look(func(a *ledger.Account) {
 		hours = a.Hours(id)
-		waiting = a.Pending(id, mostPending)
+		waiting = a.Pending(id, maxPending)
 	})
 	link := links{base: p.opts.Base}.Endpoint(id)
 	card := p.syncCard(v, now)
@@ -102,8 +102,8 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 	page.FailuresLink = links{base: p.opts.Base}.FailuresOf(id)
 	page.Runbook = links{base: p.opts.Base}.Runbooks() + "#" + alertOf(page.State)
 	data := p.endpointJSON(v, e, page, hours)
-	if r.URL.Query().Get("show") != "all" && page.Fitting > mostFailures {
-		page.Listed, page.All = page.Listed[:mostFailures], link+"?"+page.Filter.query("show", "all")+"#failures"
+	if r.URL.Query().Get("show") != "all" && page.Fitting > maxFailures {
+		page.Listed, page.All = page.Listed[:maxFailures], link+"?"+page.Filter.query("show", "all")+"#failures"
 	}
 	return answer{title: page.Name, template: "endpoint", content: page, data: data}
 }

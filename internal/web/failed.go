@@ -82,9 +82,9 @@ type failedRow struct {
 
 // The longest lists of a page.
 const (
-	mostGroups  = 50
-	mostRows    = 100
-	mostChoices = 100
+	maxGroups  = 50
+	maxRows    = 100
+	maxChoices = 100
 )
 
 func (p *Pages) failures(r *http.Request, now time.Time) answer {
@@ -111,11 +111,11 @@ func (p *Pages) failures(r *http.Request, now time.Time) answer {
 		names[e.ID] = nameOf(e)
 		page.Endpoints = append(page.Endpoints, endpointChoice{e.ID, names[e.ID]})
 	}
-	if len(page.Endpoints) > mostChoices {
+	if len(page.Endpoints) > maxChoices {
 		page.Endpoints = nil
 	}
 	rows := page.gather(p, s, before, q.Get("group"), now)
-	for _, f := range rows[:min(len(rows), mostRows)] {
+	for _, f := range rows[:min(len(rows), maxRows)] {
 		page.Rows = append(page.Rows, failedRowOf(f, names[f.EndpointID]))
 	}
 	with := func(key, value string) string {
@@ -128,8 +128,8 @@ func (p *Pages) failures(r *http.Request, now time.Time) answer {
 		}
 		return l.Failures(v)
 	}
-	if len(rows) > mostRows {
-		page.Older = with("before", placeName(rows[mostRows-1])) + "#events"
+	if len(rows) > maxRows {
+		page.Older = with("before", placeName(rows[maxRows-1])) + "#events"
 	}
 	if before != nil {
 		page.Newest = with("", "") + "#events"
@@ -184,9 +184,9 @@ func (page *failuresPage) gather(p *Pages, s selection, before *ledger.FailedDel
 		if open != "" && !g.Open || before != nil && newerFirst(f, before) <= 0 {
 			return nil
 		}
-		if rows = append(rows, f); len(rows) > 4*mostRows { // so many that most are dropped in one go
+		if rows = append(rows, f); len(rows) > 4*maxRows { // so many that most are dropped in one go
 			slices.SortFunc(rows, newerFirst)
-			rows = rows[:mostRows+1]
+			rows = rows[:maxRows+1]
 		}
 		return nil
 	})
@@ -198,9 +198,9 @@ func (page *failuresPage) gather(p *Pages, s selection, before *ledger.FailedDel
 			page.Open = g
 		}
 	}
-	if len(page.Groups) > mostGroups {
-		page.MoreGroups = len(page.Groups) - mostGroups
-		page.Groups = page.Groups[:mostGroups]
+	if len(page.Groups) > maxGroups {
+		page.MoreGroups = len(page.Groups) - maxGroups
+		page.Groups = page.Groups[:maxGroups]
 	}
 	return rows
 }

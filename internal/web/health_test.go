@@ -134,7 +134,7 @@ func TestNotices(t *testing.T) {
 		problems = append(problems, syncer.Problem{Operation: client.OpListEvents, EndpointID: id, Err: client.ErrForbidden, Since: epoch.Add(time.Duration(-i) * time.Minute)})
 	}
 	got := noticesOf(problems, names)
-	if len(got) != 1 || len(got[0].Endpoints) != mostNamed || got[0].More != 3 || !got[0].Since.Equal(epoch.Add(-7*time.Minute)) || got[0].Endpoints[0] != "h.example.com (…6789-0)" {
+	if len(got) != 1 || len(got[0].Endpoints) != maxNamed || got[0].More != 3 || !got[0].Since.Equal(epoch.Add(-7*time.Minute)) || got[0].Endpoints[0] != "h.example.com (…6789-0)" {
 		t.Errorf("%+v", got)
 	}
 }

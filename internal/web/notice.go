@@ -20,7 +20,7 @@ type notice struct {
 	Since     time.Time
 }
 
-const mostNamed = 5
+const maxNamed = 5
 
 // noticesOf returns a notice for each problem. Endpoints with the same problem share one.
 func noticesOf(problems []syncer.Problem, names map[string]string) []notice {
@@ -37,7 +37,7 @@ func noticesOf(problems []syncer.Problem, names map[string]string) []notice {
 		}
 		switch told := &all[i]; {
 		case p.EndpointID == "":
-		case len(told.Endpoints) < mostNamed:
+		case len(told.Endpoints) < maxNamed:
 			told.Endpoints = append(told.Endpoints, nameOr(names[p.EndpointID], p.EndpointID))
 		default:
 			told.More++

@@ -70,8 +70,8 @@ const (
 	largeBars, largeHeight = 96, 200
 )
 
-// mostListed is how many endpoints are listed with those that are well.
-const mostListed = 100
+// maxListed is how many endpoints are listed with those that are well.
+const maxListed = 100
 
 func (p *Pages) overview(r *http.Request, now time.Time) answer {
 	v := p.ledger.View(now)
@@ -123,12 +123,12 @@ func (page *overviewPage) fold(all bool) {
 			return !strings.Contains(strings.ToLower(row.Name+"\x00"+row.ID+"\x00"+row.Description+"\x00"+row.State.Word), strings.ToLower(page.Query))
 		})
 	}
-	if all || len(page.Endpoints) <= mostListed {
+	if all || len(page.Endpoints) <= maxListed {
 		return
 	}
 	keep := slices.IndexFunc(page.Endpoints, func(row endpointRow) bool { return row.State.rank() >= stateUnread.rank() })
-	if keep < 0 || keep > mostListed {
-		keep = mostListed
+	if keep < 0 || keep > maxListed {
+		keep = maxListed
 	}
 	page.Folded = len(page.Endpoints) - keep
 	page.Endpoints = page.Endpoints[:keep]
