@@ -81,17 +81,17 @@ func (f *failureLog) skip(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.rest += n; f.closing == nil {
-		f.closing = time.AfterFunc(time.Second, f.tellRest)
+		f.closing = time.AfterFunc(time.Second, f.logRest)
 	}
 }
 
-func (f *failureLog) tellRest() {
+func (f *failureLog) logRest() {
 	select {
 	case f.writing <- struct{}{}:
 	default: // later
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.closing = time.AfterFunc(time.Second, f.tellRest)
+		f.closing = time.AfterFunc(time.Second, f.logRest)
 		return
 	}
 	defer func() { <-f.writing }()
@@ -110,7 +110,7 @@ func (f *failureLog) close() {
 	pending := f.closing != nil && f.closing.Stop()
 	f.mu.Unlock()
 	if pending {
-		f.tellRest()
+		f.logRest()
 	}
 }
 

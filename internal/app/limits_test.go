@@ -66,9 +66,9 @@ func (s cutStore) Lead(ctx context.Context, bid state.Bid) (lease state.Lease, b
 	return lease, b, err
 }
 
-func (s cutStore) Tell(ctx context.Context, b *ledger.Batch) (lease state.Lease, err error) {
+func (s cutStore) CommitLed(ctx context.Context, b *ledger.Batch) (lease state.Lease, err error) {
 	if err = s.travel(ctx); err == nil {
-		lease, err = s.SharedStore.Tell(ctx, b)
+		lease, err = s.SharedStore.CommitLed(ctx, b)
 		time.Sleep(25 * time.Millisecond)
 	}
 	return lease, err

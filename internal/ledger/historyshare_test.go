@@ -104,7 +104,7 @@ func (w *world) steal() {
 		}
 	}
 	if err == nil && lease.Ours {
-		_, err = thief.Tell(ctx, &ledger.Batch{Fence: lease.Fence, Release: true})
+		_, err = thief.CommitLed(ctx, &ledger.Batch{Fence: lease.Fence, Release: true})
 	}
 	if err != nil || !lease.Ours {
 		w.Fatalf("%+v: %v", lease, err)
@@ -156,7 +156,7 @@ func (w *world) catchUp(p *peer) {
 		}
 		return
 	}
-	_, err := p.store.Tell(ctx, w.a.Batch())
+	_, err := p.store.CommitLed(ctx, w.a.Batch())
 	if !errors.Is(err, ledger.ErrOvertaken) {
 		w.Fatalf("a replica that the account was taken over from: %v", err)
 	}

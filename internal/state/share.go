@@ -96,9 +96,9 @@ func (s *share) take(ctx context.Context) error {
 	}
 }
 
-// shares is the committer of a shared state: it commits what this process has changed
+// commitsShared is the committer of a shared state: it commits what this process has changed
 // while it leads, and follows the one that leads while it does not.
-func (st *State) shares() {
+func (st *State) commitsShared() {
 	defer close(st.done)
 	delays := backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
 	delays.Reset()

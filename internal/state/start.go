@@ -29,7 +29,7 @@ func openShared(ctx context.Context, s SharedStore, apiURL string, policy ledger
 	}
 	st := newState(ctx, s, a, w, sh.now())
 	st.share = sh
-	go st.shares()
+	go st.commitsShared()
 	return st, nil
 }
 

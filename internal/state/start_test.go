@@ -38,7 +38,7 @@ func (farStore) Follow(context.Context) (state.Lease, *ledger.Batch, error) {
 	return state.Lease{}, nil, nil
 }
 
-func (farStore) Tell(context.Context, *ledger.Batch) (state.Lease, error) {
+func (farStore) CommitLed(context.Context, *ledger.Batch) (state.Lease, error) {
 	return state.Lease{}, nil
 }
 

@@ -49,9 +49,9 @@ type SharedStore interface {
 	// comes what Follow would return.
 	Lead(ctx context.Context, b Bid) (Lease, *ledger.Batch, error)
 
-	// Tell commits a batch and returns the lease as it is then. Of a batch without rows
-	// it is the leader's sign of life.
-	Tell(ctx context.Context, b *ledger.Batch) (Lease, error)
+	// CommitLed commits a batch of the process that leads, and returns the lease as it is
+	// then. A batch without rows is the leader's sign of life.
+	CommitLed(ctx context.Context, b *ledger.Batch) (Lease, error)
 }
 
 // LoadLimit is how long a load may take, however large the state is.

@@ -38,9 +38,9 @@ func (s *Syncer) leave() {
 	s.done, s.began, s.again = nil, time.Time{}, false
 }
 
-// tell tells the other replicas with the last commit how a sync ended, unless the problem
+// publish tells the other replicas how a sync ended, with its last commit, unless the problem
 // is this replica's own.
-func (s *Syncer) tell(p *pass) {
+func (s *Syncer) publish(p *pass) {
 	s.mu.Lock()
 	took := time.Since(s.began)
 	rest := max(0, s.intervalAfter(s.failuresAfter(p.result()))-took)

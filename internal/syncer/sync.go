@@ -42,7 +42,7 @@ func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 	if p.err == nil && p.left() == 0 && p.paused == nil && s.well() {
 		s.state.Do(func(a *ledger.Account) { a.Synced(s.state.Now()) })
 	}
-	s.tell(p)
+	s.publish(p)
 	if p.err == nil {
 		p.err = s.durable(ctx)
 	}

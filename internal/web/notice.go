@@ -35,12 +35,12 @@ func noticesOf(problems []syncer.Problem, names map[string]string) []notice {
 			at[key] = i
 			all = append(all, n)
 		}
-		switch told := &all[i]; {
+		switch shown := &all[i]; {
 		case p.EndpointID == "":
-		case len(told.Endpoints) < maxNamed:
-			told.Endpoints = append(told.Endpoints, nameOr(names[p.EndpointID], p.EndpointID))
+		case len(shown.Endpoints) < maxNamed:
+			shown.Endpoints = append(shown.Endpoints, nameOr(names[p.EndpointID], p.EndpointID))
 		default:
-			told.More++
+			shown.More++
 		}
 		if p.Since.Before(all[i].Since) {
 			all[i].Since = p.Since

@@ -36,7 +36,7 @@ func (r *Reader) Record(kind Kind, key, record []byte) error {
 			return r.Rows.Endpoint(row)
 		})
 	case Counter:
-		return hand(key, payload, decodeCounter, r.Rows.Counter)
+		return deliver(key, payload, decodeCounter, r.Rows.Counter)
 	case Latency:
 		return readJSON(payload, func(row ledger.LatencyRow) error {
 			row.Endpoint = string(key)
@@ -45,9 +45,9 @@ func (r *Reader) Record(kind Kind, key, record []byte) error {
 	case Events:
 		return r.events(key, payload)
 	case Failure:
-		return hand(key, payload, decodeFailure, r.Rows.Failure)
+		return deliver(key, payload, decodeFailure, r.Rows.Failure)
 	case Trace:
-		return hand(key, payload, decodeTrace, r.Rows.Trace)
+		return deliver(key, payload, decodeTrace, r.Rows.Trace)
 	}
 	return fmt.Errorf("%w: a record of kind %d", ledger.ErrUnreadable, kind)
 }
@@ -90,7 +90,7 @@ func (r *Reader) events(key, payload []byte) error {
 	return nil
 }
 
-func hand[Row any](key, payload []byte, decode func(key, payload []byte) (Row, error), to func(Row) error) error {
+func deliver[Row any](key, payload []byte, decode func(key, payload []byte) (Row, error), to func(Row) error) error {
 	row, err := decode(key, payload)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ type Store struct {
 
 	path   string      // as it was given
 	place  string      // absolute, where the symbolic links in path lead
-	met    os.FileInfo // the file that Load met; nil where there was none
+	found  os.FileInfo // the file that Load opened; nil where there was none
 	folder os.FileInfo // of the file
 
 	db   *bbolt.DB
@@ -61,7 +61,7 @@ func (f *Store) Load(_ context.Context, rows ledger.Rows) error {
 		return err
 	}
 	var err error
-	if f.met == nil {
+	if f.found == nil {
 		err = f.create()
 	} else {
 		err = f.read(rows)
@@ -84,18 +84,18 @@ func (f *Store) read(rows ledger.Rows) error {
 		return err
 	}
 	defer file.Close()
-	if f.met, err = file.Stat(); err != nil {
+	if f.found, err = file.Stat(); err != nil {
 		return err
 	}
 	err = f.readChecked(file, rows)
 	if !errors.Is(err, ledger.ErrUnreadable) {
 		return err
 	}
-	ours, signErr := wasState(file, f.met)
+	ours, signErr := wasState(file, f.found)
 	switch {
 	case signErr != nil:
 		return signErr
-	case !ours && f.met.Size() == 0:
+	case !ours && f.found.Size() == 0:
 		return fmt.Errorf("%w: it is empty, and was not made by this user with mode 0600", state.ErrForeign)
 	case !ours:
 		return fmt.Errorf("%w: it holds something else", state.ErrForeign)
@@ -104,7 +104,7 @@ func (f *Store) read(rows ledger.Rows) error {
 }
 
 func (f *Store) readChecked(file *os.File, rows ledger.Rows) error {
-	if f.met.Size() == 0 { // bbolt would write into it
+	if f.found.Size() == 0 { // bbolt would write into it
 		return fmt.Errorf("%w: it is empty", ledger.ErrUnreadable)
 	}
 	db, _, boltErr := openBolt(f.place, true)

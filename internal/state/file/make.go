@@ -135,14 +135,14 @@ func (f *Store) SetAside(at time.Time) (where string, err error) {
 	return where, f.openForWriting()
 }
 
-// moveAside gives the file that Load met a name that is free.
+// moveAside gives the file that Load opened a name that is free.
 func (f *Store) moveAside(at time.Time) (where string, err error) {
 	file, err := openRegular(f.place, os.O_RDONLY)
 	if err != nil {
 		return "", err
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err != nil || !os.SameFile(info, f.met) {
+	if info, err := file.Stat(); err != nil || !os.SameFile(info, f.found) {
 		return "", errors.Join(fmt.Errorf("%w: it was replaced a moment ago", state.ErrInUse), err)
 	}
 	if err := restrict(file); err != nil {

@@ -23,7 +23,7 @@ func (f *Store) find() error {
 	if err != nil {
 		return err
 	}
-	f.place, f.met = place, nil
+	f.place, f.found = place, nil
 	followed, err := filepath.EvalSymlinks(place)
 	if errors.Is(err, os.ErrNotExist) {
 		return danglingLink(place)
@@ -32,11 +32,11 @@ func (f *Store) find() error {
 		return err
 	}
 	f.place = followed
-	f.met, err = os.Stat(followed)
+	f.found, err = os.Stat(followed)
 	if err != nil {
 		return err
 	}
-	return regular(f.path, f.met)
+	return regular(f.path, f.found)
 }
 
 // danglingLink returns an error if a path, or a folder on its way, is a symbolic

@@ -16,7 +16,7 @@ func (f *Store) Probe(context.Context) error {
 	if err := f.find(); err != nil {
 		return err
 	}
-	if f.met == nil {
+	if f.found == nil {
 		return f.probeFolder()
 	}
 	db, _, err := openBolt(f.place, false)

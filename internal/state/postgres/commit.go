@@ -25,7 +25,7 @@ func (p *Store) Commit(ctx context.Context, b *ledger.Batch) error {
 	if b.Empty() {
 		return nil
 	}
-	_, err := p.Tell(ctx, b)
+	_, err := p.CommitLed(ctx, b)
 	return err
 }
 

@@ -86,7 +86,7 @@ func TestServerThatRefuses(t *testing.T) {
 		conn := asOwner(t, dsn, `BEGIN`, `LOCK TABLE replicas.state`)
 		asOwner(t, dsn, `ALTER DATABASE $db SET statement_timeout = '100ms'`)
 		p.pool.Reset() // connections have the setting from their start on
-		if _, err := p.Tell(t.Context(), new(ledger.Batch)); !errors.Is(err, state.ErrStatementTimeout) {
+		if _, err := p.CommitLed(t.Context(), new(ledger.Batch)); !errors.Is(err, state.ErrStatementTimeout) {
 			t.Errorf("%v, want %v", err, state.ErrStatementTimeout)
 		}
 		if _, err := conn.Exec(t.Context(), `ROLLBACK`); err != nil {

@@ -111,9 +111,9 @@ func (p *Store) unlock(ctx context.Context) {
 			AND greatest(a.query_start, a.state_change) < clock_timestamp() - $2::interval`, p.schema, unlockAfter)
 }
 
-// Tell implements [state.SharedStore]. Every attempt at a batch carries the batch's number: one
+// CommitLed implements [state.SharedStore]. Every attempt at a batch carries the batch's number: one
 // whose answer was lost is found to have been made, and is not made again.
-func (p *Store) Tell(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
+func (p *Store) CommitLed(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
 	if p.pending != b {
 		p.pending = b
 		p.attempt++

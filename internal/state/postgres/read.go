@@ -41,7 +41,7 @@ func (p *Store) read(ctx context.Context, rows ledger.Rows, known bool) error {
 	for kind := range codec.Kinds { // by its index, as rows want them
 		ask.Queue(p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record WHERE kind = $1 AND value IS NOT NULL`), int16(kind)).Query(func(found pgx.Rows) error {
 			var r recordRow
-			_, err := pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.hand(&reader) })
+			_, err := pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.deliver(&reader) })
 			return err
 		})
 	}
@@ -55,8 +55,8 @@ func (p *Store) read(ctx context.Context, rows ledger.Rows, known bool) error {
 	return nil
 }
 
-// hand hands over what a record holds, or that it was deleted.
-func (r *recordRow) hand(to *codec.Reader) error {
+// deliver hands over what a record holds, or that it was deleted.
+func (r *recordRow) deliver(to *codec.Reader) error {
 	kind := codec.Kind(r.kind)
 	key := codec.JoinKey(kind, r.endpoint, r.key)
 	if r.value == nil {
@@ -83,7 +83,7 @@ func (n *news) read(found pgx.Rows) error {
 	var r recordRow
 	_, err := pgx.ForEachRow(found, []any{&commit, &pruned, &r.endpoint, &r.kind, &r.key, &r.value}, func() error {
 		if r.kind >= 0 {
-			return r.hand(&reader)
+			return r.deliver(&reader)
 		}
 		account, err := codec.DecodeAccount(r.value)
 		n.commit, n.pruned, n.batch.Account = commit, pruned, &account

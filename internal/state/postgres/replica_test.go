@@ -141,13 +141,13 @@ type failingStore struct {
 	fails, tries int // of batches that count a failed delivery
 }
 
-func (s *failingStore) Tell(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
+func (s *failingStore) CommitLed(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
 	if len(b.Failed) > 0 {
 		if s.tries++; s.tries <= s.fails {
 			return state.Lease{}, state.ErrUnreachable
 		}
 	}
-	return s.Store.Tell(ctx, b)
+	return s.Store.CommitLed(ctx, b)
 }
 
 // A leader that is killed between its commit and its log would have told nobody of the
@@ -362,8 +362,8 @@ type lateStore struct {
 	pass      chan struct{} // which returns when this gives one
 }
 
-func (s lateStore) Tell(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
-	lease, err := s.SharedStore.Tell(ctx, b)
+func (s lateStore) CommitLed(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
+	lease, err := s.SharedStore.CommitLed(ctx, b)
 	if b.Rows() > 0 {
 		s.committed <- struct{}{}
 		<-s.pass

@@ -91,8 +91,8 @@ func (r *sharingReplica) Lead(_ context.Context, bid state.Bid) (state.Lease, *l
 	return r.seen(), r.since(), nil
 }
 
-// Tell implements [state.SharedStore].
-func (r *sharingReplica) Tell(_ context.Context, b *ledger.Batch) (state.Lease, error) {
+// CommitLed implements [state.SharedStore].
+func (r *sharingReplica) CommitLed(_ context.Context, b *ledger.Batch) (state.Lease, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.holder != r || b.Fence != r.lease.Fence {

@@ -39,7 +39,7 @@ func (st *State) commitLed(look bool) error {
 	st.reportFailed(batch)
 	answered := st.sends()
 	defer answered()
-	lease, sent, err := st.tell(batch)
+	lease, sent, err := st.tryCommit(batch)
 	if err != nil {
 		return err
 	}
@@ -73,9 +73,9 @@ func (st *State) sends() (done func()) {
 	return func() { note(time.Time{}) }
 }
 
-// tell tries a batch until it is durable, the lease must have ended, or the account must
+// tryCommit tries a batch until it is durable, the lease must have ended, or the account must
 // be loaded anew.
-func (st *State) tell(batch *ledger.Batch) (lease Lease, sent time.Time, err error) {
+func (st *State) tryCommit(batch *ledger.Batch) (lease Lease, sent time.Time, err error) {
 	s := st.share
 	delays := backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: time.Second}
 	delays.Reset()
@@ -83,7 +83,7 @@ func (st *State) tell(batch *ledger.Batch) (lease Lease, sent time.Time, err err
 		sent = time.Now()
 		end := s.acked.Add(LeaseFor)
 		ctx, cancel := context.WithDeadline(st.ctx, later(end, sent.Add(time.Second)))
-		lease, err = s.store.Tell(ctx, batch)
+		lease, err = s.store.CommitLed(ctx, batch)
 		cancel()
 		switch {
 		case err == nil:
