@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Policy is what the flags say of the ledger.
+// Policy is what the flags set for the ledger.
 type Policy struct {
 	Window          time.Duration // how far back events are tracked for the gauges
 	Overlap         time.Duration // how far below the stop mark a read goes on
@@ -99,10 +99,11 @@ func (a *Account) selects(id string) bool {
 // pins reports whether the endpoint was named by a flag.
 func (a *Account) pins(id string) bool { return slices.Contains(a.policy.Endpoints, id) }
 
-// emptyFor is how long it is not believed that an account that had endpoints has none.
+// emptyFor is how long an account that had endpoints must list none before that is
+// believed.
 const emptyFor = 10 * time.Minute
 
-// ensure returns an endpoint, and makes it where there is none.
+// ensure returns an endpoint, which it makes if needed.
 func (a *Account) ensure(id string) *Endpoint {
 	e, ok := a.endpoints[id]
 	if !ok {
@@ -114,8 +115,8 @@ func (a *Account) ensure(id string) *Endpoint {
 	return e
 }
 
-// Pin makes the endpoints that the flags name known, for when the account cannot
-// be listed. In a shared account the process that leads does so.
+// Pin adds the endpoints that the flags name, in case the account cannot be listed. In a
+// shared account only the process that leads does.
 func (a *Account) Pin() {
 	if !a.Leads() {
 		return
@@ -159,11 +160,11 @@ func (a *Account) Synced(now time.Time) {
 // Policy returns what the flags say.
 func (a *Account) Policy() Policy { return a.policy }
 
-// ReduceURLsAs lets the URLs be shown as another account shows them.
+// ReduceURLsAs reduces the URLs as another account does.
 func (a *Account) ReduceURLsAs(o *Account) { a.reduce = o.reduce }
 
-// ReduceURLs passes every endpoint's stored URL through reduce: a state may hold
-// more of it than the flags let show now.
+// ReduceURLs passes every endpoint's stored URL through reduce: the state can hold more of
+// it than the flags now allow.
 func (a *Account) ReduceURLs(reduce func(string) string) {
 	a.reduce = reduce
 	for _, e := range a.endpoints {
@@ -198,7 +199,7 @@ func (a *Account) sorted() []*Endpoint {
 	return a.byID
 }
 
-// ClockSet says that the clock has jumped to a time. Nobody knows how long what waits for
-// an answer has really waited, so that it waits from then on anew: no pending delivery
-// becomes a failure by the clock alone.
+// ClockSet notes that the clock has jumped to a time. Nobody knows how long the pending
+// events have really waited, so their wait begins anew: no pending delivery becomes a
+// failure by the clock alone.
 func (a *Account) ClockSet(to time.Time) { a.clockSet = to.Unix() }

@@ -2,16 +2,16 @@ package ledger
 
 import "time"
 
-// lagAfter is how long an endpoint's oldest new event may wait before every second ask
-// takes the newest: what is told late is told in turn with what happens now.
+// lagAfter is how long an endpoint's oldest new event can wait before every second request
+// takes the newest one, so that a backlog does not hide what is happening now.
 const lagAfter = 5 * 60 // seconds
 
 // Overflowed returns how many events became unresolved since the start because more than
 // Policy.MaxBacklog waited for an outcome.
 func (a *Account) Overflowed() uint64 { return a.overflowed }
 
-// bound makes the oldest of the counted events that wait unresolved, as many as there are
-// too many. What is being asked for is left to its answer.
+// bound keeps the backlog within Policy.MaxBacklog: it makes the oldest events that wait
+// unresolved, but none whose detail is being fetched.
 func (a *Account) bound(now time.Time) {
 	if a.policy.MaxBacklog <= 0 || a.backlog <= a.policy.MaxBacklog {
 		return
@@ -39,8 +39,8 @@ func (a *Account) bound(now time.Time) {
 	}
 }
 
-// oldestIdle returns the endpoint's oldest counted event that waits and is not being
-// asked for. It puts others that are older aside, for putBack.
+// oldestIdle returns the endpoint's oldest counted event that waits and is not being asked
+// for. It puts older ones aside; putBack returns them.
 func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
 	if e.events.backlog == 0 || !e.account.Leads() {
 		return ranked{}, false
@@ -65,8 +65,8 @@ func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
 	return oldest, found
 }
 
-// takeNew hands out the oldest new event, or in every second call the newest, while the
-// oldest has waited for long.
+// takeNew returns the oldest new event. While that one has waited for long, every second
+// call returns the newest.
 func (w *work) takeNew(now time.Time) (slot, bool) {
 	line := &w.ready[NewEvents]
 	r, ok := line.first(w.isNew)
@@ -92,14 +92,14 @@ func (w *work) takeNew(now time.Time) (slot, bool) {
 	return w.newest.pop().slot, true
 }
 
-// isNew tells which rows of the lines of new events are still right.
+// isNew reports whether a row of the lines of new events is still right.
 func (w *work) isNew(r ranked) bool {
 	ev := w.events.at(r.slot)
 	return ev.Stage == Listed && ev.Time == r.at && ev.class() == NewEvents && !w.isBusy(ev.Key)
 }
 
-// compact drops what does not belong to the lines of new events any more where that is
-// most of them: a backlog that never ends leaves it in the middle.
+// compact removes the rows of the lines of new events that are no longer right, once they
+// are most of them. In a backlog that never ends they would stay in the middle.
 func (w *work) compact() {
 	for _, q := range []*queue{&w.ready[NewEvents], &w.newest} {
 		if q.len() <= 2*w.events.untried+smallestIndex {

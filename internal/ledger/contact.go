@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// oldEnough is the age from which an endpoint may be expected to have events.
+// oldEnough is the age from which an endpoint probably has events.
 const oldEnough = time.Minute
 
-// doubts reports whether an empty list is not believed yet, so that it makes no contact:
-// of an endpoint that is older it takes two.
+// doubts reports whether an empty list makes no contact yet: an endpoint that is old enough
+// needs two.
 func (e *Endpoint) doubts(r *Read) bool {
 	if r.count > 0 || e.reads.empty != 0 {
 		return false
@@ -21,8 +21,8 @@ func (e *Endpoint) doubts(r *Read) bool {
 	return true
 }
 
-// contact makes everything met so far history, but for what is known to be news, and
-// everything unknown that is newer than cutoff new.
+// contact makes contact. The events listed so far are history, except those that are known
+// to be new; from now on an unknown event is new if it is newer than cutoff.
 func (e *Endpoint) contact(cutoff int64, now time.Time) {
 	e.row.Contact, e.row.Cutoff = now, cutoff
 	e.changeRow()
@@ -46,7 +46,7 @@ func (e *Endpoint) news() int64 {
 	return news
 }
 
-// count makes history new.
+// count turns an event of the history into a new one.
 func (e *Endpoint) count(i slot, now time.Time) {
 	next := *e.events.at(i)
 	if next.Has(Untrusted) || !next.Has(History) {

@@ -7,7 +7,7 @@ const (
 	keepGoneOf = 30 * 24 * time.Hour // how long a gone endpoint's ledger is kept
 )
 
-// missed takes in a successful listing without the endpoint.
+// missed applies a successful listing that does not have the endpoint.
 func (e *Endpoint) missed(now time.Time) {
 	switch {
 	case !e.missedChanges(now):

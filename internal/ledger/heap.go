@@ -6,11 +6,10 @@ type ranked struct {
 	slot slot
 }
 
-// queue is a heap that hands out slots by time: the earliest first, or the latest
-// first. A slot may be in it more than once or for no reason any more; whoever
-// takes one out looks whether it still belongs there. That is cheaper than finding
-// it in the middle whenever an event changes. (container/heap would allocate for
-// every row.)
+// queue is a heap that hands out slots by time: the earliest first, or the latest first. A
+// slot may be in it more than once or for no reason any more; the caller that takes one out
+// checks whether it still belongs there. That is cheaper than finding it in the middle
+// whenever an event changes. (container/heap would allocate for every row.)
 type queue struct {
 	latestFirst bool
 	rows        []ranked

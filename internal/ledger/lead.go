@@ -23,8 +23,8 @@ func (a *Account) Lead(fence uint64, now time.Time) {
 	}
 }
 
-// Resign ends what Lead began. What comes of tasks and readings under way is no
-// change of the account any more: the events are to be asked for again.
+// Resign ends what Lead began. Tasks and reads under way no longer change the account, and
+// the events of the tasks are asked for again.
 func (a *Account) Resign() {
 	a.fence = 0
 	for _, e := range a.endpoints {

@@ -37,9 +37,9 @@ func (a *Account) Belongs(found []Found) error {
 	return fmt.Errorf("%w: it is of the company %s, the API key of %s; give each account its own --state.schema", ErrOtherCompany, a.row.CompanyID, other)
 }
 
-// List takes in a successful listing of the account, answered at date (zero if
-// the answer had none). It reports whether the listing is believed: an empty one of an
-// account that had endpoints is not, for the first 10 minutes, and changes nothing.
+// List applies a successful listing of the account, answered at date (zero if the answer
+// had none). It reports whether the listing is believed: an empty one of an account that
+// had endpoints is not, for the first 10 minutes, and changes nothing.
 func (a *Account) List(found []Found, date, now time.Time) (believed bool) {
 	if !a.Leads() {
 		return true
@@ -88,11 +88,11 @@ func (a *Account) emptied(found []Found, now time.Time) bool {
 	return now.Sub(a.emptySince) < emptyFor
 }
 
-// LastListing returns the time of the last listing that [Account.List] has taken in, the
+// LastListing returns the time of the last listing that [Account.List] has applied, and the
 // zero time before the first one.
 func (a *Account) LastListing() time.Time { return a.row.LastListing }
 
-// found takes in that the account has an endpoint.
+// found applies one endpoint of a listing.
 func (a *Account) found(l Found, date, now time.Time) {
 	e := a.ensure(l.ID)
 	first := e.row.Meta == nil

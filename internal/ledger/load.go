@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Load builds the account of an API's URL from the rows that read hands over, and a new
-// account where there are none. In a shared state others may have the account too: then
-// nothing is changed of it before [Account.Lead]. An error wraps [ErrUnreadable] where the
-// rows contradict each other, and [ErrOtherAccount] where they are of another URL.
+// Load builds the account of an API's URL from the rows that read delivers, or a new
+// account if there are none. If the state is shared, the account changes only after
+// [Account.Lead]. An error wraps [ErrUnreadable] where the rows contradict each other, and
+// [ErrOtherAccount] where they are of another URL.
 func Load(read func(Rows) error, apiURL string, policy Policy, shared bool, now time.Time) (*Account, error) {
 	l := &loader{policy: policy}
 	if err := read(l); err != nil {
@@ -42,8 +42,8 @@ func (a *Account) Stored() bool { return a.stored }
 // or for another API's URL than the one that the store has, which was not used.
 func (a *Account) Unwritten() bool { return !a.stored || a.changedRow }
 
-// used reports whether the account has an endpoint that the API has told of. One that
-// a flag names is there before.
+// used reports whether the API has listed an endpoint of the account. An endpoint that a
+// flag names is there before that.
 func (a *Account) used() bool {
 	for _, e := range a.endpoints {
 		if e.row.Meta != nil || e.contacted() {
@@ -198,8 +198,8 @@ func (e *Endpoint) restored(now time.Time) error {
 	return nil
 }
 
-// takeUp makes of an endpoint that another process has left, perhaps one of another
-// version or with other flags, what this one would have made of it.
+// takeUp adapts an endpoint that another process left, perhaps of another version or with
+// other flags, to this one.
 func (e *Endpoint) takeUp(now time.Time) {
 	e.turnBack(now.Unix())
 	if !e.account.policy.ShowBody {

@@ -16,8 +16,8 @@ const (
 	readChunk     = 256
 )
 
-// Read is one pass over an endpoint's list. Note and its like belong to the
-// goroutine that reads; what they gather enters the ledger by [Account.Apply].
+// Read is one pass over an endpoint's list. Its own methods belong to the goroutine that
+// reads; [Account.Apply] brings what they gather into the ledger.
 type Read struct {
 	endpoint *Endpoint
 	fence    uint64        // of the lease that the read was begun under
@@ -66,8 +66,9 @@ func (a *Account) ReadDue(endpointID string, now time.Time) bool {
 	return ok && !now.Before(e.reads.rest)
 }
 
-// Begin starts a read of a list that was asked for at began and answered at date
-// (zero if the answer had none); now is when its header had come. It returns nil if the endpoint is not known, or not held, any more.
+// Begin starts a read of a list that was asked for at began and answered at date (zero if
+// the answer had none); now is when its header had come. It returns nil if the endpoint is
+// not known any more, or another process leads.
 func (a *Account) Begin(endpointID string, began, date, now time.Time) *Read {
 	e, ok := a.endpoints[endpointID]
 	if !ok || !a.Leads() {
@@ -117,9 +118,8 @@ func (e *Endpoint) fullReadOffset() time.Duration {
 	return time.Duration(h.Sum32()) % fullReadSpan
 }
 
-// Note takes in the next element and reports whether the reader should call
-// Apply now. The id is copied where it must be kept; nothing can be known of an
-// element without one.
+// Note notes the next element and reports whether the reader should call Apply now. It
+// copies the id if it must be kept, and ignores an element without one.
 func (r *Read) Note(id []byte, eventType string, created int64) (full bool) {
 	if len(id) == 0 {
 		return false

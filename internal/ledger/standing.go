@@ -40,7 +40,7 @@ func (m *Mark) advance(e *Event) {
 	}
 }
 
-// observe takes in an event's outcome.
+// observe applies an event's outcome.
 func (s *Standing) observe(e *Event) {
 	s.Last.advance(e)
 	if e.Failing() {

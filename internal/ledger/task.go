@@ -13,8 +13,8 @@ type Task struct {
 	fence uint64
 }
 
-// Take hands out the most urgent detail to fetch among the classes that are
-// allowed, round robin over the endpoints within a class.
+// Take returns the most urgent detail to fetch among the classes that are allowed, round
+// robin over the endpoints within a class.
 func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
 	if !a.Leads() {
 		return Task{}, false
@@ -130,7 +130,7 @@ func (a *Account) Untried() int {
 	return n
 }
 
-// Answered takes in what the detail said.
+// Answered applies what the detail said.
 func (a *Account) Answered(t Task, answer Answer, now time.Time) {
 	a.lastAnswer = now.Unix()
 	if e, i, ok := a.finish(t); ok {
@@ -138,7 +138,7 @@ func (a *Account) Answered(t Task, answer Answer, now time.Time) {
 	}
 }
 
-// Missing takes in that the detail answered 404. The event is asked for again, and is
+// Missing applies that the detail answered 404. The event is asked for again, and is
 // unresolved where each ask says so for Policy.NoResponseAfter.
 func (a *Account) Missing(t Task, now time.Time) {
 	a.lastAnswer = now.Unix()
@@ -147,8 +147,7 @@ func (a *Account) Missing(t Task, now time.Time) {
 	}
 }
 
-// Gone takes in that the detail answered 410: an event without an outcome is
-// unresolved.
+// Gone applies that the detail answered 410: an event without an outcome is unresolved.
 func (a *Account) Gone(t Task, now time.Time) {
 	a.lastAnswer = now.Unix()
 	if e, i, ok := a.finish(t); ok {
@@ -156,7 +155,7 @@ func (a *Account) Gone(t Task, now time.Time) {
 	}
 }
 
-// Unusable takes in an answer that concerns this event alone and says nothing of its
+// Unusable applies an answer that concerns this event alone and says nothing of its
 // delivery: 403, or one that makes no sense. The event is asked for again later, and is
 // unresolved where that is so a window after first sight.
 func (a *Account) Unusable(t Task, now time.Time) {
@@ -166,7 +165,7 @@ func (a *Account) Unusable(t Task, now time.Time) {
 	}
 }
 
-// Unanswered takes in that the call failed: the event is asked for again later.
+// Unanswered applies that the call failed: the event is asked for again later.
 func (a *Account) Unanswered(t Task, now time.Time) {
 	if e, i, ok := a.finish(t); ok {
 		e.unanswered(i, now)

@@ -2,7 +2,7 @@ package ledger
 
 import "time"
 
-// absence is a row of asks for one event that were all answered with 404. It is not
+// absence is a series of requests for one event that were all answered with 404. It is not
 // stored: after a start the time that they must last begins anew.
 type absence struct {
 	since int64 // the first of them, Unix seconds

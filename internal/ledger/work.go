@@ -166,7 +166,7 @@ func (w *work) waits(r ranked) bool {
 	return wanted && w.class(ev) != FailedEvents && due == r.at
 }
 
-// take hands out the next event of a class.
+// take returns the next event of a class.
 func (w *work) take(class Class, now time.Time) (slot, bool) {
 	switch class { //nolint:exhaustive // the others are queues
 	case FailedEvents:

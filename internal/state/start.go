@@ -62,8 +62,8 @@ func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*le
 // errFirstTry is what a start waits for whose first try has not failed either.
 var errFirstTry = errors.New("the first try has not ended")
 
-// says tells now and then that a start waits, also in the midst of a try, until end is
-// called. tried notes why the last try failed.
+// says reports now and then that a start waits, even during a try, until end is called.
+// tried notes why the last try failed.
 func says(w Watcher) (tried func(error), end func()) {
 	var mu sync.Mutex
 	cause, ended := errFirstTry, false

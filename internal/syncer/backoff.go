@@ -14,9 +14,8 @@ const (
 	longestRest     = time.Minute
 )
 
-// backoff holds the fetcher back where going on would be of no use: for good while
-// the API refuses the key, for a while where it asks for that or fails for one
-// event after the other.
+// backoff pauses the fetcher: as long as the API refuses the key, and for a while if the
+// API asks for that or fails for one event after the other.
 type backoff struct {
 	mu      sync.Mutex
 	parent  context.Context // of the lead

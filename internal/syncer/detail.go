@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// fetch asks for one detail and enters what it says.
+// fetch fetches one detail and applies it to the ledger.
 func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 	asked := f.state.Now()
 	ev, err := f.api.GetEvent(ctx, t.EndpointID, t.EventID)
@@ -81,8 +81,8 @@ func (f *fetcher) succeeded() {
 	f.problems.healed(subject{operation: client.OpGetEvent})
 }
 
-// failed enters a call that failed for a reason that is not the event's, and slows
-// the fetcher down.
+// failed returns what to apply for a call that failed for a reason that is not the event's,
+// and slows the fetcher down.
 func (f *fetcher) failed(ctx context.Context, t ledger.Task, err error, now time.Time) func(*ledger.Account) {
 	notTried := func(a *ledger.Account) { a.Return(t) }
 	if ctx.Err() != nil || errors.Is(err, state.ErrFollows) {

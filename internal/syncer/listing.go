@@ -10,7 +10,7 @@ import (
 const (
 	listingEvery = time.Minute      // how often the account's endpoints are asked for
 	listingShare = 10               // of that many calls at most one does that
-	hintRest     = 10 * time.Minute // how long a hint is none that the listing did not confirm
+	hintRest     = 10 * time.Minute // how long a hint is ignored after a listing that did not confirm it
 )
 
 // listing is what a Syncer knows of its asks for the account's endpoints.
@@ -29,7 +29,8 @@ type hint struct {
 	endpointID string
 }
 
-// rest returns what rests where the hint was not confirmed: anybody can look for any page.
+// rest returns the hint to ignore if a listing does not confirm this one: anybody can look
+// for any page.
 func (h hint) rest() hint {
 	if h.kind == visited {
 		h.endpointID = ""
@@ -86,7 +87,7 @@ func (l *listing) hint(kind hintKind, endpointID string, now time.Time) bool {
 	return true
 }
 
-// answered ends all hints. Those that the answer did not confirm are none for a while.
+// answered ends all hints. It ignores those that the answer did not confirm for a while.
 func (l *listing) answered(found map[string]struct{}, now time.Time) {
 	for h, rest := range l.rests {
 		if !now.Before(rest) {
@@ -116,8 +117,8 @@ func (s *Syncer) listingDue() bool {
 	return s.failures > 0 || s.listing.due(now)
 }
 
-// Hint says that somebody looks for an endpoint that is not known: the account's endpoints
-// are asked for at once, unless a hint like this was wrong in the last ten minutes.
+// Hint notes that somebody looks for an endpoint that is not known. The account's endpoints
+// are then asked for at once, unless a hint like this was wrong in the last ten minutes.
 func (s *Syncer) Hint(endpointID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -34,7 +34,7 @@ type pass struct {
 	missing       map[string]error // 404, which the account's endpoints are to explain
 	listingFailed bool
 	calls         context.Context // of the reads
-	paused        error           // the API wants to be left alone
+	paused        error           // the API has asked for a pause
 	err           error           // ends the sync
 }
 
@@ -60,7 +60,7 @@ const (
 	complete
 	failed
 	notDue  // the list rests
-	unasked // the API wants to be left alone
+	unasked // the API has asked for a pause
 	absent  // 404, which the account's endpoints are to explain
 )
 
@@ -72,7 +72,7 @@ var (
 	errNotDue = errors.New("the list is not due")
 )
 
-// continues leaves of the endpoints those that the sync before has left.
+// continues keeps only the endpoints that the sync before has not read.
 func (p *pass) continues(before *pass) {
 	there := make(map[string]struct{}, len(p.ids))
 	for _, id := range p.ids {
@@ -260,8 +260,8 @@ func pauses(err error) bool {
 	return errors.As(err, &e) && e.StatusCode != 0 && e.RetryAfter > 0
 }
 
-// isUnasked reports whether an error came without a request, because the API wants to be
-// left alone.
+// isUnasked reports whether an error came without a request, because the API has asked for
+// a pause.
 func isUnasked(err error) bool {
 	var e *client.Error
 	return errors.Is(err, client.ErrRateLimited) && errors.As(err, &e) && e.StatusCode == 0
@@ -273,8 +273,8 @@ func (s *Syncer) readFailed(id string, err error) {
 	s.state.Do(func(a *ledger.Account) { a.ReadFailed(id, kindOf(err), s.state.Now()) })
 }
 
-// headerOf notes that the header of a list has come: from now on it counts how long it
-// takes, until the timer is stopped.
+// headerOf notes that the header of a list has come. The list is slow if the timer that it
+// returns is not stopped soon enough.
 func (s *Syncer) headerOf(id string, r *read) *time.Timer {
 	s.mu.Lock()
 	r.answered = true

@@ -9,7 +9,7 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// overflowEvery is how often a log says at most that the backlog has no room.
+// overflowEvery is the least time between two lines of the log about a full backlog.
 const overflowEvery = time.Minute
 
 // overflow logs how many events were given up because too many waited for an outcome.

@@ -50,8 +50,8 @@ func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 	return p
 }
 
-// listEndpoints brings the account's endpoints up to date. Where the flags name them
-// nothing depends on it: a key may be allowed to read no more than those.
+// listEndpoints brings the account's endpoints up to date. Nothing depends on it if flags
+// name the endpoints: the key can be limited to those.
 func (p *pass) listEndpoints(ctx context.Context) {
 	all := subject{operation: client.OpListEndpoints}
 	list, err := p.api.ListEndpoints(ctx)
@@ -119,8 +119,8 @@ func (p *pass) applyEndpoints(list client.EndpointList) error {
 var errNoEndpoints = errors.New("the account had endpoints and lists none now")
 
 // endsSync reports whether an error of the account's listing makes it pointless to ask for
-// anything else: the key is not allowed to do this, no answer comes, or the API wants to be left
-// alone.
+// anything else: the key is not allowed to do this, no answer comes, or the API has asked
+// for a pause.
 func endsSync(err error) bool {
 	for _, kind := range []error{client.ErrForbidden, client.ErrConnection, client.ErrTimeout, client.ErrRateLimited, context.Canceled} {
 		if errors.Is(err, kind) {

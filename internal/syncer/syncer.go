@@ -44,9 +44,8 @@ type Observer interface {
 
 // Options are the settings of a Syncer.
 type Options struct {
-	// URLDetail says how much of a URL that the state holds is shown, as the client's
-	// says of those that it reads. Empty
-	// means URLHost.
+	// URLDetail says how much to show of the URLs in the state. It should be the client's.
+	// Empty means URLHost.
 	URLDetail client.URLDetail
 
 	// Pinned says that the endpoints were named by flags: the account's listing
@@ -65,7 +64,7 @@ type Options struct {
 	// failures that might have been retried. Zero means none.
 	RateLimit float64
 
-	// Observer counts. Nil means that nobody does.
+	// Observer counts. Nil means none.
 	Observer Observer
 
 	// Logger gets what goes wrong, once where it begins and once where it ends.
