@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// flagHead is the line of a flag in the help: whether it may be negated, its name,
+// flagHead is the line of a flag in the help: whether it can be negated, its name,
 // and its default or a placeholder.
 var flagHead = regexp.MustCompile(`(?m)^  --(\[no-\])?([a-z][a-z0-9.-]*)(?:=(.*))?\n((?:      .*\n)+)`)
 

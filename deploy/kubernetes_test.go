@@ -91,7 +91,7 @@ func TestDashboardsAndRules(t *testing.T) {
 		}
 		for file, content := range o.Data {
 			found[file] = content
-			// kubectl apply keeps the object in an annotation, of which there may be 256 KiB.
+			// kubectl apply keeps the object in an annotation, which can have 256 KiB.
 			if applied, err := json.Marshal(content); err != nil || len(applied) > 250_000 {
 				t.Errorf("%s: is too large for kubectl apply: %d bytes, %v", file, len(applied), err)
 			}

@@ -22,9 +22,8 @@ var (
 	flagName  = regexp.MustCompile(`--((?:api|collector|log|state|web|webhook)\.[a-z.-]*[a-z])`)
 )
 
-// TestCommands checks the commands of every page as far as that needs no account and no
-// cluster: the shell can parse them, they fit a terminal, and their make targets,
-// benchmarks and flags exist.
+// TestCommands checks the form of the commands on every page: the shell can parse them, they
+// fit a terminal, and their make targets, benchmarks and flags exist.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	bash, makefile := needs.Tool(t, "bash"), text(t, "Makefile")
@@ -32,7 +31,7 @@ func TestCommands(t *testing.T) {
 	flags := text(t, "internal/config/flags.go") + text(t, "internal/config/validate.go")
 	scripts, targets := 0, 0
 	for _, page := range pages(t) {
-		if strings.HasSuffix(page, "CHANGELOG.md") { // names what was
+		if strings.HasSuffix(page, "CHANGELOG.md") { // has names of earlier versions
 			continue
 		}
 		content, err := os.ReadFile(page)

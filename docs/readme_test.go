@@ -46,14 +46,13 @@ func snippets(t *testing.T, page string) (all []snippet) {
 	return all
 }
 
-// Every command of the README is tried as it is written, or it stands here where
-// else it is.
+// TestReadme tries every command of the README, or names the test that does.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{
 		"Test it":     "this test is part of it",
 		"A container": "internal/test/image runs it with podman, which takes the same arguments",
-		"Compose":     "no engine is to be had for a test; deploy holds the file and all that it mounts",
+		"Compose":     "a test has no Docker engine; the tests in deploy check the file and its mounts",
 	}
 	scripts := map[string][]string{}
 	for _, s := range snippets(t, filepath.Join(root, "README.md")) {
@@ -74,7 +73,7 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// tryDemo runs the demo, and ends it as a person does.
+// tryDemo runs the demo, and ends it with Ctrl-C.
 func tryDemo(t *testing.T, script string) {
 	dir, output := checkout(t), new(logBuffer)
 	end := shell(t, dir, script, output, "PORT=0")

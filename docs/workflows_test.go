@@ -24,8 +24,7 @@ type workflow struct {
 	}
 }
 
-// mayWrite is every right to write that a job has, which whoever gets to run code in
-// it has as well.
+// mayWrite are the rights to write of the jobs. Code that a job runs has its rights.
 var mayWrite = map[string]bool{
 	"release.yml archives contents": true, "release.yml archives id-token": true, "release.yml archives attestations": true,
 	"release.yml image packages": true, "release.yml image id-token": true, "release.yml image attestations": true,
@@ -33,7 +32,7 @@ var mayWrite = map[string]bool{
 
 var (
 	pinned = regexp.MustCompile(`^[a-z0-9-]+/[a-z0-9-]+@[0-9a-f]{40}$`)
-	// What GitHub puts into a script before the shell reads it can be a command.
+	// GitHub expands these before the shell reads the script, so they can inject a command.
 	expression = regexp.MustCompile(`\$\{\{`)
 )
 
@@ -132,7 +131,7 @@ func TestWorkflowsCallTargets(t *testing.T) {
 	}
 }
 
-// Packages of npm are installed without their scripts, which run as whoever installs them.
+// Packages of npm are installed without their scripts, which would run as the user who installs them.
 func TestNoInstallRunsScripts(t *testing.T) {
 	t.Parallel()
 	install := regexp.MustCompile(`\bnpm (?:ci|install|i)\b[^\n]*`)

@@ -31,8 +31,8 @@ const (
 	binary  = "/usr/local/bin/omegastream_exporter"
 )
 
-// exposure is the most that `systemd-analyze security` may give: 1.1, where 10 is
-// a service without any limits. What is left is the network that it needs.
+// exposure is the highest result of `systemd-analyze security` that passes: 1.1, where 10 is
+// a service without any limits. The rest is the network, which it needs.
 const exposure = "11"
 
 // install copies units to a folder, with the test's program for the installed one.

@@ -156,7 +156,7 @@ func TestHealthcheck(t *testing.T) {
 				t.Errorf("status %d, stdout %q, stderr %q", status, out, errs)
 			}
 			e.stop()
-			// What has ended is not healthy, whoever asked for what before.
+			// An exporter that has ended is not healthy.
 			if status, out, errs := healthcheck(t.Context(), ask...); status != 1 || out != "" || !strings.HasSuffix(errs, "refused"+askedOf) {
 				t.Errorf("ended: status %d, stdout %q, stderr %q", status, out, errs)
 			}

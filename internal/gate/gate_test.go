@@ -29,7 +29,7 @@ func (s *stalled) SetWriteDeadline(time.Time) error {
 	return nil
 }
 
-// Clients that take nothing keep their places while nobody else wants one, and lose them
+// Clients that read nothing keep their places while no other one wants them, and lose them
 // soon when somebody does.
 func TestCutsOffWhoTakesNothing(t *testing.T) {
 	t.Parallel()

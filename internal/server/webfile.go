@@ -34,7 +34,7 @@ func (f *webFile) refused() {
 	}
 	if err := config.CheckWebFile(f.name); err != nil {
 		f.broken = true
-		f.log.Error("The file of --web.config.file is broken, requests are refused until it is mended", "err", err)
+		f.log.Error("The file of --web.config.file is invalid; requests are refused until it is fixed", "err", err)
 	}
 }
 
@@ -44,7 +44,7 @@ func (f *webFile) passed() {
 	defer f.mu.Unlock()
 	if f.broken && config.CheckWebFile(f.name) == nil {
 		f.broken = false
-		f.log.Info("The file of --web.config.file can be used again")
+		f.log.Info("The file of --web.config.file is valid again")
 	}
 }
 

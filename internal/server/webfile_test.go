@@ -70,7 +70,7 @@ func TestWebFileThatBreaks(t *testing.T) {
 			for n := range 2 {
 				replaceFile(t, file, row.broken)
 				ask(refused)
-				for strings.Count(i.log.String(), "is broken") <= n && t.Context().Err() == nil { // a refused connection ends before it is logged
+				for strings.Count(i.log.String(), "is invalid") <= n && t.Context().Err() == nil { // a refused connection ends before it is logged
 					time.Sleep(time.Millisecond)
 				}
 				ask(refused)
@@ -82,7 +82,7 @@ func TestWebFileThatBreaks(t *testing.T) {
 				t.Error(err)
 			}
 			log := i.log.String()
-			if broken, mended := strings.Count(log, "is broken"), strings.Count(log, "can be used again"); broken != 2 || mended != 2 {
+			if broken, mended := strings.Count(log, "is invalid"), strings.Count(log, "is valid again"); broken != 2 || mended != 2 {
 				t.Errorf("broken in %d lines, mended in %d:\n%s", broken, mended, log)
 			}
 			for _, hidden := range []string{"s3cret", "$2b$", "Unable to parse"} {

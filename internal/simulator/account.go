@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// DefaultKey is the API key that an account accepts where Options name none.
+// DefaultKey is the API key that an account accepts by default.
 const DefaultKey = "demo-key"
 
-// DefaultCompanyID is the company id of an account where Options name none.
+// DefaultCompanyID is the company id of an account by default.
 const DefaultCompanyID = "omega-cop-S1mu1at0rX"
 
 // Options are the choices for a new account. The zero value is a usable one.

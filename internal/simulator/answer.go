@@ -21,7 +21,7 @@ const (
 	CauseEOF     = "EOF"
 )
 
-// Answer is what an event's detail tells of its delivery under "response".
+// Answer is the "response" in an event's detail.
 // Make one with Responded, NoResponse or Pending.
 type Answer struct {
 	pending bool
@@ -141,7 +141,7 @@ func visible(schedule []Answer, age time.Duration) Answer {
 	return seen[len(seen)-1]
 }
 
-// hostOf returns the host name of a URL, "" where it has none.
+// hostOf returns the host name of a URL, "" if it has none.
 func hostOf(target string) string {
 	u, err := url.Parse(target)
 	if err != nil {

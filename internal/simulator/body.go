@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Ending is how an answer ends that is cut off.
+// Ending is how a truncated answer ends.
 type Ending int
 
 // The endings.

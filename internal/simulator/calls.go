@@ -10,7 +10,7 @@ import (
 // Operation is one of the calls of the API.
 type Operation string
 
-// The operations, and Unknown for a request that is none of them.
+// The operations, and Unknown for any other request.
 const (
 	ListEndpoints Operation = "list_endpoints"
 	ListEvents    Operation = "list_events"
@@ -34,7 +34,7 @@ type Answered struct {
 	Code      int // 0 where no header was sent
 }
 
-// Calls is what the account was asked since its beginning or the last ResetCalls.
+// Calls are the requests to the account since its start or the last ResetCalls.
 type Calls struct {
 	// Requests counts on arrival.
 	Requests map[Operation]int

@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// TestCalls checks what the account tells of the requests that it got.
+// TestCalls checks the counts of the requests to the account.
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex

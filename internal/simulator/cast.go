@@ -7,7 +7,7 @@ import (
 )
 
 // SecretMark stands in the path and in the query of every URL of a Demo
-// account: what a program shows must not contain it where those are hidden.
+// account. The output of a program that hides them must not contain it.
 const SecretMark = "s3cr3t"
 
 // character is an endpoint of the demo and how its server behaves.
@@ -30,8 +30,8 @@ func (c *character) takes(at time.Time, eventType string) bool {
 	return c.events == nil || slices.Contains(c.events, eventType)
 }
 
-// cast returns the endpoints of the demo, one for each thing to be seen. The
-// first takes everything and is fine.
+// cast returns the endpoints of the demo, one for each behaviour. The first one receives
+// every event type and never fails.
 func cast() []*character {
 	outcome := []string{"video.process_failed", "video.process_succeeded"}
 	with := func(more ...string) []string { return slices.Concat(outcome, more) }
@@ -125,8 +125,7 @@ func missing(t *traffic, at time.Time) []Answer {
 	return []Answer{Responded(http.StatusNotFound)}
 }
 
-// silent returns answers that never are any: each cause in turn, and then one
-// event that stays pending for good.
+// silent never answers: each cause in turn, and then an event that stays pending forever.
 func silent() func(*traffic, time.Time) []Answer {
 	turns := []Answer{
 		NoResponse(CauseTimeout), NoResponse(CauseDNS), NoResponse(CauseRefused), NoResponse(CauseReset),

@@ -38,8 +38,8 @@ func Demo(o Options) *Account {
 	return a
 }
 
-// What the archive's part of the API does every ten minutes: it is away, and then lists an event
-// that came long before, whose detail takes a while more.
+// Every ten minutes, the archive's list cannot be read for a while. Then it shows an event that
+// is several minutes old, whose detail is not there yet.
 const (
 	firstAway  = 2 * time.Minute
 	everyAway  = 10 * time.Minute
@@ -83,7 +83,7 @@ func (t *traffic) begin() {
 	}
 	after := func(seconds int) time.Time { return t.start.Add(time.Duration(seconds) * time.Second) }
 
-	busy := after(120) // for those who have just come to look; then as an account has it, a little busier than the day before
+	busy := after(120) // busy for a new visitor; later only a little busier than the day before
 	next := func() time.Duration {
 		if t.account.now().Before(busy) {
 			return t.between(4*time.Second, 8*time.Second)
@@ -105,7 +105,7 @@ func (t *traffic) begin() {
 	t.repeat(after(16), every(time.Minute), func(at time.Time) {
 		found()
 		id := t.account.Insert(second, Event{Type: "video.in_progress", CreatedTime: at})
-		// Whenever it is asked for: the first answer may be another fault's.
+		// For every request, because the first one can meet another fault.
 		found = t.account.AddFault(Fault{
 			Operation: GetEvent, EndpointID: second, EventID: id,
 			Do: Status(http.StatusGone, "webhook event is gone\n"),

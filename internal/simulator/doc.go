@@ -13,8 +13,8 @@
 //
 // The answer to a list is kept as bytes and only ever added to, so that a
 // list of a million events costs the server little more than the copy to the
-// socket. Every method may be called from several goroutines at once.
+// socket. All methods are safe for concurrent use.
 //
-// Methods that take an id panic where the account has no such endpoint or
-// event: in a test or a demo that is a mistake in the program.
+// Methods that take an id panic if the account has no such endpoint or event, because in a
+// test or a demo that is a programming error.
 package simulator

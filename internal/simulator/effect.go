@@ -9,7 +9,7 @@ import (
 
 // Effect is what a Fault does. There are effects on the whole answer, in this
 // file, on its body (body.go) and on the elements in it (elements.go). Those on
-// elements leave answers alone that are no 200.
+// elements do not change answers other than 200.
 type Effect struct {
 	act  func(x *exchange, f *fault) // before the answer is made
 	each func(v *view)               // on an event in a list or a detail
@@ -101,8 +101,7 @@ func Reset() Effect {
 	}}
 }
 
-// Close closes the connection before an answer. What is said of the client at
-// Reset holds here too.
+// Close closes the connection before an answer. Go's client repeats the GET as after Reset.
 func Close() Effect {
 	return Effect{act: func(*exchange, *fault) {
 		panic(http.ErrAbortHandler)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Omit leaves the elements out for which fn returns true; i counts from the
+// Omit leaves out the elements for which fn returns true; i counts from the
 // first element, id is an event's or an endpoint's.
 func Omit(fn func(i int, id string) bool) Effect {
 	return Effect{list: func(list items) items {
@@ -28,7 +28,7 @@ func OldestFirst() Effect {
 	return reordered(slices.Reverse[[]item])
 }
 
-// Shuffle brings a list into the order that belongs to the seed.
+// Shuffle sorts a list at random, by the seed.
 func Shuffle(seed uint64) Effect {
 	return reordered(func(all []item) {
 		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
@@ -118,7 +118,7 @@ func ID(id string) Effect {
 	return Effect{each: func(v *view) { v.id = id }}
 }
 
-// Type gives events another type; it may be invalid UTF-8.
+// Type gives events another type; it can be invalid UTF-8.
 func Type(eventType string) Effect {
 	return Effect{each: func(v *view) { v.eventType = eventType }}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Event is an event for Insert, down to what the API would never send.
+// Event is an event for Insert. It can have values that the API would never send.
 type Event struct {
 	// ID is the id, any text, "" for a new one of 24 hex digits.
 	ID string
@@ -96,7 +96,7 @@ func (a *Account) SetAnswer(endpointID, eventID string, r Answer) {
 		}
 		ep.extras[n] = x
 	}
-	// A copy: the schedule may be the caller's slice.
+	// A copy, because the schedule can be the caller's slice.
 	x.answers = append(append([]Answer(nil), answers...), r)
 	ep.at(n).code = 0
 }

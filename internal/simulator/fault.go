@@ -21,7 +21,7 @@ type Fault struct {
 	Times int
 	// Probability is the chance that it acts on a request, 0 for always.
 	Probability float64
-	// Do is what happens.
+	// Do is the effect of the fault.
 	Do Effect
 }
 
@@ -41,8 +41,8 @@ func (a *Account) AddFault(f Fault) (remove func()) {
 	})
 }
 
-// ClearFaults takes all faults away. Requests that one of them holds up stay
-// held until its remove is called or the client goes.
+// ClearFaults removes all faults. Requests that one of them holds up stay held until its
+// remove is called or the client leaves.
 func (a *Account) ClearFaults() {
 	a.faults.mu.Lock()
 	defer a.faults.mu.Unlock()

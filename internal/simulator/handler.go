@@ -32,7 +32,7 @@ func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.send(a.now(), a.gzip.Load(), &a.calls)
 }
 
-// route tells which call of the API a URL is.
+// route returns which call of the API a URL is.
 func route(u *url.URL) (op Operation, endpointID, eventID string) {
 	rest, ok := strings.CutPrefix(u.EscapedPath(), BasePath+"/client/webhooks/")
 	if !ok {
@@ -57,8 +57,8 @@ func route(u *url.URL) (op Operation, endpointID, eventID string) {
 	return Unknown, "", ""
 }
 
-// refuse returns the answer to a request that gets no further than the door,
-// nil for one that may come in. It counts what was asked for.
+// refuse returns the answer to a request that the account rejects, nil for one that it
+// accepts. It counts the request.
 func (a *Account) refuse(x *exchange) *reply {
 	a.mu.RLock()
 	defer a.mu.RUnlock()

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// record is what the account keeps of one event: 32 bytes, so that a million
-// of them stay small. What does not fit is in history.extras.
+// record is an event as the account keeps it: 32 bytes, so that a million
+// of them stay small. The rest of an unusual event is in history.extras.
 type record struct {
 	created int64 // Unix nanoseconds, the event's place in the list
 	id      objectID

@@ -88,7 +88,7 @@ func TestElement(t *testing.T) {
 	}
 }
 
-// TestResponses compares what a detail tells of each kind of delivery.
+// TestResponses compares the response in the detail of each kind of delivery.
 func TestResponses(t *testing.T) {
 	t.Parallel()
 	a := simulator.New(simulator.Options{Now: stopped})

@@ -45,7 +45,7 @@ func (a *Account) Run(ctx context.Context) {
 	}
 }
 
-// advance takes all steps that are due at the time.
+// advance does all steps that are due.
 func (t *traffic) advance(now time.Time) {
 	for len(t.steps) > 0 && !t.steps[0].at.After(now) {
 		next := t.steps[0]
@@ -71,7 +71,7 @@ func (t *traffic) repeat(first time.Time, pause func() time.Duration, do func(at
 	})
 }
 
-// send emits an event to every endpoint of the cast that takes it.
+// send emits an event to every subscribed endpoint of the cast.
 func (t *traffic) send(at time.Time, eventType string, video uint32) {
 	for _, c := range t.cast {
 		if c.takes(at, eventType) {

@@ -95,7 +95,7 @@ func (w *pipeWriter) WriteHeader(code int) {
 	})
 }
 
-// FlushError does nothing: what is written is at the client.
+// FlushError does nothing, because the client gets every write at once.
 func (w *pipeWriter) FlushError() error { return nil }
 
 // cancelBody is a body that ends its handler when it is closed.

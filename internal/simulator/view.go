@@ -67,7 +67,7 @@ func (v *view) appendDetail(dst []byte) []byte {
 	return v.appendEnd(append(dst, '}'))
 }
 
-// appendMiddle appends what stands between the company and the data.
+// appendMiddle appends the members between the company and the data.
 func (v *view) appendMiddle(dst []byte) []byte {
 	dst = append(dst, `,"api_version":"v1"`...)
 	if v.created != Absent {
@@ -78,7 +78,7 @@ func (v *view) appendMiddle(dst []byte) []byte {
 	return appendString(dst, v.eventType)
 }
 
-// appendEnd appends what stands behind the data.
+// appendEnd appends the members after the data.
 func (v *view) appendEnd(dst []byte) []byte {
 	dst = append(dst, `,"endpoint_id":`...)
 	dst = appendString(dst, v.endpointID)

@@ -93,7 +93,7 @@ func (b *tab) until(expression string) {
 	}
 }
 
-// opened opens a page once it shows a text, which may take a sync.
+// opened opens a page and waits until it shows a text, which can take a sync.
 func (b *tab) opened(url, text string) {
 	b.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {

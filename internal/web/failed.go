@@ -256,7 +256,7 @@ func placeOf(text string) (*ledger.FailedDelivery, error) {
 		return nil, nil
 	}
 	parts := strings.SplitN(text, ".", 3)
-	bad := fmt.Errorf("before=%s is no place in the list: leave it out", text)
+	bad := fmt.Errorf("before=%s is not a place in the list; leave it out", text)
 	if len(parts) != 3 {
 		return nil, bad
 	}

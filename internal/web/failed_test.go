@@ -103,7 +103,7 @@ func lines(t *testing.T, p *Pages, query string) []failedJSON {
 	return all
 }
 
-// Every failed delivery is exported, in each form, as it is.
+// Each format exports every failed delivery with its true values.
 func TestExportsAreTheTruth(t *testing.T) {
 	t.Parallel()
 	p, truth := missed(t, 150)
@@ -268,7 +268,7 @@ func TestErrorsOfSelections(t *testing.T) {
 	t.Parallel()
 	p := filled(t, options())
 	for query, want := range map[string]string{
-		"code=5xx": "code=5xx", "code=99": "from 100 to 599", "reason=x": "connection_refused", "since=yesterday": "since=yesterday is no time",
+		"code=5xx": "code=5xx", "code=99": "from 100 to 599", "reason=x": "connection_refused", "since=yesterday": "since=yesterday is not a time",
 		"until=-1h": "until=-1h", "healed=maybe": "neither true nor false", "format=xml": "json, ndjson or csv", "before=x": "leave it out",
 	} {
 		response, body := get(p, "/failures?"+query)

@@ -139,7 +139,7 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// Of very many endpoints those that are well are folded, until they are asked for.
+// If there are very many endpoints, the page folds those that are well until a visitor asks for all.
 func TestVeryManyEndpoints(t *testing.T) {
 	t.Parallel()
 	st := openState(t, policy())

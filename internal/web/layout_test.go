@@ -170,7 +170,7 @@ func accessible(t *testing.T, b *tab) {
 	}
 }
 
-// The focus goes through a page in the order in which it is read, and is seen.
+// The focus is visible, and moves through a page in reading order.
 func keyboardOrder(t *testing.T, b *tab) {
 	url := stillServer(t)
 	for _, name := range []string{"overview", "endpoint", "event"} {

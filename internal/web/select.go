@@ -36,7 +36,7 @@ func selectionOf(q url.Values, now time.Time) (s selection, err error) {
 		return s, err
 	}
 	if code, err := strconv.Atoi(s.Code); s.Code != "" && s.Code != "none" && (err != nil || code < 100 || code > 599) {
-		return s, fmt.Errorf("code=%s is no status code: use a number from 100 to 599, or none", s.Code)
+		return s, fmt.Errorf("code=%s is not a status code; use a number from 100 to 599, or none", s.Code)
 	}
 	known := slices.ContainsFunc(ledger.Reasons(), func(r ledger.Reason) bool { return r.String() == s.Reason })
 	if s.Reason != "" && !known {
@@ -70,7 +70,7 @@ func timeOf(key, text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
-	return time.Time{}, fmt.Errorf("%s=%s is no time: use 2026-03-01T12:30:00Z, Unix seconds, or how long ago, such as 90m", key, text)
+	return time.Time{}, fmt.Errorf("%s=%s is not a time; use 2026-03-01T12:30:00Z, Unix seconds, or an age such as 90m", key, text)
 }
 
 // On reports whether the selection excludes anything.

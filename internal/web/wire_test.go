@@ -67,7 +67,7 @@ func TestNotModified(t *testing.T) {
 	}
 }
 
-// An export is written as it is read, whatever the client takes.
+// An export is streamed, with and without compression.
 func TestExportIsStreamed(t *testing.T) {
 	t.Parallel()
 	w := &flushed{ResponseRecorder: httptest.NewRecorder()}

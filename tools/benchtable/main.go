@@ -1,11 +1,11 @@
 // Command benchtable runs the benchmarks of internal/test/bench and prints one table in Markdown: what the exporter takes,
-// what its limit takes in the same run, their ratio, and the goal. What a goal misses is marked; it is never an error,
+// what its limit takes in the same run, their ratio, and the goal. Figures that miss a goal are marked; that is never an error,
 // for the machine has a say in it.
 //
 //	benchtable [-o file] -- [arguments of go test]
 //	benchtable -read file
 //
-// Below it stands what accounts of some sizes take, computed from the costs of one thing that were measured.
+// Below it is a table of the resources for accounts of several sizes, computed from the measured costs.
 //
 // The lines of go test go to standard error as they come, and to the file given, where benchstat can read them.
 package main

@@ -71,7 +71,7 @@ func modulePath() string {
 	return strings.TrimSpace(string(out))
 }
 
-// read takes the events of one `go test -json`; a line that is none is shown as it is.
+// read reads the events of one `go test -json`. It shows other lines as they are.
 func (s *summary) read(events io.Reader) error {
 	lines := bufio.NewReader(events)
 	for {

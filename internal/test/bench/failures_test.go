@@ -86,7 +86,7 @@ func writeFailures(w io.Writer, account *simulator.Account) error {
 }
 
 // BenchmarkFailures exports 100,000 failed deliveries of a million events in three
-// endpoints, which must be those that the API tells of, and asks the API for nothing.
+// endpoints, which must be those of the API, without a call to it.
 func BenchmarkFailures(b *testing.B) {
 	srv := serve(b, scenario{Endpoints: 3, Events: 333_340, Spacing: 80 * time.Millisecond, Failing: true})
 	truth := failedEvents(b, srv.ask(b, "/failures"))
@@ -134,7 +134,7 @@ func BenchmarkFailures(b *testing.B) {
 	}
 }
 
-// failedEvents reads lines of NDJSON, of which no two may be the same.
+// failedEvents reads lines of NDJSON and checks that no two are the same.
 func failedEvents(tb testing.TB, rows []byte) map[failedEvent]bool {
 	tb.Helper()
 	all := make(map[failedEvent]bool)

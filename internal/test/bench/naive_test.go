@@ -14,7 +14,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// naiveEnv holds the URL of the API where this binary is to be the naive exporter.
+// naiveEnv is the URL of the API; if it is set, this binary is the naive exporter.
 const naiveEnv = "OMEGASTREAM_BENCH_NAIVE"
 
 // naive is the exporter that everyone writes first: at each scrape it lists and

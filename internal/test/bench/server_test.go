@@ -17,7 +17,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// serverEnv holds the scenario where this binary is to be the API.
+// serverEnv is the scenario; if it is set, this binary is the API.
 const serverEnv = "OMEGASTREAM_BENCH_SERVER"
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -51,7 +51,7 @@ func (p *process) note(s *scrape, hold time.Duration) {
 	}
 }
 
-// holds reports whether a series may still be held at 0 in a scrape.
+// holds reports whether a series can still be held at 0 in a scrape.
 func (p *process) holds(series string, s *scrape) bool {
 	known, ok := p.shown.series[series]
 	if !ok || known.value != 0 {

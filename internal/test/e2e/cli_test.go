@@ -66,7 +66,7 @@ func TestNohup(t *testing.T) {
 	p.stop()
 }
 
-// A stderr that nobody reads any more does not end the exporter.
+// A stderr without a reader does not end the exporter.
 func TestStderrIsClosed(t *testing.T) {
 	t.Parallel()
 	s := setup{args: []string{"--demo", "--log.level=debug", "--web.listen-address=127.0.0.1:0"}}

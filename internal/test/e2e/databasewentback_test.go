@@ -54,7 +54,7 @@ func TestDatabaseWentBack(t *testing.T) {
 	}
 
 	server.Restore(t, backup)
-	// What was lost is learned again. Until then nobody shows less than before.
+	// The replicas learn the lost events again. Until then none of them shows less than before.
 	all(time.Minute, func(got *scrape) error {
 		for i := range replicas {
 			for k, v := range before[i].counters() {

@@ -124,7 +124,7 @@ func (f failover) run(t *testing.T) {
 		floor = nil // a state that is older than what was shown is all that they know
 	}
 	emit()
-	// Until all is well again nobody shows less than before.
+	// Until all is well again, no replica shows less than before.
 	healed := func(got *scrape) error {
 		for i := range floor {
 			for k, v := range floor[i] {

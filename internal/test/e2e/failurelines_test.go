@@ -19,7 +19,7 @@ import (
 
 var failureLine = regexp.MustCompile(`(?m)^.*msg="Delivery failed".* event_id=(\S+) .*\n`)
 
-// failedOf returns the events that a log tells of as failed, in its order.
+// failedOf returns the failed events of a log, in its order.
 func failedOf(log string) (events []string) {
 	for _, found := range failureLine.FindAllStringSubmatch(log, -1) {
 		events = append(events, found[1])

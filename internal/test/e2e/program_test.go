@@ -18,7 +18,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// stopLimit is how long the program may take to end after SIGTERM: what Kubernetes grants it.
+// stopLimit is how long the program can take to end after SIGTERM, as Kubernetes allows.
 const stopLimit = 30 * time.Second
 
 // setup is how a program is started. Its zero value runs it in a new folder, with
@@ -55,7 +55,7 @@ func (s setup) with(args ...string) setup {
 	return s
 }
 
-// command returns the process that is to be.
+// command returns the process, not yet started.
 func (s setup) command(t *testing.T) *exec.Cmd {
 	t.Helper()
 	if err := lookAtSources(); err != nil {
@@ -177,7 +177,7 @@ func (p *program) stop() {
 	p.end(syscall.SIGTERM)
 }
 
-// signal sends a signal to a program that may be gone already.
+// signal sends a signal to a program, which can have ended already.
 func (p *program) signal(s syscall.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -231,7 +231,7 @@ func (b *logBuffer) String() string {
 	return b.text.String()
 }
 
-// checkLog fails the test over what no run may write.
+// checkLog fails the test if the log has lines that no run should write.
 func checkLog(t *testing.T, log string) {
 	t.Helper()
 	for _, never := range []string{"DATA RACE", "panic:", "http: panic", "fatal error:", "goroutine 1 ["} {

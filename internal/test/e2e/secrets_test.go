@@ -29,7 +29,7 @@ const (
 	bodyToken   = "BodyT0ken4715"
 )
 
-// secrets are the forms in which something secret may come to light.
+// secrets are the forms in which a secret can leak.
 func secrets() []string {
 	quoted := fmt.Sprintf("%q", theKey)
 	return []string{
@@ -64,7 +64,7 @@ func TestSecretsStaySecret(t *testing.T) {
 }
 
 func testSecrets(t *testing.T, format string) {
-	// Whoever follows a redirect carries the key there.
+	// A client that follows a redirect sends the key there.
 	var strayed atomic.Int64
 	elsewhere := serveHandler(t, func(http.ResponseWriter, *http.Request) { strayed.Add(1) })
 

@@ -14,8 +14,8 @@ import (
 )
 
 // A sync costs the database three transactions, however many endpoints there are and whichever
-// replica made the last one, and one for every batch of details; a replica that nobody scrapes
-// costs one in five seconds.
+// replica made the last one, and one for every batch of details; a replica that is not scraped
+// makes one in five seconds.
 func TestTransactions(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)

@@ -27,7 +27,7 @@ type trouble struct {
 	ending sync.WaitGroup // of what goes on for a while
 }
 
-// span is a time in which something is wrong.
+// span is a period with a fault.
 type span struct{ from, to time.Time }
 
 func newTrouble(t *testing.T, seed uint64, server *postgres.Server, replicas []*replica) *trouble {

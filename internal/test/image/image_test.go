@@ -22,7 +22,7 @@ func describe(name string, info fs.FileInfo) string {
 	return fmt.Sprintf("%s %s %d:%d %s", info.Mode(), name, owner.Uid, owner.Gid, info.ModTime().UTC().Format(time.DateTime))
 }
 
-// inspected is what `podman image inspect` tells, as far as people rely on it.
+// inspected is the part of `podman image inspect` on which people rely.
 type inspected struct {
 	ID     string `json:"Id"`
 	Size   int64

@@ -1,4 +1,4 @@
-// Package needs is for tests that need something a machine may not have. On a person's machine such a test is
+// Package needs is for tests that need something that a machine can lack. On a person's machine such a test is
 // skipped with a reason that starts with "needs", which `make test` lists; with CI=true it fails.
 package needs
 

@@ -23,7 +23,7 @@ import (
 // role is the role that tests connect as. It owns the databases and nothing else.
 const role = "exporter"
 
-// Server is a PostgreSQL server. Its methods may be called from several goroutines;
+// Server is a PostgreSQL server. Its methods can be called from several goroutines;
 // those that take a test fail it where something goes wrong.
 type Server struct {
 	home

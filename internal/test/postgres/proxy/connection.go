@@ -102,7 +102,7 @@ func (c *connection) carry(ctx context.Context) {
 	c.proxy.connections.Add(1)
 	c.proxy.running.Go(func() {
 		defer c.cut()
-		_ = c.pump(client, c.server, c.toServer, message.awaited) // whoever ends first ends both
+		_ = c.pump(client, c.server, c.toServer, message.awaited) // the side that ends first ends both
 	})
 	_ = c.pump(bufio.NewReaderSize(c.server, 64<<10), c.client, c.toClient, func(message) bool { return true })
 }

@@ -42,12 +42,12 @@ type Counts struct {
 	CancelRequest int64
 }
 
-// Cuts is the number of connections that were cut, whatever for.
+// Cuts is the number of connections that were cut, for any reason.
 func (c Counts) Cuts() int64 {
 	return c.BeforeCommit + c.AfterCommit + c.BeforeEnd + c.Message + c.Cut
 }
 
-// Proxy is one of them. Its methods may be called from several goroutines.
+// Proxy is one of them. Its methods are safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
 	running  sync.WaitGroup
@@ -223,7 +223,7 @@ func (p *Proxy) chance(of func(Chances) float64, count *atomic.Int64) bool {
 	return true
 }
 
-// flowing returns a channel that is closed while messages may pass.
+// flowing returns a channel that is closed while messages can pass.
 func (p *Proxy) flowing() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
