@@ -26,13 +26,13 @@ type Options struct {
 	// UserAgent is sent with every request. Empty means DefaultUserAgent.
 	UserAgent string
 
-	// Timeout bounds one request: to the last byte of an event or of the list of
-	// endpoints, to the end of the header of a list of events. Zero means
+	// Timeout limits one request: up to the last byte of an event or of the list of
+	// endpoints, and up to the end of the header of a list of events. Zero means
 	// DefaultTimeout.
 	Timeout time.Duration
 
-	// ListSilence ends a list of events in an error when that long was spent on
-	// waiting for one complete element. Zero means DefaultListSilence.
+	// ListSilence is how long a list of events waits for one complete element. Then it ends
+	// in an error. Zero means DefaultListSilence.
 	ListSilence time.Duration
 
 	// MaxListEvents is the number of elements after which a list of events ends
@@ -48,11 +48,11 @@ type Options struct {
 	// may be below 1. Zero means no limit.
 	RateLimit float64
 
-	// URLDetail says how much of the endpoints' URLs the client hands out, alone and
-	// in other texts. Empty means URLHost.
+	// URLDetail says how much of the endpoints' URLs the client returns, alone and in other
+	// texts. Empty means URLHost.
 	URLDetail URLDetail
 
-	// Observer is told about every request. Nil means nobody.
+	// Observer observes every request. Nil means none.
 	Observer Observer
 
 	// Transport carries the requests. Nil means a transport of the client's own:
@@ -72,9 +72,8 @@ type Client struct {
 	urls     knownURLs
 }
 
-// New returns a client for the API at baseURL, whose path is kept. It makes no
-// request. All that is wrong with the input is reported at once; the error
-// repeats neither the URL nor the key.
+// New returns a client for the API at baseURL, whose path is kept. It makes no request. It
+// reports all mistakes in the input at once; the error repeats neither the URL nor the key.
 func New(baseURL string, key KeySource, o Options) (*Client, error) {
 	base, urlErr := checkBaseURL(baseURL)
 	if err := errors.Join(urlErr, checkKeySource(key), o.check()); err != nil {
@@ -97,12 +96,12 @@ func (c *Client) Limiter() *ratelimit.Limiter { return c.limiter }
 // CloseIdleConnections closes the connections that no request uses.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// lastResponse hands a redirect to the caller: following one would carry the key
-// to wherever the answer points.
+// lastResponse returns a redirect to the caller: following one would carry the key to
+// wherever the answer points.
 func lastResponse(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// checkBaseURL returns the URL without its trailing slashes. Its errors do not
-// repeat the URL, which may hold a password.
+// checkBaseURL returns the URL without its trailing slashes. Its errors do not repeat the
+// URL, which can contain a password.
 func checkBaseURL(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil {

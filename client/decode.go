@@ -17,7 +17,7 @@ const (
 	maxDepth   = 1000      // of nested values
 )
 
-// lenient takes what a poisoned event may hold: one of them must not blind an
+// lenient accepts what a poisoned event can contain: one of them must not blind an
 // endpoint.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 

@@ -133,8 +133,8 @@ func printable(id string) string {
 	return quoted[1 : len(quoted)-1]
 }
 
-// scrubbed shows an error's text without its secrets. Is and As see through it;
-// there is no Unwrap, which would hand the unscrubbed text to whoever prints it.
+// scrubbed shows an error's text without its secrets. Is and As see through it; there is no
+// Unwrap, which would give the unscrubbed text to a caller that prints it.
 type scrubbed struct {
 	text string
 	err  error

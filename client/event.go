@@ -120,7 +120,7 @@ func readEvent(d *decoder, r *redactor) (e Event, err error) {
 	return e, d.fault(err)
 }
 
-// readData returns the video of an event's data, empty where there is none.
+// readData returns the video of an event's data, empty if there is none.
 func readData(d *decoder, key Secret) (v Video, err error) {
 	err = d.members(func(name []byte) error {
 		if string(name) != "video" {

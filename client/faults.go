@@ -42,8 +42,8 @@ func (f *Faults) add(member string) {
 	(*f)[member]++
 }
 
-// check returns an error where a list has elements and none of them is usable: the
-// API speaks another language then, and the list tells nothing.
+// check returns an error where a list has elements and none of them is usable: the API
+// speaks another language then, and the list says nothing.
 func (f Faults) check(usable int) error {
 	if usable > 0 || len(f) == 0 {
 		return nil

@@ -12,8 +12,8 @@ const (
 	OpGetEvent      Operation = "get_event"      // GET /client/webhooks/:id/events/:eid
 )
 
-// Observer is told what the client does. Its methods are called from many
-// goroutines at once and must return quickly.
+// Observer observes what the client does. Its methods are called from many goroutines at
+// once and must return quickly.
 type Observer interface {
 	// Request is called once per HTTP round trip, repeated ones included. code
 	// is the status code of the answer, 0 if none came. d lasts from the sending

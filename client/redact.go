@@ -15,10 +15,10 @@ const (
 	maxHint      = 200 // bytes of an error's body that are worth a quote
 )
 
-// redactor takes out of foreign text what nobody is to see: the key, and of URLs what
-// their detail hides. Of the endpoint that a call is about it knows the URL, and finds
-// its secret parts wherever they occur; where it does not, it hides every word that can
-// have one of them. The zero value hides the paths of all URLs.
+// redactor removes secrets from foreign text: the key, and the parts of URLs that the
+// detail hides. If it knows the URL of the endpoint that a call is about, it finds the
+// secret parts of that URL wherever they occur. If not, it hides every word that can
+// contain one. The zero value hides the paths of all URLs.
 type redactor struct {
 	key    Secret
 	detail URLDetail
@@ -44,8 +44,8 @@ const (
 	maxWords = 64 << 10
 )
 
-// words returns what a person may read of a text: no key, and no more of URLs and
-// paths than their detail says.
+// words returns a text as people can see it: without the key, and with no more of URLs and
+// paths than the detail allows.
 func (r *redactor) words(text string) string {
 	return r.guess(r.detail.reducePaths(r.detail.reduceURLs(r.ownIn(r.key.redact(text)))))
 }
@@ -187,8 +187,8 @@ func (r *redactor) scrubError(err error) error {
 	return &scrubbed{oneLine(r.detail.reduceURLs(r.ownIn(r.key.redact(err.Error())))), err}
 }
 
-// hint returns the body of an error as a quote, or nothing where it is not one
-// short line of plain text.
+// hint returns the body of an error as a quote, or nothing if it is not one short line of
+// plain text.
 func (r *redactor) hint(body []byte) string {
 	text := strings.TrimSpace(string(body))
 	plain := func(r rune) bool { return unicode.IsPrint(r) && r != '\\' }
@@ -199,7 +199,7 @@ func (r *redactor) hint(body []byte) string {
 	return ": " + r.scrub(text)
 }
 
-// cut returns the first n bytes of text, or less where that would split a rune.
+// cut returns the first n bytes of text, or less if that would split a rune.
 func cut(text string, n int) string {
 	if len(text) <= n {
 		return text

@@ -41,8 +41,8 @@ type request struct {
 	left time.Duration // that the next element of a list of events may take
 }
 
-// newRequest returns the request of a call, which is to be sent in a slot of the
-// limiter. close gives the slot back.
+// newRequest returns the request of a call, to be sent in a slot of the limiter. close
+// gives the slot back.
 func (c *Client) newRequest(ctx context.Context, q *call, key Secret, slot *ratelimit.Slot) *request {
 	hide := &redactor{key: key, detail: c.opts.URLDetail, urls: c.urls.of(q.endpointID)}
 	hide.blind = q.endpointID != "" && hide.urls == nil
@@ -105,8 +105,8 @@ func (x *request) close() {
 	x.slot.Release()
 }
 
-// drain reads what is left of the body where that is little, so that the connection can
-// be used again; HTTP/2 keeps it anyway.
+// drain reads the rest of the body if that is little, so that the connection can be used
+// again. HTTP/2 keeps it anyway.
 func (x *request) drain() {
 	length := x.resp.ContentLength
 	limit := int64(maxDrain)

@@ -21,7 +21,7 @@ const (
 // hiddenURL stands where nothing of a URL is shown.
 const hiddenURL = "(URL)"
 
-// Reduce returns of a URL what is shown, which is nothing where it is none.
+// Reduce returns the part of a URL that is shown: nothing if it is no URL.
 func (d URLDetail) Reduce(raw string) string {
 	u, err := url.Parse(raw)
 	switch {
@@ -102,7 +102,7 @@ type knownURLs struct {
 	byID map[string][2]string // the newest, and the one before
 }
 
-// learn takes in a list of the account's endpoints, whole.
+// learn replaces what is known by a complete list of the account's endpoints.
 func (k *knownURLs) learn(urls map[string]string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

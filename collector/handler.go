@@ -46,8 +46,8 @@ func (e *Exporter) Handler() http.Handler {
 	}))
 }
 
-// serve answers one scrape. The collector that carries the request's context is
-// gathered first, so that the exporter's own metrics tell of this scrape too.
+// serve answers one scrape. The collector that carries the request's context is gathered
+// first, so that the exporter's own metrics cover this scrape too.
 func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus.Registry) {
 	began := e.state.Now()
 	timeout, spare := scrapeTimeout(r.Header, e.opts, e.exposition.expected(e.state))
@@ -150,9 +150,9 @@ func (e *Exporter) shown(v *ledger.View, began time.Time) {
 	e.state.Do(func(a *ledger.Account) { a.Shown(v, began) })
 }
 
-// scrapeTimeout returns how long a scrape may wait: what the request says less an offset
-// and the time that the exposition is expected to take, but at least half of it, and what is left
-// beside both. A request that says nothing that makes sense has the default.
+// scrapeTimeout returns how long a scrape can wait: what the request says less an offset
+// and the time that the exposition is expected to take, but at least half of it, and what
+// is left beside both. A request that says nothing that makes sense has the default.
 func scrapeTimeout(h http.Header, o Options, exposition time.Duration) (timeout, spare time.Duration) {
 	asked, err := strconv.ParseFloat(h.Get(timeoutHeader), 64)
 	if err != nil || math.IsNaN(asked) || math.IsInf(asked, 0) || asked <= 0 {

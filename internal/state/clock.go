@@ -55,7 +55,7 @@ type clockWatch struct {
 	set      time.Time // when it was last set, by the clock that it has become
 }
 
-// see takes in what the clock says here, a time of this process.
+// see notes what the clock says at a time of this process.
 func (c *clockWatch) see(is, here time.Time) {
 	is = is.Round(0) // without the time that has passed
 	c.mu.Lock()
@@ -66,7 +66,7 @@ func (c *clockWatch) see(is, here time.Time) {
 	c.is, c.here = is, here
 }
 
-// lastSet returns when the clock was last set, zero where it never was.
+// lastSet returns when the clock was last set, zero if it never was.
 func (c *clockWatch) lastSet() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -92,8 +92,8 @@ func (s *share) leading() context.Context {
 	return nil
 }
 
-// bid asks for the lease, and begins to lead where it is granted. work says that it is
-// wanted for more than a sync.
+// bid asks for the lease, and begins to lead if it is granted. work says that it is wanted
+// for more than a sync.
 func (st *State) bid(ctx context.Context, work bool) (Lease, error) {
 	s, sent := st.share, time.Now()
 	st.known.Lock()
@@ -221,8 +221,8 @@ func (st *State) leave(lead context.Context, ended *ledger.SyncRecord, giveBack 
 	st.wakeUp()
 }
 
-// Synced ends what Lead began with a sync, of which the other processes are told once
-// all of it is durable. The lease is given back when nothing is due soon.
+// Synced ends what Lead began with a sync. The other processes see its result once all of
+// it is durable. The lease is given back when nothing is due soon.
 func (st *State) Synced(lead context.Context, r ledger.SyncRecord) {
 	if st.share != nil {
 		st.leave(lead, &r, false)

@@ -27,7 +27,7 @@ type share struct {
 	apiURL string
 	clock  commonClock
 
-	// turn is taken by whoever uses the store, and guards what follows.
+	// turn is held while the store is used, and guards what follows.
 	turn      chan struct{}
 	suspect   error // why the account must be loaded anew before anything else
 	acked     time.Time
@@ -146,8 +146,8 @@ func (st *State) pause() time.Duration {
 	return FollowEvery
 }
 
-// round commits what has changed, or takes in what has. look says that it is time for a
-// sign of life, or for a look at what another process has done.
+// round commits what this process has changed, or applies what another has. look says that
+// it is time for a heartbeat, or for a look at what another process has done.
 func (st *State) round(look bool) error {
 	s := st.share
 	if err := s.take(st.ctx); err != nil {
@@ -182,7 +182,7 @@ func (st *State) turn(look bool) error {
 	return st.raiseAlone()
 }
 
-// follow takes in what others have committed.
+// follow applies what others have committed.
 func (st *State) follow(seq uint64) error {
 	ctx, cancel := context.WithTimeout(st.ctx, LoadLimit)
 	defer cancel()

@@ -19,8 +19,8 @@ const (
 	sayEvery  = 10 * time.Second // and then this often
 )
 
-// openShared opens a state that others may have open. It waits for the server for a
-// while, and sets nothing aside.
+// openShared opens a state that others can have open. It waits for the server for a while,
+// and sets nothing aside.
 func openShared(ctx context.Context, s SharedStore, apiURL string, policy ledger.Policy, w Watcher) (*State, error) {
 	sh := &share{store: s, apiURL: apiURL, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
 	a, err := sh.first(ctx, policy, w)
@@ -33,7 +33,7 @@ func openShared(ctx context.Context, s SharedStore, apiURL string, policy ledger
 	return st, nil
 }
 
-// first loads the account, or makes it where there is none.
+// first loads the account, or makes it if there is none.
 func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*ledger.Account, error) {
 	delays := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second}
 	delays.Reset()

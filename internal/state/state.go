@@ -57,7 +57,7 @@ type Watcher interface {
 	Waiting(cause error)
 }
 
-// Opening tells how a state came to be.
+// Opening says how a state was opened.
 type Opening struct {
 	SetAside string // where unreadable content was moved, "" if there was none
 	Cause    error  // why it was unreadable
@@ -145,7 +145,7 @@ func (st *State) Do(transition func(*ledger.Account)) {
 	st.wakeUp()
 }
 
-// wakeUp tells the committer that there may be something to do.
+// wakeUp wakes the committer, in case there is something to do.
 func (st *State) wakeUp() {
 	select {
 	case st.wake <- struct{}{}:
@@ -161,8 +161,8 @@ func (st *State) Look(question func(*ledger.Account)) {
 }
 
 // Flush waits until everything that was done before is durable. It returns
-// [ledger.ErrOvertaken] where the account was loaded anew in the meantime, so that some of it
-// may be lost: it will be learned again.
+// [ledger.ErrOvertaken] if the account was loaded anew in the meantime: some of it can be
+// lost, and is then learned again.
 func (st *State) Flush(ctx context.Context) error {
 	st.mu.Lock()
 	want := st.applied

@@ -10,24 +10,22 @@ import (
 
 // Store makes rows durable. One goroutine uses a Store at a time.
 type Store interface {
-	// Load opens the store and hands over every row that it holds: the account
-	// first, each endpoint before its other rows. A store that holds nothing
-	// hands over nothing. Content that is wrong is an error that wraps
-	// [ledger.ErrUnreadable]; every other error (a lock, a permission, I/O, a state of
-	// a newer version) says nothing about the content. An error of rows is
-	// returned as it is.
+	// Load opens the store and delivers every row in it: the account first, and each
+	// endpoint before its other rows. An empty store delivers nothing. Content that is
+	// wrong is an error that wraps [ledger.ErrUnreadable]; every other error (a lock, a
+	// permission, I/O, a state of a newer version) says nothing about the content. An error
+	// of rows is returned as it is.
 	Load(ctx context.Context, rows ledger.Rows) error
 
-	// Commit makes a batch durable as a whole or not at all. Once it has
-	// returned nil, no crash takes the batch back. After an error the same batch
-	// may be committed again.
+	// Commit makes a batch durable as a whole or not at all. Once it has returned nil, no
+	// crash takes the batch back. After an error the same batch can be committed again.
 	Commit(ctx context.Context, b *ledger.Batch) error
 
-	// SetAside moves content that Load found unreadable out of the way and tells
-	// where it is now. The store is then as new.
+	// SetAside moves content that Load found unreadable out of the way and returns its new
+	// place. The store is then as new.
 	SetAside(at time.Time) (where string, err error)
 
-	// Size returns how many bytes the state takes, 0 where that means nothing.
+	// Size returns how many bytes the state takes, 0 if that means nothing.
 	Size() int64
 
 	Close() error
@@ -44,9 +42,9 @@ type SharedStore interface {
 	// or Follow; nil if there is nothing.
 	Follow(ctx context.Context) (Lease, *ledger.Batch, error)
 
-	// Lead takes the lease where it is to be had, and else asks the one that has it
-	// for a sync. The lease that it returns says which, with an error, too. Beside it
-	// comes what Follow would return.
+	// Lead takes the lease if it is free, and otherwise asks the process that has it for a
+	// sync. The lease that it returns says which, even beside an error. The batch is what
+	// Follow would return.
 	Lead(ctx context.Context, b Bid) (Lease, *ledger.Batch, error)
 
 	// CommitLed commits a batch of the process that leads, and returns the lease as it is
@@ -54,7 +52,7 @@ type SharedStore interface {
 	CommitLed(ctx context.Context, b *ledger.Batch) (Lease, error)
 }
 
-// LoadLimit is how long a load may take, however large the state is.
+// LoadLimit is how long a load can take, however large the state is.
 const LoadLimit = 10 * time.Minute
 
 // LeaseFor is how long after the leader's last sign of life its lease ends.
@@ -100,8 +98,8 @@ type Bid struct {
 
 // Errors of a store, for errors.Is.
 var (
-	// ErrForeign is returned when what is to be the state is none, and never was:
-	// a file of another program, a device, a folder. It is not touched.
+	// ErrForeign is returned when the place of the state holds something else: a file of
+	// another program, a device, a folder. It is not touched.
 	ErrForeign = errors.New("not a state of omegastream_exporter")
 
 	// ErrDangling is returned when the way to a state file is a symbolic link to
