@@ -102,7 +102,7 @@ type knownURLs struct {
 	byID map[string][2]string // the newest, and the one before
 }
 
-// learn replaces what is known by a complete list of the account's endpoints.
+// learn applies a complete list of the account's endpoints.
 func (k *knownURLs) learn(urls map[string]string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
