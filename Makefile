@@ -82,7 +82,7 @@ fuzz: ## Run every fuzz test for a while (FUZZTIME=30s)
 	@.ci/fuzz $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Measure and print a table; 10 minutes (BENCH=Name)
+bench: ## Measure and print a table; 15 minutes (BENCH=Name)
 	@mkdir -p $(dir $(OUT))
 	go run ./tools/benchtable -o $(OUT) -- -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 60m ./internal/test/bench
 

@@ -99,21 +99,26 @@ func (p *process) metrics() []byte { return p.get(p.path) }
 
 // get asks it for what is under a path.
 func (p *process) get(path string) []byte {
-	req, err := http.NewRequest(http.MethodGet, p.url+path, nil)
-	if err != nil {
-		p.tb.Fatal(err)
-	}
-	req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", fmt.Sprint(p.timeout.Seconds()))
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		p.tb.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	body, err := p.ask(path)
 	if err != nil {
 		p.tb.Fatal(err)
 	}
 	return body
+}
+
+// ask is get for a process that can be gone.
+func (p *process) ask(path string) ([]byte, error) {
+	req, err := http.NewRequest(http.MethodGet, p.url+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", fmt.Sprint(p.timeout.Seconds()))
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return io.ReadAll(resp.Body)
 }
 
 // value returns what a scrape says of a series without labels, or of the first one

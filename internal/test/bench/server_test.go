@@ -132,6 +132,15 @@ func (s *server) traffic(tb testing.TB) (t traffic) {
 	return t
 }
 
+// busiest returns the most requests in any second since it was last asked.
+func (s *server) busiest(tb testing.TB) (requests float64) {
+	tb.Helper()
+	if err := json.Unmarshal(s.ask(tb, "/busiest"), &requests); err != nil {
+		tb.Fatal(err)
+	}
+	return requests
+}
+
 // emit makes n new events of an endpoint, a millisecond apart.
 func (s *server) emit(tb testing.TB, endpoint string, n int) {
 	tb.Helper()
@@ -185,6 +194,10 @@ func serveScenario(text string) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/traffic", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(seen.traffic())
+	})
+	mux.HandleFunc("/busiest", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(account.Calls().MaxPerSecond)
+		account.ResetCalls()
 	})
 	mux.HandleFunc("/emit", func(_ http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.FormValue("n"))
