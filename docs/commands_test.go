@@ -103,9 +103,16 @@ func text(t *testing.T, name string) string {
 	return string(content)
 }
 
-var quotedCode = regexp.MustCompile("(?ms)`[^`\n]+`|^```.*?^```$|^    .*?$")
+// quotedCode finds code in a sentence, in a block, and in an indented line.
+var quotedCode = []*regexp.Regexp{
+	regexp.MustCompile("`.+?`"), regexp.MustCompile("(?s)\n```.*?\n```"), regexp.MustCompile(`\n {4}.*`),
+}
 
 // code returns a page without its prose.
 func code(page string) string {
-	return strings.Join(quotedCode.FindAllString(page, -1), "\n")
+	var found []string
+	for _, kind := range quotedCode {
+		found = append(found, kind.FindAllString(page, -1)...)
+	}
+	return strings.Join(found, "\n")
 }
