@@ -1,6 +1,7 @@
 package dashboards_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -197,5 +198,46 @@ func TestExample(t *testing.T) {
 			}
 		}
 		run(t, tool(t, "promtool"), "check", "config", filepath.Join(dir, "prometheus.yml"))
+	}
+}
+
+// TestGrafanaAlerts checks what Grafana's own alerts have besides their queries: a panel
+// that is there, quiet where Prometheus is away, and the example of who is told.
+func TestGrafanaAlerts(t *testing.T) {
+	t.Parallel()
+	all, _ := dashboards(t)
+	panels := map[string]bool{}
+	for _, d := range all {
+		for _, p := range d.Panels {
+			panels[fmt.Sprintf("%s %d", d.UID, p.ID)] = p.Type != "row"
+		}
+	}
+	for _, file := range grafanaFiles(t) {
+		rules := strings.Split(read(t, file), "\n    - uid: ")[1:]
+		if len(rules) == 0 {
+			t.Errorf("%s has no rules", file)
+		}
+		for _, rule := range rules {
+			name, _, _ := strings.Cut(rule, "\n")
+			for _, line := range []string{"noDataState: 'OK'", "execErrState: 'KeepLast'"} {
+				if !strings.Contains(rule, "\n      "+line+"\n") {
+					t.Errorf("%s: no %s", name, line)
+				}
+			}
+			panel := regexp.MustCompile(`\n +dashboardUid: '(.+)'\n +panelId: (\d+)\n`).FindStringSubmatch(rule)
+			if panel == nil || !panels[panel[1]+" "+panel[2]] {
+				t.Errorf("%s leads to the panel %q", name, panel)
+			}
+		}
+	}
+	policies := read(t, "../deploy/grafana/optional/notification-policies.yaml")
+	for _, found := range regexp.MustCompile(`receiver: (\S+)`).FindAllStringSubmatch(policies, -1) {
+		if !strings.Contains(policies, "\n    name: "+found[1]+"\n") {
+			t.Errorf("the receiver %s is no contact point", found[1])
+		}
+	}
+	// One cause is one message: what Alertmanager's example groups by.
+	if !strings.Contains(policies, "\n    group_by: [cluster, namespace, job, endpoint_id]\n") || !strings.Contains(policies, "[[severity, '=', critical]]") {
+		t.Error("the policies do not group by endpoint, or no severity goes to the pager")
 	}
 }

@@ -49,7 +49,7 @@ const words: Words = {
 
 function rule(a: Alert, models: Dashboard[]): object {
   const [uid, title] = a.panel;
-  const panel = models.find((model) => model.uid === uid)?.panels?.find((p) => p.title === title);
+  const panel = models.find((model) => model.uid === uid)?.panels?.find((p) => p.type !== "row" && p.title === title);
   if (panel?.id === undefined) throw new Error(`${a.name}: no panel ${title} in ${uid}`);
   return {
     uid: a.name.replace("OmegaStream", "omegastream-").toLowerCase(),
