@@ -147,7 +147,7 @@ func (d *decoder) name() (name []byte, more bool, err error) {
 }
 
 // members calls read with the name of each member of an object, to read its value.
-// What is no object is skipped.
+// It skips a value that is not an object.
 func (d *decoder) members(read func(name []byte) error) error {
 	if d.json.PeekKind() != jsontext.KindBeginObject {
 		return d.skip()

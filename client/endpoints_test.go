@@ -127,7 +127,7 @@ func TestPages(t *testing.T) {
 					break
 				}
 			}
-			// What the first page shows can be used all the same.
+			// The exporter still uses the first page.
 			if n == 0 || errors.Is(l.Err(), ErrPaged) != want || l.Complete() != (!want && !stop) {
 				t.Errorf("%s: %d events, complete %v: %v", link, n, l.Complete(), l.Err())
 			}

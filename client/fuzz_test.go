@@ -53,7 +53,7 @@ func FuzzListEvents(f *testing.F) {
 		if strings.Join(ids, "\n") != strings.Join(ids2, "\n") || invalid != invalid2 || complete != complete2 {
 			t.Fatalf("%d events, %d, %v; in small pieces %d, %d, %v", len(ids), invalid, complete, len(ids2), invalid2, complete2)
 		}
-		// What another decoder takes for a list is one, with as many elements.
+		// If another decoder reads a list, this one reads it too, with as many elements.
 		var all []json.RawMessage
 		if json.Unmarshal(body, &all) == nil && all != nil && (!complete || len(ids)+invalid != len(all)) {
 			t.Fatalf("complete %v, %d events and %d invalid of %d elements", complete, len(ids), invalid, len(all))

@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// What is taken for plain has no word that looks like a part of a URL.
+// Plain text has no word that looks like a part of a URL.
 func TestPlainTextIsNotSuspicious(t *testing.T) {
 	t.Parallel()
 	r := &redactor{blind: true}

@@ -128,7 +128,7 @@ func TestOwnSecretsInAnySpelling(t *testing.T) {
 	})
 }
 
-// What is replaced in the plain form is replaced where its spelling stood.
+// A replacement in the plain form replaces the spelling that it came from.
 func TestUnspellFindsWhereItWas(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

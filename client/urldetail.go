@@ -65,8 +65,8 @@ func (d URLDetail) reduceURLs(text string) string {
 	})
 }
 
-// bareURL matches a URL without a scheme, or a path without a host, of which the rest
-// of a word is part: in "lookup host/path" as well as in "POST /path".
+// bareURL matches a URL without a scheme, or a path without a host, with the rest of its
+// word: in "lookup host/path" as well as in "POST /path".
 var bareURL = regexp.MustCompile(`(?:^|[\s"'` + "`" + `(<\[={,;])((?:[\w-]+(?:\.[\w-]+)+(?::\d+)?)?/[^\s"'` + "`" + `<>)\]}]+)`)
 
 // reducePaths returns text with every path in it left out, and every URL without a

@@ -16,7 +16,7 @@ import (
 // request must reach the sync that Collect waits for.
 type scrape struct {
 	ctx      context.Context
-	client   context.Context // ends when nobody waits for the answer any more
+	client   context.Context // ends when the client no longer waits for the answer
 	exporter *Exporter
 	grace    time.Duration // how long writing may take after the end of ctx
 	writer   *gate.Writer  // of the answer

@@ -148,10 +148,10 @@ func collectEndpoint(e *ledger.EndpointView, now time.Time, add func(f *Family, 
 	}
 }
 
-// unix returns a time in Unix seconds, of which 0 is none.
+// unix returns a time in Unix seconds; 0 is none.
 func unix(t int64) (float64, bool) { return float64(t), t != 0 }
 
-// timestamp returns a time, of which the zero time is none.
+// timestamp returns a time in Unix seconds; the zero time is none.
 func timestamp(t time.Time) (float64, bool) {
 	if t.IsZero() {
 		return 0, false

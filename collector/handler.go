@@ -55,7 +55,7 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	defer cancel()
 	client, leave := context.WithTimeout(r.Context(), timeout+writeGrace)
 	defer leave()
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + writeGrace)) // an answer that nobody takes
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + writeGrace)) // a client that reads nothing
 	out := &answer{header: make(http.Header)}
 	to := &gate.Writer{ResponseWriter: w}
 	s := &scrape{ctx: ctx, client: client, exporter: e, grace: min(spare/2, longestGrace), writer: to}

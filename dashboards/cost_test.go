@@ -261,7 +261,7 @@ func costOfDashboards(t *testing.T, n int, all []pushed) {
 	ranged := map[string]bool{}
 	for _, u := range uses {
 		for _, name := range regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`).FindAllString(ofSome.ReplaceAllString(u.raw, ""), -1) {
-			// What is asked for its exemplars alone is read at the end.
+			// A query for exemplars alone reads nothing but the end.
 			ranged[name] = ranged[name] || !u.instant && !strings.HasSuffix(u.raw, "@ end() < 0")
 		}
 	}

@@ -267,7 +267,7 @@ func TestQueries(t *testing.T) {
 	}
 	checkPast(t, prom, all, end)
 
-	// What was backfilled is new enough to be found by a plain selector.
+	// The backfilled samples are new enough for a plain selector to find them.
 	prom.wait(t, 2*time.Minute, `count(omegastream_up{job="omegastream"} == 1)`, "1")
 	for _, answer := range []simulator.Answer{
 		simulator.Responded(http.StatusOK), simulator.Responded(http.StatusServiceUnavailable), simulator.Responded(http.StatusNotFound),

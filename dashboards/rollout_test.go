@@ -76,7 +76,7 @@ func rollouts(t *testing.T, times int) {
 	for i := range made {
 		prom.told(t, endpoint, i+1, fmt.Sprintf("failure %d of %d", i+1, made))
 	}
-	// What each pod counts again is nothing new.
+	// Each pod counts old failures again; the records do not.
 	most, err := prom.number(`max_over_time(sum(endpoint:webhook_delivery_failures:increase30m)[30m:1s])`)
 	if n, _ := strconv.ParseFloat(most, 64); err != nil || n > float64(made) {
 		t.Errorf("the records tell %s failures of %d, %v", most, made, err)

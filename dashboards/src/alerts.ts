@@ -108,7 +108,7 @@ function burns(pair: Burn): string {
   ].join("\n");
 }
 
-/** Where every delivery fails, EndpointFailing says so; what is off or gone needs nobody. */
+/** EndpointFailing covers endpoints where every delivery fails; one that is off or gone needs no page. */
 function spent(pairs: readonly Burn[]): string {
   return routed(`100 * (\n${pairs.map((pair) => burns(pair)).join("\n  or\n")}\n)\nand ${active}\nunless (${failing.replaceAll("\n", " ")})`);
 }
@@ -336,7 +336,7 @@ or
     },
     {
       name: "OmegaStreamStateFailing",
-      comment: "While the state cannot be worked on, nothing is asked of the API and nothing new is shown. The reason is a label.",
+      comment: "While this fires, the exporter does not call the API and shows nothing new. The reason is a label.",
       expr: `${maximum("omegastream_exporter_state_failing", `${account}, reason`)} == 1`,
       summary: `${exporter} cannot work on its state: ${w.label("reason")}`,
       description: `${exporter} has not been able to work on its state for 5 minutes (${w.label("reason")}). Until it can, new deliveries are not shown.`,

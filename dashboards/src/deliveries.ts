@@ -111,7 +111,7 @@ function overview(d: dashboard.DashboardBuilder): void {
 
 const bars = (label: string, record: string, selector: string) => seldom(label, `sum by (${label}) (${inBar(record, selector)})`, selected);
 
-/** Asks for the exemplars of a series, of which records have none, and for nothing else. */
+/** Asks for the exemplars of a series and nothing else: records have none. */
 const exemplars = (metric: string, selector: string): Query => ({ expr: `${metric}{${selector}} @ end() < 0`, legend: "exemplars", exemplar: true });
 
 function deliveries(d: dashboard.DashboardBuilder): void {

@@ -40,7 +40,7 @@ function overview(d: dashboard.DashboardBuilder): void {
 function syncs(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Syncs"))
     .withPanel(series({
-      title: "Syncs by result", description: "Syncs, each of which reads all lists. partial means that some endpoints failed.",
+      title: "Syncs by result", description: "Each sync reads all lists. partial means that some endpoints failed.",
       unit: "locale", decimals: 0, width: 8, height: 9, kind: "bars",
       queries: [{ expr: `sum by (result) (${bar(`${account}, instance, result`, "omegastream_exporter_syncs_total", J)})`, legend: "{{result}}" }],
     }).overrideByName("success", [{ id: "color", value: { mode: "fixed", fixedColor: "green" } }])

@@ -135,7 +135,7 @@ export function series(o: Series): timeseries.PanelBuilder {
       .fillOpacity(0)
       .showPoints(common.VisibilityMode.Auto)
       .spanNulls(false)
-      // A rate needs several scrapes, also where they are a minute apart and nobody told Grafana.
+      // A rate needs several scrapes, also if they are a minute apart and Grafana does not know it.
       .interval(o.queries.some((q) => q.expr.includes("$__rate_interval")) ? barWidth : "1m");
   }
   panel.thresholds(thresholds(o.steps ?? [[null, "green"]]));

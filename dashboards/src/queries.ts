@@ -148,8 +148,8 @@ function divide(failures: string, deliveries: string): string {
 export const burnWindows = windows.filter((window) => [...burn.fast, ...burn.slow].some((pair) => pair.long === window));
 
 /**
- * What the exporter has yet to do for an endpoint. Mostly that is nothing, and so only what is more than `from` is
- * recorded, with the endpoint's name.
+ * The work that the exporter has left for an endpoint. Mostly there is none, so the rules record only values above
+ * `from`, with the endpoint's name.
  */
 const owing = {
   events: { record: "endpoint:omegastream_exporter_event_detail_backlog:max", expr: maximum("omegastream_exporter_event_detail_backlog"), from: 0 },

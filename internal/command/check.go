@@ -22,7 +22,7 @@ var ErrCheckFailed = errors.New("the set-up does not work yet")
 
 const (
 	maxEndpoints    = 50  // that are checked
-	headEvents      = 100 // of a list, of which the newest is shown
+	headEvents      = 100 // of a list; check shows the newest
 	concurrentLooks = 8
 )
 

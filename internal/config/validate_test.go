@@ -341,7 +341,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
-// What a terminal would obey is shown, not obeyed.
+// Control characters are printed as escapes, so that no terminal obeys them.
 func TestPrintable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

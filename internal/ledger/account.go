@@ -62,7 +62,7 @@ type Account struct {
 	byID       []*Endpoint // nil when it must be sorted anew
 }
 
-// New returns the ledger of an account of which nothing is known yet, for an API's URL.
+// New returns the empty ledger of an account, for an API's URL.
 func New(apiURL string, policy Policy, now time.Time) *Account {
 	a := newAccount(AccountRow{APIURL: apiURL, Created: now}, policy)
 	a.changedRow, a.clock = true, now.Unix()

@@ -9,9 +9,9 @@ const (
 )
 
 // An event is late by how much older it is than the newest one that was listed before it.
-// What is late by up to the overlap is found by a read that goes on for the whole of it. As a
-// rule nothing is late by more than some seconds, so most reads stop sooner, by what the
-// endpoint's events have taught; a read that meets one that is unusually late goes on, and
+// A read of the whole overlap finds events that are late by up to the overlap. As a rule no
+// event is late by more than some seconds, so most reads stop sooner, as far as the
+// endpoint's events have taught; a read that meets an unusually late one goes on, and
 // once a minute one does in any case. All of this is for speed only, as any early stop is.
 
 // stops returns the creation times at which a read of the whole overlap stops, and at

@@ -45,7 +45,7 @@ func readLate(a *Account, items []item, now time.Time) (elements int) {
 	return elements
 }
 
-// What a read of the whole overlap would find is found a minute later at most, however
+// Reads find a late event at most a minute after a read of the whole overlap would, however
 // late events come and however often the list is read: by the first read that is a minute
 // later, and where reads are evenly spaced, by one within the minute. Another replica that
 // goes on with the state keeps to it.

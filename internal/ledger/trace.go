@@ -24,7 +24,7 @@ type Trace struct {
 // VideoNames says where the names of a trace's video are.
 type VideoNames uint8
 
-// What a trace has of its video.
+// How much a trace knows of its video.
 const (
 	HasID   VideoNames = 1 << iota // in id
 	HasUUID                        // in uuid

@@ -25,7 +25,7 @@ func TestTraceNamesItsVideo(t *testing.T) {
 	}
 }
 
-// What a batch counts as failed is what it reports, history not among it.
+// A batch reports the failures that it counts; history is not among them.
 func TestBatchReportsWhatItCounts(t *testing.T) {
 	t.Parallel()
 	a := account(t, "ep")

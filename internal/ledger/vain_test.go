@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// What waits while nothing can be asked for longer than the window is asked once more
-// before it is given up: over an outage, a stop or a jump of the clock, whether the
+// The exporter asks once more for events that waited longer than the window before it
+// gives them up: over an outage, a stop or a jump of the clock, whether the
 // lists or the details come first.
 func TestWaitingEventsAreAskedOnceMore(t *testing.T) {
 	t.Parallel()
@@ -164,7 +164,7 @@ func TestUnresolved(t *testing.T) {
 	}
 }
 
-// What was asked for and is asked for again does not stand before what is new.
+// An event that is asked for again comes after the new ones.
 func TestAskedBeforeComesAfterNew(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a")

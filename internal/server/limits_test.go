@@ -157,7 +157,7 @@ func TestConnectionsThatAreAllInUse(t *testing.T) {
 	}
 }
 
-// What makes way is the oldest of the least useful, never one with a request.
+// The oldest of the least useful connections makes way, never one with a request.
 func TestConnectionThatMakesWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -80,8 +80,8 @@ func (st *State) healed() {
 	st.account.Adopt(heal.shown)
 }
 
-// raiseAlone takes the lease where nobody has it and all that is left to do for the state
-// is to raise what this process has shown.
+// raiseAlone takes the lease if no replica has it and only raising the counters to what this
+// process has shown is left to do for the state.
 func (st *State) raiseAlone() error {
 	st.known.Lock()
 	held := st.share.lease.Held

@@ -36,7 +36,7 @@ type State struct {
 
 	known sync.Mutex // guards what follows
 	moved chan struct{}
-	// durable is the highest applied of which everything is durable; failure is
+	// durable is the highest value of applied up to which all changes are durable; failure is
 	// why the last commit failed, nil while commits succeed.
 	durable uint64
 	failure error

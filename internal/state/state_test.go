@@ -323,7 +323,7 @@ func TestWindowIsNotShownBeforeItIsDurable(t *testing.T) {
 	})
 }
 
-// What a commit counts as failed is told once, before the first try.
+// The state reports the failures of a commit once, before the first try.
 func TestFailedIsToldBeforeTheCommit(t *testing.T) {
 	t.Parallel()
 	s := storetest.NewDouble()

@@ -73,7 +73,7 @@ type Lease struct {
 	Limited time.Time // as of then
 }
 
-// free reports whether nobody has the lease, and it is time for a sync.
+// free reports whether no replica has the lease, and it is time for a sync.
 func (l *Lease) free() bool {
 	return !l.Ours && !l.Held && !l.Now.Before(l.Sync.Ended.Add(l.Sync.Rest))
 }

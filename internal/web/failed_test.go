@@ -239,7 +239,7 @@ func TestPagesOfFailures(t *testing.T) {
 	}
 }
 
-// What looks the same is one line, which opens to its events.
+// Failures that look the same share a line, which opens to its events.
 func TestGroupsOfFailures(t *testing.T) {
 	t.Parallel()
 	p, truth := missed(t, 60)

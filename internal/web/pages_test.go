@@ -166,7 +166,7 @@ func TestHostileContentIsEscaped(t *testing.T) {
 	}
 }
 
-// What receivers answered is shown on request only.
+// Pages show the receivers' answers on request only.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	for _, show := range []bool{false, true} {

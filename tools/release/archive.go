@@ -18,7 +18,7 @@ type file struct {
 	content []byte
 }
 
-// writeTarGz writes files below folder, all of the same date and of nobody.
+// writeTarGz writes files below folder, all with the same date and without an owner.
 func writeTarGz(w io.Writer, folder string, date time.Time, files []file) error {
 	compressed, err := gzip.NewWriterLevel(w, gzip.BestCompression)
 	if err != nil {

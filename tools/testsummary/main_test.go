@@ -71,7 +71,7 @@ func masked(report string) string {
 	return addresses.ReplaceAllString(seconds.ReplaceAllString(report, "0.0s"), "")
 }
 
-// What was skipped for one reason is told once.
+// The summary names each reason for skipped tests once.
 func TestGrouped(t *testing.T) {
 	t.Parallel()
 	got := grouped([]skip{

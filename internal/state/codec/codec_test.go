@@ -121,7 +121,7 @@ func FuzzDecodeTrace(f *testing.F) {
 	})
 }
 
-// What a trace has is what its record has, whatever the names of its video are like.
+// A trace survives its record, whatever the names of its video are like.
 func TestTraceRoundTrip(t *testing.T) {
 	t.Parallel()
 	const id, uuid = "6322f996601b871c57d875a5", "a0dc8dbf-3126-4805-89a1-662a33331f93"

@@ -52,7 +52,7 @@ func SplitKey(kind Kind, key []byte) (endpoint string, rest []byte) {
 	return endpoint, []byte(tail)
 }
 
-// JoinKey returns the key of which SplitKey has made two parts.
+// JoinKey is the inverse of SplitKey.
 func JoinKey(kind Kind, endpoint string, rest []byte) []byte {
 	if kind.Whole() {
 		return []byte(endpoint)

@@ -8,7 +8,7 @@ import (
 
 // Records are a store's records while a batch is written.
 type Records interface {
-	// Get returns a record as it is, nil where there is none. It is asked of events only.
+	// Get returns a record as it is, nil where there is none. Only events need it.
 	Get(kind Kind, key []byte) []byte
 
 	Put(kind Kind, key, record []byte) error

@@ -14,7 +14,7 @@ import (
 )
 
 // schemaVersion is the layout of the records below. A state with a higher one is
-// left alone: whoever does not know a bucket misses its records in the totals, and
+// left alone: a program that does not know a bucket misses its records in the totals, and
 // would take the state for broken.
 const schemaVersion = 1
 

@@ -95,7 +95,7 @@ func TestFileOfOthersIsRefused(t *testing.T) {
 	}
 }
 
-// What is no file is not opened: a FIFO would wait for ever, and a device can do
+// Only regular files are opened: a FIFO would wait for ever, and a device can do
 // something.
 func TestNoFileIsRefused(t *testing.T) {
 	t.Parallel()

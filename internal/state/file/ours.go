@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// What every state has somewhere: members of the JSON in its records. Each is
-// looked for only where bbolt's pages are.
+// stateSigns are members of the JSON of records that every state has somewhere. An
+// inspection looks for them only in the pages of bbolt.
 var stateSigns = [][]byte{
 	[]byte(`"folded_types":`),    // of the account
 	[]byte(`,"records":`),        // of the totals

@@ -282,7 +282,7 @@ func TestSecondProcessAtThePath(t *testing.T) {
 	}
 }
 
-// What is shown stays what was durable, and says why, until the file is back.
+// Scrapes show the durable values, and the reason, until the file is back.
 func TestReplacedFileIsShown(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")

@@ -94,8 +94,8 @@ func (p *Store) Lead(ctx context.Context, b state.Bid) (state.Lease, *ledger.Bat
 	return p.since(a, err)
 }
 
-// unlock ends the transactions on the state of which the server waits for the rest of a
-// statement. A replica that vanishes while it sends one leaves them: no time limit of the
+// unlock ends the transactions on the state for which the server waits for the rest of a
+// statement. A replica that vanishes while it sends one leaves them behind: no time limit of the
 // server ends such a transaction, and its lock holds up all other replicas.
 func (p *Store) unlock(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, unlockLimit)

@@ -136,8 +136,8 @@ func TestOlderStateIsNoticed(t *testing.T) {
 	}
 }
 
-// What a failover of the database has lost is learned again; what the API does not tell
-// any more is raised to what was shown. Until then nothing is shown that is lower.
+// The exporter learns again what a failover of the database has lost, and raises to the shown
+// values what the API no longer tells. Until then it shows nothing that is lower.
 func TestLostCommitsHeal(t *testing.T) {
 	t.Parallel()
 	for name, tells := range map[string]bool{"the API still lists it": true, "the API has forgotten it": false} {
@@ -216,7 +216,7 @@ func TestOtherServerIsNoticed(t *testing.T) {
 	}
 }
 
-// Who was away for so long that deletions are not remembered any more loads anew.
+// A replica that was away for so long that the state forgot its deletions loads anew.
 func TestFollowAfterPruning(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)

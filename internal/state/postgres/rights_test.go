@@ -47,7 +47,7 @@ func TestLeastRights(t *testing.T) {
 	}
 }
 
-// Who may not make the tables is told so at once, not after the wait for a server.
+// A role that cannot create the tables gets its error at once, not after the wait for a server.
 func TestStartWithoutRights(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)

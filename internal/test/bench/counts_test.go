@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What a scrape allocates for each series is counted against counters that are kept
-// ready: as much again, for gauges are made anew.
+// A scrape allocates at most twice as much for each series as counters that are kept
+// ready, because it makes gauges anew.
 func TestExpositionAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts what others allocate, too
 	allocations := func(endpoints int) (ours, plain float64, series int) {
 		r := ready(t, endpoints)

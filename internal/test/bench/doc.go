@@ -8,6 +8,6 @@
 // limit-ns/op and x-limit, their ratio. The API is a simulated account in a
 // process of its own, so that CPU time is the exporter's alone.
 //
-// What can be counted is not timed: the tests beside the benchmarks assert
-// requests, bytes, dials and allocations.
+// Counts need no clock: the tests beside the benchmarks assert requests, bytes, dials
+// and allocations.
 package bench

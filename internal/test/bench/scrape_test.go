@@ -130,7 +130,7 @@ func TestSteadyScrapeCosts(t *testing.T) {
 			t.Errorf("the naive exporter asked %d times, want %d: the comparison is not one any more", asked, n+1)
 		}
 	}
-	// What is under way when the reader closes is in the kernel's buffers.
+	// The kernel buffers some bytes that are under way when the reader closes.
 	if most := int64(12 << 20); sent[100_000] > most {
 		t.Errorf("%d bytes crossed the wire for a list of 24 MB that is stopped early, at most %d wanted", sent[100_000], most)
 	}

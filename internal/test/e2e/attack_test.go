@@ -215,7 +215,7 @@ func (p *program) peak(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// What is resident has some 20 MiB of the program's own code in it, which the
+		// The resident memory includes some 20 MiB of the program's own code, which the
 		// kernel drops first: that is the margin for its buffers.
 		if kib<<10 > memoryLimit {
 			t.Errorf("%d MiB were resident", kib>>10)

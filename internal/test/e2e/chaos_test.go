@@ -115,7 +115,7 @@ func TestReplicas(t *testing.T) {
 	}
 
 	twice := calls.twice(traffic.final)
-	// What one replica has asked for and not yet written: it commits four times a second.
+	// A replica has asked for some answers and not yet written them: it commits four times a second.
 	if unexplained := trouble.explain(twice, perSecond/4+2*concurrency); len(unexplained) > 0 {
 		t.Errorf("%d of %d details were asked for twice without a fault that explains it:\n%s",
 			len(unexplained), len(twice), strings.Join(unexplained[:min(10, len(unexplained))], "\n"))

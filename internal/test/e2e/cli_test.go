@@ -56,7 +56,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// What nohup starts goes on when its terminal is closed.
+// An exporter under nohup goes on when its terminal is closed.
 func TestNohup(t *testing.T) {
 	t.Parallel()
 	s := setup{args: []string{"--demo"}, shell: "trap '' HUP"}

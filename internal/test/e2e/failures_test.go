@@ -23,8 +23,8 @@ type failedEvent struct {
 	UUID     string `json:"video_uuid"`
 }
 
-// What is exported is what the API tells of, one call for each event, also after a
-// kill and from a replica that follows; and it costs no call.
+// The list of failures equals what the API says with a call for each event, also after a
+// kill and from a replica that follows, and it costs no call.
 func TestFailuresAreTheTruth(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 31})

@@ -176,7 +176,7 @@ func testSecrets(t *testing.T, format string) {
 	}
 }
 
-// What a person types wrong is not repeated where others read it.
+// Errors and logs do not repeat mistyped input, which can hold a secret.
 func TestSecretsInBadInput(t *testing.T) {
 	t.Parallel()
 	withSpace := "sk_live " + theKey

@@ -273,7 +273,7 @@ func TestStateIsSetAside(t *testing.T) {
 			if resets != 1 {
 				t.Errorf("%v resets are shown, want 1", resets)
 			}
-			// What was counted is history to the new state, and not counted again.
+			// The new state takes the counted events as history, and does not count them again.
 			for k, v := range first.counters() {
 				if v != 0 && k != "omegastream_exporter_state_resets_total{}" {
 					t.Errorf("%s begins at %v", k, v)
@@ -470,7 +470,7 @@ func TestFullDisk(t *testing.T) {
 	if n := account.Calls().Requests[simulator.GetEvent]; n > 32 {
 		t.Errorf("%d details were asked for that cannot be kept", n)
 	}
-	// What is shown is what another process finds on that disk.
+	// Another process finds on that disk what this one shows.
 	copied := watching(t, apiURL)
 	write(t, filepath.Join(copied.dir, "ledger.db"), read(t, disk+"ledger.db"))
 	loaded := copied.serve(t).mustScrape(30 * time.Second)

@@ -62,8 +62,8 @@ func TestStateIsRemoved(t *testing.T) {
 	}
 }
 
-// What has come into the place of the state is not written over: the values stay,
-// one line and the metrics tell, and all is well once the state is back.
+// The exporter does not write over a file that has replaced its state: it keeps the values,
+// says so in one line and in its metrics, and goes on once the state is back.
 func TestStateIsReplaced(t *testing.T) {
 	t.Parallel()
 	c := count(t)

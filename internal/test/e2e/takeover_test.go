@@ -53,7 +53,7 @@ func TestReplicaTakesOver(t *testing.T) {
 				return expect(account.Truth(), nil).compare(programs[1].mustScrape(time.Second))
 			})
 			took := time.Since(ended)
-			// What hung when it ended is asked for again, nothing else is.
+			// It asks again for the answers that hung at the end, and for nothing else.
 			if twice := account.Calls().Requests[simulator.GetEvent] - asked - 2*events; twice > 4 {
 				t.Errorf("%d details were asked for twice, at most 4 were under way", twice)
 			}

@@ -5,8 +5,8 @@
 // tests of a binary share. A test that stops, kills or restores its server gets one
 // of its own from [Start].
 //
-// What is written is as durable as in production (fsync is on), and passwords are
-// asked for: a connection over TCP needs the one in the URL. The role in it is an
+// Commits are as durable as in production (fsync is on), and the server asks for
+// passwords: a connection over TCP needs the one in the URL. The role in it is an
 // ordinary one that owns its databases.
 //
 // Servers end with the test binary, however it ends.

@@ -187,8 +187,8 @@ func (s *Server) SQL(t testing.TB, database, statements string) string {
 	return said
 }
 
-// psql goes by the socket, which nobody but the server's user can open: there no
-// password is asked for.
+// psql uses the socket, which only the server's user can open: it needs no
+// password.
 func (s *Server) psql(database, statements string) (string, error) {
 	return s.run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1",
 		"--host="+s.dir, "--port="+strconv.Itoa(s.port), "--username=postgres", "--dbname="+database, "--command="+statements)

@@ -48,7 +48,7 @@ func TestPasswordIsAskedFor(t *testing.T) {
 	}
 }
 
-// What was committed is there after every kind of end, and at the same address.
+// Commits survive every kind of end, and the server comes back at the same address.
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	s := postgres.Start(t)

@@ -21,7 +21,7 @@ type Chances struct {
 	// BeforeEnd is of the end of an answer, which then does not reach the client; what
 	// comes before it does.
 	BeforeEnd float64
-	// Message is of any message in either direction, of which then half arrives.
+	// Message is of any message in either direction; half of it arrives.
 	Message float64
 }
 
