@@ -116,7 +116,8 @@ function spent(pairs: readonly Burn[]): string {
 const longWindows = (pairs: readonly Burn[]) => [...new Set(pairs.map((pair) => pair.long))];
 /** How the number of both alerts is changed where there is no Helm. */
 const ownObjective = `Another objective: replace each "* ${budget}".`;
-const pace = (pairs: readonly Burn[]) => pairs.map((b) => `${b.rate} times over ${b.long} and ${b.short}`).join(", ");
+/** How fast the budget burns: 1x spends it evenly. */
+const pace = (pairs: readonly Burn[]) => pairs.map((b) => `${b.rate}x over ${b.long} and ${b.short}`).join(", ");
 
 /** Seconds of silence of an endpoint, where a week ago there was no such silence. */
 function silent(seconds: number, window: Window): string {
@@ -132,7 +133,7 @@ export function deliveryAlerts(w: Words): Alert[] {
   return timed([
     {
       name: "OmegaStreamDeliveryFailed",
-      comment: `Any new failure; it ends half an hour after the last one. The window (${t.failedWindow}) must span three scrapes.`,
+      comment: `Fires for each new failure, until half an hour after the last one. The window (${t.failedWindow}) must span three scrapes.`,
       expr: routed(ours(`${maximum(grown("webhook_delivery_failures_total", t.failedWindow), `${endpoint}, event_type, status_code`)} > 0`)),
       threshold: "> 0",
       summary: `Webhook delivery failed with status code ${w.label("status_code")}: ${w.label("event_type")} to ${name}`,
@@ -144,7 +145,7 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamErrorBudgetBurningFast",
-      comment: `The budget of ${percent(budget)} goes too fast: ${pace(burn.fast)} the even rate; from ${burn.fast[0]!.deliveries} deliveries on. ${ownObjective}`,
+      comment: `The budget of ${percent(budget)} burns too fast: ${pace(burn.fast)}, from ${burn.fast[0]!.deliveries} deliveries on. ${ownObjective}`,
       expr: spent(burn.fast),
       summary: `${w.percent} of deliveries to ${name} failed ${w.within(longWindows(burn.fast))}; ${objectiveText}`,
       description: `Deliveries to ${name} that failed: ${w.shares(longWindows(burn.fast))}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
@@ -154,7 +155,7 @@ export function deliveryAlerts(w: Words): Alert[] {
     {
       name: "OmegaStreamErrorBudgetBurningSlowly",
       comment:
-        `The budget of ${percent(budget)} goes too fast: ${pace(burn.slow)} the even rate, from ${t.failuresAtLeast} failures on. ` +
+        `The budget of ${percent(budget)} burns too fast: ${pace(burn.slow)}, from ${t.failuresAtLeast} failures on. ` +
         `With fewer than ${burn.few[0]!.fewerThan} deliveries: ${pace(burn.few)}. ${ownObjective}`,
       expr: spent([...burn.slow, ...burn.few]),
       summary: `${w.percent} of deliveries to ${name} failed ${w.within(longWindows([...burn.slow, ...burn.few]))}; ${objectiveText}`,
@@ -164,7 +165,7 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamEndpointFailing",
-      comment: `${t.failuresInARow} failures in a row, in order of creation, over at least ${minutes(t.failingFor)}: it works at one delivery a day, and a restart of the receiver is no outage.`,
+      comment: `${t.failuresInARow} failures in a row, in order of creation, over at least ${minutes(t.failingFor)}: one delivery a day is enough, and a restart of the receiver does not fire it.`,
       expr: routed(failing),
       threshold: `>= ${t.failuresInARow}`,
       summary: `Every delivery to ${name} fails: ${w.lastOutcome}`,
@@ -174,19 +175,19 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamDeliveriesPendingGrowing",
-      comment: `${t.pending} or more deliveries waiting for half an hour, and more of them than half an hour ago; only while syncs succeed.`,
+      comment: `${t.pending} or more deliveries have waited for half an hour, and they grow in number. Fires only while syncs succeed.`,
       expr: routed(`${pending} > ${pending} offset 30m
 and min_over_time(${pending}[30m]) >= ${t.pending}
 and on (${account}) ${maximum("omegastream_up", account)} == 1`),
       threshold: `>= ${t.pending}`,
       summary: `${w.number} deliveries to ${name} wait for an outcome`,
-      description: `${w.number} deliveries to ${name} have no outcome yet, more than half an hour ago: OmegaStream does not deliver them, or does not report it.`,
+      description: `${w.number} deliveries to ${name} have no outcome yet, and half an hour ago there were fewer: OmegaStream does not deliver them, or does not report it.`,
       dashboard: endpointPage(w),
       panel: [dashboards.deliveries, "Pending"],
     },
     {
       name: "OmegaStreamNoEvents",
-      comment: `No event of any type for 6 h or a day, where the same time a week ago had ${t.eventsLastWeek} or more. Needs eight days of data.`,
+      comment: `No event of any type for 6 h or a day, and ${t.eventsLastWeek} or more in the same time a week ago. Needs eight days of data.`,
       expr: routed(`(
 ${[silent(6 * 3600, "6h"), silent(86400, "1d")].join("\nor\n").replaceAll(/^(?=.)/gm, "  ")}
 )
@@ -200,7 +201,7 @@ and on (${account}) ${records.age} < ${t.stale}`),
     },
     {
       name: "OmegaStreamEndpointSwitchedOff",
-      comment: "Fires for a day after an endpoint was switched off; one that is off for long is quiet.",
+      comment: "Fires for a day after an endpoint was switched off.",
       expr: routed(`${gauge("active")} == 0\nand on (${endpoint}) max_over_time(${records.seen}[1d]) == 1`),
       summary: `${name} was switched off`,
       description: `${endpointOf(w, "Endpoint")} was active within the last day and is now off: OmegaStream sends nothing to it.`,
@@ -209,7 +210,7 @@ and on (${account}) ${records.age} < ${t.stale}`),
     },
     {
       name: "OmegaStreamEndpointRemoved",
-      comment: "Fires for a day after an endpoint left the account, while its exporter is well.",
+      comment: "Fires for a day after an endpoint left the account, while the exporter reads the account.",
       expr: `topk by (${endpoint}) (1, max_over_time(${records.seen}[1d]) >= bool 0)
 unless on (${endpoint}) webhook_endpoint_active
 and on (${account}) ${maximum("omegastream_up", account)} == 1`,
@@ -237,7 +238,7 @@ export function exporterAlerts(w: Words): Alert[] {
   return timed([
     {
       name: "OmegaStreamExporterDown",
-      comment: "No instance is scraped any more, or none ever was. A pod that comes back under a new name is no gap. It ends a day after the target was removed.",
+      comment: "Prometheus scrapes no instance, or never did. A pod that comes back under a new name does not fire it. It ends a day after you remove the target.",
       expr: `(
   ${records.known}
   unless on (${account}) omegastream_up
@@ -251,7 +252,7 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamExporterBlind",
-      comment: `Not all endpoints were read for ${minutes(t.blind)}. A key that is rejected and a state that fails have alerts of their own.`,
+      comment: `The exporter has not read all endpoints for ${minutes(t.blind)}. A rejected key and a failing state have alerts of their own.`,
       expr: `${records.age} > ${t.blind}\n${explained}`,
       threshold: `> ${t.blind}`,
       summary: `${exporter} has not read all endpoints for ${w.duration}`,
@@ -261,7 +262,7 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamExporterStale",
-      comment: `Not all endpoints were read for ${minutes(t.stale)}, or never since the state began; after ${minutes(t.blind)} it is OmegaStreamExporterBlind.`,
+      comment: `The exporter has not read all endpoints for ${minutes(t.stale)}, or never since its state began. After ${minutes(t.blind)}, OmegaStreamExporterBlind takes over.`,
       expr: `(\n  ${records.age} > ${t.stale} <= ${t.blind}\n  or\n  ${never}\n)\n${explained}`,
       threshold: `> ${t.stale} `,
       summary: `${exporter} cannot read all endpoints: its data is old`,
@@ -271,7 +272,7 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamAPIKeyRejected",
-      comment: "The API refused the key and accepted nothing for two minutes: a key that was revoked does not come back.",
+      comment: "The API refused the key and accepted no call for two minutes. A revoked key does not recover.",
       expr: rejected,
       summary: `The OmegaStream API rejects the key of ${exporter}`,
       description: `The OmegaStream API has answered ${exporter} only with 401 or 403 for 2 minutes: the key was revoked, or it has no access to webhooks.`,
@@ -280,7 +281,7 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamAPIFailing",
-      comment: `${percent(t.apiFailures)} of the calls fail, and syncs succeed nevertheless. Not among them: the key, the rate limit, and events that are gone.`,
+      comment: `${percent(t.apiFailures)} of the calls fail while syncs succeed. Refused keys, rate limits and events that are gone do not count.`,
       expr: `100 * (
   sum by (${account}) (increase(${failed}[10m]))
   / (sum by (${account}) (increase(omegastream_api_requests_total[10m])) > 0)
@@ -295,7 +296,7 @@ unless on (${account}) ${records.age} > ${t.stale - 60}`,
     },
     {
       name: "OmegaStreamDetailBacklog",
-      comment: `Outcomes are learned with more than ${minutes(t.backlog)} of delay, for a quarter of an hour, by every instance.`,
+      comment: `Every instance has learned outcomes more than ${minutes(t.backlog)} late, for a quarter of an hour.`,
       expr: `${maximum(`time() - ${maximum("omegastream_exporter_oldest_unfetched_event_timestamp_seconds")} > ${t.backlog}
   and ${current("omegastream_exporter_event_detail_backlog", records.behind, "min")} > 0`, account)}`,
       threshold: `> ${t.backlog}`,
@@ -306,7 +307,7 @@ unless on (${account}) ${records.age} > ${t.stale - 60}`,
     },
     {
       name: "OmegaStreamEventsMissed",
-      comment: "Stays for an hour. One alert for the account: an API that forgot its history did so for all endpoints.",
+      comment: "Fires for an hour, once for the account: an API that forgot its history forgot it for all endpoints.",
       expr: `count by (${account}) (${maximum(grown("omegastream_exporter_list_gaps_total", "1h"))} > 0)`,
       threshold: "> 0",
       summary: `${exporter} missed events of ${w.number} endpoints`,
@@ -351,7 +352,7 @@ export function videoAlerts(w: Words): Alert[] {
   return timed([
     {
       name: "OmegaStreamVideosFailing",
-      comment: `${percent(t.videosFailed)} of at least ${t.videosMinimum} videos within an hour. Only endpoints that are subscribed to both types tell.`,
+      comment: `${percent(t.videosFailed)} of at least ${t.videosMinimum} videos failed within an hour. Only endpoints that subscribe to both types count.`,
       expr: `100 * ${maximum(`
   sum without (event_type) (increase(webhook_events_total{event_type="video.process_failed"}[1h]))
   / (sum without (event_type) (increase(webhook_events_total{event_type=~"video.process_(failed|succeeded)"}[1h])) >= ${t.videosMinimum})
