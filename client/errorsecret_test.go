@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 )
 
-// A server that echoes what it was sent, in all the places that it can, learns the
-// log nothing.
+// A server that echoes the request in every place that it can puts no secret into an
+// error.
 func TestErrorsNeverContainSecrets(t *testing.T) {
 	t.Parallel()
 	const auth = "Bearer " + testKey
