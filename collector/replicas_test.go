@@ -2,12 +2,20 @@ package collector
 
 import (
 	"fmt"
+	"net"
+	"net/http"
+	"strconv"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"omegastream_exporter/client"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/state/postgres"
+	"omegastream_exporter/internal/state/storetest"
 	"omegastream_exporter/internal/syncer"
 	server "omegastream_exporter/internal/test/postgres"
 )
@@ -82,6 +90,77 @@ func TestCallsOfAPairOfReplicas(t *testing.T) {
 
 func stateFailingFor(reason string) string {
 	return `omegastream_exporter_state_failing{reason="` + reason + `"}`
+}
+
+// refused is a network on which nothing listens.
+type refused struct{}
+
+func (refused) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+}
+
+// blackHole is a network that answers nothing.
+type blackHole struct{}
+
+func (blackHole) RoundTrip(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// One replica cannot use the API, and another can. Both are scraped at even offsets. The
+// healthy one is up, at most two scrapes and a lease behind; the other one is not, and says
+// why in one line.
+func TestReplicaThatCannotUseTheAPI(t *testing.T) {
+	t.Parallel()
+	const interval = 15 * time.Second
+	for name, tt := range map[string]struct {
+		broken setup
+		says   string
+	}{
+		"connections refused": {setup{client: client.Options{Transport: refused{}}}, "connection refused"},
+		"black hole":          {setup{client: client.Options{Transport: blackHole{}}}, "too slow"},
+		"wrong key":           {setup{key: "another"}, "401"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				shared, options := storetest.NewShared(), syncer.Options{MinInterval: 9 * time.Second}
+				a := newAccount(simulator.Options{}, endpointA)
+				tt.broken.store, tt.broken.options = shared.Store(), options
+				broken := start(t, a, tt.broken)
+				broken.scrape(timeout("10")).want(t, map[string]string{"omegastream_up": "0"})
+				healthy := start(t, a, setup{store: shared.Store(), options: options})
+				healthy.scrape().want(t, map[string]string{"omegastream_up": "1"})
+				var failed []time.Time
+				for range 40 {
+					time.Sleep(interval / 2)
+					broken.scrape(timeout("10"))
+					failed = append(failed, time.Now())
+					a.Emit(endpointA, failedType, simulator.Responded(500))
+					time.Sleep(time.Until(failed[len(failed)-1].Add(interval / 2)))
+					now := time.Now()
+					got := healthy.scrape(timeout("10"))
+					got.want(t, map[string]string{"omegastream_up": "1"})
+					due := 0
+					for _, at := range failed {
+						if now.Sub(at) > 2*interval+state.LeaseFor {
+							due++
+						}
+					}
+					if n, _ := strconv.Atoi(got[failuresOf(endpointA, failedType, "500")]); n < due {
+						t.Errorf("the healthy one shows %d failures, want %d of %d", n, due, len(failed))
+					}
+				}
+				broken.scrape(timeout("10")).want(t, map[string]string{"omegastream_up": "0"})
+				if n := broken.log.Count("level=WARN", tt.says); n != 1 {
+					t.Errorf("%d lines with %q at the one that cannot use the API, want 1:\n%s", n, tt.says, broken.log)
+				}
+				if healthy.log.Count("level=WARN")+healthy.log.Count("level=ERROR") != 0 {
+					t.Errorf("the healthy one complains:\n%s", healthy.log)
+				}
+			})
+		})
+	}
 }
 
 // Very many endpoints are asked for in parts, and each is read once all the same.
