@@ -152,7 +152,7 @@ func TestReplicaThatCannotUseTheAPI(t *testing.T) {
 					}
 				}
 				broken.scrape(timeout("10")).want(t, map[string]string{"omegastream_up": "0"})
-				if n := broken.log.Count("level=WARN", tt.says); n != 1 {
+				if n := broken.log.Count("level=WARN", `msg="Sync failed"`, tt.says); n != 1 {
 					t.Errorf("%d lines with %q at the one that cannot use the API, want 1:\n%s", n, tt.says, broken.log)
 				}
 				if healthy.log.Count("level=WARN")+healthy.log.Count("level=ERROR") != 0 {
