@@ -163,21 +163,23 @@ func TestReplicaThatCannotUseTheAPI(t *testing.T) {
 	}
 }
 
-// Very many endpoints are asked for in parts, and each is read once all the same.
+// Two replicas that are scraped at once read each of very many lists once.
 func TestReplicasShareManyLists(t *testing.T) {
 	t.Parallel()
-	ids := make([]string, 220)
-	for i := range ids {
-		ids[i] = fmt.Sprintf("%024x", i)
-	}
-	a := newAccount(simulator.Options{}, ids...)
-	rigs := replicas(t, 2, a, syncer.Options{MinInterval: time.Minute})
-	var scrapers sync.WaitGroup
-	for _, r := range rigs {
-		scrapers.Go(func() { r.scrape(timeout("60")).want(t, map[string]string{"omegastream_up": "1"}) })
-	}
-	scrapers.Wait()
-	if n := a.Calls().Requests[simulator.ListEvents]; n != len(ids) {
-		t.Errorf("%d lists were read, want %d", n, len(ids))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ids := make([]string, 220)
+		for i := range ids {
+			ids[i] = fmt.Sprintf("%024x", i)
+		}
+		a, shared := newAccount(simulator.Options{}, ids...), storetest.NewShared()
+		var scrapers sync.WaitGroup
+		for range 2 {
+			r := start(t, a, setup{store: shared.Store(), options: syncer.Options{MinInterval: time.Minute, RateLimit: 20}})
+			scrapers.Go(func() { r.scrape(timeout("60")).want(t, map[string]string{"omegastream_up": "1"}) })
+		}
+		scrapers.Wait()
+		if n := a.Calls().Requests[simulator.ListEvents]; n != len(ids) {
+			t.Errorf("%d lists were read, want %d", n, len(ids))
+		}
+	})
 }
