@@ -225,7 +225,7 @@ func TestGrafanaAlerts(t *testing.T) {
 				}
 			}
 			panel := regexp.MustCompile(`\n +dashboardUid: '(.+)'\n +panelId: (\d+)\n`).FindStringSubmatch(rule)
-			if panel == nil || !panels[panel[1]+" "+panel[2]] {
+			if len(panel) != 3 || !panels[panel[1]+" "+panel[2]] {
 				t.Errorf("%s leads to the panel %q", name, panel)
 			}
 		}
