@@ -126,7 +126,7 @@ func MakeKnown(b *state.State, ids ...string) {
 // Eventually waits for a condition.
 func Eventually(t *testing.T, reached func() bool) {
 	t.Helper()
-	limit, tick := time.After(time.Minute), time.NewTicker(5*time.Millisecond)
+	limit, tick := time.After(3*time.Minute), time.NewTicker(5*time.Millisecond)
 	defer tick.Stop()
 	for !reached() {
 		select {
