@@ -25,10 +25,9 @@ func (f *Store) create() error {
 func (f *Store) put(fill func(*os.File) error) error {
 	for tries := 1; ; tries++ {
 		next, err := f.prepare(fill)
-		if err != nil {
-			return err
+		if err == nil {
+			err = errors.Join(f.install(next), remove(next))
 		}
-		err = errors.Join(f.install(next), remove(next))
 		if errors.Is(err, os.ErrNotExist) && tries < 5 {
 			continue // another start has taken it for one that was left behind
 		}

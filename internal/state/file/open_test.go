@@ -264,6 +264,31 @@ func TestFileAndFoldersAreOurs(t *testing.T) {
 	}
 }
 
+// Another start can take a file that is being prepared for one that was left behind, and
+// remove it: at any moment, so also before it is filled.
+func TestPreparedFileIsRemoved(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	f, tries := New(path), 0
+	f.place = path
+	err := f.put(func(file *os.File) error {
+		if tries++; tries == 1 {
+			if err := os.Remove(file.Name()); err != nil {
+				return err
+			}
+			_, err := os.Stat(file.Name())
+			return err
+		}
+		return writeEmpty(file)
+	})
+	if err != nil || tries != 2 {
+		t.Errorf("%v after %d tries", err, tries)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
 // Two processes that start at once on no state: one has it, the other is refused.
 func TestTwoStartsAtOnce(t *testing.T) {
 	t.Parallel()

@@ -481,7 +481,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 5*time.Minute, func() error { // 3000 details
+	eventually(t, 15*time.Minute, func() error { // 3000 details
 		return expect(account.Truth(), nil).compare(p.mustScrape(2 * time.Second))
 	})
 
