@@ -11,7 +11,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"omegastream_exporter/client"
 	"omegastream_exporter/internal/simulator"
 	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/state/postgres"
@@ -99,14 +98,6 @@ func (refused) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }
 
-// blackHole is a network that answers nothing.
-type blackHole struct{}
-
-func (blackHole) RoundTrip(r *http.Request) (*http.Response, error) {
-	<-r.Context().Done()
-	return nil, r.Context().Err()
-}
-
 // One replica cannot use the API, and another can. Both are scraped at even offsets. The
 // healthy one is up, at most two scrapes and a lease behind; the other one is not, and says
 // why in one line.
@@ -114,20 +105,25 @@ func TestReplicaThatCannotUseTheAPI(t *testing.T) {
 	t.Parallel()
 	const interval = 15 * time.Second
 	for name, tt := range map[string]struct {
-		broken setup
+		breaks func(*setup)
 		says   string
 	}{
-		"connections refused": {setup{client: client.Options{Transport: refused{}}}, "connection refused"},
-		"black hole":          {setup{client: client.Options{Transport: blackHole{}}}, "too slow"},
-		"wrong key":           {setup{key: "another"}, "401"},
+		"connections refused": {func(s *setup) { s.client.Transport = refused{} }, "connection refused"},
+		"black hole": {func(s *setup) {
+			hung := newAccount(simulator.Options{}, endpointA)
+			hung.AddFault(simulator.Fault{Do: simulator.Hang()})
+			s.client.Transport = simulator.Transport(hung)
+		}, "too slow"},
+		"wrong key": {func(s *setup) { s.key = "another" }, "401"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				shared, options := storetest.NewShared(), syncer.Options{MinInterval: 9 * time.Second}
 				a := newAccount(simulator.Options{}, endpointA)
-				tt.broken.store, tt.broken.options = shared.Store(), options
-				broken := start(t, a, tt.broken)
+				unfit := setup{store: shared.Store(), options: options}
+				tt.breaks(&unfit)
+				broken := start(t, a, unfit)
 				broken.scrape(timeout("10")).want(t, map[string]string{"omegastream_up": "0"})
 				healthy := start(t, a, setup{store: shared.Store(), options: options})
 				healthy.scrape().want(t, map[string]string{"omegastream_up": "1"})

@@ -58,6 +58,10 @@ const LoadLimit = 10 * time.Minute
 // LeaseFor is how long after the leader's last sign of life its lease ends.
 const LeaseFor = 5 * time.Second
 
+// FitFor is how long a sync that succeeded shows that its replica can lead. Until then, an
+// unfit one leaves the lease to it.
+const FitFor = 2 * time.Minute
+
 // Lease is the account's lease, by the clock of the state.
 type Lease struct {
 	Fence     uint64    // rises with each that has it
@@ -92,7 +96,7 @@ type Bid struct {
 	// is asked for anything.
 	Work bool
 
-	// Unfit leaves the lease to another process as long as one syncs well.
+	// Unfit leaves the lease to another process for FitFor after a sync of its that succeeded.
 	Unfit bool
 }
 

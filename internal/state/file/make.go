@@ -25,13 +25,13 @@ func (f *Store) create() error {
 func (f *Store) put(fill func(*os.File) error) error {
 	for tries := 1; ; tries++ {
 		next, err := f.prepare(fill)
-		if err == nil {
-			err = errors.Join(f.install(next), remove(next))
+		if err != nil {
+			return err
 		}
-		if errors.Is(err, os.ErrNotExist) && tries < 5 {
-			continue // another start has taken it for one that was left behind
+		err = errors.Join(f.install(next), remove(next))
+		if !errors.Is(err, os.ErrNotExist) || tries == maxTries {
+			return err
 		}
-		return err
 	}
 }
 
@@ -46,20 +46,30 @@ func remove(path string) error {
 // before digits.
 const newSuffix = ".new-"
 
+// maxTries is how often a new file is prepared: another start can take it for one that was
+// left behind, and remove it.
+const maxTries = 5
+
 // prepare fills a new file beside the file, and the folders for it.
 func (f *Store) prepare(fill func(*os.File) error) (path string, err error) {
 	dir := filepath.Dir(f.place)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	file, err := os.CreateTemp(dir, filepath.Base(f.place)+newSuffix+"*")
-	if err != nil {
-		return "", err
+	for tries := 1; ; tries++ {
+		file, err := os.CreateTemp(dir, filepath.Base(f.place)+newSuffix+"*")
+		if err != nil {
+			return "", err
+		}
+		err = errors.Join(fill(file), file.Close())
+		if err == nil {
+			return file.Name(), nil
+		}
+		err = errors.Join(err, remove(file.Name()))
+		if !errors.Is(err, os.ErrNotExist) || tries == maxTries {
+			return "", err
+		}
 	}
-	if err := errors.Join(fill(file), file.Close()); err != nil {
-		return "", errors.Join(err, remove(file.Name()))
-	}
-	return file.Name(), nil
 }
 
 // writeEmpty makes a state of a new file in which nothing is yet.

@@ -271,7 +271,7 @@ func TestPreparedFileIsRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	f, tries := New(path), 0
 	f.place = path
-	err := f.put(func(file *os.File) error {
+	prepared, err := f.prepare(func(file *os.File) error {
 		if tries++; tries == 1 {
 			if err := os.Remove(file.Name()); err != nil {
 				return err
@@ -284,7 +284,7 @@ func TestPreparedFileIsRemoved(t *testing.T) {
 	if err != nil || tries != 2 {
 		t.Errorf("%v after %d tries", err, tries)
 	}
-	if _, err := os.Stat(path); err != nil {
+	if _, err := os.Stat(prepared); err != nil {
 		t.Error(err)
 	}
 }

@@ -81,7 +81,7 @@ func (p *Store) Lead(ctx context.Context, b state.Bid) (state.Lease, *ledger.Bat
 			WHERE (holder IS NULL OR holder = $1 OR beat <= clock_timestamp() - $3::interval OR beat = $4)
 			AND ($5::boolean OR NOT `+resting+`)
 			AND NOT ($6::boolean AND sync_by NOT IN ('', $1) AND sync_result <> 'error' AND sync_ended > clock_timestamp() - $7::interval)`),
-			p.id, b.Rested, state.LeaseFor, b.Silent, b.Work, b.Unfit, unfitFor, p.renew)
+			p.id, b.Rested, state.LeaseFor, b.Silent, b.Work, b.Unfit, state.FitFor, p.renew)
 		bid.Queue(p.in(`UPDATE %[1]s.state SET sync_asked = sync_number + 1
 			WHERE NOT $3::boolean AND holder <> $1::text AND sync_asked <= sync_number AND NOT `+resting), p.id, b.Rested, b.Work)
 	})

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
 	"strconv"
@@ -46,6 +47,9 @@ func ParseURL(raw, schema string) (*Place, error) {
 		return nil, errNoURL
 	}
 	config, err := pgxpool.ParseConfig(raw)
+	if unread, ok := errors.AsType[*fs.PathError](err); ok { // a certificate, say
+		return nil, fmt.Errorf("names a file that cannot be read: %w", unread)
+	}
 	if err != nil {
 		return nil, errNotUnderstood
 	}

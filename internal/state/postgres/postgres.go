@@ -15,7 +15,6 @@ import (
 const (
 	askLimit     = 5 * time.Second  // of one look
 	migrateLimit = 30 * time.Second // of making tables, in a dozen round trips and in turn
-	unfitFor     = 2 * time.Minute  // a sync of another process this long ago shows that it can lead
 	goodbye      = 2 * time.Second  // for giving the lease back at the end
 	sizeEvery    = time.Minute
 	unlockAfter  = 3 * time.Second // of waiting for the rest of a statement

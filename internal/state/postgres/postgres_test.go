@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -421,6 +422,16 @@ func TestPostgresErrorsHaveNoPassword(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), password) || errors.Is(err, state.ErrUnreachable) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A URL can name files. The error of one that is missing names it, and not the password.
+func TestMissingCertificateIsNamed(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "ca.pem")
+	_, err := ParseURL("postgres://user:hunter2@host/db?sslmode=verify-full&sslrootcert="+missing, "replicas")
+	if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), missing) || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -11,9 +11,6 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// unfitFor is how long the sync of another replica shows that it can lead.
-const unfitFor = 2 * time.Minute
-
 // Shared is a state in memory that replicas of this process share. It works on a fake clock,
 // too.
 type Shared struct {
@@ -81,7 +78,7 @@ func (r *sharingReplica) Lead(_ context.Context, bid state.Bid) (state.Lease, *l
 	now, l := time.Now(), &r.lease
 	resting := now.Before(l.Sync.Ended.Add(l.Sync.Rest)) && !l.Sync.Ended.Equal(bid.Rested)
 	ended := !now.Before(l.Heartbeat.Add(state.LeaseFor)) || l.Heartbeat.Equal(bid.Silent)
-	if bid.Unfit && r.synced != nil && r.synced != r && l.Sync.Result != "error" && now.Before(l.Sync.Ended.Add(unfitFor)) {
+	if bid.Unfit && r.synced != nil && r.synced != r && l.Sync.Result != "error" && now.Before(l.Sync.Ended.Add(state.FitFor)) {
 		return r.seen(), r.since(), nil
 	}
 	if (r.holder == nil || r.holder == r || ended) && (bid.Work || !resting) {

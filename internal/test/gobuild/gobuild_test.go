@@ -1,0 +1,19 @@
+package gobuild
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// The tests build the program with the flags of the Makefile, but for the version in it.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile("../../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "\nFLAGS    = " + strings.Join(flags, " ") + " -ldflags \"$(LDFLAGS)\"\n"; !strings.Contains(string(makefile), want) {
+		t.Errorf("the Makefile has no line%s", want)
+	}
+}
