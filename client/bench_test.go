@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// listBody returns a list of n events of 238 bytes each.
+// listBody returns a list of n events, 238 bytes each.
 func listBody(n int) []byte {
 	b := make([]byte, 0, n*238+2)
 	b = append(b, '[')

@@ -28,9 +28,9 @@ func TestRetries(t *testing.T) {
 		min, max time.Duration
 	}{
 		{"success", steps{status(200, anEvent)}, nil, []int{200}, 0, 0},
-		{"lost once", steps{refused, status(200, anEvent)}, nil, []int{0, 200}, 250 * time.Millisecond, 750 * time.Millisecond},
-		{"lost for good", steps{refused}, ErrConnection, []int{0, 0, 0}, 750 * time.Millisecond, 2250 * time.Millisecond},
-		{"lost within the body", steps{cutOff, status(200, anEvent)}, nil, []int{200, 200}, 250 * time.Millisecond, 750 * time.Millisecond},
+		{"connection lost once", steps{refused, status(200, anEvent)}, nil, []int{0, 200}, 250 * time.Millisecond, 750 * time.Millisecond},
+		{"connection lost every time", steps{refused}, ErrConnection, []int{0, 0, 0}, 750 * time.Millisecond, 2250 * time.Millisecond},
+		{"connection lost within the body", steps{cutOff, status(200, anEvent)}, nil, []int{200, 200}, 250 * time.Millisecond, 750 * time.Millisecond},
 		{"500", steps{status(500, "")}, ErrServer, []int{500, 500, 500}, 750 * time.Millisecond, 2250 * time.Millisecond},
 		{"502, 504", steps{status(502, ""), status(504, ""), status(200, anEvent)}, nil, []int{502, 504, 200}, 750 * time.Millisecond, 2250 * time.Millisecond},
 		{"501", steps{status(501, "")}, ErrServer, []int{501}, 0, 0},
@@ -43,14 +43,14 @@ func TestRetries(t *testing.T) {
 		{"418", steps{status(418, "")}, ErrUnexpectedStatus, []int{418}, 0, 0},
 		{"302", steps{status(302, "", "Location: /x")}, ErrRedirected, []int{302}, 0, 0},
 		{"bad payload", steps{status(200, "[]")}, ErrBadPayload, []int{200}, 0, 0},
-		{"403 with a time", steps{status(403, "", "Retry-After: 7"), status(200, anEvent)}, nil, []int{403, 200}, 7 * time.Second, 7700 * time.Millisecond},
-		{"403 for long", steps{status(403, "", "Retry-After: 60")}, ErrForbidden, []int{403}, 0, 0},
-		{"429 with a time", steps{status(429, "", "Retry-After: 7"), status(200, anEvent)}, nil, []int{429, 200}, 7 * time.Second, 7700 * time.Millisecond},
-		{"429 without one", steps{status(429, "")}, ErrRateLimited, []int{429, 429, 429}, 3 * time.Second, 3300 * time.Millisecond},
-		{"429 for long", steps{status(429, "", "Retry-After: 60")}, ErrRateLimited, []int{429}, 0, 0},
-		{"503 with a time", steps{status(503, "", "Retry-After: 5"), status(200, anEvent)}, nil, []int{503, 200}, 5 * time.Second, 5500 * time.Millisecond},
-		{"503 for long", steps{status(503, "", "Retry-After: 60")}, ErrServer, []int{503}, 0, 0},
-		{"500 with a time", steps{status(500, "", "Retry-After: 60"), status(200, anEvent)}, nil, []int{500, 200}, 250 * time.Millisecond, 750 * time.Millisecond},
+		{"403 with a short wait", steps{status(403, "", "Retry-After: 7"), status(200, anEvent)}, nil, []int{403, 200}, 7 * time.Second, 7700 * time.Millisecond},
+		{"403 with a long wait", steps{status(403, "", "Retry-After: 60")}, ErrForbidden, []int{403}, 0, 0},
+		{"429 with a short wait", steps{status(429, "", "Retry-After: 7"), status(200, anEvent)}, nil, []int{429, 200}, 7 * time.Second, 7700 * time.Millisecond},
+		{"429 without a wait", steps{status(429, "")}, ErrRateLimited, []int{429, 429, 429}, 3 * time.Second, 3300 * time.Millisecond},
+		{"429 with a long wait", steps{status(429, "", "Retry-After: 60")}, ErrRateLimited, []int{429}, 0, 0},
+		{"503 with a short wait", steps{status(503, "", "Retry-After: 5"), status(200, anEvent)}, nil, []int{503, 200}, 5 * time.Second, 5500 * time.Millisecond},
+		{"503 with a long wait", steps{status(503, "", "Retry-After: 60")}, ErrServer, []int{503}, 0, 0},
+		{"500 with a long wait", steps{status(500, "", "Retry-After: 60"), status(200, anEvent)}, nil, []int{500, 200}, 250 * time.Millisecond, 750 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +63,7 @@ func TestRetries(t *testing.T) {
 					t.Errorf("took %v, want %v to %v", took, tt.min, tt.max)
 				}
 				if strings.HasPrefix(tt.name, "429") && o.waited != time.Since(begin) {
-					t.Errorf("%v of the wait observed", o.waited)
+					t.Errorf("the observer saw a wait of %v", o.waited)
 				}
 				if !errors.Is(err, tt.want) || !slices.Equal(o.codes, tt.codes) || o.retries != len(tt.codes)-1 {
 					t.Errorf("error %v, codes %v, %d retries", err, o.codes, o.retries)
@@ -80,7 +80,7 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// cutOff answers with a body that ends before its time.
+// cutOff answers with a truncated body.
 func cutOff() (*http.Response, error) {
 	a := answerWith(200, "")
 	a.Body = errorBody{syscall.ECONNRESET}
@@ -107,7 +107,7 @@ func TestErrorsKeepTheirCause(t *testing.T) {
 	})
 }
 
-// What the API asks of one call holds for all of them.
+// A Retry-After in one answer pauses all calls.
 func TestRetryAfterHoldsForAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -136,18 +136,18 @@ func TestRetryAfterHoldsForAll(t *testing.T) {
 		if len(s.times) != 22 || s.times[1].Sub(begin) < 8*time.Second {
 			t.Errorf("%d requests, the second after %v", len(s.times), s.times[1].Sub(begin))
 		}
-		// 21 requests at half the rate, and one step more for the last ones
+		// 21 requests at half the rate, which rises one step before the last ones.
 		if spread := s.times[21].Sub(s.times[1]); spread < 3500*time.Millisecond || spread > 3900*time.Millisecond {
 			t.Errorf("21 requests in %v", spread)
 		}
 		if o.waited < 21*8*time.Second {
-			t.Errorf("only %v of waiting observed", o.waited)
+			t.Errorf("the observer saw only %v of waiting", o.waited)
 		}
 	})
 }
 
-// A 403 that says how long to wait holds up all calls, and does not slow them down after
-// that: one that is refused for good would do so again and again.
+// A 403 with Retry-After pauses all calls but does not lower the rate: a call that is always
+// forbidden would lower it again and again.
 func TestForbiddenForATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -198,7 +198,7 @@ func TestLongPauseIsAnsweredWithoutARequest(t *testing.T) {
 	})
 }
 
-// A list that comes while many details wait for their turn is the next to go.
+// A new list overtakes the details that already wait for their turn.
 func TestListsOvertakeDetails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -290,7 +290,7 @@ func TestCallerGivesUp(t *testing.T) {
 					}
 				}
 				if errors.Is(err, ErrConnection) {
-					t.Errorf("the end of the caller passes for %v", err)
+					t.Errorf("a cancelled caller gets %v", err)
 				}
 				if s.requests() != min(1, len(tt.steps)) || c.limiter.Busy() != 0 {
 					t.Errorf("%d requests, %d slots still taken", s.requests(), c.limiter.Busy())

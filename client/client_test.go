@@ -71,7 +71,7 @@ func TestNewDefaults(t *testing.T) {
 		t.Errorf("transport: %+v", got)
 	}
 	if _, err := New("http://localhost", nil, Options{}); err == nil {
-		t.Error("a missing key source is accepted")
+		t.Error("New accepts a missing key source")
 	}
 }
 

@@ -47,14 +47,14 @@ func TestListEndpointsElements(t *testing.T) {
 		{"null", `null`, nil, ""},
 		{"other kinds", `[1,"a",null,[{"id":"no"}],true,{},{"id":"b"}]`, []Endpoint{{Active: true, ID: "b"}}, `5 are no objects, 1 have no usable "id"`},
 		{"unusable ids", `[{"id":""},{"id":".."},{"id":"a\u0000b"},{"id":[]},{"id":null},{"id":"\ud800"},{"id":"` + strings.Repeat("x", 129) + `"},{"id":"b"}]`, []Endpoint{{Active: true, ID: "b"}}, `7 have no usable "id"`},
-		{"an id that is a number", `[{"id":7}]`, []Endpoint{{Active: true, ID: "7"}}, ""},
-		{"an id again", `[{"id":"a","url":"http://one/x"},{"id":"a","url":"http://two/x"}]`, []Endpoint{{Active: true, ID: "a", URL: "one"}}, `1 have no usable "id"`},
+		{"numeric id", `[{"id":7}]`, []Endpoint{{Active: true, ID: "7"}}, ""},
+		{"duplicate id", `[{"id":"a","url":"http://one/x"},{"id":"a","url":"http://two/x"}]`, []Endpoint{{Active: true, ID: "a", URL: "one"}}, `1 have no usable "id"`},
 		{"wrong types", `[{"id":"a","url":1,"description":{},"active":"yes","events":"all","created_at":5,"updated_at":"soon","coid":[]}]`, []Endpoint{{Active: true, ID: "a"}}, ""},
 		{"wrong types in events", `[{"id":"a","events":["x",1,null,["y"],"z"]}]`, []Endpoint{{Active: true, ID: "a", Events: []string{"x", "z"}}}, ""},
 		{"zero time", `[{"id":"a","created_at":"0001-01-01T00:00:00Z"}]`, []Endpoint{{Active: true, ID: "a"}}, ""},
 		{"ocid, escapes", `[{"\u0069d":"a\u00e9","ocid":"c","url":"http:\/\/h"}]`, []Endpoint{{Active: true, ID: "aé", CompanyID: "c", URL: "h"}}, ""},
 		{"invalid UTF-8", "[{\"id\":\"a\",\"description\":\"x\xffy\"}]", []Endpoint{{Active: true, ID: "a", Description: "x\uFFFDy"}}, ""},
-		{"behind the end", `[{"id":"a"}] ]]]`, []Endpoint{{Active: true, ID: "a"}}, ""},
+		{"data after the end", `[{"id":"a"}] ]]]`, []Endpoint{{Active: true, ID: "a"}}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +71,7 @@ func TestListEndpointsElements(t *testing.T) {
 	}
 }
 
-// An endpoint is on unless the API says that it is off.
+// An endpoint is active unless the API says otherwise.
 func TestListEndpointsActive(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{
@@ -97,7 +97,7 @@ func TestListEndpointsNoneIsUsable(t *testing.T) {
 	}
 }
 
-// A list that has more pages is not all that there is.
+// A list with a next page is reported as incomplete.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	for link, want := range map[string]bool{
@@ -127,7 +127,7 @@ func TestPages(t *testing.T) {
 					break
 				}
 			}
-			// The exporter still uses the first page.
+			// The events of the first page still count.
 			if n == 0 || errors.Is(l.Err(), ErrPaged) != want || l.Complete() != (!want && !stop) {
 				t.Errorf("%s: %d events, complete %v: %v", link, n, l.Complete(), l.Err())
 			}

@@ -10,8 +10,7 @@ import (
 	"testing/synctest"
 )
 
-// A server that echoes the request in every place that it can puts no secret into an
-// error.
+// No error contains a secret, wherever a server echoes the request.
 func TestErrorsNeverContainSecrets(t *testing.T) {
 	t.Parallel()
 	const auth = "Bearer " + testKey
@@ -19,12 +18,12 @@ func TestErrorsNeverContainSecrets(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		step func() (*http.Response, error)
-		want string // what the error does say
+		want string // what the error contains instead
 	}{
 		{"body", status(403, "no access with "+auth), "no access with Bearer [redacted]"},
 		{"escaped in the body", status(403, "see ?key="+escaped), "see [redacted]"},
 		{"hidden in the body", status(403, `{"key":"`+strings.ReplaceAll(testKey, "/", `\/`)+`"}`), "the key is not allowed to do this (status 403)"},
-		{"in another spelling", status(403, "?key="+strings.ReplaceAll(escaped, "%2F", "&#x2f;")), "(status 403): [redacted]"},
+		{"spelled differently", status(403, "?key="+strings.ReplaceAll(escaped, "%2F", "&#x2f;")), "(status 403): [redacted]"},
 		{"URL in the body", status(403, "look at https://me:pw@docs.example.org/hooks/T0P?x=1"), "look at docs.example.org"},
 		{"body of a limit", status(429, auth, "Retry-After: 99"), "again in 1m"},
 		{"redirect", status(302, "", "Location: https://me:pw@docs.example.org/"+testKey), "host docs.example.org"},
@@ -51,7 +50,7 @@ func TestErrorsNeverContainSecrets(t *testing.T) {
 	}
 }
 
-// A media type comes back in lower case, in which the key would not be found.
+// Media types are compared in lower case, in which the key would not be recognized.
 func TestKeyAsAContentTypeIsNotShown(t *testing.T) {
 	t.Parallel()
 	c, err := New("http://api", StaticKey("Geheim"), Options{Transport: &script{steps: steps{status(200, "<", "Content-Type: text/Geheim")}}})
@@ -81,7 +80,7 @@ func TestKeyAsAnIDIsNotShown(t *testing.T) {
 	}
 }
 
-// An id that holds the key, as it is or escaped, is no id: ids become labels.
+// An id that contains the key, plain or escaped, is invalid, because ids become labels.
 func TestKeyIsNoListedID(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{testKey, "a" + testKey, url.QueryEscape(testKey)} {
@@ -101,7 +100,7 @@ func TestKeyIsNoListedID(t *testing.T) {
 	}
 }
 
-// expectNoSecret looks at the error and at all that it hands out.
+// expectNoSecret checks the error and every error that it wraps.
 func expectNoSecret(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
@@ -126,6 +125,6 @@ func expectNoSecret(t *testing.T, err error) {
 		}
 	}
 	if outer, ok := errors.AsType[*url.Error](err); ok {
-		t.Errorf("a URL error is to be had: %v", outer)
+		t.Errorf("the error exposes a *url.Error: %v", outer)
 	}
 }

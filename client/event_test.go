@@ -46,13 +46,13 @@ func TestGetEventResponse(t *testing.T) {
 		{"null", `null`, nil},
 		{"empty object", `{}`, nil},
 		{"nulls and empty strings", `{"status_code":null,"status":"","body":null,"message":""}`, nil},
-		{"unknown members alone", `{"attempts":3,"next":{"in":"5s"}}`, nil},
+		{"only unknown members", `{"attempts":3,"next":{"in":"5s"}}`, nil},
 		{"code 0", `{"status_code":0}`, &Response{}},
 		{"code null, message", `{"status_code":null,"message":"dial tcp: timeout"}`, &Response{Message: "dial tcp: timeout", Cause: "dial tcp: timeout"}},
 		{"code in quotes", `{"status_code":"502"}`, &Response{StatusCode: 502}},
 		{"fraction", `{"status_code":200.0}`, &Response{StatusCode: 200}},
 		{
-			"the words of a URL are no cause", `{"message":"Post \"https://tls.dns.example.com/timeout?x=eof\": lookup timeout.example.com: refused"}`,
+			"words in a URL are not a cause", `{"message":"Post \"https://tls.dns.example.com/timeout?x=eof\": lookup timeout.example.com: refused"}`,
 			&Response{Message: `Post "tls.dns.example.com": lookup timeout.example.com: refused`, Cause: `Post "": lookup timeout.example.com: refused`},
 		},
 		{"other kinds", `{"status_code":201,"status":201,"body":{"ok": true}}`, &Response{StatusCode: 201, Status: "201", Body: `{"ok": true}`}},
@@ -85,10 +85,10 @@ func TestGetEventVideo(t *testing.T) {
 		{"null", `null`, Video{}},
 		{"no video", `{"image":{"id":"x"}}`, Video{}},
 		{"video null", `{"video":null}`, Video{}},
-		{"no object", `[{"video":{"id":"x"}}]`, Video{}},
-		{"video no object", `{"video":["id","x"]}`, Video{}},
+		{"not an object", `[{"video":{"id":"x"}}]`, Video{}},
+		{"video is not an object", `{"video":["id","x"]}`, Video{}},
 		{"only an id", `{"video":{"id":"v1","meta":{"id":"deeper","uuid":"deeper"}}}`, Video{ID: "v1"}},
-		{"members of another type", `{"video":{"id":7,"uuid":{"uuid":"x"}}}`, Video{}},
+		{"wrong types of members", `{"video":{"id":7,"uuid":{"uuid":"x"}}}`, Video{}},
 		{"the key", `{"video":{"id":"` + testKey + `","uuid":"u"}}`, Video{ID: "[redacted]", UUID: "u"}},
 		{"too long", `{"video":{"uuid":"` + strings.Repeat("x", 200) + `"}}`, Video{UUID: strings.Repeat("x", maxVideo)}},
 	} {
@@ -116,9 +116,9 @@ func TestGetEventBadPayload(t *testing.T) {
 	}{
 		{"another event", `{"id":"630fac88bd5bb64cf8b24b98"}`, ErrBadPayload, "another event"},
 		{"no id", `{}`, ErrBadPayload, "another event"},
-		{"id of another type", `{"id":{}}`, ErrBadPayload, "another event"},
-		{"response of another type", `{"id":"` + eventID + `","response":"ok"}`, ErrBadPayload, "its response is a string instead of an object"},
-		{"code of another type", `{"id":"` + eventID + `","response":{"status_code":"ok"}}`, ErrBadPayload, "its response.status_code is a string instead of a number"},
+		{"wrong type of id", `{"id":{}}`, ErrBadPayload, "another event"},
+		{"wrong type of response", `{"id":"` + eventID + `","response":"ok"}`, ErrBadPayload, "its response is a string instead of an object"},
+		{"wrong type of code", `{"id":"` + eventID + `","response":{"status_code":"ok"}}`, ErrBadPayload, "its response.status_code is a string instead of a number"},
 		{"code that is an object", `{"id":"` + eventID + `","response":{"status_code":{}}}`, ErrBadPayload, "its response.status_code is an object instead of a number"},
 		{"array", `[]`, ErrBadPayload, "an array instead of an object"},
 		{"null", `null`, ErrBadPayload, "null instead of an object"},
@@ -144,13 +144,13 @@ func TestGetEventBadPayload(t *testing.T) {
 				t.Errorf("error %v, want %v with %q", err, tt.want, tt.text)
 			}
 			if diff := cmp.Diff(Event{}, got); diff != "" {
-				t.Errorf("an event beside the error: %+v", got)
+				t.Errorf("got an event as well as an error: %+v", got)
 			}
 		})
 	}
 }
 
-// What cannot be used of an event does not throw its response away.
+// GetEvent keeps the response of an event whose other members are unusable.
 func TestGetEventUnusableMembers(t *testing.T) {
 	t.Parallel()
 	c, mux := setup(t, Options{})

@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// seen is a ListedEvent that may be kept.
+// seen is a copy of a ListedEvent, which is only valid until the next one.
 type seen struct {
 	ID, Type string
 	Created  int64
@@ -55,7 +55,7 @@ func TestListEvents(t *testing.T) {
 		t.Errorf("complete %v, error %v, faults %v, date %v", l.Complete(), l.Err(), l.Faults(), l.Date())
 	}
 	if again := readAll(l); again != nil {
-		t.Errorf("a second use yields %v", again)
+		t.Errorf("a second read yields %v", again)
 	}
 }
 
@@ -69,7 +69,7 @@ func TestListEventsElements(t *testing.T) {
 		{"empty", ` [ ] `, nil, ""},
 		{"null", ` null `, nil, ""},
 		{"missing members", `[{"id":"a"}]`, []seen{{"a", "", 0}}, ""},
-		{"nothing of the one before", `[{"id":"a","type":"x","created":5},{},{"id":"b"}]`, []seen{{"a", "x", 5}, {"b", "", 0}}, `1 have no usable "id"`},
+		{"no leftovers of the previous element", `[{"id":"a","type":"x","created":5},{},{"id":"b"}]`, []seen{{"a", "x", 5}, {"b", "", 0}}, `1 have no usable "id"`},
 		{"nulls", `[{"id":"a","type":null,"created":null}]`, []seen{{"a", "", 0}}, ""},
 		{"other kinds", `[1,"a",null,[{"id":"no"}],true,{},{"id":"b"}]`, []seen{{"b", "", 0}}, `5 are no objects, 1 have no usable "id"`},
 		{"unusable ids", `[{"id":""},{"id":"."},{"id":{}},{"id":null},{"id":"\u0007"},{"id":"\ud800"},{"id":"` + strings.Repeat("x", 257) + `"},{"id":"b"}]`, []seen{{"b", "", 0}}, `7 have no usable "id"`},
@@ -78,22 +78,22 @@ func TestListEventsElements(t *testing.T) {
 		{"invalid UTF-8 in a type", "[{\"id\":\"a\",\"type\":\"x\xff\"}]", []seen{{"a", "x\uFFFD", 0}}, ""},
 		{"created in quotes", `[{"id":"a","created":"1664581231"},{"id":"b","created":"1.5e3"},{"id":"c","created":"-7"}]`, []seen{{"a", "", 1664581231}, {"b", "", 1500}, {"c", "", -7}}, ""},
 		{
-			"created of another type", `[{"id":"a","created":"soon"},{"id":"b","created":1},{"id":"c","created":[]},{"id":"d","created":""},{"id":"e","created":"0x5"},{"id":"f","created":" 5"}]`,
+			"wrong type of created", `[{"id":"a","created":"soon"},{"id":"b","created":1},{"id":"c","created":[]},{"id":"d","created":""},{"id":"e","created":"0x5"},{"id":"f","created":" 5"}]`,
 			[]seen{{"b", "", 1}},
 			`5 have no usable "created"`,
 		},
-		{"type of another type", `[{"id":"a","type":{"x":[1]}},{"id":"b"}]`, []seen{{"b", "", 0}}, `1 have no usable "type"`},
+		{"wrong type of type", `[{"id":"a","type":{"x":[1]}},{"id":"b"}]`, []seen{{"b", "", 0}}, `1 have no usable "type"`},
 		{
 			"created out of range", `[{"id":"a","created":1e300},{"id":"b","created":-99999999999999999999},{"id":"c","created":1.5},{"id":"d","created":"99999999999999999999"}]`,
 			[]seen{{"a", "", math.MaxInt64}, {"b", "", math.MinInt64}, {"c", "", 1}, {"d", "", math.MaxInt64}},
 			"",
 		},
 		{"escaped names and values", `[{"\u0069d":"a\/b","t\u0079pe":"v\u002e1"}]`, []seen{{"a/b", "v.1", 0}}, ""},
-		{"a name again", `[{"id":"a","id":"b"}]`, []seen{{"b", "", 0}}, ""},
+		{"duplicate member", `[{"id":"a","id":"b"}]`, []seen{{"b", "", 0}}, ""},
 		{"data and response", `[{"data":{"video":{"id":"no","created":5}},"id":"a","response":{"id":[{"id":"no"}]}}]`, []seen{{"a", "", 0}}, ""},
 		{"the key as a type", `[{"id":"a","type":"` + testKey + `"}]`, []seen{{"a", "[redacted]", 0}}, ""},
 		{"a long type", `[{"id":"a","type":"` + strings.Repeat("x", maxType+1) + `"}]`, []seen{{"a", strings.Repeat("x", maxType), 0}}, ""},
-		{"behind the end", `[{"id":"a"}]<!-- cached -->`, []seen{{"a", "", 0}}, ""},
+		{"data after the end", `[{"id":"a"}]<!-- cached -->`, []seen{{"a", "", 0}}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -189,7 +189,7 @@ func TestListEventsCanBeReadOnce(t *testing.T) {
 	n := 0
 	for range l.Events() {
 		if n++; readAll(l) != nil {
-			t.Error("read within a read")
+			t.Error("a nested read yields events")
 		}
 	}
 	if n != 2 || !l.Complete() {
@@ -219,7 +219,7 @@ func TestListEventsHoldsItsSlot(t *testing.T) {
 	}
 }
 
-// stalling is a body that sends its text and then waits for the end of the request.
+// stalling is a body that ends only with its request.
 type stalling struct {
 	io.Reader
 	ctx context.Context
@@ -251,7 +251,7 @@ func TestListEventsSilence(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Minute) // the time of the caller is no silence
+		time.Sleep(time.Minute) // waiting in the caller does not count as silence
 		begin, n := time.Now(), 0
 		for range l.Events() {
 			n++
@@ -266,8 +266,8 @@ func TestListEventsSilence(t *testing.T) {
 	})
 }
 
-// trickle answers lists of slow endpoints with a part of an event every few seconds,
-// for ever, and all other calls at once.
+// trickle sends the lists of slow endpoints endlessly, a part of an event every few seconds,
+// and answers all other calls at once.
 func trickle(part string) transport {
 	return func(r *http.Request) (*http.Response, error) {
 		switch {
@@ -293,8 +293,8 @@ func trickle(part string) transport {
 	}
 }
 
-// Lists that send a little now and then, more of them than there are slots, hold up
-// neither another list nor details.
+// Trickling lists delay neither other lists nor details, even if there are more of them than
+// slots.
 func TestTricklingLists(t *testing.T) {
 	t.Parallel()
 	for _, part := range []string{" ", `{"id":"a"},`} {
@@ -316,7 +316,7 @@ func TestTricklingLists(t *testing.T) {
 			}
 			synctest.Wait()
 			begin := time.Now()
-			for range 20 { // details go on meanwhile
+			for range 20 { // details are fetched meanwhile
 				if err := getEvent(t.Context(), c); err != nil {
 					t.Fatal(err)
 				}
@@ -332,7 +332,7 @@ func TestTricklingLists(t *testing.T) {
 				t.Errorf("another list and 20 details took %v", took)
 			}
 			time.Sleep(time.Minute)
-			if part == " " { // not one event, so they have ended by themselves
+			if part == " " { // without a complete event, the lists have timed out
 				all.Wait()
 			}
 			cancel()
@@ -349,7 +349,7 @@ func TestTricklingLists(t *testing.T) {
 	}
 }
 
-// Time that the limiter or the caller takes is none of the list.
+// Time spent in the limiter or the caller does not count towards a list's timeout.
 func TestListEventsPatienceIsForEachElement(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -410,7 +410,7 @@ func TestListEventsConnectionBreaks(t *testing.T) {
 	}
 }
 
-// No allocation per event: a list ten times as long costs no more of them.
+// Allocations do not grow with the number of events.
 func TestListEventsAllocations(t *testing.T) { //nolint:paralleltest // others would allocate too
 	measure := func(n int) float64 {
 		body := string(listBody(n))

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// crumbs hands out its bytes in small pieces, as a network may.
+// crumbs returns its bytes in small pieces, as a network does.
 type crumbs struct{ io.Reader }
 
 func (c crumbs) Read(p []byte) (int, error) { return c.Reader.Read(p[:min(len(p), 7)]) }
@@ -53,7 +53,7 @@ func FuzzListEvents(f *testing.F) {
 		if strings.Join(ids, "\n") != strings.Join(ids2, "\n") || invalid != invalid2 || complete != complete2 {
 			t.Fatalf("%d events, %d, %v; in small pieces %d, %d, %v", len(ids), invalid, complete, len(ids2), invalid2, complete2)
 		}
-		// If another decoder reads a list, this one reads it too, with as many elements.
+		// A list that encoding/json can read yields as many elements here.
 		var all []json.RawMessage
 		if json.Unmarshal(body, &all) == nil && all != nil && (!complete || len(ids)+invalid != len(all)) {
 			t.Fatalf("complete %v, %d events and %d invalid of %d elements", complete, len(ids), invalid, len(all))

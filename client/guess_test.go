@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Plain text has no word that looks like a part of a URL.
+// Plain text contains no word that looks like part of a URL.
 func TestPlainTextIsNotSuspicious(t *testing.T) {
 	t.Parallel()
 	r := &redactor{blind: true}
@@ -14,7 +14,7 @@ func TestPlainTextIsNotSuspicious(t *testing.T) {
 		text := rapid.StringMatching(`([A-Za-z]{0,20}[ \n]|[0-9]{0,20}[ \n]|[A-Za-z0-9/:.%=é-]{0,12} ?){0,5}`).Draw(t, "text")
 		for _, word := range anyWord.FindAllString(text, -1) {
 			if isPlain(text) && r.suspicious(plainOf(word)) {
-				t.Errorf("%q is taken for plain, %q is suspicious", text, word)
+				t.Errorf("%q is plain, but %q is suspicious", text, word)
 			}
 		}
 	})

@@ -13,7 +13,7 @@ func TestValidID(t *testing.T) {
 	}{
 		{"as documented", endpointID, true},
 		{"one character", "a", true},
-		{"dots in it", "a..b", true},
+		{"dots inside", "a..b", true},
 		{"three dots", "...", true},
 		{"slash", "a/b", true},
 		{"space", "a b", true},
@@ -41,6 +41,6 @@ func TestValidIDLength(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 256)
 	if !ValidEndpointID(long[:128]) || ValidEndpointID(long[:129]) || !ValidEventID(long) || ValidEventID(long+"x") {
-		t.Error("the bounds are not 128 and 256 bytes")
+		t.Error("the limits are not 128 and 256 bytes")
 	}
 }

@@ -26,9 +26,9 @@ func TestCheckKey(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, content, want, problem string }{
 		{"line", "geheim\n", "geheim", ""},
-		{"white space around", "\r\n\t geheim \n", "geheim", ""},
+		{"surrounding white space", "\r\n\t geheim \n", "geheim", ""},
 		{"empty", "", "", "empty"},
-		{"white space alone", " \n", "", "empty"},
+		{"only white space", " \n", "", "empty"},
 		{"two lines", "geheim\nzwei", "", "white space"},
 		{"assignment", "KEY = geheim", "", "NAME=key"},
 		{"line of an environment file", "OMEGASTREAM_API_KEY=geheim\n", "", "NAME=key"},
@@ -39,10 +39,10 @@ func TestCheckKey(t *testing.T) {
 		{"byte order mark", "\ufeffgeheim\n", "", "byte order mark"},
 		{"base64", "Z2VoZWlt+/==", "Z2VoZWlt+/==", ""},
 		{"base64 in capitals", "ABCDEFGH==", "ABCDEFGH==", ""},
-		{"signs within", "sk-live+1/2=3", "sk-live+1/2=3", ""},
+		{"punctuation", "sk-live+1/2=3", "sk-live+1/2=3", ""},
 		{"control character", "geheim\x00", "", "control character"},
 		{"invalid UTF-8", "geheim\xff", "", "invalid UTF-8"},
-		{"not a key at all", strings.Repeat("geheim", maxKeyBytes), "", "longer than"},
+		{"much too long", strings.Repeat("geheim", maxKeyBytes), "", "longer than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -75,7 +75,7 @@ func TestKeyFileMissing(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := KeyFile(t.TempDir()); err == nil {
-		t.Error("a directory is accepted")
+		t.Error("NewKeyFile accepts a directory")
 	}
 }
 
@@ -106,7 +106,8 @@ func TestKeyFileFollowsTheFile(t *testing.T) {
 		t.Errorf("reload of a removed file: changed %v, error %v", changed, err)
 	}
 
-	// As Kubernetes replaces a secret: another file of the same size and time.
+	// Kubernetes replaces a secret's file with another one; here it has the same size and
+	// time.
 	writeKey(t, path, "ten", time.Minute)
 	expect("there again", "ten")
 	other := path + ".new"
@@ -131,7 +132,7 @@ func TestKeyFileFollowsTheFile(t *testing.T) {
 	rewrite("six")
 	expect("and back", "six")
 
-	// Nothing but the content tells: only a forced read finds it.
+	// Only the content has changed, and only a forced read notices.
 	rewrite("two")
 	expect("rewritten unnoticed", "six")
 	if changed, err := k.Reload(); !changed || err != nil {
@@ -143,7 +144,7 @@ func TestKeyFileFollowsTheFile(t *testing.T) {
 	}
 }
 
-// keyed answers 401 to every key but one.
+// keyed answers 401 unless a request has the key.
 func keyed(good string, s *script) http.RoundTripper {
 	return transport(func(r *http.Request) (*http.Response, error) {
 		if r.Header.Get("Authorization") != "Bearer "+good {
@@ -157,7 +158,7 @@ func keyed(good string, s *script) http.RoundTripper {
 
 func TestUnauthorizedReadsTheKeyAgain(t *testing.T) {
 	t.Parallel()
-	// rotate makes the key that the second request finds.
+	// then is the content of the key file at the second request; empty if the file is gone.
 	for _, tt := range []struct {
 		name, file, then string
 		requests         int
@@ -185,7 +186,7 @@ func TestUnauthorizedReadsTheKeyAgain(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// Same size and time as before: only the 401 makes the client look.
+			// Size and time stay the same: only the 401 makes the client read the file again.
 			if tt.then == "" {
 				err = os.Remove(path)
 			} else {
@@ -199,7 +200,7 @@ func TestUnauthorizedReadsTheKeyAgain(t *testing.T) {
 				t.Errorf("error %v after %d requests, %d retries", err, s.requests(), o.retries)
 			}
 			if tt.then == "" && !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("error does not tell that the key file is gone: %v", err)
+				t.Errorf("error does not say that the key file is gone: %v", err)
 			}
 		})
 	}

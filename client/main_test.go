@@ -23,9 +23,9 @@ const (
 	eventID    = "630fac88bd5bb64cf8b24b99"
 )
 
-// setup returns a client of a server whose API is below /base/, and the mux for it.
-// Paths of the mux are those that the server sees, so a lost base path is a 404. The
-// timeout, where a test sets none, is long enough for a machine that is busy.
+// setup returns a client of a server whose API is below /base/, and the server's mux. The mux
+// sees the full path, so a lost base path is a 404. The default timeout is long enough for a
+// busy machine.
 func setup(t testing.TB, o Options) (*Client, *http.ServeMux) {
 	t.Helper()
 	o.Timeout = orDefault(o.Timeout, 5*time.Minute)
@@ -45,12 +45,12 @@ func newClient(t testing.TB, url string, o Options) *Client {
 	return c
 }
 
-// transport is a server in memory, for tests under a clock of their own.
+// transport is an in-memory server for tests with a fake clock.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// answerWith returns an answer with a header of "Name: value" lines.
+// answerWith returns an answer whose headers are "Name: value" lines.
 func answerWith(code int, body string, header ...string) *http.Response {
 	h := http.Header{}
 	for _, line := range header {
@@ -63,8 +63,8 @@ func answerWith(code int, body string, header ...string) *http.Response {
 	}
 }
 
-// script answers the n-th request with the n-th step and counts them; the last step
-// answers all further ones.
+// script answers each request with the next step, repeats the last step, and counts the
+// requests.
 type script struct {
 	mu    sync.Mutex
 	steps []func() (*http.Response, error)
@@ -96,7 +96,7 @@ func broken(err error) func() (*http.Response, error) {
 	return func() (*http.Response, error) { return nil, err }
 }
 
-// counts is an Observer.
+// counts is an Observer that counts.
 type counts struct {
 	mu      sync.Mutex
 	codes   []int
@@ -140,7 +140,7 @@ func reply(body string) http.HandlerFunc {
 	}
 }
 
-// event asks for an event with nothing in it, for tests of what is around a call.
+// anEvent is an event without content, for tests of the call itself.
 const anEvent = `{"id":"` + eventID + `"}`
 
 func getEvent(ctx context.Context, c *Client) error {

@@ -48,7 +48,7 @@ func TestHint(t *testing.T) {
 	}
 }
 
-// What the API says of an error is quoted, also where it comes a little after the header.
+// An error quotes the API's message even if the body arrives after the header.
 func TestHintThatComesLate(t *testing.T) {
 	t.Parallel()
 	c, mux := setup(t, Options{})
@@ -68,8 +68,7 @@ func TestHintThatComesLate(t *testing.T) {
 	}
 }
 
-// spell writes text so that each of its characters is spelled in one of the ways that
-// servers write them.
+// spell spells each character of a text in one of the ways that servers use.
 func spell(t *rapid.T, text, label string) string {
 	var b strings.Builder
 	for i, c := range []byte(text) {
@@ -89,8 +88,8 @@ func spell(t *rapid.T, text, label string) string {
 	return b.String()
 }
 
-// Whatever a provider writes around the URL of an endpoint, and however it spells it,
-// its path, its query, its user and the key are taken out.
+// redactor removes an endpoint's path, query, user and the key from a provider's text,
+// whatever surrounds them and however they are spelled.
 func TestOwnSecretsInAnySpelling(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -112,7 +111,7 @@ func TestOwnSecretsInAnySpelling(t *testing.T) {
 		behind := rapid.SampledFrom([]string{"", "\": EOF", " is gone", "/more", ")", "&quot;", "%", `\`, "\u00e9"}).Draw(t, "behind")
 		text := before + spell(t, said, "spelled") + behind
 		texts := map[string]string{"words": r.fit([]byte(text)), "body": r.fitBody([]byte(text)), "error": r.scrub(text)}
-		if !r.blind { // it is not shown, and a reason is found in it
+		if !r.blind { // a blind redactor only classifies the cause and never shows it
 			texts["cause"] = r.cause([]byte(text))
 		}
 		for what, got := range texts {
@@ -128,7 +127,7 @@ func TestOwnSecretsInAnySpelling(t *testing.T) {
 	})
 }
 
-// A replacement in the plain form replaces the spelling that it came from.
+// Replacing a match in the unspelled text replaces its spelling in the original.
 func TestUnspellFindsWhereItWas(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -153,13 +152,13 @@ func TestUnspellFindsWhereItWas(t *testing.T) {
 func TestOwnSecrets(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, url, text, host, path string }{
-		{"nothing of it", "https://h.example/in/T0", "all is well", "all is well", "all is well"},
+		{"no match", "https://h.example/in/T0", "all is well", "all is well", "all is well"},
 		{"whole", "https://h.example/in/T0?k=v", `Post "https://h.example/in/T0?k=v": EOF`, `Post "h.example": EOF`, `Post "h.example/in/T0": EOF`},
 		{"PHP", "https://h.example/in/T0", `{"url":"https:\/\/h.example\/in\/T0"}`, `{"url":"h.example"}`, `{"url":"h.example/in/T0"}`},
 		{"a host without a dot", "http://hooks-svc:8080/in/T0", "url:hooks-svc:8080/in/T0 failed", "url:hooks-svc:8080 failed", "url:hooks-svc:8080/in/T0 failed"},
-		{"a path alone", "http://h/in/T0", "path:/in/T0", "path:(URL)", "path:/in/T0"},
+		{"only a path", "http://h/in/T0", "path:/in/T0", "path:(URL)", "path:/in/T0"},
 		{"without the first slash", "http://h/in/T0/x", "no route in/T0/x", "no route (URL)", "no route in/T0/x"},
-		{"query alone", "http://h/?token=s3cr3t", "token=s3cr3t is bad, s3cr3t too", "[redacted] is bad, [redacted] too", "[redacted] is bad, [redacted] too"},
+		{"only a query", "http://h/?token=s3cr3t", "token=s3cr3t is bad, s3cr3t too", "[redacted] is bad, [redacted] too", "[redacted] is bad, [redacted] too"},
 		{"user", "http://me:s3cr3t@h/x", "me:s3cr3t@h", "h", "h"},
 		{"short path", "http://h/x", "text/x, h/x and /x, and/xy", "text, h and (URL), and/xy", "text/x, h/x and /x, and/xy"},
 		{"no path", "http://h.example/", "see / and and/or", "see / and and/or", "see / and and/or"},
@@ -175,8 +174,7 @@ func TestOwnSecrets(t *testing.T) {
 	}
 }
 
-// Where an endpoint's URL is not known, what remains of a provider's words is what tells
-// a person why a delivery failed.
+// Without the endpoint's URL, the redacted text still says why a delivery failed.
 func TestGuess(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -196,8 +194,8 @@ func TestGuess(t *testing.T) {
 	}
 }
 
-// All that a call hands out about an endpoint is without the secrets of its URL, also
-// before it was listed.
+// No answer about an endpoint contains the secrets of its URL, even before the endpoint was
+// listed.
 func TestOwnSecretsOfCalls(t *testing.T) {
 	t.Parallel()
 	const raw = "https://me:PASSWORD@hooks-svc:8080/in/T0P?token=QUERY"
@@ -211,7 +209,7 @@ func TestOwnSecretsOfCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before.Response.Cause = "" // not shown
+	before.Response.Cause = "" // it is never shown
 	_, early := c.ListEvents(t.Context(), endpointID)
 	list, err := c.ListEndpoints(t.Context())
 	if err != nil {
@@ -228,7 +226,7 @@ func TestOwnSecretsOfCalls(t *testing.T) {
 	all := fmt.Sprintf("%+v %v %+v %+v %+v %v", *before.Response, early, list, event, *event.Response, err)
 	for _, secret := range []string{"PASSWORD", "T0P", "QUERY"} {
 		if strings.Contains(all, secret) {
-			t.Errorf("%s is in %s", secret, all)
+			t.Errorf("%s is not redacted in %s", secret, all)
 		}
 	}
 }

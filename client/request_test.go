@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// dialed returns a client of a server that counts the connections it accepts.
+// dialed returns a client and the number of connections that its server accepted.
 func dialed(t testing.TB, o Options, h http.HandlerFunc) (*Client, *atomic.Int32) {
 	t.Helper()
 	o.Timeout = orDefault(o.Timeout, 5*time.Minute)
@@ -52,12 +52,12 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 		name string
 		head func(http.ResponseWriter)
 		body string
-		stop int  // after that many events, 0 = never
-		used bool // again
+		stop int  // after so many events, 0 = never
+		used bool // whether connections are reused
 	}{
 		{"complete, chunked", chunked, long, 0, true},
 		{"complete, sized", sized(len(long)), long, 0, true},
-		{"complete, with something behind", chunked, short + "\n\n", 0, true},
+		{"complete, with data after the end", chunked, short + "\n\n", 0, true},
 		{"stopped early in a short list, chunked", chunked, short, 1, true},
 		{"stopped early in a short list, sized", sized(len(short)), short, 1, true},
 		{"stopped early in a long list, chunked", chunked, long, 1, false},
@@ -84,8 +84,8 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 					}
 				}
 			}
-			// Few: the next request can come before a connection is free again, and a rest
-			// that takes long to read is not waited for.
+			// A few new connections are fine: the next request can come before a connection
+			// is free again, and the client does not wait for a rest that takes long to read.
 			if got := dials.Load(); tt.used && got > requests/2 || !tt.used && got != requests {
 				t.Errorf("%d connections for %d requests", got, requests)
 			}
@@ -93,8 +93,8 @@ func TestConnectionsAreUsedAgain(t *testing.T) {
 	}
 }
 
-// Closing a list whose server has nothing more to say does not wait for it long,
-// and not at all where too much is left anyway.
+// Closing a list waits only briefly for the rest of the body, and not at all for a large
+// rest.
 func TestCloseIsPatientOnlyForAMoment(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -151,7 +151,7 @@ func TestConcurrencyBoundsConnections(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if dials.Load() > 16 || most.Load() > 8 { // as many again for lists that are slow
+	if dials.Load() > 16 || most.Load() > 8 { // twice as many, as slow lists have their own
 		t.Errorf("%d connections, %d requests at a time", dials.Load(), most.Load())
 	}
 }
@@ -224,7 +224,7 @@ func TestUnknownCertificateIsNotTriedAgain(t *testing.T) {
 	}
 }
 
-// ending is an Observer that ends its caller's context with the first request.
+// ending is an Observer that cancels its caller's context with the first request.
 type ending struct {
 	noObserver
 	end context.CancelFunc
@@ -258,7 +258,7 @@ func BenchmarkGetEvent(b *testing.B) {
 	b.ReportMetric(float64(dials.Load()), "dials")
 }
 
-// detailOf returns an event of about n bytes.
+// detailOf returns a detail of about n bytes.
 func detailOf(n int) string {
 	const frame = `{"id":"ID","created":1661971592,"type":"video.process_succeeded","data":{"video":{%s"id":"x"}},"response":{"status_code":200,"status":"200 OK","body":"webhook received\n","message":"ok"}}`
 	var members strings.Builder
