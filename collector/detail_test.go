@@ -14,8 +14,8 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// TestRetryAfter checks that no request of any kind is made before the time that
-// the API named.
+// TestRetryAfter checks that the exporter sends no request of any kind before the time in
+// Retry-After.
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -30,13 +30,13 @@ func TestRetryAfter(t *testing.T) {
 		began := time.Now()
 		r.scrape()
 		if took := time.Since(began); took > 2*time.Second {
-			t.Errorf("the scrape waited %v for nothing", took)
+			t.Errorf("the scrape waited %v in vain", took)
 		}
 		synctest.Wait()
 		untried := 0
 		r.state.Look(func(a *ledger.Account) { untried = a.Untried() })
 		if answered := a.Calls().Count(simulator.GetEvent, 200); untried != 40-answered {
-			t.Errorf("%d events were never tried, %d of 40 were answered: a refused one is tried again at once", untried, answered)
+			t.Errorf("%d events were never tried, %d of 40 were answered: the exporter retried a refused one at once", untried, answered)
 		}
 		a.ResetCalls()
 		r.scrapes(28, 10*time.Second) // almost 5 minutes
@@ -47,8 +47,8 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
-// TestFailingDetails has an API whose lists work and whose details do not: the
-// drain slows down, a scrape does not wait for it, the backlog tells, and it heals.
+// TestFailingDetails checks an API whose lists work and whose details fail: the fetcher slows
+// down, scrapes do not wait for it, the backlog grows, and the exporter recovers.
 func TestFailingDetails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestFailingDetails(t *testing.T) {
 		a.ResetCalls()
 		time.Sleep(10 * time.Minute)
 		if n := a.Calls().Requests[simulator.GetEvent]; n > 800 {
-			t.Errorf("%d requests for details in ten minutes of failure", n)
+			t.Errorf("%d requests for details in ten failing minutes", n)
 		}
 		if n := r.log.Count("level=WARN"); n != 1 {
 			t.Errorf("%d warnings:\n%s", n, r.log)
@@ -82,7 +82,7 @@ func TestFailingDetails(t *testing.T) {
 	})
 }
 
-// TestBadEvent has two events whose details always fail: others are not held up.
+// TestBadEvent checks that two events whose details always fail do not delay others.
 func TestBadEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -99,14 +99,14 @@ func TestBadEvent(t *testing.T) {
 			time.Sleep(15 * time.Second)
 			id := a.Emit(endpointA, succeedType, simulator.Responded(200))
 			if r.scrape(); a.DetailCalls(endpointA, id) != 1 {
-				t.Fatal("a new event had to wait for the bad ones")
+				t.Fatal("a new event waits for the failing ones")
 			}
 		}
 	})
 }
 
-// TestUnusableDetail has a detail that no event can be read from: it is counted,
-// asked for again later, and no reason to slow down. The log has one line of all.
+// TestUnusableDetail checks that an unusable detail is counted and asked for again later,
+// does not slow down the fetcher, and is logged in one line for all of them.
 func TestUnusableDetail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -131,8 +131,8 @@ func TestUnusableDetail(t *testing.T) {
 	})
 }
 
-// TestLateDetails has details that come a second after the list shows their events, as
-// of a database that is read from a replica: every outcome is counted.
+// TestLateDetails checks that every outcome is counted if details appear a second after the
+// list shows their events, as with an API that reads from a database replica.
 func TestLateDetails(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestLateDetails(t *testing.T) {
 	})
 }
 
-// TestBadAmongGood has every other detail fail: no reason to slow down.
+// TestBadAmongGood checks that the fetcher does not slow down if every other detail fails.
 func TestBadAmongGood(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestBadAmongGood(t *testing.T) {
 	})
 }
 
-// standstill is an API after whose answers the process stands still.
+// standstill is an API after whose answers the whole process pauses.
 type standstill struct {
 	syncer.API
 	took atomic.Int64 // nanoseconds
@@ -184,8 +184,8 @@ func (s *standstill) GetEvent(ctx context.Context, endpointID, eventID string) (
 	return ev, err
 }
 
-// TestStandstill has a process that was stopped between an answer and taking it in:
-// what it waited meanwhile is no time without a response.
+// TestStandstill checks a process that is paused between an answer and its handling: the
+// pause does not count as time without a response.
 func TestStandstill(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// recorder notes the details that an account was asked for, in order.
+// recorder records, in order, which details an account was asked for.
 type recorder struct {
 	mu    sync.Mutex
 	asked []asked
@@ -33,7 +33,7 @@ func (r *recorder) observe(q simulator.Request) {
 	}
 }
 
-// names returns what was asked for, and forgets it.
+// names returns the events that were asked for, and resets the recorder.
 func (r *recorder) names() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,7 +45,7 @@ func (r *recorder) names() []string {
 	return names
 }
 
-// count returns how often each was asked for.
+// count returns how often each event was asked for.
 func (r *recorder) count() map[string]int {
 	counts := map[string]int{}
 	for _, name := range r.names() {
@@ -54,12 +54,12 @@ func (r *recorder) count() map[string]int {
 	return counts
 }
 
-// insert adds an event with an id that tells what it is.
+// insert adds an event whose id contains a name.
 func insert(a *simulator.Account, endpoint, id string, age time.Duration, answers ...simulator.Answer) {
 	a.Insert(endpoint, simulator.Event{ID: id, Type: failedType, CreatedTime: time.Now().Add(-age), Answers: answers})
 }
 
-// slowDetail is an API that holds one detail back before it asks for it.
+// slowDetail is an API that delays the call for one detail.
 type slowDetail struct {
 	syncer.API
 	event string
@@ -73,9 +73,9 @@ func (d slowDetail) GetEvent(ctx context.Context, endpointID, eventID string) (c
 	return d.API.GetEvent(ctx, endpointID, eventID)
 }
 
-// TestDrainOrder has work of every class at once, one call at a time: new events
-// first, oldest first and in turn between endpoints, then pending ones, then those
-// that failed, then history, newest first.
+// TestDrainOrder checks the order of details, one call at a time: new events first (oldest
+// first, in turn between endpoints), then pending ones, then failed ones, then history,
+// newest first.
 func TestDrainOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -89,11 +89,11 @@ func TestDrainOrder(t *testing.T) {
 		r.scrape()
 		insert(a, endpointA, "failed", 0, simulator.Responded(500))
 		r.scrape()
-		time.Sleep(5*time.Minute - 5*time.Second) // what failed is due again soon
+		time.Sleep(5*time.Minute - 5*time.Second) // failed events are due again soon
 		insert(a, endpointA, "pending", 0)
 		r.scrape()
 
-		// As long as one detail does not come the work piles up.
+		// Work piles up while one detail is delayed.
 		insert(a, endpointA, "first", 0, ok)
 		r.scrape(timeout("1"))
 		insert(a, endpointA, "A2", time.Second, ok)
@@ -119,8 +119,7 @@ func TestDrainOrder(t *testing.T) {
 	})
 }
 
-// TestNoDetailTwice lets an account go on for a while and asks whether any detail
-// was asked for without a reason: once each where the answer was final.
+// TestNoDetailTwice checks that the exporter asks once for each detail whose answer is final.
 func TestNoDetailTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -141,14 +140,14 @@ func TestNoDetailTwice(t *testing.T) {
 		for _, n := range counts {
 			again += n - 1
 		}
-		if again != 1 { // the one of history that failed, after 5 minutes and not yet after 15
+		if again != 1 { // the failed event of the history, due after 5 minutes and then after 15
 			t.Errorf("%d asked for again, want 1", again)
 		}
 	})
 }
 
-// TestRepeatedAsks checks what has a reason to be asked for again, and how often
-// within an hour: pending events with a backoff, failures at 5m, 15m and 35m.
+// TestRepeatedAsks checks which events are asked for again within an hour: pending ones with
+// a backoff, failed ones after 5, 15 and 35 minutes.
 func TestRepeatedAsks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -173,7 +172,7 @@ func TestRepeatedAsks(t *testing.T) {
 			"failed":  {0, 300, 900, 2100},
 			"good":    {0},
 		} {
-			// A second or two more may pass until the drain looks.
+			// The fetcher can notice a few seconds late.
 			if !slices.EqualFunc(at[name], want, func(got, want int) bool { return got >= want && got <= want+20 }) {
 				t.Errorf("%s was asked for after %v s, want %v", name, at[name], want)
 			}
@@ -181,8 +180,8 @@ func TestRepeatedAsks(t *testing.T) {
 	})
 }
 
-// TestRetriesAreATenth has more failures due than may be asked for again: no more
-// than a tenth of the rate goes to them, and history uses the rest.
+// TestRetriesAreATenth checks that repeated asks for failed events take at most a tenth of
+// the rate, and that history uses the rest.
 func TestRetriesAreATenth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -197,7 +196,7 @@ func TestRetriesAreATenth(t *testing.T) {
 		rec.names()
 		time.Sleep(5*time.Minute - 20*time.Second)
 		if early := rec.names(); len(early) > 0 {
-			t.Errorf("%d asked for before they were due", len(early))
+			t.Errorf("%d failures asked for too early", len(early))
 		}
 		time.Sleep(time.Minute)
 		if got := len(rec.names()); got < 40 || got > 62 {
@@ -206,8 +205,8 @@ func TestRetriesAreATenth(t *testing.T) {
 	})
 }
 
-// TestBacklog fetches slowly: what is outstanding is visible, oldest event and all,
-// and history comes after.
+// TestBacklog checks that a slow fetcher's backlog is visible, with the age of its oldest
+// event, and that history is fetched last.
 func TestBacklog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -238,8 +237,7 @@ func TestBacklog(t *testing.T) {
 	})
 }
 
-// TestSpareTime has more history than the rate allows at once: it takes what the
-// rate gives, and a new event stands behind next to none of it.
+// TestSpareTime checks that history uses the whole rate, but hardly delays a new event.
 func TestSpareTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

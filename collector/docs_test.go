@@ -22,7 +22,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	head, rest, begun := strings.Cut(string(content), begin)
 	table, tail, ended := strings.Cut(rest, end)
 	if !begun || !ended {
-		t.Fatalf("%s lacks a mark around its table: %q or %q", file, begin, end)
+		t.Fatalf("%s lacks a marker around its table: %q or %q", file, begin, end)
 	}
 	want := metricsTable()
 	if *update {
@@ -36,7 +36,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 }
 
-// metricsTable returns every family that the collectors describe, in Markdown.
+// metricsTable returns a Markdown table of all described families.
 func metricsTable() string {
 	var b strings.Builder
 	b.WriteString("| name | type | labels | meaning |\n|---|---|---|---|\n")

@@ -12,8 +12,8 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// A scrape expects twice the longest of the recent expositions; before the first one it
-// estimates by the ledger.
+// A scrape expects its exposition to take twice as long as the longest recent one. The first
+// scrape estimates it from the number of counters.
 func TestExpositionIsExpected(t *testing.T) {
 	t.Parallel()
 	r := start(t, newAccount(simulator.Options{}, endpointA), setup{})
@@ -35,7 +35,7 @@ func TestExpositionIsExpected(t *testing.T) {
 	}
 }
 
-// stalledWriter is a client that takes nothing for a second, and leaves.
+// stalledWriter is a client that reads nothing for a second and then disconnects.
 type stalledWriter struct{ *httptest.ResponseRecorder }
 
 func (stalledWriter) Write([]byte) (int, error) {
@@ -43,7 +43,7 @@ func (stalledWriter) Write([]byte) (int, error) {
 	return 0, errors.New("gone")
 }
 
-// The time of a client that takes nothing is none of an exposition.
+// Waiting for a stalled client does not count as exposition time.
 func TestStalledClientIsNotSpared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,8 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
-// designed is the table of DESIGN.md, section 5: names, types and labels are what
-// people's dashboards and alerts are built on.
+// designed lists the names, types and labels that people's dashboards and alerts rely on.
 const designed = `
 webhook_events_total                                                    counter    endpoint_id event_type
 webhook_deliveries_total                                                counter    endpoint_id event_type status_code
@@ -64,7 +63,7 @@ omegastream_exporter_state_failing                                      gauge   
 omegastream_exporter_leading                                            gauge
 `
 
-// TestFamiliesAreAsDesigned holds what the package describes against the table.
+// TestFamiliesAreAsDesigned compares the described families with that list.
 func TestFamiliesAreAsDesigned(t *testing.T) {
 	t.Parallel()
 	var want, got []string
@@ -74,13 +73,13 @@ func TestFamiliesAreAsDesigned(t *testing.T) {
 	for _, f := range Families() {
 		got = append(got, sorted(append([]string{f.Name, f.Type}, f.Labels...)))
 		if f.Help == "" || !strings.HasSuffix(f.Help, ".") {
-			t.Errorf("the help of %s is no sentence: %q", f.Name, f.Help)
+			t.Errorf("the help of %s is not a sentence: %q", f.Name, f.Help)
 		}
 	}
 	slices.Sort(want)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("families differ from the design (-want +got):\n%s", diff)
+		t.Errorf("families differ from those designed (-want +got):\n%s", diff)
 	}
 }
 
@@ -89,9 +88,8 @@ func sorted(row []string) string {
 	return strings.Join(row, " ")
 }
 
-// TestFamiliesAreEmitted holds what the expositions in testdata show against what
-// is described: every family there is a described one with its type and labels, and
-// every described one is there.
+// TestFamiliesAreEmitted compares the expositions in testdata with the descriptions: every
+// exposed family is described, with its type and labels, and every described one is exposed.
 func TestFamiliesAreEmitted(t *testing.T) {
 	t.Parallel()
 	described := map[string]Family{}
@@ -135,13 +133,13 @@ func TestFamiliesAreEmitted(t *testing.T) {
 	}
 	for name := range described {
 		if !seen[name] {
-			t.Errorf("%s is described and never emitted", name)
+			t.Errorf("%s is described but never emitted", name)
 		}
 	}
 }
 
-// TestDescribed checks that the collector of a scrape describes what it sends: the
-// registry of a scrape refuses what it does not.
+// TestDescribed checks that a scrape's collector describes all that it sends, as its registry
+// refuses undescribed metrics.
 func TestDescribed(t *testing.T) {
 	t.Parallel()
 	ch := make(chan *prometheus.Desc, 100)
@@ -156,7 +154,7 @@ func TestDescribed(t *testing.T) {
 	}
 }
 
-// TestLint lints names and helps of all that the good account shows.
+// TestLint lints all names and help texts that the good account exposes.
 func TestLint(t *testing.T) {
 	t.Parallel()
 	f, err := os.Open("testdata/good.metrics")

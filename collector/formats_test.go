@@ -17,7 +17,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// What Prometheus asks for.
+// The media types that Prometheus asks for.
 const (
 	acceptOpenMetrics = "application/openmetrics-text;version=1.0.0"
 	acceptProtobuf    = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
@@ -27,8 +27,8 @@ func accept(mediaType string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set("Accept", mediaType) }
 }
 
-// failing returns an exporter that shows failures of endpoint A; the event behind
-// the newest has the id.
+// failing returns an exporter that shows failures of endpoint A, and the id of the latest
+// failed event.
 func failing(t *testing.T) (r *rig, id string) {
 	a := newAccount(simulator.Options{}, endpointA)
 	r = start(t, a, setup{})
@@ -41,7 +41,7 @@ func failing(t *testing.T) (r *rig, id string) {
 	return r, id
 }
 
-// TestOpenMetrics checks the grammar line by line, and the exemplar.
+// TestOpenMetrics checks the format line by line, and the exemplar.
 func TestOpenMetrics(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestOpenMetrics(t *testing.T) {
 		line := regexp.MustCompile(`^(# (TYPE|HELP|UNIT) \S+ .+|# EOF|[a-zA-Z_:]+(\{([a-z_]+="([^"\\\n]|\\[\\"n])*",?)*\})? (NaN|[-+0-9.eInf]+)( # \{[a-z_]+="[^"]*"\} \S+ \S+)?)$`)
 		for l := range strings.Lines(text) {
 			if !line.MatchString(strings.TrimSuffix(l, "\n")) {
-				t.Errorf("no line of OpenMetrics: %s", l)
+				t.Errorf("not an OpenMetrics line: %s", l)
 			}
 		}
 		want := failuresOf(endpointA, failedType, "500") + ` 2.0 # {event_id="` + id + `"} 1.0 9.4668492e+08`
@@ -65,13 +65,12 @@ func TestOpenMetrics(t *testing.T) {
 			t.Errorf("no line %s in\n%s", want, text)
 		}
 		if regexp.MustCompile(`(?m)^\w+_created[ {]`).MatchString(text) {
-			t.Error("created timestamps are no series of their own")
+			t.Error("created timestamps are exposed as series")
 		}
 	})
 }
 
-// decoded returns all families of a delimited protobuf stream. Their type is the
-// decoder's own.
+// decoded returns all families of a delimited protobuf stream, in the decoder's type.
 func decoded[T any](t *testing.T, decode func(*T) error) []*T {
 	t.Helper()
 	var all []*T
@@ -88,8 +87,8 @@ func decoded[T any](t *testing.T, decode func(*T) error) []*T {
 	}
 }
 
-// TestProtobuf checks what only this format carries: the birth of every counter and
-// histogram of the ledger, and native histograms. A sample never has a timestamp.
+// TestProtobuf checks what only this format has: the created timestamps of the ledger's
+// counters and histograms, and native histograms. No sample has a timestamp.
 func TestProtobuf(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -132,7 +131,7 @@ func TestProtobuf(t *testing.T) {
 			"webhook_delivery_latency_seconds":     0,
 		} {
 			if got, ok := births[name]; !ok || got != want {
-				t.Errorf("%s was born %v after contact (%v), want %v", name, got, ok, want)
+				t.Errorf("%s was created %v after contact (%v), want %v", name, got, ok, want)
 			}
 		}
 		if !native {
@@ -141,8 +140,8 @@ func TestProtobuf(t *testing.T) {
 	})
 }
 
-// TestText checks that the text parses, carries no timestamp, and comes compressed
-// on request.
+// TestText checks that the text format parses, has no timestamps, and is compressed on
+// request.
 func TestText(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

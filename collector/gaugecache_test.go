@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// TestGaugeCache has gauges that stay, change and go: what is kept is what is shown.
+// TestGaugeCache checks that the cache follows gauges that stay, change and disappear.
 func TestGaugeCache(t *testing.T) {
 	t.Parallel()
 	var c gaugeCache
@@ -38,18 +38,18 @@ func TestGaugeCache(t *testing.T) {
 		t.Errorf("at first %v", got)
 	}
 	if !slices.Equal(metrics(view(1, "a", "b")), metrics(view(1, "a", "b"))) {
-		t.Error("what has not changed is made anew")
+		t.Error("unchanged gauges are built again")
 	}
 	if got := pending(view(2, "a", "b")); got["a"] != 2 || got["b"] != 2 {
 		t.Errorf("after a change %v", got)
 	}
 	if got := pending(view(2, "b")); len(got) != 1 || got["b"] != 2 {
-		t.Errorf("after one has gone %v", got)
+		t.Errorf("after one is gone %v", got)
 	}
 	if got, kept := len(metrics(view(2, "b"))), len(c.kept); got != kept {
-		t.Errorf("%d are kept of %d that are shown", kept, got)
+		t.Errorf("the cache has %d gauges, %d are shown", kept, got)
 	}
 	if metrics(&ledger.View{}); len(c.kept) != 0 {
-		t.Errorf("%d are kept of an endpoint that has gone", len(c.kept))
+		t.Errorf("the cache still has %d gauges of an endpoint that is gone", len(c.kept))
 	}
 }

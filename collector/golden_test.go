@@ -21,10 +21,10 @@ import (
 // The files in testdata are what Prometheus is shown. After a wanted change:
 //
 //	go test ./collector -run TestExposition -update
-var update = flag.Bool("update", false, "write the files of testdata anew")
+var update = flag.Bool("update", false, "rewrite the files in testdata")
 
-// unsteady are families that differ from run to run: of the process, of the Go
-// runtime, of promhttp, and durations.
+// unsteady matches families that differ from run to run: those of the process, the Go runtime
+// and promhttp, and durations.
 var unsteady = regexp.MustCompile(`^(# (HELP|TYPE) )?(go_|process_|promhttp_|omegastream_exporter_build_info|\w+_duration_seconds|omegastream_api_rate_limit_wait)`)
 
 // golden compares an exposition with testdata/NAME.metrics.
@@ -51,7 +51,7 @@ func golden(t *testing.T, name, text string) {
 	}
 }
 
-// TestExposition shows what is exposed of an account in one state after the other.
+// TestExposition compares what is exposed for accounts in various states.
 func TestExposition(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -61,10 +61,10 @@ func TestExposition(t *testing.T) {
 		{"good", goodAccount},
 		{"first_contact", func(t *testing.T) string {
 			a := withHistory(newAccount(simulator.Options{}, endpointA))
-			a.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Delay(time.Second)}) // history is slower than a scrape
+			a.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Delay(time.Second)}) // fetching history takes longer than a scrape
 			return start(t, a, held()).answer().Body.String()
 		}},
-		{"before_contact", func(t *testing.T) string { // metadata, no counter, no time of a sync
+		{"before_contact", func(t *testing.T) string { // metadata, but no counters and no time of a sync
 			a := withHistory(newAccount(simulator.Options{}, endpointA))
 			a.AddFault(simulator.Fault{Operation: simulator.ListEvents, Do: simulator.Status(404, "no")})
 			return start(t, a, held()).answer().Body.String()
@@ -108,7 +108,7 @@ func TestExposition(t *testing.T) {
 	}
 }
 
-// held is an exporter that holds new series back as it does by default.
+// held is a setup that holds new series as long as the default does.
 func held() setup { return setup{policy: ledger.Policy{Hold: time.Minute}} }
 
 // withHistory gives endpoint A an hour-old history.
@@ -122,7 +122,7 @@ func withHistory(a *simulator.Account) *simulator.Account {
 	return a
 }
 
-// goodAccount shows an account of every kind of endpoint, once the hold is over.
+// goodAccount shows an account with every kind of endpoint, after the hold.
 func goodAccount(t *testing.T) string {
 	a := newAccount(simulator.Options{}, endpointA, endpointB, endpointC)
 	note := `the "other" side`
@@ -150,14 +150,14 @@ func goodAccount(t *testing.T) string {
 	return finalScrape(r)
 }
 
-// finalScrape scrapes for long enough that retries are seen and nothing is held.
+// finalScrape scrapes until retries are visible and nothing is held.
 func finalScrape(r *rig) string {
 	r.scrapes(20, 30*time.Second)
 	return r.answer().Body.String()
 }
 
-// withFault shows an account of two endpoints with an event each that came to harm
-// after a good sync.
+// withFault shows an account with two endpoints, of which one event each met a fault after a
+// good sync.
 func withFault(f simulator.Fault) func(*testing.T) string {
 	return func(t *testing.T) string {
 		a := newAccount(simulator.Options{}, endpointA, endpointB)
@@ -173,7 +173,7 @@ func withFault(f simulator.Fault) func(*testing.T) string {
 	}
 }
 
-// hostileEvents shows an account whose events are not what they should be.
+// hostileEvents shows an account with malformed events.
 func hostileEvents(t *testing.T) string {
 	a := newAccount(simulator.Options{}, endpointA, endpointB)
 	a.AddEndpoint(simulator.Endpoint{
@@ -191,13 +191,14 @@ func hostileEvents(t *testing.T) string {
 	emit(simulator.Event{Type: strings.Repeat("ü", 400)})
 	emit(simulator.Event{Type: "control\x00\x1b[31m\u202e"})
 	emit(simulator.Event{Type: ""})
-	emit(simulator.Event{Type: failedType, Created: "4070908800000"}) // milliseconds, a time of 2099
+	emit(simulator.Event{Type: failedType, Created: "4070908800000"}) // in milliseconds, and in 2099
 	emit(simulator.Event{Type: failedType, Created: "0"})
-	emit(simulator.Event{Type: failedType, Created: `"yesterday"`}) // not an event
+	emit(simulator.Event{Type: failedType, Created: `"yesterday"`}) // unusable
 	for i := range 100 {
 		a.Insert(endpointB, simulator.Event{Type: "made.up." + string(rune('a'+i/26)) + string(rune('a'+i%26))})
 	}
-	// The types of A find a place of their own, those of B no longer do.
+	// The types of endpoint A are admitted, those of endpoint B are not, because there are
+	// too many.
 	a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.Delay(time.Second)})
 	a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.Inject(3, `["not","an","event"]`)})
 	a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.Inject(5, `{"id":"\u0000control"}`)})

@@ -44,7 +44,7 @@ func TestScrapeTimeout(t *testing.T) {
 	}
 }
 
-// A scrape spares what the last exposition took, but waits at least half of its time.
+// A scrape leaves time for its exposition, but waits for at least half of its timeout.
 func TestScrapeTimeoutSparesTheExposition(t *testing.T) {
 	t.Parallel()
 	o := Options{Timeout: 9500 * time.Millisecond, TimeoutOffset: 500 * time.Millisecond}
@@ -59,12 +59,12 @@ func TestScrapeTimeoutSparesTheExposition(t *testing.T) {
 	} {
 		wait, spare := scrapeTimeout(http.Header{timeoutHeader: {tt.header}}, o, tt.exposition)
 		if wait != tt.wait || spare != tt.spare {
-			t.Errorf("%q after an exposition of %v: waits %v and spares %v, want %v and %v", tt.header, tt.exposition, wait, spare, tt.wait, tt.spare)
+			t.Errorf("%q after an exposition of %v: waits %v and leaves %v, want %v and %v", tt.header, tt.exposition, wait, spare, tt.wait, tt.spare)
 		}
 	}
 }
 
-// slowWriter is a client that takes its time for the first byte of an answer.
+// slowWriter is a client that is slow to accept the first byte of an answer.
 type slowWriter struct {
 	*httptest.ResponseRecorder
 	delay time.Duration
@@ -79,8 +79,8 @@ func (w *slowWriter) Write(b []byte) (int, error) {
 	return w.ResponseRecorder.Write(b)
 }
 
-// TestExpositionIsSpared has an answer take a second, and then a scrape that waits for its
-// sync until the deadline: the whole answer is there in time, although it takes twice as long.
+// TestExpositionIsSpared checks that a scrape that waits for its sync until the deadline
+// still answers in time, even if its exposition takes twice as long as the one before.
 func TestExpositionIsSpared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -100,8 +100,8 @@ func TestExpositionIsSpared(t *testing.T) {
 	})
 }
 
-// TestBrokenOffScrapes has clients that leave while the answer is written: one line, and
-// the next one a minute later.
+// TestBrokenOffScrapes checks that scrapes that clients cancel are logged at most once a
+// minute.
 func TestBrokenOffScrapes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -119,8 +119,8 @@ func TestBrokenOffScrapes(t *testing.T) {
 	})
 }
 
-// TestAcceptEncoding checks which answers are compressed: whatever a client says of it, it
-// gets an answer that it can read, and no warning.
+// TestAcceptEncoding checks which answers are compressed. Every client gets an answer that it
+// can read, without a warning in the log.
 func TestAcceptEncoding(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -141,7 +141,7 @@ func TestAcceptEncoding(t *testing.T) {
 	})
 }
 
-// TestDefaultTimeout has a scraper that sends no deadline.
+// TestDefaultTimeout checks a scrape without a timeout header.
 func TestDefaultTimeout(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,8 +156,8 @@ func TestDefaultTimeout(t *testing.T) {
 	})
 }
 
-// TestClientGone has a client that leaves before its sync ends: the handler ends
-// with it, and no deadline was exceeded.
+// TestClientGone checks that the handler returns when its client disconnects, and that this
+// does not count as an exceeded deadline.
 func TestClientGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -176,7 +176,7 @@ func TestClientGone(t *testing.T) {
 	})
 }
 
-// TestManySeries warns of an account with very many series, once.
+// TestManySeries checks that the exporter warns once about very many series.
 func TestManySeries(t *testing.T) {
 	t.Parallel()
 	log := new(logs.Buffer)
@@ -189,7 +189,7 @@ func TestManySeries(t *testing.T) {
 	}
 }
 
-// TestSeriesAreCounted checks that what is counted are all series of a scrape.
+// TestSeriesAreCounted checks that the warning counts all series of a scrape.
 func TestSeriesAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -208,7 +208,7 @@ func TestSeriesAreCounted(t *testing.T) {
 	})
 }
 
-// TestPartsOfAnAnswer checks that what can be asked of a telemetry path works.
+// TestPartsOfAnAnswer checks the query parameters of the telemetry path.
 func TestPartsOfAnAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -225,8 +225,8 @@ func TestPartsOfAnAnswer(t *testing.T) {
 	})
 }
 
-// The exporter's own families and those of the account are joined without a look at
-// each other: no name may be in both.
+// No family is in both registries, which the exporter merges without a check: its own, and
+// that of the account.
 func TestNoFamilyTwice(t *testing.T) {
 	t.Parallel()
 	a := newAccount(simulator.Options{}, endpointA)
@@ -241,11 +241,11 @@ func TestNoFamilyTwice(t *testing.T) {
 		}
 		name, _, _ = strings.Cut(name, " ")
 		if seen[name] || name <= last {
-			t.Errorf("%s is there twice, or after %s", name, last)
+			t.Errorf("%s is exposed twice, or after %s", name, last)
 		}
 		seen[name], last = true, name
 	}
 	if !seen["webhook_endpoint_info"] || !seen["promhttp_metric_handler_requests_total"] || !seen["go_goroutines"] {
-		t.Errorf("%d families, and not those of both", len(seen))
+		t.Errorf("%d families, but not those of both registries", len(seen))
 	}
 }

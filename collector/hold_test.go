@@ -14,8 +14,8 @@ import (
 	"omegastream_exporter/internal/state/file"
 )
 
-// TestHold follows a new label set from its first outcome to its release: it is
-// shown at 0 first, for the whole hold, then its deliveries and failures at once.
+// TestHold follows a new label set: it is shown at 0 for the whole hold, then its deliveries
+// and failures are released together.
 func TestHold(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -36,7 +36,7 @@ func TestHold(t *testing.T) {
 	})
 }
 
-// TestHoldOff switches the hold off.
+// TestHoldOff checks that new series are not held if the hold is off.
 func TestHoldOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -48,14 +48,14 @@ func TestHoldOff(t *testing.T) {
 	})
 }
 
-// brokenWriter is a client that goes away in the middle of an answer.
+// brokenWriter is a client that disconnects in the middle of an answer.
 type brokenWriter struct{ *httptest.ResponseRecorder }
 
 func (brokenWriter) Write([]byte) (int, error)         { return 0, errors.New("broken pipe") }
 func (w brokenWriter) WriteString(string) (int, error) { return w.Write(nil) }
 
-// lateWriter is a client that is found gone when the answer is flushed: net/http
-// then ends the context of the request.
+// lateWriter is a client that disconnects before the answer is flushed; net/http then cancels
+// the context of the request.
 type lateWriter struct {
 	*httptest.ResponseRecorder
 	gone context.CancelFunc
@@ -63,8 +63,8 @@ type lateWriter struct {
 
 func (w lateWriter) Flush() { w.gone() }
 
-// TestOnlyCompleteScrapesCount checks which scrapes end the hold: those that have
-// shown Prometheus everything.
+// TestOnlyCompleteScrapesCount checks that only scrapes that showed Prometheus everything end
+// the hold.
 func TestOnlyCompleteScrapesCount(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -74,18 +74,18 @@ func TestOnlyCompleteScrapesCount(t *testing.T) {
 	}{
 		{"complete", func(r *rig) { r.scrape() }, true},
 		{"compressed", func(r *rig) { r.scrape(func(q *http.Request) { q.Header.Set("Accept-Encoding", "identity;q=0") }) }, true},
-		{"not compressed", func(r *rig) { r.scrape(func(q *http.Request) { q.Header.Set("Accept-Encoding", "gzip;q=0") }) }, true},
-		{"no encoding at all", func(r *rig) { r.scrape(func(q *http.Request) { q.Header.Set("Accept-Encoding", "*;q=0") }) }, true},
+		{"uncompressed", func(r *rig) { r.scrape(func(q *http.Request) { q.Header.Set("Accept-Encoding", "gzip;q=0") }) }, true},
+		{"no acceptable encoding", func(r *rig) { r.scrape(func(q *http.Request) { q.Header.Set("Accept-Encoding", "*;q=0") }) }, true},
 		{"HEAD", func(r *rig) { r.scrape(func(q *http.Request) { q.Method = http.MethodHead }) }, false},
 		{"some families", func(r *rig) { r.scrape(func(q *http.Request) { q.URL.RawQuery = "name%5B%5D=omegastream_up" }) }, false},
-		{"client went away", func(r *rig) {
+		{"client gone in the middle", func(r *rig) {
 			r.handler.ServeHTTP(brokenWriter{httptest.NewRecorder()}, httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 		}, false},
-		{"client went away before the end", func(r *rig) {
+		{"client gone before the end", func(r *rig) {
 			ctx, cancel := context.WithCancel(r.Context())
 			r.handler.ServeHTTP(lateWriter{httptest.NewRecorder(), cancel}, httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody))
 		}, false},
-		{"client went away before the beginning", func(r *rig) {
+		{"client gone before the start", func(r *rig) {
 			ctx, cancel := context.WithCancel(r.Context())
 			cancel()
 			r.scrape(func(q *http.Request) { *q = *q.WithContext(ctx) })
@@ -98,7 +98,7 @@ func TestOnlyCompleteScrapesCount(t *testing.T) {
 				r := start(t, a, held())
 				r.scrape()
 				a.Emit(endpointA, failedType, simulator.Responded(500))
-				r.syncer.Wait(t.Context()) // counted, shown to nobody
+				r.syncer.Wait(t.Context()) // counted, but not yet shown
 				failure := failuresOf(endpointA, failedType, "500")
 				tt.scrape(r)
 				want := "0"
@@ -112,9 +112,9 @@ func TestOnlyCompleteScrapesCount(t *testing.T) {
 	}
 }
 
-// TestRestart starts again on a state: for a hold from the first complete scrape on, the
-// counters are shown as they were, be it to a second scraper, then what happened
-// meanwhile; gauges are there before the API has answered.
+// TestRestart checks that the counters keep their loaded values for a hold after the first
+// complete scrape, for a second scraper too, and then show what happened meanwhile. Gauges
+// are shown before the API has answered.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestRestart(t *testing.T) {
 			of("webhook_endpoint_consecutive_failures", endpointA): "2", // gauges need not wait
 		})
 		time.Sleep(30 * time.Second)
-		r.scrape().want(t, map[string]string{failure: "1", eventsOf(endpointA, failedType): "1"}) // the other of a pair
+		r.scrape().want(t, map[string]string{failure: "1", eventsOf(endpointA, failedType): "1"}) // the second of a pair of scrapers
 		time.Sleep(30 * time.Second)
 		r.scrape().want(t, map[string]string{failure: "2", eventsOf(endpointA, failedType): "2"})
 	})

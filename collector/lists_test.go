@@ -16,8 +16,8 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// TestRefusedKey checks that a 401, and a 403 of the account's listing, end a sync at once,
-// and the fetcher until the account can be listed again.
+// TestRefusedKey checks that a 401, or a 403 of the account's endpoints, ends a sync at once
+// and stops the fetcher until the account can be listed again.
 func TestRefusedKey(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -33,7 +33,7 @@ func TestRefusedKey(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				a := newAccount(simulator.Options{}, endpointA, endpointB, endpointC)
-				for range 100 { // history, which a drain at one request a second is long busy with
+				for range 100 { // a history that takes the fetcher long at one request a second
 					a.Insert(endpointA, simulator.Event{Type: failedType, CreatedTime: time.Now().Add(-time.Hour), Answers: []simulator.Answer{simulator.Responded(200)}})
 				}
 				r := start(t, a, setup{options: syncer.Options{Concurrency: 1, RateLimit: 1}})
@@ -44,8 +44,8 @@ func TestRefusedKey(t *testing.T) {
 				a.ResetCalls()
 				r.scrape()
 				calls := a.Calls().Requests
-				if calls[simulator.GetEvent] > 1 { // one can have been on its way
-					t.Errorf("%d details although the API refuses the key", calls[simulator.GetEvent])
+				if calls[simulator.GetEvent] > 1 { // one can be under way
+					t.Errorf("%d details while the API refuses the key", calls[simulator.GetEvent])
 				}
 				if delete(calls, simulator.GetEvent); fmt.Sprint(calls) != fmt.Sprint(tt.want) {
 					t.Errorf("%v, want %v", calls, tt.want)
@@ -59,15 +59,15 @@ func TestRefusedKey(t *testing.T) {
 				r.scrape().want(t, map[string]string{"omegastream_up": "1"})
 				time.Sleep(5 * time.Second)
 				if n := a.Calls().Requests[simulator.GetEvent]; n < 4 {
-					t.Errorf("%d details once the key is good again", n)
+					t.Errorf("%d details after the key works again", n)
 				}
 			})
 		})
 	}
 }
 
-// TestPartialFailure has one endpoint fail for a while: the others stay fresh, its
-// own counters stay where they are, nothing is missing and nothing is NaN.
+// TestPartialFailure checks that other endpoints stay fresh while one fails, and that its
+// counters keep their values: none is missing, none is NaN.
 func TestPartialFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestPartialFailure(t *testing.T) {
 			failuresOf(endpointB, failedType, "500"): "2",
 			of(fresh, endpointB):                     "9.4668485e+08",
 		})
-		time.Sleep(time.Minute) // since the line before
+		time.Sleep(time.Minute) // after the previous line
 		if n := r.log.Count("level=WARN"); n != 1 {
 			t.Errorf("%d warnings for three failures in a row:\n%s", n, r.log)
 		}
@@ -118,8 +118,8 @@ func TestPartialFailure(t *testing.T) {
 	})
 }
 
-// TestPinned names endpoints by flag: the account's listing may fail, unless the
-// key is wrong.
+// TestPinned checks that endpoints named by flag are read even if the account cannot be
+// listed, unless the key is wrong.
 func TestPinned(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -158,7 +158,8 @@ func TestPinned(t *testing.T) {
 	}
 }
 
-// TestPinnedMetadata names an endpoint by flag that the account lists.
+// TestPinnedMetadata checks that an endpoint named by flag has its metadata if the account
+// lists it.
 func TestPinnedMetadata(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -171,8 +172,8 @@ func TestPinnedMetadata(t *testing.T) {
 	})
 }
 
-// TestBrokenListCounts checks that what a list showed before it broke is counted
-// and asked for at once, and that the rest follows.
+// TestBrokenListCounts checks that the elements before a list breaks are counted and asked
+// for at once, and that the rest follows.
 func TestBrokenListCounts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -186,7 +187,7 @@ func TestBrokenListCounts(t *testing.T) {
 		go r.handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody))
 		time.Sleep(time.Second)
 		synctest.Wait()
-		r.scrape(timeout("1")).want(t, map[string]string{ // the first chunk, while the list still hangs
+		r.scrape(timeout("1")).want(t, map[string]string{ // the first part, while the list hangs
 			eventsOf(endpointA, failedType):          "256",
 			failuresOf(endpointA, failedType, "500"): "256",
 			"omegastream_up":                         "1",
@@ -200,7 +201,7 @@ func TestBrokenListCounts(t *testing.T) {
 	})
 }
 
-// dripping is an API that sends a list's space every ten seconds, and never its end.
+// dripping is an API that sends a space of a list every ten seconds, and never its end.
 type dripping struct {
 	http.RoundTripper
 	path string
@@ -227,8 +228,8 @@ func (d dripping) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body, Request: r}, nil
 }
 
-// TestSlowList has a list that sends nothing but blanks: the other endpoints stay fresh, the sync
-// is no success, and the list is not asked for again while it is being read.
+// TestSlowList checks a list that sends only blanks: other endpoints stay fresh, the sync is
+// not a success, and the list is not requested again while it is being read.
 func TestSlowList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -21,14 +21,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The ids of tests' endpoints.
+// The endpoints of the tests.
 const (
 	endpointA = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	endpointB = "bbbbbbbbbbbbbbbbbbbbbbbb"
 	endpointC = "cccccccccccccccccccccccc"
 )
 
-// The types of tests' events.
+// The event types of the tests.
 const (
 	failedType  = "video.process_failed"
 	succeedType = "video.process_succeeded"
@@ -36,20 +36,19 @@ const (
 
 var testTypes = []string{failedType, succeedType}
 
-// setup is what a test chooses of an exporter; the zero value is a usable one. All
-// times are as short as they may be where a test is not about them: sharing is
-// off, and so is the rate limit.
+// setup configures an exporter; its zero value works. Durations that a test is not about are
+// as short as possible, and it neither shares syncs nor limits the rate.
 type setup struct {
 	policy  ledger.Policy
 	options syncer.Options
 	scrape  Options
-	wrap    func(syncer.API) syncer.API // nil for the client as it is
+	wrap    func(syncer.API) syncer.API // nil for the plain client
 	client  client.Options
 	store   state.Store
 	key     string
 }
 
-// rig is an exporter of a simulated account.
+// rig is an exporter with a simulated account.
 type rig struct {
 	testing.TB
 	*simulator.Account
@@ -59,21 +58,21 @@ type rig struct {
 	log     *logs.Buffer
 }
 
-// newAccount returns an account with endpoints that subscribe testTypes.
+// newAccount returns an account with endpoints that subscribe to testTypes.
 func newAccount(o simulator.Options, ids ...string) *simulator.Account {
 	o.Seed = 1
 	a := simulator.New(o)
 	for _, id := range ids {
 		a.AddEndpoint(simulator.Endpoint{
 			ID: id, URL: "https://" + id[:1] + ".example.com/hooks/" + simulator.SecretMark, Events: testTypes, Active: true,
-			CreatedAt: time.Now(), // so that an empty list is believed at once
+			CreatedAt: time.Now(), // an empty list is believed at once
 			UpdatedAt: time.Now().Add(-240 * time.Hour),
 		})
 	}
 	return a
 }
 
-// start starts an exporter of the account; it is closed at the end of the test.
+// start starts an exporter of the account, and closes it at the end of the test.
 func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	t.Helper()
 	r := &rig{TB: t, Account: a, log: new(logs.Buffer)}
@@ -118,8 +117,7 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	return r
 }
 
-// stop ends the exporter; a test that stops one itself may start the next on the
-// same store.
+// stop closes the exporter, so that a test can start the next one on the same store.
 func (r *rig) stop() {
 	if r.syncer == nil {
 		return
@@ -133,7 +131,7 @@ func (r *rig) stop() {
 	r.syncer = nil
 }
 
-// answer scrapes and returns the whole answer.
+// answer scrapes, and returns the whole response.
 func (r *rig) answer(edit ...func(*http.Request)) *httptest.ResponseRecorder {
 	r.Helper()
 	request := httptest.NewRequest(http.MethodGet, "/metrics", http.NoBody)
@@ -145,7 +143,7 @@ func (r *rig) answer(edit ...func(*http.Request)) *httptest.ResponseRecorder {
 	return w
 }
 
-// scrape scrapes and returns the samples of the answer.
+// scrape scrapes, and returns the samples of the response.
 func (r *rig) scrape(edit ...func(*http.Request)) samples {
 	r.Helper()
 	w := r.answer(edit...)
@@ -155,7 +153,7 @@ func (r *rig) scrape(edit ...func(*http.Request)) samples {
 	return samplesOf(w.Body.String())
 }
 
-// scrapes scrapes n times, each an interval after the one before.
+// scrapes scrapes n times, with an interval before each.
 func (r *rig) scrapes(n int, interval time.Duration) (last samples) {
 	r.Helper()
 	for range n {
@@ -165,7 +163,7 @@ func (r *rig) scrapes(n int, interval time.Duration) (last samples) {
 	return last
 }
 
-// timeout is what Prometheus says of its patience.
+// timeout sets the scrape timeout, as Prometheus does.
 func timeout(seconds string) func(*http.Request) {
 	return func(r *http.Request) { r.Header.Set(timeoutHeader, seconds) }
 }
@@ -174,8 +172,8 @@ func newTextLogger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// contextFor returns a context that is cancelled after a time, as that of a request
-// is whose client has gone.
+// contextFor returns a context that is cancelled after a while, like that of a request whose
+// client disconnects.
 func contextFor(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(t.Context())
 	timer := time.AfterFunc(d, cancel)

@@ -19,7 +19,7 @@ import (
 	server "omegastream_exporter/internal/test/postgres"
 )
 
-// replicas starts exporters of one account that share a state.
+// replicas starts exporters of one account with a shared state.
 func replicas(t *testing.T, n int, a *simulator.Account, o syncer.Options) []*rig {
 	t.Helper()
 	place, err := postgres.ParseURL(server.NewDatabase(t), "replicas")
@@ -37,7 +37,8 @@ func replicas(t *testing.T, n int, a *simulator.Account, o syncer.Options) []*ri
 	return rigs
 }
 
-// Replicas that are scraped at once make the calls for lists of one, and show the same.
+// Replicas that are scraped at the same time read each list once between them, and show the
+// same.
 func TestReplicasShareASync(t *testing.T) {
 	t.Parallel()
 	a := newAccount(simulator.Options{}, endpointA, endpointB, endpointC)
@@ -58,14 +59,14 @@ func TestReplicasShareASync(t *testing.T) {
 	}
 	scrapers.Wait()
 	calls := a.Calls()
-	// One that follows asks once whose account its own key opens.
+	// A follower asks once which account its own key opens.
 	if n := calls.Requests[simulator.ListEndpoints]; n < 1 || n > len(rigs) || calls.Requests[simulator.ListEvents] != 3 {
 		t.Errorf("%v", calls.Requests)
 	}
 }
 
-// Replicas that are scraped in turn share syncs as a pair of scrapers of one does: there is
-// one for each --collector.min-interval, whoever is scraped.
+// Replicas that are scraped in turn share syncs: there is one sync for each
+// --collector.min-interval, whichever replica is scraped.
 func TestCallsOfAPairOfReplicas(t *testing.T) {
 	t.Parallel()
 	const every = 2 * time.Second
@@ -91,16 +92,15 @@ func stateFailingFor(reason string) string {
 	return `omegastream_exporter_state_failing{reason="` + reason + `"}`
 }
 
-// refused is a network on which nothing listens.
+// refused is a network that refuses all connections.
 type refused struct{}
 
 func (refused) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }
 
-// One replica cannot use the API, and another can. Both are scraped at even offsets. The
-// healthy one is up, at most two scrapes and a lease behind; the other one is not, and says
-// why in one line.
+// One of two replicas cannot use the API. The other one is up, and at most two scrapes and a
+// lease behind; the first one is down, and logs why in one line.
 func TestReplicaThatCannotUseTheAPI(t *testing.T) {
 	t.Parallel()
 	const interval = 15 * time.Second
@@ -144,22 +144,23 @@ func TestReplicaThatCannotUseTheAPI(t *testing.T) {
 						}
 					}
 					if n, _ := strconv.Atoi(got[failuresOf(endpointA, failedType, "500")]); n < due {
-						t.Errorf("the healthy one shows %d failures, want %d of %d", n, due, len(failed))
+						t.Errorf("the healthy replica shows %d failures, want %d of %d", n, due, len(failed))
 					}
 				}
 				broken.scrape(timeout("10")).want(t, map[string]string{"omegastream_up": "0"})
 				if n := broken.log.Count("level=WARN", `msg="Sync failed"`, tt.says); n != 1 {
-					t.Errorf("%d lines with %q at the one that cannot use the API, want 1:\n%s", n, tt.says, broken.log)
+					t.Errorf("%d lines with %q at the replica that cannot use the API, want 1:\n%s", n, tt.says, broken.log)
 				}
 				if healthy.log.Count("level=WARN")+healthy.log.Count("level=ERROR") != 0 {
-					t.Errorf("the healthy one complains:\n%s", healthy.log)
+					t.Errorf("the healthy replica complains:\n%s", healthy.log)
 				}
 			})
 		})
 	}
 }
 
-// Two replicas that are scraped at once read each of very many lists once.
+// Replicas that are scraped at the same time read each list once, even if there are very
+// many.
 func TestReplicasShareManyLists(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -20,7 +20,7 @@ func samplesOf(text string) samples {
 	return s
 }
 
-// want compares single series; "" stands for one that must not be there.
+// want compares single series; "" stands for a series that must be absent.
 func (s samples) want(t testing.TB, want map[string]string) {
 	t.Helper()
 	for series, value := range want {
@@ -30,7 +30,7 @@ func (s samples) want(t testing.TB, want map[string]string) {
 	}
 }
 
-// Names of series of an endpoint that many tests look at.
+// The names of series that many tests check.
 
 func eventsOf(id, typ string) string {
 	return `webhook_events_total{endpoint_id="` + id + `",event_type="` + typ + `"}`

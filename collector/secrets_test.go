@@ -14,14 +14,14 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// TestNoSecrets looks for the key, for passwords and for the paths of hooks in all
-// that an account of trouble shows and logs.
+// TestNoSecrets checks that neither the metrics nor the log of a failing account contain the
+// key, passwords or the paths of webhooks.
 func TestNoSecrets(t *testing.T) {
 	t.Parallel()
 	const key, password = "sk-live-0123456789", "hunter2"
 	for _, tt := range []struct {
 		detail   client.URLDetail
-		url      string // that is shown
+		url      string // the URL that is shown
 		withPath bool
 	}{
 		{"", "hooks.example.com:8443", false},
@@ -67,7 +67,7 @@ func TestNoSecrets(t *testing.T) {
 				if want := `url="` + tt.url + `"`; !strings.Contains(text, want) {
 					t.Errorf("no %s is shown", want)
 				}
-				if tt.withPath { // all that may be seen of it
+				if tt.withPath { // the paths, which --webhook.url-detail=path shows
 					text = strings.ReplaceAll(text, "/in/"+simulator.SecretMark, "")
 					text = strings.ReplaceAll(text, "/hooks/"+simulator.SecretMark, "")
 				}
@@ -86,8 +86,8 @@ func TestNoSecrets(t *testing.T) {
 	}
 }
 
-// TestLessDetailLater starts again with less of the URLs to be shown than the state
-// holds, before the API has answered.
+// TestLessDetailLater checks that a start with a lower --webhook.url-detail reduces the
+// stored URLs before the API has answered.
 func TestLessDetailLater(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

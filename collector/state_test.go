@@ -19,7 +19,7 @@ import (
 type fullDisk struct {
 	state.Store
 	full  atomic.Bool
-	cause error // of the failure, nil for a full disk
+	cause error // nil for a full disk
 }
 
 func (d *fullDisk) Commit(ctx context.Context, b *ledger.Batch) error {
@@ -29,8 +29,8 @@ func (d *fullDisk) Commit(ctx context.Context, b *ledger.Batch) error {
 	return d.Store.Commit(ctx, b)
 }
 
-// TestFailingState has the state unwritable for a while: what is shown stays what
-// was last written, the API is left alone, up tells, and all of it heals.
+// TestFailingState checks a state that cannot be written for a while: the exporter shows what
+// it wrote last, does not call the API, reports itself down, and recovers.
 func TestFailingState(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestFailingState(t *testing.T) {
 		r := start(t, a, setup{store: disk})
 		r.scrape()
 		a.Emit(endpointA, failedType, simulator.Responded(500))
-		a.Emit(endpointB, succeedType, simulator.Pending()) // asked for again and again
+		a.Emit(endpointB, succeedType, simulator.Pending()) // due again and again
 		failure := failuresOf(endpointA, failedType, "500")
 		r.scrapes(1, time.Second).want(t, map[string]string{failure: "1"})
 
@@ -63,7 +63,7 @@ func TestFailingState(t *testing.T) {
 		}
 
 		disk.full.Store(false)
-		time.Sleep(10 * time.Second) // the state tries again by then
+		time.Sleep(10 * time.Second) // by then the exporter has retried the commit
 		r.scrape().want(t, map[string]string{
 			failure: "2", failuresOf(endpointB, failedType, "500"): "1", "omegastream_up": "1",
 		})
@@ -77,8 +77,7 @@ func TestFailingState(t *testing.T) {
 	})
 }
 
-// TestStateFailsLate has the state fail once all calls are made: the sync failed all
-// the same.
+// TestStateFailsLate checks that a sync fails if its commit fails after all calls were made.
 func TestStateFailsLate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -95,8 +94,7 @@ func TestStateFailsLate(t *testing.T) {
 	})
 }
 
-// TestClosedBook closes the state under the exporter, which must neither spin nor
-// hang.
+// TestClosedBook checks that the exporter neither spins nor hangs if its state is closed.
 func TestClosedBook(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -116,8 +114,8 @@ func TestClosedBook(t *testing.T) {
 	})
 }
 
-// TestStateFailingReasons has a commit fail over each cause that a state of one
-// process can have: its reason is 1, every other one is 0, and up tells.
+// TestStateFailingReasons checks that each cause of a failed commit sets its own reason to 1,
+// all others to 0, and up to 0.
 func TestStateFailingReasons(t *testing.T) {
 	t.Parallel()
 	reasons := []string{"write_failed", "replaced", "unreachable", "went_back", "newer_version"}
@@ -141,7 +139,7 @@ func TestStateFailingReasons(t *testing.T) {
 				want["omegastream_up"], want[series(reason)] = "0", "1"
 				r.scrapes(2, 10*time.Second).want(t, want)
 				disk.full.Store(false)
-				time.Sleep(10 * time.Second) // the state tries again by then
+				time.Sleep(10 * time.Second) // by then the exporter has retried the commit
 			})
 		})
 	}

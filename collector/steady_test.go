@@ -16,8 +16,8 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// TestSteadyState counts the requests of scrapes when nothing is new: one for the
-// account, one for each endpoint, none for details, however long the history.
+// TestSteadyState checks the calls of a scrape without news: one for the account, one for
+// each endpoint, and none for details, however long the history is.
 func TestSteadyState(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestSteadyState(t *testing.T) {
 		a.Bulk(endpointA, 2000, 20*time.Second)
 		r := start(t, a, setup{})
 		r.scrape()
-		time.Sleep(time.Minute) // the details of history
+		time.Sleep(time.Minute) // history's details are fetched
 		for range 10 {
 			a.ResetCalls()
 			r.scrapes(1, 15*time.Second).want(t, map[string]string{"omegastream_up": "1"})
@@ -42,15 +42,15 @@ func TestSteadyState(t *testing.T) {
 	})
 }
 
-// TestSteadyScrapeBytes counts what a pair of Prometheus servers makes the exporter read of
-// the list of an endpoint with a million events a day: nine scrapes of ten read little more
-// than what is new, one the whole overlap, from where it began a minute ago.
+// TestSteadyScrapeBytes checks how much of a long list the scrapes of a pair of Prometheus
+// servers read, at a million events a day: nine of ten read little more than the new events,
+// one reads the whole overlap.
 func TestSteadyScrapeBytes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const (
 			spacing = 24 * time.Hour / 1_000_000
-			every   = 7500 * time.Millisecond // 15 s, half an interval apart
+			every   = 7500 * time.Millisecond // two scrapers, each every 15 s
 			element = 238                     // bytes
 		)
 		a := newAccount(simulator.Options{}, endpointA)
@@ -59,7 +59,7 @@ func TestSteadyScrapeBytes(t *testing.T) {
 		r := start(t, a, setup{options: syncer.Options{MinInterval: 9 * time.Second}, client: client.Options{Transport: lists}})
 		r.scrape()
 		var read []int64
-		for range needs.Count(16, 40) { // five minutes, in a quick run two
+		for range needs.Count(16, 40) { // five minutes, or two in a quick run
 			for range int(every / spacing) {
 				time.Sleep(spacing)
 				a.Emit(endpointA, succeedType, simulator.Responded(200))
@@ -80,7 +80,7 @@ func TestSteadyScrapeBytes(t *testing.T) {
 	})
 }
 
-// listBytes counts what is read of lists of events.
+// listBytes counts the bytes that are read from lists of events.
 type listBytes struct {
 	http.RoundTripper
 	read atomic.Int64

@@ -12,8 +12,8 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// TestScrapesJoinOneSync has several scrapers while one sync runs: it is the only
-// one, and each of them sees what it found.
+// TestScrapesJoinOneSync checks that scrapes during a sync join it, and that each shows what
+// it found.
 func TestScrapesJoinOneSync(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -42,8 +42,8 @@ func TestScrapesJoinOneSync(t *testing.T) {
 	})
 }
 
-// TestDeadline has an API that is slower than a scrape may be: the scrape answers
-// in time with what there is, the work goes on, the next scrape joins it.
+// TestDeadline checks an API that is slower than a scrape: the scrape answers in time with
+// what there is, the sync continues, and the next scrape joins it.
 func TestDeadline(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -60,9 +60,9 @@ func TestDeadline(t *testing.T) {
 			events, backlog, deliveries string
 			exceeded                    string
 		}{
-			{4500 * time.Millisecond, "0", "0", "", "1"}, // the list is on its way
-			{4500 * time.Millisecond, "1", "1", "", "2"}, // the detail is
-			{3 * time.Second, "1", "0", "1", "2"},        // done, all in 12 s
+			{4500 * time.Millisecond, "0", "0", "", "1"}, // the list is under way
+			{4500 * time.Millisecond, "1", "1", "", "2"}, // the detail is under way
+			{3 * time.Second, "1", "0", "1", "2"},        // all done in 12 s
 		} {
 			began := time.Now()
 			r.scrape(timeout("5")).want(t, map[string]string{
@@ -85,7 +85,7 @@ func TestDeadline(t *testing.T) {
 	})
 }
 
-// TestMinInterval checks for how long a sync is shared.
+// TestMinInterval checks how long scrapes share a sync.
 func TestMinInterval(t *testing.T) {
 	t.Parallel()
 	const second = time.Second
@@ -131,8 +131,8 @@ func TestMinInterval(t *testing.T) {
 	}
 }
 
-// TestMinIntervalAfterSuccess checks that a success ends the doubling, and that an
-// endpoint that fails alone does not slow the others down.
+// TestMinIntervalAfterSuccess checks that a success resets the interval, and that one failing
+// endpoint does not slow down the others.
 func TestMinIntervalAfterSuccess(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestMinIntervalAfterSuccess(t *testing.T) {
 	})
 }
 
-// TestSyncEvery syncs without a scrape, as often as it is told.
+// TestSyncEvery checks that the exporter syncs at its interval without scrapes.
 func TestSyncEvery(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestSyncEvery(t *testing.T) {
 	})
 }
 
-// TestClose ends a sync and details that are on their way, and says nothing of it.
+// TestClose checks that closing cancels a sync and details without logging it.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
