@@ -21,25 +21,26 @@ import (
 )
 
 var (
-	costAt       = flag.String("cost", "", "measure what rules and dashboards cost at these numbers of endpoints, as in 10,100,1000 (make cost)")
-	costInterval = flag.Duration("cost-interval", 15*time.Second, "scrape and evaluation interval of that measurement")
+	costAt       = flag.String("cost", "", "measure the cost of rules and dashboards with these numbers of endpoints, such as 10,100,1000 (make cost)")
+	costInterval = flag.Duration("cost-interval", 15*time.Second, "scrape and evaluation interval of the measurement")
 )
 
 const (
 	costDays = 30
-	// costRounds is how often all is measured: the fastest counts, as others use the machine.
+	// costRounds is the number of measurements. The fastest counts, as other processes use
+	// the machine too.
 	costRounds = 3
 )
 
-// maxSamples bounds what one load of a dashboard may read: times depend on the machine,
-// samples do not.
+// maxSamples limits how many samples one load of a dashboard reads. Unlike times, samples do
+// not depend on the machine.
 var maxSamples = map[string]struct{ once, eachEndpoint int }{
 	"omegastream-deliveries": {100_000, 10_000},
 	"omegastream-exporter":   {1_000_000, 500},
 }
 
-// TestCost measures what recording takes, and one load of each dashboard over 24 hours
-// with 30 days of data: all queries, six at a time, as a browser asks.
+// TestCost measures one evaluation of the rules, and one load of each dashboard over 24 hours
+// with 30 days of data: all queries, six at a time, as a browser sends them.
 //
 //nolint:paralleltest // it measures
 func TestCost(t *testing.T) {
@@ -62,8 +63,8 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// exposed returns what an exporter shows of an account of so many endpoints, of which
-// each has a delivery and every tenth a failure.
+// exposed returns the series of an account with n endpoints: each has a delivery, every tenth
+// a failure.
 func exposed(t *testing.T, n int) (all []pushed) {
 	t.Helper()
 	a := simulator.New(simulator.Options{})
@@ -115,14 +116,14 @@ func exposed(t *testing.T, n int) (all []pushed) {
 	return all
 }
 
-// lookBack is where rules read samples that are old: the windows of days are put together
-// from shorter ones, and silence is compared with the week before.
+// lookBack lists the offsets at which rules read old samples: they combine the windows of
+// days from shorter ones, and compare silence with the week before.
 var lookBack = []time.Duration{
 	7 * 24 * time.Hour, 6 * 24 * time.Hour, 5 * 24 * time.Hour, 4 * 24 * time.Hour, 3 * 24 * time.Hour, 2 * 24 * time.Hour, 24 * time.Hour,
 	18 * time.Hour, 12 * time.Hour, 6 * time.Hour, 4 * time.Hour, 2 * time.Hour,
 }
 
-// recordedOf returns what the rules record of the series.
+// recordedOf returns the series that the rules record from the raw ones.
 func recordedOf(t *testing.T, n int, raw []pushed) (recorded []pushed) {
 	t.Helper()
 	prom := startPrometheus(t, serverOptions{interval: *costInterval, receives: true})
@@ -131,7 +132,7 @@ func recordedOf(t *testing.T, n int, raw []pushed) (recorded []pushed) {
 	evaluated(t, prom, 2)
 	found, err := prom.query(`{__name__=~".+:.+"}`)
 	if err != nil || len(found) < n*20 {
-		t.Fatalf("%d series are recorded: %v", len(found), err)
+		t.Fatalf("the rules record %d series: %v", len(found), err)
 	}
 	for _, s := range found {
 		value, err := strconv.ParseFloat(s.Value[1].(string), 64)
@@ -146,22 +147,22 @@ func recordedOf(t *testing.T, n int, raw []pushed) (recorded []pushed) {
 		}
 		recorded = append(recorded, one)
 	}
-	t.Logf("%d endpoints: %d series are recorded", n, len(recorded))
+	t.Logf("%d endpoints: the rules record %d series", n, len(recorded))
 	return recorded
 }
 
-// costOfRecords measures an evaluation of the rules that have a week behind them.
+// costOfRecords measures an evaluation of rules that have a week of data.
 func costOfRecords(t *testing.T, n int, raw, recorded []pushed) {
 	t.Helper()
 	o := serverOptions{interval: *costInterval, receives: true, withoutRules: true, data: t.TempDir(), blocks: 10 * 24 * time.Hour}
 	prom := startPrometheus(t, o)
 	began := time.Now()
 	seen, recorded := byName(recorded, ":seen")
-	// Where rules look back by an offset: for longer than the measurement takes.
+	// Rules that look back by an offset need data for longer than the measurement takes.
 	for _, ago := range lookBack {
 		prom.push(t, recorded, began.Add(-ago-3*time.Minute), began.Add(20*time.Minute-ago), time.Minute)
 	}
-	// Where they look back at all of a time.
+	// Rules that look back over a whole range.
 	prom.push(t, seen, began.Add(-24*time.Hour), began, 5*time.Minute)
 	prom.push(t, recorded, began.Add(-70*time.Minute), began.Add(-35*time.Minute), *costInterval)
 	prom.push(t, slices.Concat(recorded, raw), began.Add(-35*time.Minute), began, *costInterval)
@@ -174,7 +175,7 @@ func costOfRecords(t *testing.T, n int, raw, recorded []pushed) {
 	defer prom.kill()
 	rounds := 2
 	if *costAt != "" {
-		rounds = 8 // each takes milliseconds, and others use the machine
+		rounds = 8 // each takes milliseconds, and other processes use the machine too
 	}
 	fastest, groups := evaluated(t, prom, rounds)
 	sums := map[string]float64{}
@@ -190,8 +191,8 @@ func costOfRecords(t *testing.T, n int, raw, recorded []pushed) {
 	}
 }
 
-// evaluated waits until each rule was evaluated several times from now on, and returns what
-// the fastest evaluation of each took, and the groups of the rules.
+// evaluated waits until each rule was evaluated several times, and returns the fastest
+// evaluation of each, and the groups of the rules.
 func evaluated(t *testing.T, prom *prometheus, times int) (fastest map[string]float64, groups map[string]string) {
 	t.Helper()
 	type timed struct {
@@ -201,7 +202,7 @@ func evaluated(t *testing.T, prom *prometheus, times int) (fastest map[string]fl
 	}
 	fastest, groups = map[string]float64{}, map[string]string{}
 	var (
-		rounds = map[string]map[time.Time]bool{} // the evaluations that were seen of each rule
+		rounds = map[string]map[time.Time]bool{} // the observed evaluations of each rule
 		after  = time.Now()
 	)
 	eventually(t, 5*time.Minute, "each rule is evaluated several times", func() error {
@@ -237,7 +238,7 @@ func evaluated(t *testing.T, prom *prometheus, times int) (fastest map[string]fl
 	return fastest, groups
 }
 
-// byName takes the series apart whose names end so.
+// byName separates the series whose names end with a suffix.
 func byName(all []pushed, end string) (some, rest []pushed) {
 	for _, s := range all {
 		if strings.HasSuffix(s.labels["__name__"], end) {
@@ -249,10 +250,10 @@ func byName(all []pushed, end string) (some, rest []pushed) {
 	return some, rest
 }
 
-// ofSome is what a panel reads only while some endpoints are chosen.
+// ofSome matches what a panel reads only while some endpoints are selected.
 var ofSome = regexp.MustCompile(`[a-z0-9_:]+\{[^}]*endpoint_id!~"\$endpoint\.\+"\}`)
 
-// costOfDashboards loads each dashboard several times.
+// costOfDashboards measures several loads of each dashboard.
 func costOfDashboards(t *testing.T, n int, all []pushed) {
 	t.Helper()
 	prom := startPrometheus(t, serverOptions{interval: *costInterval, receives: true, withoutRules: true, blocks: 3 * 24 * time.Hour})
@@ -261,7 +262,7 @@ func costOfDashboards(t *testing.T, n int, all []pushed) {
 	ranged := map[string]bool{}
 	for _, u := range uses {
 		for _, name := range regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`).FindAllString(ofSome.ReplaceAllString(u.raw, ""), -1) {
-			// A query for exemplars alone reads nothing but the end.
+			// A query that only fetches exemplars reads no more than the end.
 			ranged[name] = ranged[name] || !u.instant && !strings.HasSuffix(u.raw, "@ end() < 0")
 		}
 	}
@@ -301,22 +302,22 @@ func costOfDashboards(t *testing.T, n int, all []pushed) {
 	}
 }
 
-// load is what one load of a dashboard took.
+// load is the cost of one load of a dashboard.
 type load struct {
 	took      time.Duration
-	processor float64 // seconds of Prometheus
+	processor float64 // seconds of CPU time of Prometheus
 	samples   int
-	queries   []asked // the slowest one first
+	queries   []asked // slowest first
 }
 
-// asked is what one query took.
+// asked is the cost of one query.
 type asked struct {
 	where   string
 	took    time.Duration
 	samples int
 }
 
-// load asks all queries of a dashboard, six at a time.
+// load runs all queries of a dashboard, six at a time.
 func (p *prometheus) load(t *testing.T, uid string, uses []use, end time.Time) (l load) {
 	t.Helper()
 	var (
@@ -349,7 +350,7 @@ func (p *prometheus) load(t *testing.T, uid string, uses []use, end time.Time) (
 	return l
 }
 
-// processor returns how many seconds of a processor Prometheus has used.
+// processor returns the CPU seconds that Prometheus has used.
 func (p *prometheus) processor(t *testing.T) float64 {
 	t.Helper()
 	body, err := get(p.base + "/metrics")
@@ -367,11 +368,11 @@ func (p *prometheus) processor(t *testing.T) float64 {
 	return seconds
 }
 
-// samples asks a query as its dashboard does over 24 hours, and returns how many samples
-// Prometheus went through for it.
+// samples runs a query over 24 hours, as its dashboard does, and returns how many samples
+// Prometheus read.
 func (p *prometheus) samples(u use, end time.Time) (int, error) {
 	const span = 24 * time.Hour
-	step := max(u.step, 2*time.Minute) // as wide as a panel has points
+	step := max(u.step, 2*time.Minute) // one step for each point of a panel
 	args := url.Values{"query": {fill(u.raw, "omegastream", step, max(step, time.Minute), span)}, "stats": {"all"}}
 	path := "/api/v1/query"
 	if u.instant {

@@ -20,8 +20,8 @@ import (
 
 const eventType = "video.process_succeeded"
 
-// account is an account with two endpoints. The second one has failures in its
-// history only: whatever counts history as news makes 404s appear.
+// account returns an account with two endpoints. The second one has failures only in its
+// history: if they were counted as new, 404s would appear.
 func account(t *testing.T) (a *simulator.Account, api, first, second string) {
 	t.Helper()
 	a = simulator.New(simulator.Options{})
@@ -45,7 +45,7 @@ func account(t *testing.T) (a *simulator.Account, api, first, second string) {
 	return a, api, first, second
 }
 
-// failures returns how many outcomes of an account were failures.
+// failures returns how many deliveries of an account failed.
 func failures(a *simulator.Account) (n int) {
 	for code, count := range a.Truth().Sum("").Outcomes {
 		if !strings.HasPrefix(code, "2") {
@@ -55,8 +55,8 @@ func failures(a *simulator.Account) (n int) {
 	return n
 }
 
-// TestEndToEnd runs an account, exporters, Prometheus with the rules, Alertmanager
-// with the example configuration, and what is notified.
+// TestEndToEnd runs an account, exporters, Prometheus with the rules, and Alertmanager with
+// the example configuration, and checks the notifications.
 func TestEndToEnd(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -87,7 +87,7 @@ func TestEndToEnd(t *testing.T) {
 				eventually(t, 2*time.Minute, what, func() error {
 					got, err := prom.number(total)
 					if want := fmt.Sprint(failures(a)); err == nil && got != want {
-						err = fmt.Errorf("Prometheus counts %s failures, the account made %s", got, want)
+						err = fmt.Errorf("Prometheus counts %s failures, the account had %s", got, want)
 					}
 					return err
 				})
@@ -95,13 +95,13 @@ func TestEndToEnd(t *testing.T) {
 			fails := func(code string) func() error {
 				return func() error {
 					if found := told.received(map[string]string{"alertname": "OmegaStreamDeliveryFailed", "endpoint_id": first, "status_code": code}); len(found) == 0 {
-						return fmt.Errorf("told so far: %v", told.received(nil))
+						return fmt.Errorf("notified so far: %v", told.received(nil))
 					}
 					return nil
 				}
 			}
 
-			// The very first failure of a label set.
+			// The first failure of a label set.
 			prom.wait(t, 2*time.Minute, "count(omegastream_up == 1)", fmt.Sprint(tt.exporters))
 			failure := a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
 			eventually(t, 2*time.Minute, "the first 503 is told", fails("503"))
@@ -111,12 +111,12 @@ func TestEndToEnd(t *testing.T) {
 				t.Errorf("description:\n got %s\nwant %s", alert["description"], want)
 			}
 			if alert["path"] != "/people" {
-				t.Errorf("it went to %s", alert["path"])
+				t.Errorf("it was sent to %s", alert["path"])
 			}
 			counted("the first failure is counted once")
 			lists(t, alert, failure)
 
-			// More of it, and successes.
+			// More failures, and successes.
 			for range 3 {
 				a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
 				a.Emit(first, eventType, simulator.Responded(http.StatusOK))
@@ -127,16 +127,17 @@ func TestEndToEnd(t *testing.T) {
 			lists(t, told.received(map[string]string{"status_code": "500"})[0], failure)
 			counted("more failures are counted")
 
-			// Killed, with a failure meanwhile.
+			// The exporter is killed, and a delivery fails meanwhile.
 			exporters[0].kill()
 			a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
 			a.Emit(first, eventType, simulator.Responded(http.StatusOK))
 			exporters[0].start(t)
-			// The counters themselves: increase() extrapolates, by much where a series is a few seconds old.
+			// Check the counters themselves: increase() extrapolates a lot for a series that
+			// is a few seconds old.
 			prom.wait(t, 2*time.Minute, `sum(max by (endpoint_id, event_type, status_code) (webhook_delivery_failures_total))`, fmt.Sprint(failures(a)))
 			counted("a failure during downtime is counted")
 
-			// Its state lost, and the API's history forgotten.
+			// The exporter loses its state, and the API its history.
 			exporters[0].kill()
 			if err := os.Remove(exporters[0].state); err != nil {
 				t.Fatal(err)
@@ -145,14 +146,14 @@ func TestEndToEnd(t *testing.T) {
 			prom.wait(t, 2*time.Minute, fmt.Sprintf(`count(omegastream_up{instance=%q} == 1)`, exporters[0].address), "1")
 			a.Forget(first, time.Now().Add(-5*time.Minute))
 			a.Forget(second, time.Now())
-			time.Sleep(6 * time.Second) // nothing is to happen
+			time.Sleep(6 * time.Second) // nothing must happen
 			counted("a lost state counts nothing twice")
 			a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
-			counted("a failure after all that is counted")
+			counted("a failure after that is counted")
 
 			for _, alert := range told.received(map[string]string{"alertname": "OmegaStreamDeliveryFailed"}) {
 				if key := alert["endpoint_id"] + " " + alert["status_code"]; key != first+" 503" && key != first+" 500" {
-					t.Errorf("told of a failure that there was not: %v", alert)
+					t.Errorf("notified of a failure that did not happen: %v", alert)
 				}
 			}
 			onlyFired(t, prom, "DeliveryFailed|StateReset")
@@ -161,8 +162,8 @@ func TestEndToEnd(t *testing.T) {
 	}
 }
 
-// lists follows the links of an alert as a person does: the page of its failures answers,
-// and names exactly the events that the alert has counted.
+// lists follows the links of an alert as a person does: the page of its failures lists
+// exactly the events that the alert has counted.
 func lists(t *testing.T, alert map[string]string, events ...string) {
 	t.Helper()
 	link := alert["failures_url"]
@@ -175,7 +176,7 @@ func lists(t *testing.T, alert map[string]string, events ...string) {
 		shown = append(shown, found[1])
 	}
 	if slices.Sort(shown); !slices.Equal(shown, slices.Sorted(slices.Values(events))) {
-		t.Errorf("%s lists %v, the account made %v", link, shown, events)
+		t.Errorf("%s lists %v, the account had %v", link, shown, events)
 	}
 	rows, err := get(link + "&format=ndjson")
 	if err != nil {
@@ -201,7 +202,7 @@ func lists(t *testing.T, alert map[string]string, events ...string) {
 	}
 }
 
-// onlyFired checks that no alerts have fired but those of a pattern.
+// onlyFired checks that only alerts that match a pattern have fired.
 func onlyFired(t *testing.T, prom *prometheus, pattern string) {
 	t.Helper()
 	fired, err := prom.query(fmt.Sprintf(`count by (alertname) (count_over_time(ALERTS{alertstate="firing", alertname!~"OmegaStream(%s)"}[10m]))`, pattern))
@@ -210,7 +211,7 @@ func onlyFired(t *testing.T, prom *prometheus, pattern string) {
 	}
 }
 
-// rules checks that Prometheus could evaluate every rule.
+// rules checks that Prometheus evaluates every rule.
 func rules(t *testing.T, prom *prometheus) {
 	t.Helper()
 	var data struct {
@@ -235,7 +236,7 @@ func rules(t *testing.T, prom *prometheus) {
 	}
 }
 
-// TestInhibitions posts alerts to Alertmanager and looks at whom it tells.
+// TestInhibitions posts alerts to Alertmanager and checks which ones it sends.
 func TestInhibitions(t *testing.T) {
 	t.Parallel()
 	told := startReceiver(t)
@@ -289,7 +290,7 @@ func TestInhibitions(t *testing.T) {
 	}
 	expect := func(want string) {
 		t.Helper()
-		eventually(t, 2*time.Minute, "the alerts that are told", func() error {
+		eventually(t, 2*time.Minute, "the notified alerts", func() error {
 			states := state()
 			var active []string
 			for _, alert := range slices.Sorted(maps.Keys(states)) {
@@ -304,15 +305,15 @@ func TestInhibitions(t *testing.T) {
 		})
 	}
 	expect("APIKeyRejected prod, DeliveryFailed prod e2, DeliveryFailed staging e1, EndpointFailing prod e1, ExporterStale staging, StateReset prod")
-	// The exporter of one environment says nothing of the other one.
+	// An exporter that is down in one environment does not inhibit alerts of the other.
 	post(labels("ExporterDown", "staging", ""))
 	expect("APIKeyRejected prod, DeliveryFailed prod e2, EndpointFailing prod e1, ExporterDown staging, StateReset prod")
 	post(labels("ExporterDown", "prod", ""))
 	expect("ExporterDown prod, ExporterDown staging")
 }
 
-// TestInfoInhibitor sends every alert of the rules through the inhibitions of
-// kube-prometheus-stack, whose InfoInhibitor keeps what has severity=info from people.
+// TestInfoInhibitor checks which alerts pass the inhibitions of kube-prometheus-stack, whose
+// InfoInhibitor suppresses alerts with severity=info.
 func TestInfoInhibitor(t *testing.T) {
 	t.Parallel()
 	told := startReceiver(t)
@@ -341,7 +342,7 @@ receivers: [{name: people, webhook_configs: [{url: '%s/people'}]}]
 	for _, found := range severities {
 		eventually(t, 2*time.Minute, found[1]+" reaches people", func() error {
 			if len(told.received(map[string]string{"alertname": found[1]})) == 0 {
-				return errors.New("it does not")
+				return errors.New("Alertmanager does not show it")
 			}
 			return nil
 		})

@@ -9,14 +9,14 @@ import (
 	"omegastream_exporter/collector"
 )
 
-// unread are families that neither a panel nor a rule reads, and for whom they are.
+// unread lists the families that neither a panel nor a rule reads, and who needs them.
 var unread = map[string]string{
-	"omegastream_account_info":     "for those with several accounts, who join it to tell them apart",
-	"omegastream_exporter_leading": "for those with replicas, who see which one leads; nothing is wrong whichever does",
+	"omegastream_account_info":     "users with several accounts join it to tell them apart",
+	"omegastream_exporter_leading": "users with replicas see which one leads; any of them may",
 }
 
-// TestEveryFamilyIsRead: a panel, a rule or a reason is there for each family, and
-// something reads each record.
+// TestEveryFamilyIsRead checks that a panel or rule reads each family, unless it is listed as
+// unread, and that something reads each record.
 func TestEveryFamilyIsRead(t *testing.T) {
 	t.Parallel()
 	var exprs []string
@@ -51,18 +51,18 @@ func TestEveryFamilyIsRead(t *testing.T) {
 		case listed:
 			left--
 			if isRead || reason == "" {
-				t.Errorf("%s is read, or its reason is empty", f.Name)
+				t.Errorf("a panel or rule reads %s, or its reason is empty", f.Name)
 			}
 		case !isRead:
-			t.Errorf("no panel and no rule reads %s: show it, stop exporting it or say here for whom it is", f.Name)
+			t.Errorf("no panel and no rule reads %s: show it, stop exporting it, or say here who needs it", f.Name)
 		}
 	}
 	if left != 0 {
-		t.Errorf("%d of unread are no families", left)
+		t.Errorf("%d entries of unread are not families", left)
 	}
 }
 
-// recordNames are the names of all records.
+// recordNames returns the names of all records.
 func recordNames(t *testing.T) (names []string) {
 	t.Helper()
 	for _, found := range regexp.MustCompile(`(?m)- record: (\S+)$`).FindAllStringSubmatch(read(t, "rules/omegastream.rules.yaml"), -1) {

@@ -13,8 +13,8 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// TestHistogramOptions runs a Prometheus for each way to store histograms, all with the
-// rules as they are: every panel and record has the same series on each.
+// TestHistogramOptions checks that every panel and record has the same series in Prometheus,
+// however it is configured to store histograms.
 func TestHistogramOptions(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -35,7 +35,7 @@ func TestHistogramOptions(t *testing.T) {
 	}
 	_, uses := dashboards(t)
 	for _, record := range recordNames(t) {
-		// One of two, by what Prometheus stores.
+		// Only one of the two exists, depending on what Prometheus stores.
 		if !strings.Contains(record, ":webhook_delivery_latency_seconds") {
 			uses = append(uses, use{where: "record " + record, raw: record})
 		}
@@ -48,7 +48,7 @@ func TestHistogramOptions(t *testing.T) {
 		}
 	}
 	for i, prom := range servers[1:] {
-		eventually(t, 2*time.Minute, "panels are equal with "+strings.TrimSpace(options[i+1]), func() error {
+		eventually(t, 2*time.Minute, "equal panels with "+strings.TrimSpace(options[i+1]), func() error {
 			want, err := shown(servers[0], uses)
 			if err != nil {
 				return err
@@ -62,7 +62,7 @@ func TestHistogramOptions(t *testing.T) {
 			}
 			for where := range want {
 				if !maps.Equal(got[where], want[where]) {
-					return fmt.Errorf("%s shows %v, and without the option %v", where, got[where], want[where])
+					return fmt.Errorf("%s shows %v, but %v without the option", where, got[where], want[where])
 				}
 			}
 			return nil
@@ -71,7 +71,7 @@ func TestHistogramOptions(t *testing.T) {
 	}
 }
 
-// shown returns the label sets that the queries of each panel return together.
+// shown returns the label sets that the queries of each panel return in total.
 func shown(prom *prometheus, uses []use) (map[string]map[string]bool, error) {
 	all := map[string]map[string]bool{}
 	for _, u := range uses {

@@ -15,32 +15,32 @@ import (
 	"omegastream_exporter/collector"
 )
 
-// pastJob is the job of what was not scraped but backfilled.
+// pastJob is the job of the backfilled series.
 const pastJob = "omegastream-past"
 
 const (
 	pastDays = 32
-	// recent is how far back all families go; before that there is what counts
-	// deliveries and events.
+	// recent is for how long there are samples of all families; before that, there are only
+	// counters of deliveries and events.
 	recent = 26 * time.Hour
 )
 
-// past makes what Prometheus would have scraped from an account's exporters in a
-// month: a pod that comes back under a new instance every day, with its state, and
-// for four days a second exporter with a state of its own.
+// past writes a month of samples of an account's exporters: a pod that comes back under a new
+// instance every day, with its state, and for four days a second exporter with a state of its
+// own.
 type past struct {
 	now time.Time
 	w   *bufio.Writer
 }
 
-// rate is what happens to an endpoint's deliveries of one label set: one each so
-// many minutes, within a span of minutes before now.
+// rate describes the deliveries of one label set: one every so many minutes, from and to so
+// many minutes ago.
 type rate struct {
 	endpoint, eventType, code string
 	every, from, to           int
 }
 
-// rates are the truth that the panels are compared with.
+// rates are the deliveries that the panels must show.
 var rates = []rate{
 	{"past1", "video.process_succeeded", "200", 1, pastDays * 1440, 0},
 	{"past1", "video.process_failed", "200", 30, pastDays * 1440, 0},
@@ -51,13 +51,13 @@ var rates = []rate{
 	{"past2", "video.process_succeeded", "404", 60, 4 * 1440, 2 * 1440},
 }
 
-// count is how often a rate happened up to some minutes before now.
+// count returns the number of deliveries up to so many minutes ago.
 func (r rate) count(ago int) int {
 	return max(0, r.from-max(ago, r.to)) / r.every
 }
 
-// happened is the number of deliveries, and of those that failed, within the last
-// minutes, of one endpoint or of all.
+// happened returns the number of deliveries and failures in the last minutes, of one endpoint
+// or of all.
 func happened(endpoint string, minutes int) (deliveries, failures float64) {
 	for _, r := range rates {
 		if endpoint != "" && r.endpoint != endpoint {
@@ -72,15 +72,15 @@ func happened(endpoint string, minutes int) (deliveries, failures float64) {
 	return deliveries, failures
 }
 
-// series writes one series: a value for each so many minutes within a span.
+// series writes one series, with a value every so many minutes.
 func (p past) series(name, instance, labels string, from, to, every int, value func(ago int) float64) {
 	for ago := from; ago >= to; ago -= every {
 		fmt.Fprintf(p.w, "%s{job=%q,instance=%q%s} %g %d\n", name, pastJob, instance, labels, value(ago), p.now.Add(-time.Duration(ago)*time.Minute).Unix())
 	}
 }
 
-// counters writes what counts events and deliveries, as an instance shows it that
-// was down for some minutes before: what its state has counted since it was born.
+// counters writes the counters of events and deliveries of an instance that was down for some
+// minutes before. They count everything since the state was created.
 func (p past) counters(instance string, born, from, to, every, down int) {
 	values := make(map[string][]rate)
 	for _, r := range rates {
@@ -96,7 +96,7 @@ func (p past) counters(instance string, born, from, to, every, down int) {
 		name, labels, _ := strings.Cut(key, "|")
 		p.series(name, instance, labels, from, to, every, func(ago int) float64 {
 			if ago == from {
-				ago += down // what was loaded; what came meanwhile is shown by the next scrape
+				ago += down // first the loaded value; the next scrape shows what happened meanwhile
 			}
 			n := 0
 			for _, r := range values[key] {
@@ -107,9 +107,9 @@ func (p past) counters(instance string, born, from, to, every, down int) {
 	}
 }
 
-// recorded writes what the rules would have recorded: bars and hours of the whole
-// month, and the windows that panels read of the last day. What rules record is tested by
-// rules/tests.
+// recorded writes the records of the rules: bars and hours of the whole month, and the
+// windows of the last day that panels read. The tests in rules/tests check the rules
+// themselves.
 func (p past) recorded() {
 	write := func(name, labels string, ago int, value float64) {
 		fmt.Fprintf(p.w, "%s{job=%q%s} %g %d\n", name, pastJob, labels, value, p.now.Add(-time.Duration(ago)*time.Minute).Unix())
@@ -141,7 +141,7 @@ func (p past) recorded() {
 	} {
 		series("job:"+name, "", day, 2, one)
 	}
-	// What is recorded of each endpoint, and added up for the account.
+	// Some records exist for each endpoint and for the account.
 	both := func(name string, from, every int, value func(endpoint string, ago int) (float64, bool)) {
 		for _, id := range append([]string{""}, values["endpoint_id"]...) {
 			level, labels := "endpoint:", fmt.Sprintf(",endpoint_id=%q", id)
@@ -187,15 +187,15 @@ func (p past) recorded() {
 	}
 }
 
-// values are what labels have besides those of the rates.
+// values are the values of other labels than those of the rates.
 var values = map[string][]string{
 	"endpoint_id": {"past1", "past2"}, "event_type": {"video.process_succeeded", "video.process_failed"}, "status_code": {"200", "503"},
 	"url": {"hooks.example.com"}, "description": {"Shop"}, "company_id": {"c"}, "reason": {"timeout", "dns"},
 	"operation": {"list_endpoints", "list_events", "get_event"}, "code": {"200", "500"}, "result": {"success", "error"}, "le": {"0.1", "1", "10", "+Inf"},
 }
 
-// family writes every other family: counters and histograms that grow, gauges that
-// stand, times that are half a minute old.
+// family writes every other family: counters and histograms grow, gauges stay constant, and
+// timestamps are half a minute old.
 func (p past) family(f collector.Family, instance string, from int) {
 	sets := []string{""}
 	labels := f.Labels
@@ -231,12 +231,11 @@ func (p past) family(f collector.Family, instance string, from int) {
 	}
 }
 
-// backfill returns a folder with the blocks of a month, for a Prometheus to begin
-// with, and the time at which they end.
+// backfill returns a folder with a month of blocks for Prometheus, and their end.
 func backfill(t *testing.T) (dir string, end time.Time) {
 	t.Helper()
 	promtool := tool(t, "promtool")
-	// Bars and windows of hours stand on whole minutes of the clock.
+	// Bars and windows end at whole minutes.
 	end = time.Now().Add(-time.Minute).Truncate(5 * time.Minute)
 	dir = t.TempDir()
 	file := filepath.Join(dir, "past.openmetrics")
@@ -247,7 +246,7 @@ func backfill(t *testing.T) (dir string, end time.Time) {
 	p := past{now: end, w: bufio.NewWriter(out)}
 	const (
 		day  = 1440
-		hour = 700 // of the day, in minutes, at which the pod is replaced
+		hour = 700 // minute of the day at which the pod is replaced
 		down = 2
 	)
 	for d := pastDays - 2; d >= 0; d-- {
@@ -266,7 +265,7 @@ func backfill(t *testing.T) (dir string, end time.Time) {
 	for _, name := range []string{"process_start_time_seconds", "process_resident_memory_bytes", "go_goroutines"} {
 		p.family(collector.Family{Name: name, Type: "gauge"}, "all:9877", int(recent.Minutes()))
 	}
-	// One that cannot read the API any more keeps what it knew.
+	// An exporter that can no longer read the API keeps its values.
 	stuck := func(name string, value float64) {
 		p.series(name, "stuck:9877", `,endpoint_id="past1"`, day, 0, 2, func(int) float64 { return value })
 	}
@@ -281,7 +280,7 @@ func backfill(t *testing.T) (dir string, end time.Time) {
 		t.Fatal(err)
 	}
 	data := filepath.Join(dir, "data")
-	// The file is read once for each block, so they are to be few.
+	// promtool reads the file once for each block, so use few blocks.
 	run(t, promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", "--max-block-duration=500h", file, data)
 	return data, end
 }

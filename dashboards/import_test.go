@@ -16,8 +16,8 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// TestCheckAnImport runs what the README says to check an import with, against a server
-// that answers like Grafana and Prometheus.
+// TestCheckAnImport runs the README's commands to check an import, against a server that
+// answers like Grafana and Prometheus.
 func TestCheckAnImport(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"bash", "curl", "jq"} {
@@ -32,7 +32,7 @@ func TestCheckAnImport(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if r.URL.Path != "/api/v1/rules" && r.Header.Get("Authorization") != "Bearer glsa_1" {
-			t.Errorf("%s comes without the token", r.URL)
+			t.Errorf("%s has no token", r.URL)
 		}
 		switch r.URL.Path {
 		case "/api/datasources/uid/prometheus/health":
@@ -57,7 +57,7 @@ func TestCheckAnImport(t *testing.T) {
 		default:
 			file, known := models[path.Base(r.URL.Path)]
 			if !known {
-				t.Errorf("it asks for %s", r.URL)
+				t.Errorf("unexpected request for %s", r.URL)
 				return
 			}
 			_, _ = io.WriteString(w, `{"dashboard":`+read(t, file)+`}`)
@@ -66,7 +66,7 @@ func TestCheckAnImport(t *testing.T) {
 	defer server.Close()
 	script := regexp.MustCompile("(?s)## Check an import\n.*?```sh\n(.*?)```").FindStringSubmatch(read(t, "README.md"))
 	if script == nil {
-		t.Fatal("the README does not say how to check an import")
+		t.Fatal("the README has no commands to check an import")
 	}
 	cmd := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c", script[1])
 	cmd.Env = append(os.Environ(), "TOKEN=glsa_1", "GRAFANA="+server.URL, "PROMETHEUS="+server.URL)
@@ -85,7 +85,7 @@ func TestCheckAnImport(t *testing.T) {
 		for _, p := range d.Panels {
 			for _, target := range p.Targets {
 				if expr := variable.ReplaceAllString(target.Expr, ".*"); !asked[expr] {
-					t.Errorf("%s is not asked for: %s", p.Title, expr)
+					t.Errorf("the commands do not check %s: %s", p.Title, expr)
 				}
 			}
 		}

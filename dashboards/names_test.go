@@ -13,8 +13,7 @@ import (
 	"omegastream_exporter/collector"
 )
 
-// foreign are the series that rules and dashboards may name besides the exporter's
-// own families, with their labels.
+// foreign lists the series of others that rules and dashboards use, with their labels.
 var foreign = map[string][]string{
 	"ALERTS":                        {"alertname", "alertstate", "severity", "endpoint_id", "host"},
 	"up":                            nil,
@@ -23,10 +22,10 @@ var foreign = map[string][]string{
 	"go_goroutines":                 nil,
 }
 
-// targetLabels are those that a scrape gives to every series.
+// targetLabels are the labels that Prometheus adds to every series.
 var targetLabels = []string{"job", "instance", "cluster", "namespace"}
 
-// names returns every series that may be named, with its labels.
+// names returns every series that queries can use, with its labels.
 func names(t *testing.T) map[string][]string {
 	t.Helper()
 	known := maps.Clone(foreign)
@@ -35,7 +34,7 @@ func names(t *testing.T) map[string][]string {
 			known[f.Name+"_bucket"] = append([]string{"le"}, f.Labels...)
 			known[f.Name+"_sum"], known[f.Name+"_count"] = f.Labels, f.Labels
 		}
-		known[f.Name] = f.Labels // of a histogram: where Prometheus makes a native one of it
+		known[f.Name] = f.Labels // if Prometheus stores a native histogram
 	}
 	for _, found := range regexp.MustCompile(`(?m)- record: (\S+)$`).FindAllStringSubmatch(read(t, "rules/omegastream.rules.yaml"), -1) {
 		known[found[1]] = []string{"endpoint_id"}
@@ -49,8 +48,8 @@ func names(t *testing.T) map[string][]string {
 	return known
 }
 
-// check checks the names and labels of a parsed query, and returns the labels that
-// its series may have.
+// check checks the names and labels of a parsed query, and returns the labels that its series
+// can have.
 func check(node any, known map[string][]string) (labels []string, err error) {
 	switch node := node.(type) {
 	case []any:
@@ -98,7 +97,7 @@ func check(node any, known map[string][]string) (labels []string, err error) {
 	return labels, err
 }
 
-// TestCheck lets the check of queries meet what it must refuse.
+// TestCheck tests the check of queries with wrong ones.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	known := map[string][]string{"a_total": {"endpoint_id"}}

@@ -10,9 +10,9 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// TestPair runs two exporters, and a pair of Prometheus servers that both scrape them
-// and send to one Alertmanager: nothing is doubled, on either server or for people.
-// Then one exporter comes back under a new instance, with the state that it had.
+// TestPair runs two exporters, and a pair of Prometheus servers that scrape both and share
+// one Alertmanager. Neither server counts twice, and people get one notification. Then one
+// exporter comes back under a new instance with its state.
 func TestPair(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -25,7 +25,8 @@ func TestPair(t *testing.T) {
 	for _, replica := range []string{"one", "two"} {
 		pair = append(pair, startPrometheus(t, serverOptions{
 			alertmanager: alertmanager,
-			// As Prometheus documents it: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#alert_relabel_configs
+			// See
+			// https://prometheus.io/docs/prometheus/latest/configuration/configuration/#alert_relabel_configs
 			global:   fmt.Sprintf("  external_labels: {cluster: test, replica: %s}\n", replica),
 			alerting: "  alert_relabel_configs: [{regex: replica, action: labeldrop}]\n",
 		}, moved.address, stays.address, elsewhere))
@@ -38,7 +39,7 @@ func TestPair(t *testing.T) {
 	}
 	counted := func() {
 		t.Helper()
-		// What rules and dashboards say, and the counters themselves.
+		// Check the counters themselves, and what rules and dashboards make of them.
 		want := fmt.Sprint(failures(a))
 		both(2*time.Minute, `sum(max by (endpoint_id, event_type, status_code) (webhook_delivery_failures_total))`, want)
 		both(2*time.Minute, `round(sum(endpoint:webhook_delivery_failures:increase30m))`, want)
@@ -48,7 +49,7 @@ func TestPair(t *testing.T) {
 		labels := map[string]string{"alertname": "OmegaStreamDeliveryFailed", "endpoint_id": endpoint, "status_code": code}
 		eventually(t, 2*time.Minute, code+" is told", func() error {
 			if len(told.received(labels)) == 0 {
-				return fmt.Errorf("told so far: %v", told.received(nil))
+				return fmt.Errorf("notified so far: %v", told.received(nil))
 			}
 			return nil
 		})
@@ -63,7 +64,8 @@ func TestPair(t *testing.T) {
 	tellsOnce(first, "503")
 	counted()
 
-	// It is killed with a failure meanwhile, and comes back elsewhere.
+	// One exporter is killed, a delivery fails meanwhile, and it comes back at another
+	// address.
 	moved.kill()
 	a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
 	a.Emit(first, eventType, simulator.Responded(http.StatusOK))
@@ -78,12 +80,12 @@ func TestPair(t *testing.T) {
 
 	for _, alert := range told.received(nil) {
 		if alert["replica"] != "" || alert["cluster"] != "test" {
-			t.Errorf("the labels of the server: %v", alert)
+			t.Errorf("the alert has labels of the server: %v", alert)
 		}
 	}
-	// The second alert joins the message of the first, which is told again with it, once.
+	// The second alert joins the group of the first, which is sent once more with it.
 	if all := told.received(nil); len(all) > 3 || len(told.received(map[string]string{"status_code": "500"})) != 1 {
-		t.Errorf("there were two alerts in one group; people were told of %d:", len(all))
+		t.Errorf("two alerts of one group led to %d notifications:", len(all))
 		for _, alert := range all {
 			t.Errorf("%s %s %s: %s", alert["alertname"], alert["endpoint_id"], alert["status_code"], alert["description"])
 		}

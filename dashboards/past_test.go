@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// What Grafana fills in for a dashboard of a day, at a scrape interval of a minute.
+// What Grafana substitutes in a dashboard over a day, at a scrape interval of a minute.
 const (
 	pastStep = 5 * time.Minute
 	pastRate = 6 * time.Minute
 )
 
-// pastValues asks a query of what was backfilled as its dashboard does: at the end,
-// or over the hours that it shows. There is one value, or one a step, for each series.
+// pastValues runs a query on the backfilled data as its dashboard does: at the end, or over
+// the dashboard's range. Each series has one value, or one for each step.
 func pastValues(prom *prometheus, u use, end time.Time) (values [][]float64, expr string, err error) {
 	span := time.Duration(u.hours) * time.Hour
 	expr = fill(u.raw, pastJob, pastStep, pastRate, span)
@@ -35,7 +35,7 @@ func pastValues(prom *prometheus, u use, end time.Time) (values [][]float64, exp
 	return values, expr, err
 }
 
-// askPast checks that a query returns data there.
+// askPast checks that a query finds backfilled data.
 func askPast(t *testing.T, prom *prometheus, u use, end time.Time) {
 	t.Helper()
 	values, expr, err := pastValues(prom, u, end)
@@ -50,8 +50,8 @@ func askPast(t *testing.T, prom *prometheus, u use, end time.Time) {
 	}
 }
 
-// checkPast compares panels with what happened: in the month there were 32 pods one
-// after the other and another exporter beside them, and nothing is missing or doubled.
+// checkPast compares panels with the truth. The month had 32 pods in a row and another
+// exporter beside them, and nothing is missing or counted twice.
 func checkPast(t *testing.T, prom *prometheus, all []dashboard, end time.Time) {
 	t.Helper()
 	const (
@@ -68,9 +68,9 @@ func checkPast(t *testing.T, prom *prometheus, all []dashboard, end time.Time) {
 	for _, tt := range []struct {
 		panel  string
 		target int
-		where  string // which series
+		where  string // selects the series
 		want   float64
-		within float64 // by how much it may differ: windows of hours stand on the clock's hours
+		within float64 // allowed difference, as windows of hours are aligned to the clock
 	}{
 		{"Success, 1 h", 0, "", 1 - failed("", hour), 0},
 		{"Deliveries by status code", 0, "", sent1 + sent2, 5},
@@ -83,7 +83,7 @@ func checkPast(t *testing.T, prom *prometheus, all []dashboard, end time.Time) {
 		{"Burn rates", 0, "", failed("", hour) / 0.01, 0.01},
 		{"Burn rates", 2, "", failed("", 6*hour) / 0.01, 0.01},
 		{"Budget left, 30 days", 0, "", 1 - failed("", 30*day)/0.01, 0.01},
-		// Of some endpoints the panels read other records than of all.
+		// For selected endpoints, the panels read other records.
 		{"Burn rates", 2, "past1", failed("past1", 6*hour) / 0.01, 0.01},
 		{"Budget left, 30 days", 0, "past1", 1 - failed("past1", 30*day)/0.01, 0.01},
 		{"Burn rates", 2, "(past1|past2)", failed("", 6*hour) / 0.01, 0.01},

@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// pushed is a series that is written into Prometheus without a scrape.
+// pushed is a series that is written to Prometheus by remote write.
 type pushed struct {
 	labels map[string]string
-	value  float64 // at the end
-	grows  bool    // by one each time
+	value  float64 // the last one
+	grows  bool    // by one with each sample
 	every  time.Duration
-	head   []byte // the labels, encoded once
+	head   []byte // the encoded labels
 }
 
-// push writes the values of a time, in order: half an hour of a few hundred series
-// with each request, as Prometheus takes nothing that is much older than what it has.
+// push writes the samples of a time span in order, half an hour of a few hundred series at a
+// time, because Prometheus rejects samples that are much older than its latest.
 func (p *prometheus) push(t *testing.T, all []pushed, from, to time.Time, every time.Duration) {
 	t.Helper()
 	const together, span = 500, 30 * time.Minute
@@ -52,7 +52,7 @@ func (p *prometheus) push(t *testing.T, all []pushed, from, to time.Time, every 
 	}
 }
 
-// write sends a request of the remote write protocol, version 1.
+// write sends a remote write request, version 1.
 func (p *prometheus) write(request []byte) error {
 	req, err := http.NewRequest(http.MethodPost, p.base+"/api/v1/write", bytes.NewReader(literal(request)))
 	if err != nil {
@@ -71,8 +71,8 @@ func (p *prometheus) write(request []byte) error {
 	return nil
 }
 
-// encode returns the series with its samples after start, up to end, as a TimeSeries of
-// the protocol. Its value is the one that it has at last.
+// encode returns a TimeSeries message with the samples after start, up to end. The last
+// sample has the value of the series.
 func (s pushed) encode(start, end, last time.Time, every time.Duration) []byte {
 	out := slices.Clone(s.head)
 	if s.every > 0 {
@@ -97,13 +97,13 @@ func encodeLabels(labels map[string]string) (out []byte) {
 	return out
 }
 
-// field appends a field of bytes in the protocol buffers' encoding.
+// field appends a length-delimited protobuf field.
 func field(out []byte, number byte, content []byte) []byte {
 	out = binary.AppendUvarint(append(out, number<<3|2), uint64(len(content)))
 	return append(out, content...)
 }
 
-// literal is snappy's block format without any compression.
+// literal encodes data in snappy's block format, without compression.
 func literal(content []byte) []byte {
 	out := binary.AppendUvarint(nil, uint64(len(content)))
 	for part := range slices.Chunk(content, 1<<16) {

@@ -17,25 +17,25 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// use is one query of a file.
+// use is one query in a file.
 type use struct {
-	where, raw string        // the query as it stands there
-	uid        string        // of its dashboard
-	step       time.Duration // that its panel has at least
+	where, raw string        // the query as written
+	uid        string        // of the dashboard
+	step       time.Duration // minimum of the panel
 	instant    bool
-	live       bool // whether it must return data from an exporter that has run for seconds
-	past       bool // whether it must return data from what was backfilled
-	hours      int  // that its dashboard shows
-	cell       bool // of a table, whose rows Grafana merges by their labels
+	live       bool // whether an exporter that has run for seconds must have data
+	past       bool // whether the backfilled data must have data
+	hours      int  // range of the dashboard
+	cell       bool // in a table, whose rows Grafana merges by label
 }
 
-// expr returns the query as it is asked of an exporter that runs: bars that end every
-// few seconds, of what happened in the minute before.
+// expr returns the query for a running exporter, with bars of a few seconds over the last
+// minute.
 func (u use) expr() string {
 	return fill(u.raw, "omegastream", 5*time.Second, time.Minute, 10*time.Minute)
 }
 
-// fill puts in what Grafana puts in for variables.
+// fill substitutes Grafana's variables.
 func fill(raw, job string, interval, rate, span time.Duration) string {
 	seconds := func(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 	return strings.NewReplacer(
@@ -45,7 +45,7 @@ func fill(raw, job string, interval, rate, span time.Duration) string {
 	).Replace(raw)
 }
 
-// dashboard is what the tests read of a dashboard.
+// dashboard holds the parts of a dashboard that the tests read.
 type dashboard struct {
 	UID    string
 	Time   struct{ From string }
@@ -77,20 +77,20 @@ type dashboard struct {
 	}
 }
 
-// emptyAtFirst are panels that have nothing to show of an exporter that has run for
-// seconds and is well, and why. They have data in what was backfilled, as all have.
+// emptyAtFirst lists the panels that have no data for a healthy exporter that has run for
+// seconds, and why. All panels have backfilled data.
 var emptyAtFirst = map[string]string{
-	"Latency quantiles": "it looks at bars every five minutes of the clock",
+	"Latency quantiles": "it reads bars that end every five minutes",
 }
 
-// emptyRecords are rules that record nothing of such an exporter, and why.
+// emptyRecords lists the rules that record nothing for such an exporter, and why.
 var emptyRecords = []string{
-	"endpoint_instance:omegastream_exporter_behind:seconds",  // no instance is behind where there is one
-	"endpoint:webhook_delivery_recoveries:bar5m",             // a failed delivery is asked for again after five minutes
-	"endpoint:webhook_events_unresolved:bar5m",               // the API drops no event before its outcome
+	"endpoint_instance:omegastream_exporter_behind:seconds",  // no instance is behind if there is one
+	"endpoint:webhook_delivery_recoveries:bar5m",             // failed deliveries are asked for again after five minutes
+	"endpoint:webhook_events_unresolved:bar5m",               // the API drops no event without an outcome
 	"endpoint:omegastream_exporter_list_gaps:bar5m",          // the API drops no event
-	"endpoint:webhook_delivery_latency_seconds:bar5m",        // Prometheus makes no native histograms
-	"job:webhook_delivery_latency_seconds:bar5m",             // the same
+	"endpoint:webhook_delivery_latency_seconds:bar5m",        // Prometheus stores no native histograms
+	"job:webhook_delivery_latency_seconds:bar5m",             // likewise
 	"endpoint:omegastream_exporter_event_detail_backlog:max", // there is no backlog
 	"endpoint:omegastream_exporter_history_detail_backlog:max",
 	"endpoint:omegastream_exporter_oldest_unfetched_event:seconds",
@@ -111,7 +111,7 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 		all = append(all, d)
 		var hours int
 		if _, err := fmt.Sscanf(d.Time.From, "now-%dh", &hours); err != nil {
-			t.Fatalf("%s: it begins at %s", file, d.Time.From)
+			t.Fatalf("%s: it starts at %s", file, d.Time.From)
 		}
 		first := len(uses)
 		for _, p := range d.Panels {
@@ -121,10 +121,11 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 			}
 			for _, target := range p.Targets {
 				if strings.Contains(target.Expr, "$__rate_interval") && step < 4*time.Minute {
-					t.Errorf("%s: %s has a step of %v: with scrapes a minute apart a rate over it would find too few", file, p.Title, step)
+					t.Errorf("%s: %s has a step of %v: with a scrape interval of a minute, a rate has too few samples", file, p.Title, step)
 				}
 				_, empty := emptyAtFirst[p.Title]
-				// Nothing but exemplars is asked for, or Prometheus makes no native histograms.
+				// The query only fetches exemplars, or native histograms, which Prometheus
+				// does not store here.
 				empty = empty || strings.HasSuffix(target.Expr, "@ end() < 0") || strings.HasPrefix(target.Expr, "(sum (sum_over_time(job:webhook_delivery_latency_seconds:")
 				// No endpoint is behind.
 				empty = empty || strings.HasPrefix(target.Expr, "topk(10, endpoint:omegastream_exporter_") && !strings.Contains(target.Expr, " or ")
@@ -132,7 +133,8 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 			}
 		}
 		for _, a := range d.Annotations.List {
-			// Nothing has evaluated alerts in the past, and of what runs here only single failures are told, which are no annotation.
+			// There are no backfilled alerts, and the only alerts that fire here are single
+			// failures, which are not annotations.
 			some := a.Name != "Alerts"
 			step, err := time.ParseDuration(a.Target.Interval)
 			if err != nil {
@@ -157,7 +159,7 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 			if found[3] != "" {
 				expr = fmt.Sprintf("group by (%s) (%s)", found[3], expr)
 			}
-			// The targets of the tests have neither a cluster nor a namespace.
+			// The targets in these tests have neither a cluster nor a namespace.
 			some := v.Name != "cluster" && v.Name != "namespace"
 			uses = append(uses, use{where: file + ": variable " + v.Name, raw: expr, instant: true, live: some, past: some, hours: hours})
 		}
@@ -171,8 +173,8 @@ func dashboards(t *testing.T) (all []dashboard, uses []use) {
 	return all, uses
 }
 
-// grafanaAlerts returns the queries of the provisioning files, in which a block
-// follows "expr: |-" and a line stands in quotes.
+// grafanaAlerts returns the queries of the provisioning files: a block after "expr: |-", or a
+// quoted line.
 func grafanaAlerts(t *testing.T) (uses []use) {
 	t.Helper()
 	block := regexp.MustCompile("(?m)^ *expr: (?:'(.*)'\n|\\|-\n((?:.*\n)+?)) *instant:")
@@ -188,7 +190,7 @@ func grafanaAlerts(t *testing.T) (uses []use) {
 	return uses
 }
 
-// runbookQueries returns the queries of the runbooks: one a line.
+// runbookQueries returns the queries of the runbooks, which have one on each line.
 func runbookQueries(t *testing.T) (uses []use) {
 	t.Helper()
 	for _, block := range regexp.MustCompile("(?s)```promql\n(.*?)```").FindAllStringSubmatch(read(t, "../docs/runbooks.md"), -1) {
@@ -202,8 +204,8 @@ func runbookQueries(t *testing.T) (uses []use) {
 	return uses
 }
 
-// TestQueries checks every query of panels, variables, annotations, rules and
-// alerts: it parses, names what there is, and finds data.
+// TestQueries checks all queries of panels, variables, annotations, rules and alerts: they
+// parse, use existing names, and find data.
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -219,9 +221,9 @@ func TestQueries(t *testing.T) {
 			if p.ID == 0 || p.Title == "" || p.Description == "" || p.FieldConfig.Defaults.Unit == "" || p.FieldConfig.Defaults.NoValue == "" || p.FieldConfig.Defaults.Thresholds == nil || len(p.Targets) == 0 {
 				t.Errorf("%s: panel %q lacks an id, a title, a description, a unit, thresholds, an empty state or a query", d.UID, p.Title)
 			}
-			// Without any series a panel must not say that all is well.
+			// A panel without any series must not say that all is well.
 			if says := p.FieldConfig.Defaults.NoValue; !slices.Contains([]string{"No data", "Never read", "-"}, says) {
-				t.Errorf("%s: panel %q says %q where nothing is known", d.UID, p.Title, says)
+				t.Errorf("%s: panel %q says %q without data", d.UID, p.Title, says)
 			}
 		}
 	}
@@ -244,7 +246,7 @@ func TestQueries(t *testing.T) {
 	})
 	for _, g := range groups.Groups {
 		for _, r := range g.Rules {
-			// An alert finds nothing where all is well, and no instance is behind where there is one.
+			// Alerts find nothing while all is well, and a single instance is never behind.
 			records := strings.Contains(r.Name, ":") && !slices.Contains(emptyRecords, r.Name)
 			uses = append(uses, use{where: "rule " + r.Name, raw: r.Query, live: records})
 		}
@@ -259,7 +261,7 @@ func TestQueries(t *testing.T) {
 			t.Errorf("%s: %v\n%s", u.where, err, u.expr())
 		}
 		if found := multiplied(tree, wholeAccount, ""); len(found) > 0 {
-			t.Errorf("%s: replicas would multiply it: %v\n%s", u.where, found, u.expr())
+			t.Errorf("%s: with replicas, it counts several times: %v\n%s", u.where, found, u.expr())
 		}
 		if u.past {
 			askPast(t, prom, u, end)
@@ -267,7 +269,7 @@ func TestQueries(t *testing.T) {
 	}
 	checkPast(t, prom, all, end)
 
-	// The backfilled samples are new enough for a plain selector to find them.
+	// The backfilled samples are recent enough for an instant query to find them.
 	prom.wait(t, 2*time.Minute, `count(omegastream_up{job="omegastream"} == 1)`, "1")
 	for _, answer := range []simulator.Answer{
 		simulator.Responded(http.StatusOK), simulator.Responded(http.StatusServiceUnavailable), simulator.Responded(http.StatusNotFound),
@@ -294,7 +296,7 @@ func TestQueries(t *testing.T) {
 					return fmt.Errorf("%s: a row of its own for %s", expr, name)
 				}
 				if s.Value[1] == "NaN" && strings.HasPrefix(expr, "histogram_quantile") && len(found) > 1 {
-					continue // an endpoint without an observation
+					continue // an endpoint without observations
 				}
 				if s.Value[1] == "NaN" {
 					err = fmt.Errorf("%s: %v", expr, s)

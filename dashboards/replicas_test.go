@@ -11,10 +11,10 @@ import (
 	"omegastream_exporter/collector"
 )
 
-// multiplied returns the metrics of a parsed query that show the whole account on
-// every instance, and whose instances are taken together by anything but the largest
-// or the smallest: replicas would multiply them. whole tells which metrics do, over
-// what takes the instances of the node together, as far as is known from outside.
+// multiplied returns the metrics in a parsed query that replicas would count several times:
+// every instance shows them for the whole account, and the query combines instances other
+// than by max or min. whole reports whether a metric is such a one; over is the operator that
+// combines the node's instances, if any.
 func multiplied(node any, whole func(name string) bool, over string) (names []string) {
 	switch node := node.(type) {
 	case []any:
@@ -26,7 +26,7 @@ func multiplied(node any, whole func(name string) bool, over string) (names []st
 		case "vectorSelector", "matrixSelector":
 			allowed := []string{"", "max", "min", "group"}
 			if node["name"] == "webhook_delivery_latency_seconds" {
-				allowed = append(allowed, "avg") // a native histogram knows no maximum
+				allowed = append(allowed, "avg") // native histograms have no max
 			}
 			if name := fmt.Sprint(node["name"]); whole(name) && !slices.Contains(allowed, over) {
 				names = append(names, over+" of "+name)
@@ -34,7 +34,7 @@ func multiplied(node any, whole func(name string) bool, over string) (names []st
 			return names
 		case "aggregation":
 			labels, _ := node["grouping"].([]any)
-			// The innermost one that drops the instance decides.
+			// The innermost aggregation that drops the instance decides.
 			if slices.Contains(labels, any("instance")) == (node["without"] == true) {
 				over = fmt.Sprint(node["op"])
 			}
@@ -47,8 +47,8 @@ func multiplied(node any, whole func(name string) bool, over string) (names []st
 	return names
 }
 
-// wholeAccount tells whether every instance shows a metric of the whole account: what
-// comes from the state, and is not the instance's own work.
+// wholeAccount reports whether every instance shows a metric for the whole account: it comes
+// from the state, and does not describe the instance's own work.
 func wholeAccount(name string) bool {
 	for _, f := range collector.Families() {
 		if base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_sum"), "_count"); f.Name == base || f.Name == name {
@@ -61,7 +61,7 @@ func wholeAccount(name string) bool {
 	return false
 }
 
-// TestMultiplied lets the check of aggregations meet what it must refuse.
+// TestMultiplied tests the check of aggregations with wrong ones.
 func TestMultiplied(t *testing.T) {
 	t.Parallel()
 	prom := startPrometheus(t, serverOptions{withoutRules: true})

@@ -15,14 +15,14 @@ import (
 
 const (
 	rolledPods  = 3
-	countSince  = 20 * time.Second // a pod lives for longer, so this alone does not find everything
-	perFailure  = 10               // deliveries that succeed for each that fails: far from a page
+	countSince  = 20 * time.Second // shorter than a pod's life, so this alone does not find everything
+	perFailure  = 10               // successful deliveries for each failed one, too few to page
 	firstStatus = 400
 )
 
-// TestRollouts replaces sidecars whose state goes with their pod, while a delivery fails
-// every second. Each failure has a status code and a type of its own, so that it can be
-// told whether it was seen: by some instance, and by an alert.
+// TestRollouts replaces sidecars whose state is lost with their pod, while a delivery fails
+// every second. Each failure has its own status code and type, so that the test can tell
+// whether an instance and an alert saw it.
 func TestRollouts(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -64,7 +64,7 @@ func rollouts(t *testing.T, times int) {
 	t.Cleanup(failing.stop)
 	for rollout := range times {
 		for i := range pods {
-			// As a Deployment does: the new one is ready, and the old one ends.
+			// Like a Deployment: the old pod ends when the new one is ready.
 			old := pods[i]
 			pods[i] = pod()
 			old.kill()
@@ -76,10 +76,10 @@ func rollouts(t *testing.T, times int) {
 	for i := range made {
 		prom.told(t, endpoint, i+1, fmt.Sprintf("failure %d of %d", i+1, made))
 	}
-	// Each pod counts old failures again; the records do not.
+	// Each pod counts old failures again, the records do not.
 	most, err := prom.number(`max_over_time(sum(endpoint:webhook_delivery_failures:increase30m)[30m:1s])`)
 	if n, _ := strconv.ParseFloat(most, 64); err != nil || n > float64(made) {
-		t.Errorf("the records tell %s failures of %d, %v", most, made, err)
+		t.Errorf("the records have %s failures, want at most %d, %v", most, made, err)
 	}
 	for _, alert := range []string{"StateReset", "ErrorBudgetBurningFast", "EventsMissed"} {
 		fired, err := prom.query(fmt.Sprintf(`count_over_time(ALERTS{alertname="OmegaStream%s"}[30m])`, alert))
@@ -91,7 +91,7 @@ func rollouts(t *testing.T, times int) {
 	rules(t, prom)
 }
 
-// told waits until the alert about a failure has fired.
+// told waits until the alert for a failure has fired.
 func (p *prometheus) told(t *testing.T, endpoint string, number int, what string) {
 	t.Helper()
 	eventType, code := failure(number)
@@ -105,13 +105,13 @@ func (p *prometheus) told(t *testing.T, endpoint string, number int, what string
 	})
 }
 
-// failure returns the type and the status code that only one failure has.
+// failure returns a type and status code that no other failure has.
 func failure(number int) (eventType string, code int) {
 	types := []string{"video.process_failed", "video.process_succeeded", "video.uploaded", "video.deleted"}
 	return types[number%len(types)], firstStatus + number/len(types)%200
 }
 
-// failing makes deliveries, and one a second that fails.
+// failing makes deliveries, one of which fails each second.
 type failing struct {
 	mu   sync.Mutex
 	made int
@@ -144,7 +144,7 @@ func newFailing(a *simulator.Account, endpoint string) *failing {
 	return f
 }
 
-// last is the number of failures so far.
+// last returns the number of failures so far.
 func (f *failing) last() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

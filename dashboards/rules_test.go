@@ -13,7 +13,7 @@ import (
 	"omegastream_exporter/internal/test/tools"
 )
 
-// tool returns the path of a tool, or ends the test.
+// tool returns the path of a tool. Without it, the test ends.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := tools.Path("..", name)
@@ -23,7 +23,7 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// glob returns the files that match, which must be some.
+// glob returns the files that match a pattern; there must be some.
 func glob(t *testing.T, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)
@@ -42,7 +42,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// TestRules has promtool check the rules, and then play each scenario of rules/tests.
+// TestRules runs promtool's checks on the rules, and the scenarios in rules/tests.
 func TestRules(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -63,7 +63,7 @@ func TestRules(t *testing.T) {
 
 var alertName = regexp.MustCompile(`(?m)^\s*- alert: (\S+)$`)
 
-// alerts returns the names of all alerts, those of the optional file included.
+// alerts returns the names of all alerts, including those of the optional file.
 func alerts(t *testing.T) []string {
 	t.Helper()
 	var names []string
@@ -78,13 +78,13 @@ func alerts(t *testing.T) []string {
 	return names
 }
 
-// grafanaFiles returns the files with Grafana's alerts, the optional one included.
+// grafanaFiles returns the files with Grafana's alerts, including the optional one.
 func grafanaFiles(t *testing.T) []string {
 	t.Helper()
 	return append(glob(t, "../deploy/grafana/provisioning/alerting/*"), "../deploy/grafana/optional/omegastream-videos.yaml")
 }
 
-// TestEveryAlert checks what each alert must come with.
+// TestEveryAlert checks that each alert has all its parts.
 func TestEveryAlert(t *testing.T) {
 	t.Parallel()
 	runbooks := read(t, "../docs/runbooks.md")

@@ -25,7 +25,7 @@ import (
 // client asks the servers of a test.
 var client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
-// freeAddress returns an address that nothing listens on.
+// freeAddress returns an unused address.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -36,14 +36,14 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// process is a program that serves.
+// process is a running server.
 type process struct {
 	t   *testing.T
 	cmd *exec.Cmd
 	log bytes.Buffer
 }
 
-// start starts a program and waits until the URL answers with 200.
+// start starts a program, and waits until the URL answers with 200.
 func start(t *testing.T, ready, name string, args, env []string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(name, args...)}
@@ -66,13 +66,13 @@ func start(t *testing.T, ready, name string, args, env []string) *process {
 	return p
 }
 
-// kill ends the program without a chance to say goodbye. Twice is fine.
+// kill ends the program abruptly. It can be called twice.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
 }
 
-// get returns the body of a URL that answers with 200.
+// get returns the body of a URL, which must answer with 200.
 func get(from string) ([]byte, error) {
 	resp, err := client.Get(from)
 	if err != nil {
@@ -86,7 +86,7 @@ func get(from string) ([]byte, error) {
 	return body, err
 }
 
-// patience is how long a test waits at least: a busy machine makes everything late.
+// patience is the minimum time that a test waits, as everything is late on a busy machine.
 const patience = 4 * time.Minute
 
 // eventually waits until a condition holds, for the limit or patience, whichever is longer.
@@ -114,20 +114,20 @@ type prometheus struct {
 	*process
 }
 
-// serverOptions are what a Prometheus of a test has besides the rules.
+// serverOptions configure a Prometheus.
 type serverOptions struct {
 	alertmanager string
 	data         string // a folder with blocks; empty for none
 	withoutRules bool
-	interval     time.Duration // of scrapes and evaluations; a second if 0
-	receives     bool          // what is pushed to it
-	blocks       time.Duration // how long they are; as by default if 0
-	global       string        // more lines of these parts of the configuration
+	interval     time.Duration // of scrapes and evaluations; 0 means a second
+	receives     bool          // whether it accepts remote writes
+	blocks       time.Duration // their length; 0 means the default
+	global       string        // more lines for these sections of the configuration
 	alerting     string
 }
 
-// startPrometheus starts one with the rules as they are, and no feature flags. It
-// scrapes every second, as a test has no time for fifteen.
+// startPrometheus starts a Prometheus with the rules and without feature flags. It scrapes
+// every second, to save time.
 func startPrometheus(t *testing.T, o serverOptions, targets ...string) *prometheus {
 	t.Helper()
 	dir, address := t.TempDir(), freeAddress(t)
@@ -143,7 +143,7 @@ func startPrometheus(t *testing.T, o serverOptions, targets ...string) *promethe
 	}
 	if !o.withoutRules {
 		for _, file := range glob(t, "rules/*.rules.yaml") {
-			// A test has no time to wait for a bar or an hour to end.
+			// Do not wait for the end of a bar or an hour.
 			text := strings.NewReplacer("  interval: 5m\n", "", "  interval: 1h\n", "").Replace(read(t, file))
 			if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -160,7 +160,7 @@ func startPrometheus(t *testing.T, o serverOptions, targets ...string) *promethe
 	}
 	args := []string{
 		"--config.file=" + file, "--storage.tsdb.path=" + o.data, "--storage.tsdb.retention.time=90d",
-		"--no-storage.tsdb.allow-overlapping-compaction", // of blocks that were backfilled: it costs the time of the test
+		"--no-storage.tsdb.allow-overlapping-compaction", // compacting the backfilled blocks would slow down the test
 		"--web.listen-address=" + address, "--log.level=warn",
 	}
 	if o.receives {
@@ -173,7 +173,7 @@ func startPrometheus(t *testing.T, o serverOptions, targets ...string) *promethe
 	return &prometheus{base: "http://" + address, process: p}
 }
 
-// api asks Prometheus and decodes the data of its answer.
+// api queries Prometheus and decodes the data of its answer.
 func (p *prometheus) api(path string, args url.Values, data any) error {
 	body, err := get(p.base + path + "?" + args.Encode())
 	if err != nil {
@@ -190,7 +190,7 @@ type sample struct {
 
 func (s sample) String() string { return fmt.Sprintf("%v %v", s.Metric, s.Value[1]) }
 
-// query returns the series of an instant query, now.
+// query returns the series of an instant query.
 func (p *prometheus) query(expr string) ([]sample, error) {
 	return p.queryAt(expr, time.Now())
 }
@@ -212,8 +212,8 @@ func (p *prometheus) queryAt(expr string, at time.Time) ([]sample, error) {
 	return samples, err
 }
 
-// queryRange returns the values of each series in the time before one at which a step
-// ends, the first step left out: it reaches back to before that time.
+// queryRange returns the values of each series over a time span that ends at a step. It
+// leaves out the first step, which covers time before the span.
 func (p *prometheus) queryRange(expr string, span, step time.Duration, end time.Time) (all [][]float64, err error) {
 	var data struct {
 		Result []struct{ Values [][2]any }
@@ -236,7 +236,7 @@ func (p *prometheus) queryRange(expr string, span, step time.Duration, end time.
 	return all, nil
 }
 
-// number returns the value of a query that has one series, as Prometheus writes it.
+// number returns the value of a query with one series, as Prometheus formats it.
 func (p *prometheus) number(expr string) (string, error) {
 	samples, err := p.query(expr)
 	if err != nil {
@@ -260,12 +260,12 @@ func (p *prometheus) wait(t *testing.T, limit time.Duration, expr, value string)
 	})
 }
 
-// receiver is what Alertmanager notifies.
+// receiver receives the notifications of Alertmanager.
 type receiver struct {
 	server *httptest.Server
 
 	mu     sync.Mutex
-	alerts []map[string]string // the labels and annotations of each alert that fired, and the path that it came to
+	alerts []map[string]string // labels and annotations of each firing alert, and the path it was sent to
 }
 
 func startReceiver(t *testing.T) *receiver {
@@ -301,7 +301,7 @@ func startReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// received returns the alerts that have the labels.
+// received returns the alerts with these labels.
 func (r *receiver) received(labels map[string]string) []map[string]string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -318,8 +318,8 @@ next:
 	return found
 }
 
-// startAlertmanager starts one with the configuration of deploy/prometheus, in which
-// only addresses and waits differ, and returns its address.
+// startAlertmanager starts an Alertmanager with the configuration in deploy/prometheus, with
+// other addresses and shorter waits, and returns its address.
 func startAlertmanager(t *testing.T, r *receiver) string {
 	t.Helper()
 	config := read(t, "../deploy/prometheus/alertmanager.yml")
@@ -336,7 +336,7 @@ func startAlertmanager(t *testing.T, r *receiver) string {
 	return startAlertmanagerWith(t, config)
 }
 
-// startAlertmanagerWith starts one with a configuration.
+// startAlertmanagerWith starts an Alertmanager with a configuration.
 func startAlertmanagerWith(t *testing.T, config string) string {
 	t.Helper()
 	dir, address := t.TempDir(), freeAddress(t)
@@ -355,10 +355,10 @@ var buildOnce = sync.OnceValues(func() (string, error) {
 	return path, gobuild.Exporter(path)
 })
 
-// exporter is an exporter that may be killed and started again at the same address.
+// exporter is an exporter that can be killed and restarted at the same address.
 type exporter struct {
 	address, state, api string
-	more                []string // arguments
+	more                []string // more arguments
 	*process
 }
 

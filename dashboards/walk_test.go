@@ -22,9 +22,9 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// TestFromAlertToMissedVideos goes the way of a person who is told of failures: the
-// alert's link, a click to an event, and the commands of the page and of
-// docs/failures.md for the videos.
+// TestFromAlertToMissedVideos follows the steps of a person who is notified of failures: the
+// alert's link, a click on an event, and the commands on the page and in docs/failures.md
+// that find the videos.
 func TestFromAlertToMissedVideos(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"sh", "curl", "jq"} {
@@ -37,21 +37,21 @@ func TestFromAlertToMissedVideos(t *testing.T) {
 	prom := startPrometheus(t, serverOptions{alertmanager: startAlertmanager(t, told)}, e.address)
 	prom.wait(t, 2*time.Minute, "count(omegastream_up == 1)", "1")
 
-	missed := make(map[string]string) // the event's video, by the event's id
+	missed := make(map[string]string) // video by event id
 	for range 5 {
 		event := a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
 		missed[event] = videoOf(t, api, first, event)
 		a.Emit(first, eventType, simulator.Responded(http.StatusOK))
 	}
 	alert := map[string]string{"alertname": "OmegaStreamDeliveryFailed", "endpoint_id": first}
-	eventually(t, time.Minute, "the failures are told", func() error {
+	eventually(t, time.Minute, "the failures are notified", func() error {
 		if len(told.received(alert)) == 0 {
-			return fmt.Errorf("told so far: %v", told.received(nil))
+			return fmt.Errorf("notified so far: %v", told.received(nil))
 		}
 		return nil
 	})
 	alert = told.received(alert)[0]
-	// Until nothing is left to ask for.
+	// Wait until all details are fetched.
 	prom.wait(t, 2*time.Minute, `sum(webhook_delivery_failures_total)`, fmt.Sprint(len(missed)))
 	prom.wait(t, 2*time.Minute, `sum(omegastream_exporter_event_detail_backlog + omegastream_exporter_history_detail_backlog)`, "0")
 	calls := a.Calls().Requests[simulator.GetEvent]
@@ -71,15 +71,15 @@ func TestFromAlertToMissedVideos(t *testing.T) {
 		}
 	}
 
-	// The alert's link.
+	// Follow the alert's link.
 	do(chromedp.Navigate(alert["failures_url"]))
 	listed := strings.Fields(evaluate(`[...document.querySelectorAll("[data-event]")].map((row) => row.dataset.event).join(" ")`))
 	if slices.Sort(listed); !slices.Equal(listed, sortedKeys(missed)) {
-		t.Fatalf("%s lists %v, the account made %v", alert["failures_url"], listed, sortedKeys(missed))
+		t.Fatalf("%s lists %v, the account had %v", alert["failures_url"], listed, sortedKeys(missed))
 	}
 	shown := evaluate(`document.querySelector("pre.copy").textContent`)
 
-	// A click to an event.
+	// Click on an event.
 	event := listed[0]
 	do(chromedp.Click(chromedp.CSS(`[data-event="` + event + `"] a.id`)))
 	eventually(t, 2*time.Minute, "the page of the event", func() error {
@@ -92,7 +92,7 @@ func TestFromAlertToMissedVideos(t *testing.T) {
 		return err
 	})
 
-	// The command that the page showed, and those of the document.
+	// Run the command on the page, and those in the document.
 	document := read(t, "../docs/failures.md")
 	dir := t.TempDir()
 	run := func(command string) []byte {
@@ -145,11 +145,11 @@ func TestFromAlertToMissedVideos(t *testing.T) {
 		}
 	}
 	if more := a.Calls().Requests[simulator.GetEvent] - calls; more > 0 {
-		t.Errorf("the API was asked for %d events on the way", more)
+		t.Errorf("following the steps caused %d requests for events", more)
 	}
 }
 
-// videoOf asks the API for the UUID of an event's video.
+// videoOf returns the UUID of an event's video from the API.
 func videoOf(t *testing.T, api, endpoint, event string) string {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, api+"/client/webhooks/"+endpoint+"/events/"+event, http.NoBody)
