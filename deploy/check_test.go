@@ -11,11 +11,11 @@ import (
 	"omegastream_exporter/internal/test/tools"
 )
 
-// kubernetesVersions are those that all must be valid for: the oldest that the
-// chart takes, and the newest that kubectl-validate has the schemas of.
+// kubernetesVersions are the versions that all manifests must be valid for: the oldest one
+// that the chart supports, and the newest one that kubectl-validate has schemas for.
 var kubernetesVersions = []string{"1.27", "1.30"}
 
-// customResources writes the schemas of the Prometheus operator, from its Go types.
+// customResources generates the schemas of the Prometheus operator from its Go types.
 var customResources = sync.OnceValues(func() (string, error) {
 	dir, err := work()
 	if err != nil {
@@ -31,8 +31,8 @@ var customResources = sync.OnceValues(func() (string, error) {
 	return dir, err
 })
 
-// check checks manifests that are applied together: against the schemas of
-// Kubernetes and the Prometheus operator, and for what schemas do not say.
+// check checks manifests that are applied together, against the schemas of Kubernetes and the
+// Prometheus operator, and beyond what schemas express.
 func check(t *testing.T, manifests ...string) error {
 	t.Helper()
 	return checkFor(t, kubernetesVersions, manifests...)
@@ -59,7 +59,7 @@ func checkFor(t *testing.T, versions []string, manifests ...string) error {
 	return errors.Join(problems...)
 }
 
-// build returns what kubectl would apply for a folder of deploy/kubernetes.
+// build returns what kubectl applies for a folder of deploy/kubernetes.
 func build(t *testing.T, folder string) string {
 	t.Helper()
 	text, err := output("", tool(t, "kustomize"), "build", filepath.Join("kubernetes", folder))
@@ -72,7 +72,7 @@ func build(t *testing.T, folder string) string {
 	return text
 }
 
-// render returns what helm would install.
+// render returns what helm installs.
 func render(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	return output("", tool(t, "helm"), append([]string{"template", "demo", chart, "--namespace=monitoring"}, args...)...)

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// service is one of a compose file.
+// service is a service of a compose file.
 type service struct {
 	Image       string
 	Environment map[string]string
@@ -22,7 +22,7 @@ const (
 	accountFile = "compose/compose.account.yaml"
 )
 
-// compose reads compose files as docker compose does.
+// compose reads compose files like docker compose.
 func compose(t *testing.T, files ...string) map[string]service {
 	t.Helper()
 	text, err := output("", tool(t, "checkcompose"), files...)
@@ -36,8 +36,8 @@ func compose(t *testing.T, files ...string) map[string]service {
 	return project.Services
 }
 
-// TestCompose lays out what the containers of Prometheus, Alertmanager and Grafana
-// would see, and has that checked by their own tools.
+// TestCompose checks the files that the containers of Prometheus, Alertmanager and Grafana
+// see, with the tools of these programs.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	services := compose(t, composeFile)
@@ -52,7 +52,7 @@ func TestCompose(t *testing.T) {
 		t.Error(err)
 	}
 
-	// Who asks whom, by the names of the services and their ports.
+	// Which service connects to which, by service name and port.
 	asked := regexp.MustCompile(`(?:targets: \[|url: http://)([a-z-]+):(\d+)`)
 	var hosts []string
 	for _, file := range []string{
@@ -60,40 +60,40 @@ func TestCompose(t *testing.T) {
 		root["grafana"] + "/etc/grafana/provisioning/datasources/prometheus.yaml",
 	} {
 		for _, m := range asked.FindAllStringSubmatch(read(t, file), -1) {
-			if m[1] == "localhost" { // links for the browser
+			if m[1] == "localhost" { // a link for the browser
 				continue
 			}
 			hosts = append(hosts, m[1]+":"+m[2])
 			if _, ok := services[m[1]]; !ok {
-				t.Errorf("%s asks %s, which is no service", file, m[1])
+				t.Errorf("%s refers to %s, which is not a service", file, m[1])
 			}
 		}
 	}
 	slices.Sort(hosts)
 	if got, want := strings.Join(hosts, " "), "alertmanager:9093 omegastream-exporter:9877 prometheus:9090"; got != want {
-		t.Errorf("%s are asked, want %s", got, want)
+		t.Errorf("the files refer to %s, want %s", got, want)
 	}
 
-	// Grafana finds every dashboard where its provider looks.
+	// Grafana finds every dashboard in the folder of its provider.
 	provider := read(t, root["grafana"]+"/etc/grafana/provisioning/dashboards/omegastream.yaml")
 	path := regexp.MustCompile(`path: (\S+)`).FindStringSubmatch(provider)[1]
 	for name, content := range dashboards(t) {
 		if got, err := os.ReadFile(filepath.Join(root["grafana"], path, name)); err != nil || string(got) != content {
-			t.Errorf("%s is not where Grafana looks: %v", name, err)
+			t.Errorf("%s is not in Grafana's folder: %v", name, err)
 		}
 	}
-	// Prometheus alerts, and so Grafana does not.
+	// Only Prometheus evaluates alerts.
 	if _, err := os.Stat(root["grafana"] + "/etc/grafana/provisioning/alerting"); err == nil {
-		t.Error("Grafana alerts as well as Prometheus")
+		t.Error("Grafana evaluates alerts as well as Prometheus")
 	}
 	home := services["grafana"].Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
 	if _, err := os.Stat(root["grafana"] + home); err != nil {
-		t.Errorf("the first page: %v", err)
+		t.Errorf("the home dashboard: %v", err)
 	}
 }
 
-// mounted lays out the mounted files of a service below a new folder. All that
-// is mounted must be in the repository.
+// mounted copies the mounted files of a service to a new folder. All of them must be in the
+// repository.
 func mounted(t *testing.T, s service) (root string) {
 	t.Helper()
 	root = t.TempDir()
@@ -134,7 +134,8 @@ func TestComposeStarts(t *testing.T) {
 	}
 }
 
-// TestComposeAccount: the file for a real account ends the demo and asks for a key.
+// TestComposeAccount checks that the file for a real account ends the demo and asks for a
+// key.
 func TestComposeAccount(t *testing.T) {
 	checkCompose := tool(t, "checkcompose")
 	t.Setenv("OMEGASTREAM_API_KEY", "")
@@ -148,7 +149,7 @@ func TestComposeAccount(t *testing.T) {
 	}
 }
 
-// TestComposeRefuses: the check of the compose file can fail.
+// TestComposeRefuses tests the check of compose files with wrong ones.
 func TestComposeRefuses(t *testing.T) {
 	t.Parallel()
 	checkCompose, good := tool(t, "checkcompose"), read(t, composeFile)
@@ -162,7 +163,7 @@ func TestComposeRefuses(t *testing.T) {
 			t.Parallel()
 			wrong := strings.Replace(good, tt.old, tt.wrong, 1)
 			if wrong == good {
-				t.Fatalf("there is no %q", tt.old)
+				t.Fatalf("the file has no %q", tt.old)
 			}
 			if _, err := output("", checkCompose, write(t, "compose.yaml", wrong)); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("it says %v, want %s", err, tt.want)

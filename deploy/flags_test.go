@@ -11,17 +11,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// flagHead is the line of a flag in the help: whether it can be negated, its name,
-// and its default or a placeholder.
+// flagHead matches the line of a flag in the help: whether it can be negated, its name, and
+// its default or placeholder.
 var flagHead = regexp.MustCompile(`(?m)^  --(\[no-\])?([a-z][a-z0-9.-]*)(?:=(.*))?\n((?:      .*\n)+)`)
 
-// sample is a flag of the program with a value to try.
+// sample is a flag of the program, with a value to set.
 type sample struct {
 	value any
 	args  []string
 }
 
-// samples returns all flags of the program by its own help, with toggles on or off.
+// samples returns all flags in the program's help, with toggles on or off.
 func samples(t *testing.T, on bool) map[string]sample {
 	t.Helper()
 	program, err := binary()
@@ -37,7 +37,7 @@ func samples(t *testing.T, on bool) map[string]sample {
 		toggle, name, text := m[1] != "", m[2], m[3]
 		repeatable := strings.Contains(strings.Join(strings.Fields(m[4]), " "), "Repeatable.")
 		switch {
-		case name == "version": // about one call, not about a set-up
+		case name == "version": // does not configure anything
 		case toggle && on:
 			found[name] = sample{true, []string{"--" + name}}
 		case toggle:
@@ -52,13 +52,13 @@ func samples(t *testing.T, on bool) map[string]sample {
 	}
 	for _, name := range []string{"api.rate-limit", "webhook.endpoint-id", "demo", "log.format"} {
 		if _, ok := found[name]; !ok {
-			t.Fatalf("--%s was not found in the help:\n%s", name, help)
+			t.Fatalf("--%s is not in the help:\n%s", name, help)
 		}
 	}
 	return found
 }
 
-// nested returns the samples as values of the chart: at every dot a level.
+// nested returns the samples as values of the chart, with a level for each dot.
 func nested(flags map[string]sample) map[string]any {
 	tree := map[string]any{}
 	for name, flag := range flags {
@@ -75,8 +75,8 @@ func nested(flags map[string]sample) map[string]any {
 	return tree
 }
 
-// TestEveryFlag: each flag of the program can be set by a value of the chart. A new
-// flag fails here until values.schema.json has it.
+// TestEveryFlag checks that values of the chart can set every flag of the program. A new flag
+// fails here until values.schema.json has it.
 func TestEveryFlag(t *testing.T) {
 	t.Parallel()
 	for name, on := range map[string]bool{"on": true, "off": false} {
@@ -89,7 +89,7 @@ func TestEveryFlag(t *testing.T) {
 			}
 			text, err := render(t, "--values="+write(t, "values.json", string(values)))
 			if err != nil {
-				t.Fatalf("%v\na flag that the chart does not know belongs into values.schema.json", err)
+				t.Fatalf("%v\nadd a flag that the chart does not know to values.schema.json", err)
 			}
 			var want []string
 			for _, flag := range flags {
@@ -105,7 +105,7 @@ func TestEveryFlag(t *testing.T) {
 	}
 }
 
-// TestNoOtherFlags: the chart offers no flag that the program lacks.
+// TestNoOtherFlags checks that the chart has no flag that the program lacks.
 func TestNoOtherFlags(t *testing.T) {
 	t.Parallel()
 	type schema struct{ Properties map[string]json.RawMessage }

@@ -17,14 +17,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "write the goldens of the chart anew")
+var update = flag.Bool("update", false, "rewrite the goldens of the chart")
 
-// modes are ways to use the chart. Rules and dashboards are checked but not part
-// of the goldens.
+// modes are ways to use the chart. The goldens do not contain rules and dashboards, which
+// other tests check.
 var modes = []struct {
 	name string
 	args []string
-	want []string // kinds, besides those that every mode has
+	want []string // kinds, besides the common ones
 }{
 	{"standalone", []string{"--set=apiKey.existingSecret=key"}, []string{"PersistentVolumeClaim"}},
 	{
@@ -56,7 +56,7 @@ func TestChart(t *testing.T) {
 				}
 			}
 			if diff := cmp.Diff(read(t, golden), got); diff != "" {
-				t.Errorf("-%s +rendered; after a look, go test ./deploy -update\n%s", golden, diff)
+				t.Errorf("-%s +rendered; if this is intended, run go test ./deploy -update\n%s", golden, diff)
 			}
 			kinds := []string{"Deployment", "Service"}
 			if tt.name != "secrets" {
@@ -83,8 +83,8 @@ func TestChart(t *testing.T) {
 	}
 }
 
-// TestChartRules: the chart's rules and dashboards are those of dashboards/, with
-// the addresses of the values.
+// TestChartRules checks that the chart's rules and dashboards are those in dashboards/, with
+// addresses from the values.
 func TestChartRules(t *testing.T) {
 	t.Parallel()
 	const grafana, exporter = "https://grafana.example.org", "https://hooks.example.org/pages"
@@ -95,7 +95,7 @@ func TestChartRules(t *testing.T) {
 	}
 	for _, other := range []string{"example.com", "localhost"} {
 		if i := strings.Index(got, other); i >= 0 {
-			t.Errorf("%s is left: %s", other, got[max(0, i-100):i+50])
+			t.Errorf("%s is left over: %s", other, got[max(0, i-100):i+50])
 		}
 	}
 	linked := strings.NewReplacer(
@@ -117,7 +117,7 @@ func TestChartRules(t *testing.T) {
 			found = append(found, o.Spec.Groups)
 		case "ConfigMap":
 			if o.Metadata.Labels["grafana_dashboard"] != "1" {
-				t.Errorf("%s: Grafana's sidecar does not find it by the labels %v", o.Metadata.Name, o.Metadata.Labels)
+				t.Errorf("%s: Grafana's sidecar does not find the labels %v", o.Metadata.Name, o.Metadata.Labels)
 			}
 			for file, content := range o.Data {
 				shown[file] = content
@@ -136,8 +136,8 @@ func TestChartRules(t *testing.T) {
 	}
 }
 
-// TestChartPackage: rules and dashboards are in the package, and Helm has nothing to
-// say about it.
+// TestChartPackage checks that the package contains rules and dashboards, and that Helm
+// reports no problem.
 func TestChartPackage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -145,7 +145,7 @@ func TestChartPackage(t *testing.T) {
 	var complaint bytes.Buffer
 	pack.Stderr = &complaint
 	if err := pack.Run(); err != nil || complaint.Len() > 0 {
-		t.Fatalf("helm package: %v, and it complains:\n%s", err, complaint.String())
+		t.Fatalf("helm package: %v, it reports:\n%s", err, complaint.String())
 	}
 	packages, err := filepath.Glob(filepath.Join(dir, "*.tgz"))
 	if err != nil || len(packages) != 1 {
@@ -187,7 +187,7 @@ func TestChartPackage(t *testing.T) {
 	}
 }
 
-// TestChartValues: what follows from a value, where that is more than its text.
+// TestChartValues checks values that change more than their own text.
 func TestChartValues(t *testing.T) {
 	t.Parallel()
 	const key = "apiKey.existingSecret=key,"
@@ -224,13 +224,14 @@ func TestChartValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.Contains(text, tt.has) || strings.Contains(text, tt.lacks) {
-				t.Errorf("it must have %q and not %q:\n%s", tt.has, tt.lacks, text)
+				t.Errorf("it must contain %q and not %q:\n%s", tt.has, tt.lacks, text)
 			}
 		})
 	}
 }
 
-// TestChartRefuses: values that cannot work end with a word on what to change.
+// TestChartRefuses checks that values that cannot work fail with an error that says what to
+// change.
 func TestChartRefuses(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, set, want string }{

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// together are folders of deploy/kubernetes that one applies together.
+// together lists the folders of deploy/kubernetes that are applied together.
 var together = map[string][]string{
 	"sidecar":        {"sidecar", "podmonitor", "rules", "dashboards"},
 	"sidecar shared": {"sidecar-shared", "podmonitor", "rules"},
@@ -19,7 +19,7 @@ var together = map[string][]string{
 	"replicated":     {"replicated", "servicemonitor", "rules", "network-policy"},
 }
 
-// notApplied are the folders that are parts of others.
+// notApplied lists the folders that are only parts of others.
 var notApplied = []string{"image"}
 
 func TestManifests(t *testing.T) {
@@ -44,12 +44,12 @@ func TestManifests(t *testing.T) {
 	}
 	for _, folder := range folders {
 		if folder = filepath.Base(filepath.Dir(folder)); !slices.Contains(used, folder) {
-			t.Errorf("kubernetes/%s is not checked", folder)
+			t.Errorf("no test checks kubernetes/%s", folder)
 		}
 	}
 }
 
-// TestManifestsHaveTheirFiles finds files that no kustomization lists.
+// TestManifestsHaveTheirFiles finds files that are missing in their kustomization.yaml.
 func TestManifestsHaveTheirFiles(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("kubernetes/*/*.yaml")
@@ -64,7 +64,7 @@ func TestManifestsHaveTheirFiles(t *testing.T) {
 	}
 }
 
-// TestSecretExample: what it names must be what the pods mount.
+// TestSecretExample checks that pods mount the Secrets of the example.
 func TestSecretExample(t *testing.T) {
 	t.Parallel()
 	example := read(t, "kubernetes/secret.example.yaml")
@@ -81,19 +81,20 @@ func TestSecretExample(t *testing.T) {
 	}
 }
 
-// TestDashboardsAndRules: what is applied is what stands in dashboards, in full.
+// TestDashboardsAndRules checks that the manifests contain the full dashboards and rules of
+// dashboards/.
 func TestDashboardsAndRules(t *testing.T) {
 	t.Parallel()
 	found := map[string]string{}
 	for _, o := range parse(t, build(t, "dashboards")) {
 		if o.Metadata.Labels["grafana_dashboard"] != "1" {
-			t.Errorf("%s: Grafana's sidecar does not find it by the labels %v", o.Metadata.Name, o.Metadata.Labels)
+			t.Errorf("%s: Grafana's sidecar does not find the labels %v", o.Metadata.Name, o.Metadata.Labels)
 		}
 		for file, content := range o.Data {
 			found[file] = content
-			// kubectl apply keeps the object in an annotation, which can have 256 KiB.
+			// kubectl apply stores the object in an annotation, which is limited to 256 KiB.
 			if applied, err := json.Marshal(content); err != nil || len(applied) > 250_000 {
-				t.Errorf("%s: is too large for kubectl apply: %d bytes, %v", file, len(applied), err)
+				t.Errorf("%s is too large for kubectl apply: %d bytes, %v", file, len(applied), err)
 			}
 		}
 	}
@@ -106,7 +107,7 @@ func TestDashboardsAndRules(t *testing.T) {
 	}
 }
 
-// dashboards returns the dashboards by the names of their files.
+// dashboards returns the dashboards by file name.
 func dashboards(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := os.ReadDir("../dashboards")

@@ -27,10 +27,10 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// work is the folder of what is made once for all tests.
+// work is the folder of files that all tests share.
 var work = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "omegastream-deploy-") })
 
-// tool returns the path of a tool, or ends the test.
+// tool returns the path of a tool. Without it, the test ends.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := tools.Path("..", name)
@@ -40,8 +40,7 @@ func tool(t *testing.T, name string) string {
 	return path
 }
 
-// output runs a program and returns what it printed. The error has what it
-// complained of.
+// output runs a program and returns its output. The error contains its standard error.
 func output(dir, name string, args ...string) (string, error) {
 	var out, complaint bytes.Buffer
 	cmd := exec.Command(name, args...)
@@ -62,7 +61,7 @@ func read(t *testing.T, path string) string {
 	return string(content)
 }
 
-// write makes a file in a new folder.
+// write writes a file in a new folder.
 func write(t *testing.T, name, content string) (path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), name)
@@ -72,7 +71,7 @@ func write(t *testing.T, name, content string) (path string) {
 	return path
 }
 
-// binary builds the exporter, once.
+// binary builds the exporter once.
 var binary = sync.OnceValues(func() (string, error) {
 	dir, err := work()
 	if err != nil {
@@ -82,7 +81,7 @@ var binary = sync.OnceValues(func() (string, error) {
 	return path, gobuild.Exporter(path)
 })
 
-// object is a manifest, as far as tests look into it.
+// object holds the parts of a manifest that the tests read.
 type object struct {
 	Kind     string
 	Metadata struct {
@@ -135,7 +134,7 @@ func parse(t *testing.T, text string) (objects []object) {
 	}
 }
 
-// exporters returns the containers that are the exporter.
+// exporters returns the containers of the exporter.
 func exporters(objects []object) (found []container) {
 	for _, o := range objects {
 		for _, c := range o.Spec.Template.Spec.Containers {

@@ -18,8 +18,8 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// TestPrograms starts the program as the manifests do, with the volumes in another
-// folder, and asks it what the kubelet and Prometheus ask.
+// TestPrograms starts the program as the manifests do, with the volumes in another folder,
+// and sends the requests of the kubelet and Prometheus.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	for name, manifest := range map[string]func(t *testing.T) string{
@@ -43,9 +43,9 @@ func TestPrograms(t *testing.T) {
 			for what, p := range map[string]probe{"startupProbe": c.StartupProbe, "livenessProbe": c.LivenessProbe, "readinessProbe": c.ReadinessProbe} {
 				if p.HTTPGet.Path == "" {
 					if what == "readinessProbe" && strings.HasPrefix(name, "sidecar") {
-						continue // it would take the application out of service
+						continue // a failing probe would take the application out of service
 					}
-					t.Errorf("there is no %s", what)
+					t.Errorf("the container has no %s", what)
 					continue
 				}
 				if body, err := get("http://" + address + p.HTTPGet.Path); err != nil {
@@ -60,14 +60,14 @@ func TestPrograms(t *testing.T) {
 			}
 			body, err := get("http://" + address + path)
 			if err != nil || !strings.Contains(body, "\nomegastream_up 1\n") {
-				t.Errorf("%s: %v, and it shows no omegastream_up 1:\n%.2000s", path, err, body)
+				t.Errorf("%s: %v, or no omegastream_up 1:\n%.2000s", path, err, body)
 			}
 		})
 	}
 }
 
-// startContainer runs the program with the arguments of a container, on a simulated
-// account, with the volumes in a folder.
+// startContainer runs the program with a container's arguments, a simulated account, and the
+// volumes in a folder.
 func startContainer(t *testing.T, c container, dir string) (address string) {
 	t.Helper()
 	account := simulator.New(simulator.Options{})
@@ -78,10 +78,10 @@ func startContainer(t *testing.T, c container, dir string) (address string) {
 	}
 	t.Cleanup(stop)
 
-	// The volumes: key and state as the Secrets bring them, and a folder for a file.
+	// The volumes: key and state as the Secrets mount them, and a folder for a file.
 	for path, content := range map[string]string{
 		"etc/omegastream/api-key/api-key": simulator.DefaultKey,
-		"etc/omegastream/state/url":       "memory:", // in the place of a PostgreSQL
+		"etc/omegastream/state/url":       "memory:", // instead of PostgreSQL
 		"data/x":                          "",
 		// The password is test.
 		"etc/omegastream/web/web.yml": "basic_auth_users: {prometheus: $2b$12$hNf2lSsxfm0.i4a.1kVpSOVyBCfIB51VRjgBUyv6kdnyTlgWj81Ay}",
@@ -97,7 +97,7 @@ func startContainer(t *testing.T, c container, dir string) (address string) {
 	return startProgram(t, nil, append([]string{"--api.url=" + api}, inFolder(dir, c.Args)...))
 }
 
-// inFolder returns arguments with the volumes of a container in a folder.
+// inFolder returns a container's arguments with its volumes in a folder.
 func inFolder(dir string, args []string) (moved []string) {
 	for _, arg := range args {
 		moved = append(moved, strings.NewReplacer("=/etc/", "="+dir+"/etc/", ":/data/", ":"+dir+"/data/").Replace(arg))
@@ -105,8 +105,8 @@ func inFolder(dir string, args []string) (moved []string) {
 	return moved
 }
 
-// TestExecProbes runs the probes of an exporter that asks for a password: the kubelet
-// has none.
+// TestExecProbes runs the probes of an exporter that asks for a password, which the kubelet
+// does not have.
 func TestExecProbes(t *testing.T) {
 	t.Parallel()
 	text, err := render(t, "--set=apiKey.existingSecret=key,flags.web.config.file=/etc/omegastream/web/web.yml,flags.web.route-prefix=/hooks")
@@ -117,7 +117,7 @@ func TestExecProbes(t *testing.T) {
 	dir := t.TempDir()
 	address := startContainer(t, c, dir)
 	if _, err := get("http://" + address + "/hooks/metrics"); err == nil {
-		t.Error("it asks for no password")
+		t.Error("the exporter does not ask for a password")
 	}
 	program, err := binary()
 	if err != nil {
@@ -137,8 +137,8 @@ func TestExecProbes(t *testing.T) {
 	}
 }
 
-// startProgram runs the program until the end of the test, when it must stop as
-// asked. It returns once it listens.
+// startProgram runs the program until the end of the test, when it must exit cleanly. It
+// returns once the program listens.
 func startProgram(t *testing.T, env, args []string) (address string) {
 	t.Helper()
 	program, err := binary()
@@ -150,7 +150,7 @@ func startProgram(t *testing.T, env, args []string) (address string) {
 	var log bytes.Buffer
 	cmd := exec.Command(program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = "/", &log, &log
-	cmd.Env = append([]string{}, env...) // and nothing of this process
+	cmd.Env = append([]string{}, env...) // without the environment of this process
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// get returns the body of a URL that answers with 200.
+// get returns the body of a URL, which must answer with 200.
 func get(url string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

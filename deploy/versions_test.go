@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// group returns what a pattern finds in a file of the repository.
+// group returns the match of a pattern in a file of the repository.
 func group(t *testing.T, file, pattern string) string {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)` + pattern).FindStringSubmatch(read(t, file))
@@ -16,7 +16,7 @@ func group(t *testing.T, file, pattern string) string {
 	return found[1]
 }
 
-// TestOneImage: the exporter's image has one name and one version everywhere.
+// TestOneImage checks that the exporter's image has one name and one version everywhere.
 func TestOneImage(t *testing.T) {
 	t.Parallel()
 	want := group(t, chart+"/values.yaml", `^  repository: (\S+)$`) + ":" + group(t, chart+"/Chart.yaml", `^appVersion: (\S+)$`)
@@ -31,16 +31,16 @@ func TestOneImage(t *testing.T) {
 	images["chart"] = exporters(parse(t, text))[0].Image
 	for where, image := range images {
 		if image != want {
-			t.Errorf("%s has the image %s, and the chart's values say %s", where, image, want)
+			t.Errorf("%s has the image %s, but the chart's values have %s", where, image, want)
 		}
 	}
 	if built := group(t, "../docs/kubernetes.md", `^make image IMAGE=\S+:(\S+)$`); !strings.HasSuffix(want, ":"+built) {
-		t.Errorf("docs/kubernetes.md builds version %s, and the chart's values say %s", built, want)
+		t.Errorf("docs/kubernetes.md builds version %s, but the chart's values have %s", built, want)
 	}
 }
 
-// TestVersionsOfOthers: the compose file has the versions that rules and
-// dashboards are tested with.
+// TestVersionsOfOthers checks that the compose file has the versions with which rules and
+// dashboards are tested.
 func TestVersionsOfOthers(t *testing.T) {
 	t.Parallel()
 	services := compose(t, composeFile)
@@ -53,7 +53,7 @@ func TestVersionsOfOthers(t *testing.T) {
 		"grafana":      "grafana/grafana:" + group(t, "../dashboards/package.json", `"@grafana/schema": "([0-9.]+)"`),
 	} {
 		if got := services[name].Image; got != want {
-			t.Errorf("%s: the image is %s, tested is %s", name, got, want)
+			t.Errorf("%s: the image is %s, but tests use %s", name, got, want)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestWrongManifests breaks a manifest in one place: the check must see it.
+// TestWrongManifests checks that the check finds an error in one place of a manifest.
 func TestWrongManifests(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -53,11 +53,11 @@ func TestWrongManifests(t *testing.T) {
 			all := strings.Join(manifests, "---\n")
 			wrong := strings.Replace(all, tt.old, tt.wrong, 1)
 			if wrong == all && tt.old != "" {
-				t.Fatalf("there is no %q in\n%s", tt.old, all)
+				t.Fatalf("the manifests have no %q:\n%s", tt.old, all)
 			}
 			err := checkFor(t, kubernetesVersions[1:], wrong)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("the check says %v, want %s", err, tt.want)
+				t.Errorf("the check reports %v, want %s", err, tt.want)
 			}
 		})
 	}

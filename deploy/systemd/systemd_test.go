@@ -31,11 +31,11 @@ const (
 	binary  = "/usr/local/bin/omegastream_exporter"
 )
 
-// exposure is the highest result of `systemd-analyze security` that passes: 1.1, where 10 is
-// a service without any limits. The rest is the network, which it needs.
+// exposure is the highest accepted result of `systemd-analyze security`: 1.1, where 10 is a
+// service without any restrictions. What remains is the network, which the exporter needs.
 const exposure = "11"
 
-// install copies units to a folder, with the test's program for the installed one.
+// install copies units to a folder, and replaces the installed program with that of the test.
 func install(t *testing.T, program string, names ...string) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -69,7 +69,7 @@ func TestAnalyze(t *testing.T) {
 			args := append([]string(nil), row.args...)
 			for i, arg := range args {
 				if arg == service || arg == socket {
-					args[i] = "./" + arg // a file, not a unit of this machine
+					args[i] = "./" + arg // a file, not an installed unit
 				}
 			}
 			cmd := exec.CommandContext(t.Context(), analyze, args...)
@@ -82,7 +82,7 @@ func TestAnalyze(t *testing.T) {
 	}
 }
 
-// settings are the assignments of a unit or a file of variables, in order.
+// settings returns the values of a key in a unit or environment file, in order.
 func settings(t *testing.T, file, key string) (values []string) {
 	t.Helper()
 	content, err := os.ReadFile(file)
@@ -107,8 +107,8 @@ func exporter(t *testing.T) (path string) {
 	return path
 }
 
-// environment is what the service gives the program, with systemd's specifiers
-// replaced by folders of the test.
+// environment returns the service's environment, with systemd's specifiers replaced by
+// folders of the test.
 func environment(t *testing.T, files ...string) (env []string, state string) {
 	t.Helper()
 	credentials, state := t.TempDir(), t.TempDir()
@@ -131,8 +131,8 @@ func environment(t *testing.T, files ...string) (env []string, state string) {
 	return env, state
 }
 
-// The program starts with what the unit gives it, keeps its state where the unit
-// makes room for it, and reads its key from the credential.
+// The program starts with the unit's environment, keeps its state in the unit's folder, and
+// reads its key from the credential.
 func TestServiceStarts(t *testing.T) {
 	t.Parallel()
 	account := simulator.New(simulator.Options{})
@@ -153,7 +153,7 @@ func TestServiceStarts(t *testing.T) {
 	}
 }
 
-// systemd passes the socket as the drop-in tells the program.
+// systemd passes the socket to the program, as the drop-in configures.
 func TestSocketActivation(t *testing.T) {
 	t.Parallel()
 	activate := needs.Tool(t, "systemd-socket-activate")
@@ -172,7 +172,7 @@ func TestSocketActivation(t *testing.T) {
 	await(t, address, "omegastream_up 1")
 }
 
-// Each variable of the example, and each the unit sets, is one that the program has.
+// The program has each variable of the example and the units.
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	page, err := exec.CommandContext(t.Context(), exporter(t), "--help-man").Output()
@@ -199,7 +199,7 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// run starts a command and ends it with the test, as systemd would.
+// run starts a command. At the end of the test it stops the command as systemd does.
 func run(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	var out bytes.Buffer
@@ -226,7 +226,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// await scrapes until a line of the answer is want.
+// await scrapes until the answer has the line want.
 func await(t *testing.T, address, want string) {
 	t.Helper()
 	last := errors.New("never asked")
@@ -239,7 +239,7 @@ func await(t *testing.T, address, want string) {
 }
 
 func scrape(address, want string) error {
-	client := http.Client{Timeout: 10 * time.Second} // a socket that nobody serves accepts and is silent
+	client := http.Client{Timeout: 10 * time.Second} // a socket without a process accepts, but never answers
 	response, err := client.Get("http://" + address + "/metrics")
 	if err != nil {
 		return err
