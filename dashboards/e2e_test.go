@@ -104,7 +104,7 @@ func TestEndToEnd(t *testing.T) {
 			// The first failure of a label set.
 			prom.wait(t, 2*time.Minute, "count(omegastream_up == 1)", fmt.Sprint(tt.exporters))
 			failure := a.Emit(first, eventType, simulator.Responded(http.StatusServiceUnavailable))
-			eventually(t, 2*time.Minute, "the first 503 is told", fails("503"))
+			eventually(t, 2*time.Minute, "the first 503 is notified", fails("503"))
 			alert := told.received(map[string]string{"status_code": "503"})[0]
 			want := "1 of the deliveries of video.process_succeeded to shop.example.com (endpoint " + first + ") failed in the last 10 minutes with status code 503 (none: no HTTP response)."
 			if alert["description"] != want {
@@ -123,7 +123,7 @@ func TestEndToEnd(t *testing.T) {
 			}
 			failure = a.Emit(first, "video.deleted", simulator.Responded(http.StatusInternalServerError))
 			a.Emit(first, eventType, simulator.Responded(http.StatusOK))
-			eventually(t, 2*time.Minute, "the 500 is told", fails("500"))
+			eventually(t, 2*time.Minute, "the 500 is notified", fails("500"))
 			lists(t, told.received(map[string]string{"status_code": "500"})[0], failure)
 			counted("more failures are counted")
 

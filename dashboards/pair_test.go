@@ -47,7 +47,7 @@ func TestPair(t *testing.T) {
 	tellsOnce := func(endpoint, code string) {
 		t.Helper()
 		labels := map[string]string{"alertname": "OmegaStreamDeliveryFailed", "endpoint_id": endpoint, "status_code": code}
-		eventually(t, 2*time.Minute, code+" is told", func() error {
+		eventually(t, 2*time.Minute, code+" is notified", func() error {
 			if len(told.received(labels)) == 0 {
 				return fmt.Errorf("notified so far: %v", told.received(nil))
 			}

@@ -96,7 +96,7 @@ func (p *prometheus) told(t *testing.T, endpoint string, number int, what string
 	t.Helper()
 	eventType, code := failure(number)
 	expr := fmt.Sprintf(`ALERTS{alertname="OmegaStreamDeliveryFailed", alertstate="firing", endpoint_id=%q, event_type=%q, status_code="%d"}`, endpoint, eventType, code)
-	eventually(t, 2*time.Minute, what+" is told", func() error {
+	eventually(t, 2*time.Minute, what+" fires an alert", func() error {
 		found, err := p.query("last_over_time(" + expr + "[30m])")
 		if err == nil && len(found) == 0 {
 			err = fmt.Errorf("%s has never fired", expr)

@@ -12,7 +12,7 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// terminal is how many columns a command can have.
+// terminal is the maximum width of a command.
 const terminal = 80
 
 var (
@@ -31,7 +31,7 @@ func TestCommands(t *testing.T) {
 	flags := text(t, "internal/config/flags.go") + text(t, "internal/config/validate.go")
 	scripts, targets := 0, 0
 	for _, page := range pages(t) {
-		if strings.HasSuffix(page, "CHANGELOG.md") { // has names of earlier versions
+		if strings.HasSuffix(page, "CHANGELOG.md") { // names targets of earlier versions
 			continue
 		}
 		content, err := os.ReadFile(page)
@@ -55,17 +55,17 @@ func TestCommands(t *testing.T) {
 		for _, m := range makeCall.FindAllStringSubmatch(code(string(content)), -1) {
 			targets++
 			if !strings.Contains(makefile, "\n"+m[1]+":") {
-				t.Errorf("%s names make %s, which is no target", page, m[1])
+				t.Errorf("%s uses make %s, which is not a target", page, m[1])
 			}
 		}
 		for _, m := range benchmark.FindAllStringSubmatch(string(content), -1) {
 			if m[1] != "Name" && !strings.Contains(benchmarks, "\nfunc Benchmark"+m[1]) {
-				t.Errorf("%s names the benchmark %s, which is not there", page, m[1])
+				t.Errorf("%s uses the benchmark %s, which does not exist", page, m[1])
 			}
 		}
 		for _, m := range flagName.FindAllStringSubmatch(string(content), -1) {
 			if !strings.Contains(flags, `"`+m[1]+`"`) {
-				t.Errorf("%s names the flag --%s, which is not there", page, m[1])
+				t.Errorf("%s uses the flag --%s, which does not exist", page, m[1])
 			}
 		}
 	}
@@ -74,7 +74,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// TestMakeHelpFits checks that what make shows fits a terminal.
+// TestMakeHelpFits checks that the output of make fits a terminal.
 func TestMakeHelpFits(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), needs.Tool(t, "make"), "--no-print-directory", "help")
@@ -103,12 +103,12 @@ func text(t *testing.T, name string) string {
 	return string(content)
 }
 
-// quotedCode finds code in a sentence, in a block, and in an indented line.
+// quotedCode matches inline code, code blocks and indented code.
 var quotedCode = []*regexp.Regexp{
 	regexp.MustCompile("`.+?`"), regexp.MustCompile("(?s)\n```.*?\n```"), regexp.MustCompile(`\n {4}.*`),
 }
 
-// code returns a page without its prose.
+// code returns the code of a page without its prose.
 func code(page string) string {
 	var found []string
 	for _, kind := range quotedCode {

@@ -8,11 +8,10 @@ import (
 	"testing"
 )
 
-// root is the repository, seen from here.
+// root is the path of the repository.
 const root = ".."
 
-// development/promises.md names tests, each behind the package that it is in: they must
-// exist there.
+// Every test that development/promises.md names exists in the package named before it.
 func TestPromisesNameTests(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("development/promises.md")

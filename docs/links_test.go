@@ -13,12 +13,12 @@ import (
 var (
 	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	// GitHub removes these characters from a heading to make its anchor.
+	// GitHub removes these characters when it turns a heading into an anchor.
 	notInAnchor = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 )
 
-// Every link from a page to another file of the repository leads to it, and to a
-// heading that it has.
+// Every link from a page to another file of the repository leads to an existing file and
+// heading.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	found := 0
@@ -38,9 +38,9 @@ func TestLinks(t *testing.T) {
 				file = page
 			}
 			if _, err := os.Stat(file); err != nil {
-				t.Errorf("%s links to %s, which is not there", page, match[1])
+				t.Errorf("%s links to %s, which does not exist", page, match[1])
 			} else if anchor != "" && !slices.Contains(anchors(t, file), anchor) {
-				t.Errorf("%s links to %s, which has no such heading", page, match[1])
+				t.Errorf("%s links to %s, but there is no such heading", page, match[1])
 			}
 		}
 	}
@@ -49,7 +49,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// pages are the texts for people.
+// pages returns the paths of all pages for people.
 func pages(t *testing.T) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -69,7 +69,7 @@ func pages(t *testing.T) (found []string) {
 	return found
 }
 
-// anchors are those of a page's headings.
+// anchors returns the anchors of a page's headings.
 func anchors(t *testing.T, page string) (all []string) {
 	t.Helper()
 	content, err := os.ReadFile(page)

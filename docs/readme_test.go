@@ -22,13 +22,13 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// snippet is a shell script of a page for people.
+// snippet is a shell script of a page.
 type snippet struct{ heading, script string }
 
-// headingOrScript finds both, in the order of the page.
+// headingOrScript matches headings and scripts, in the order of the page.
 var headingOrScript = regexp.MustCompile("(?ms)^(?:#+ ([^\n]+)|```sh\n(.*?)\n```)$")
 
-// snippets are the scripts of a page, each under the last heading before it.
+// snippets returns the scripts of a page, each with the last heading before it.
 func snippets(t *testing.T, page string) (all []snippet) {
 	t.Helper()
 	content, err := os.ReadFile(page)
@@ -46,7 +46,7 @@ func snippets(t *testing.T, page string) (all []snippet) {
 	return all
 }
 
-// TestReadme tries every command of the README, or names the test that does.
+// TestReadme runs every command of the README, or names the test that does.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{
@@ -68,12 +68,12 @@ func TestReadme(t *testing.T) {
 	delete(scripts, "The program")
 	for heading, untried := range scripts {
 		if elsewhere[heading] == "" {
-			t.Errorf("nothing tries what the README says under %q: %s", heading, untried)
+			t.Errorf("no test runs the commands of the README under %q: %s", heading, untried)
 		}
 	}
 }
 
-// tryDemo runs the demo, and ends it with Ctrl-C.
+// tryDemo runs the demo and ends it with Ctrl-C.
 func tryDemo(t *testing.T, script string) {
 	dir, output := checkout(t), new(logBuffer)
 	end := shell(t, dir, script, output, "PORT=0")
@@ -86,8 +86,8 @@ func tryDemo(t *testing.T, script string) {
 	}
 }
 
-// tryProgram runs the script against a simulated account, whose key is the one that
-// the README has. Then it installs what install does, below a folder of its own.
+// tryProgram runs the script with a simulated account that has the README's key. Then it
+// installs the program below a temporary folder.
 func tryProgram(t *testing.T, script, install string) {
 	account := simulator.New(simulator.Options{Key: "..."})
 	account.AddEndpoint(simulator.Endpoint{Active: true, URL: "https://hooks.example.com/x"})
@@ -101,7 +101,7 @@ func tryProgram(t *testing.T, script, install string) {
 	address := output.address(t)
 	waitFor(t, "http://"+address+"/metrics", "\nomegastream_up 1\n", output)
 	if !strings.Contains(output.String(), "hooks.example.com") {
-		t.Errorf("check shows nothing: %s", output)
+		t.Errorf("check prints no endpoint: %s", output)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "data", "ledger.db")); err != nil {
 		t.Error(err)
@@ -124,7 +124,7 @@ func tryProgram(t *testing.T, script, install string) {
 	}
 }
 
-// checkout copies what git would commit to a folder of its own.
+// checkout copies the files that git would commit to a temporary folder.
 func checkout(t *testing.T) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "checkout")
@@ -136,7 +136,7 @@ func checkout(t *testing.T) (dir string) {
 	}
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		content, err := os.ReadFile(filepath.Join(root, name))
-		if errors.Is(err, fs.ErrNotExist) { // removed, not yet committed
+		if errors.Is(err, fs.ErrNotExist) { // removed, but not yet committed
 			continue
 		}
 		to := filepath.Join(dir, name)
@@ -147,8 +147,8 @@ func checkout(t *testing.T) (dir string) {
 	return dir
 }
 
-// shell starts a script. end sends a signal to all that it has started, as the
-// terminal does with Ctrl-C, and waits.
+// shell starts a script. end sends a signal to all processes that it started, as a terminal
+// does for Ctrl-C, and waits.
 func shell(t *testing.T, dir, script string, output *logBuffer, env ...string) (end func(syscall.Signal)) {
 	t.Helper()
 	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), needs.Tool(t, "bash"), "-e", "-c", script)
@@ -165,14 +165,14 @@ func shell(t *testing.T, dir, script string, output *logBuffer, env ...string) (
 		select {
 		case <-ended:
 		case <-time.After(patience):
-			t.Errorf("does not end: %s", output)
+			t.Errorf("the script does not end: %s", output)
 		}
 	}
 	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); <-ended })
 	return end
 }
 
-// waitFor asks for a page until it has want.
+// waitFor requests a page until it contains want.
 func waitFor(t *testing.T, url, want string, output *logBuffer) {
 	t.Helper()
 	last := ""
@@ -184,7 +184,7 @@ func waitFor(t *testing.T, url, want string, output *logBuffer) {
 	t.Fatalf("%s has no %q: %s\n%s", url, want, last, output)
 }
 
-// get returns the body of a page, empty where there was no answer.
+// get returns the body of a page; empty without an answer.
 func get(url string) string {
 	response, err := http.Get(url)
 	if err != nil {
@@ -195,19 +195,19 @@ func get(url string) string {
 	return string(body)
 }
 
-// patience is how long a script has for each step. Two builds from nothing, beside all the
-// other tests, take minutes.
+// patience is the limit for each step of a script. Two builds from scratch beside all other
+// tests take minutes.
 const patience = 15 * time.Minute
 
-// logBuffer keeps the output of a program.
+// logBuffer holds the output of a program.
 type logBuffer struct{ logs.Buffer }
 
-// anyPort lets the exporter choose a port; its log says which.
+// anyPort lets the exporter choose a port, which it logs.
 const anyPort = "OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS=127.0.0.1:0"
 
 var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 
-// address waits until the exporter listens, which can take a build, and returns its
+// address waits until the exporter listens, which can include a build, and returns its
 // address.
 func (b *logBuffer) address(t *testing.T) string {
 	t.Helper()

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// workflow is what a test can hold of a GitHub workflow without GitHub.
+// workflow holds the parts of a GitHub workflow that a test can check without GitHub.
 type workflow struct {
 	Permissions map[string]string
 	Jobs        map[string]struct {
@@ -24,7 +24,7 @@ type workflow struct {
 	}
 }
 
-// mayWrite are the rights to write of the jobs. Code that a job runs has its rights.
+// mayWrite lists the write permissions of the jobs. All code that a job runs has them.
 var mayWrite = map[string]bool{
 	"release.yml archives contents": true, "release.yml archives id-token": true, "release.yml archives attestations": true,
 	"release.yml image packages": true, "release.yml image id-token": true, "release.yml image attestations": true,
@@ -32,12 +32,13 @@ var mayWrite = map[string]bool{
 
 var (
 	pinned = regexp.MustCompile(`^[a-z0-9-]+/[a-z0-9-]+@[0-9a-f]{40}$`)
-	// GitHub expands these before the shell reads the script, so they can inject a command.
+	// GitHub expands expressions before the shell reads the script, so they can inject
+	// commands.
 	expression = regexp.MustCompile(`\$\{\{`)
 )
 
-// The workflows run others' code by the digest of a commit only, with no right that
-// they do not need, and what they call exists.
+// Workflows pin the actions of others by commit, have no unneeded permissions, and call only
+// what exists.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob(root + "/.github/workflows/*.yml")
@@ -61,7 +62,7 @@ func TestWorkflows(t *testing.T) {
 			place := filepath.Base(file) + " " + name
 			for right, access := range job.Permissions {
 				if access == "write" && !mayWrite[place+" "+right] {
-					t.Errorf("%s may write %s", place, right)
+					t.Errorf("%s has permission to write %s", place, right)
 				}
 			}
 			if called, ok := strings.CutPrefix(job.Uses, "./"); ok {
@@ -81,7 +82,7 @@ func TestWorkflows(t *testing.T) {
 					}
 				}
 				if strings.HasPrefix(step.Uses, "actions/checkout@") && step.With["persist-credentials"] != "false" {
-					t.Errorf("%s leaves the token where every step can read it", place)
+					t.Errorf("%s leaves the token readable for every step", place)
 				}
 				if expression.MatchString(step.Run) {
 					t.Errorf("%s puts an expression into a script: %s", place, step.Run)
@@ -96,10 +97,10 @@ func TestWorkflows(t *testing.T) {
 				t.Errorf("%s: every job may %s %s", file, access, right)
 			}
 		}
-		// A digest says nothing to people.
+		// People need the version beside the digest.
 		for line := range strings.Lines(string(content)) {
 			if _, action, ok := strings.Cut(line, "uses: actions/"); ok && !regexp.MustCompile(` # v\d+\.\d+\.\d+\n$`).MatchString(action) {
-				t.Errorf("%s: which version is %s", file, action)
+				t.Errorf("%s: a comment must give the version of %s", file, action)
 			}
 		}
 	}
@@ -108,8 +109,8 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
-// The release workflow hands the files that make release makes to GitHub, and calls
-// targets that the Makefile has.
+// The release workflow uploads the files that make release builds, and calls existing targets
+// of the Makefile.
 func TestWorkflowsCallTargets(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
@@ -131,7 +132,8 @@ func TestWorkflowsCallTargets(t *testing.T) {
 	}
 }
 
-// Packages of npm are installed without their scripts, which would run as the user who installs them.
+// npm installs packages without running their scripts, which would have the rights of the
+// user.
 func TestNoInstallRunsScripts(t *testing.T) {
 	t.Parallel()
 	install := regexp.MustCompile(`\bnpm (?:ci|install|i)\b[^\n]*`)

@@ -16,10 +16,10 @@ import (
 	"omegastream_exporter/internal/test/logs"
 )
 
-// pipe is a stderr that can stop to take lines.
+// pipe is a stderr that can block.
 type pipe struct {
 	logs.Buffer
-	blocked chan struct{} // where not nil, a line waits until it is closed
+	blocked chan struct{} // if not nil, writes block until it is closed
 }
 
 func (p *pipe) Write(b []byte) (int, error) {
@@ -39,7 +39,7 @@ func failedDeliveries(n int) []ledger.FailedDelivery {
 	return all
 }
 
-// where is what differs from run to run.
+// where matches what differs from run to run.
 var where = regexp.MustCompile(` (caller|time)=\S+`)
 
 func TestFailureLines(t *testing.T) {
@@ -67,7 +67,7 @@ func TestFailureLines(t *testing.T) {
 	}
 }
 
-// At most 100 lines a second; the rest is counted.
+// The exporter logs at most 100 failed deliveries a second, and counts the rest.
 func TestFailureLinesAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestFailureLinesAreBounded(t *testing.T) {
 		}
 		time.Sleep(1100 * time.Millisecond)
 		if out.count("count=150\n") != 1 {
-			t.Errorf("the rest is not told of:\n%s", out.String())
+			t.Errorf("the rest is not logged:\n%s", out.String())
 		}
 		f.report(failedDeliveries(150))
 		if n := out.count("Delivery failed"); n != 200 {
@@ -89,12 +89,12 @@ func TestFailureLinesAreBounded(t *testing.T) {
 		}
 		f.close()
 		if out.count("count=50\n") != 1 || out.count("More deliveries") != 2 {
-			t.Errorf("not told of at the end:\n%s", out.String())
+			t.Errorf("the rest is not logged at the end:\n%s", out.String())
 		}
 	})
 }
 
-// A stderr that takes no lines holds a commit up for a second, once.
+// A blocked stderr delays one commit by a second, and no later ones.
 func TestFailureLinesWithBlockedStderr(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -103,24 +103,24 @@ func TestFailureLinesWithBlockedStderr(t *testing.T) {
 		began := time.Now()
 		f.report(failedDeliveries(3))
 		if took := time.Since(began); took != stderrWait {
-			t.Errorf("it held the commit up for %s", took)
+			t.Errorf("it delayed the commit by %s", took)
 		}
 		for range 10 {
 			f.report(failedDeliveries(4))
 		}
 		if took := time.Since(began); took != stderrWait {
-			t.Errorf("it held later commits up: %s", took)
+			t.Errorf("it delayed later commits by %s", took)
 		}
 		close(out.blocked)
 		time.Sleep(3 * time.Second)
 		if out.count("Delivery failed") != 3 || out.count("count=40\n") != 1 {
-			t.Errorf("after it took lines again:\n%s", out.String())
+			t.Errorf("after stderr accepted lines again:\n%s", out.String())
 		}
 	})
 }
 
-// BenchmarkFailureLine is what a line costs, and the share of a core that 50 of them
-// take in a second.
+// BenchmarkFailureLine measures the cost of a line, and the share of a core for 50 lines a
+// second.
 func BenchmarkFailureLine(b *testing.B) {
 	out, err := os.Create(filepath.Join(b.TempDir(), "log"))
 	if err != nil {

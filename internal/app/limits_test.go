@@ -17,7 +17,7 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// replica is an exporter that shares a state, and whose lines can be cut.
+// replica is an exporter with a shared state, whose connections can be cut.
 type replica struct {
 	state    *state.State
 	syncer   *syncer.Syncer
@@ -25,7 +25,8 @@ type replica struct {
 	api      cutAPI
 }
 
-// cutStore is a store 50 ms away. While it is cut nothing arrives, and nothing comes back.
+// cutStore is a store with a latency of 50 ms. While it is cut, neither requests nor answers
+// arrive.
 type cutStore struct {
 	state.SharedStore
 	cut *atomic.Bool
@@ -74,7 +75,7 @@ func (s cutStore) CommitLed(ctx context.Context, b *ledger.Batch) (lease state.L
 	return lease, err
 }
 
-// cutAPI is the way to the API. While it is cut nothing arrives.
+// cutAPI is the connection to the API. While it is cut, no requests arrive.
 type cutAPI struct {
 	http.RoundTripper
 	cut   *atomic.Bool
@@ -90,7 +91,7 @@ func (a cutAPI) RoundTrip(r *http.Request) (*http.Response, error) {
 	return a.RoundTripper.RoundTrip(r)
 }
 
-// asked is when the API was asked by any replica.
+// asked records when any replica sent a request to the API.
 type asked struct {
 	mu    sync.Mutex
 	times []time.Time
@@ -102,7 +103,7 @@ func (a *asked) note(now time.Time) {
 	a.times = append(a.times, now)
 }
 
-// busiest returns the most requests in any second.
+// busiest returns the highest number of requests in any second.
 func (a *asked) busiest() (most int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -134,14 +135,14 @@ func startReplica(t *testing.T, account *simulator.Account, shared *storetest.Sh
 		if err := r.syncer.Close(ctx); err != nil {
 			t.Error(err)
 		}
-		_ = r.state.Close(ctx) // one that was cut off may have something left that another counts
+		_ = r.state.Close(ctx) // a replica that was cut off can have changes left, which another one counts
 		api.CloseIdleConnections()
 	})
 	return r
 }
 
-// However the lead changes hands, no second has more than a tenth above the rate limit, and
-// where a scrape waits, a leader that is not heard of any more is replaced within 7 s.
+// Whenever the lease changes hands, no second has more requests than the rate limit and a
+// tenth. While a scrape waits, a leader without heartbeats is replaced within 7 s.
 func TestHandOvers(t *testing.T) {
 	t.Parallel()
 	const (
@@ -160,7 +161,7 @@ func TestHandOvers(t *testing.T) {
 		var all []*replica
 		for range replicas {
 			r := startReplica(t, account, shared, calls, perSecond)
-			r.syncer.Wait(t.Context()) // it asks whose account its key opens, once and beside the limit
+			r.syncer.Wait(t.Context()) // asks once, outside the limit, which account the key opens
 			all = append(all, r)
 		}
 		scraping, end := context.WithCancel(t.Context())
@@ -183,10 +184,10 @@ func TestHandOvers(t *testing.T) {
 			time.Sleep(time.Duration(round*137%1000) * time.Millisecond)
 			leader := leading(t, all)
 			leader.database.cut.Store(true)
-			leader.api.cut.Store(round%2 == 0) // as one that is stopped; else it can still call the API
+			leader.api.cut.Store(round%2 == 0) // like a stopped process in every second round; otherwise it can still call the API
 			time.Sleep(away)
 			if leader.state.Leads() == nil {
-				t.Errorf("round %d: it leads, and has not been heard of for %v", round, away)
+				t.Errorf("round %d: it still leads after %v without a heartbeat", round, away)
 			}
 			leader.database.cut.Store(false)
 			leader.api.cut.Store(false)
@@ -195,7 +196,7 @@ func TestHandOvers(t *testing.T) {
 		end()
 		scrapers.Wait()
 		if n := calls.busiest(); n > perSecond*11/10 {
-			t.Errorf("%d requests in a second, %d allowed", n, perSecond)
+			t.Errorf("%d requests in a second, want at most %d", n, perSecond)
 		}
 		silences := shared.Silences()
 		for _, silence := range silences {
@@ -203,7 +204,7 @@ func TestHandOvers(t *testing.T) {
 				t.Errorf("a leader was replaced %v after its last heartbeat", silence)
 			}
 		}
-		if len(silences) < cuts*8/10 { // some were about to give the lease back
+		if len(silences) < cuts*8/10 { // some were about to release the lease
 			t.Errorf("%d of %d leaders were replaced", len(silences), cuts)
 		}
 		t.Logf("%d requests in a second at most, replaced after %v", calls.busiest(), silences)

@@ -12,26 +12,26 @@ func TestCgroupMemory(t *testing.T) {
 	const mib = 1 << 20
 	for name, row := range map[string]struct {
 		files map[string]string
-		want  int64 // 0 for none
+		want  int64 // 0 for no limit
 	}{
 		"no cgroups": {nil, 0},
-		"a container of version 2": {map[string]string{
+		"a container with cgroup v2": {map[string]string{
 			"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "134217728\n",
 		}, 128 * mib},
-		"no limit of version 2": {map[string]string{
+		"no limit with cgroup v2": {map[string]string{
 			"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "max\n",
 		}, 0},
-		"a service, its slice is lower": {map[string]string{
+		"a service in a slice with a lower limit": {map[string]string{
 			"proc/self/cgroup": "0::/system.slice/x.service\n",
 			"sys/fs/cgroup/system.slice/x.service/memory.max": "268435456\n",
 			"sys/fs/cgroup/system.slice/memory.max":           "134217728\n",
 		}, 128 * mib},
-		"a container of version 1, as the host names it": {map[string]string{
+		"a container with cgroup v1, under its path on the host": {map[string]string{
 			"proc/self/cgroup":                           "11:cpu,cpuacct:/docker/1\n9:memory:/docker/1\n0::/docker/1\n",
 			"sys/fs/cgroup/memory/memory.limit_in_bytes": "134217728\n",
 			"sys/fs/cgroup/cpu/memory.limit_in_bytes":    "1\n",
 		}, 128 * mib},
-		"no limit of version 1": {map[string]string{
+		"no limit with cgroup v1": {map[string]string{
 			"proc/self/cgroup": "9:memory:/\n", "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n",
 		}, 0},
 		"nonsense": {map[string]string{

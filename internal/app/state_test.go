@@ -12,8 +12,7 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// Whatever keeps a state in PostgreSQL from being opened, the error says what it is and
-// what to do about it.
+// If a state in PostgreSQL cannot be opened, the error says why and what to do.
 func TestStateErrorOfPostgres(t *testing.T) {
 	t.Parallel()
 	_, cfg, err := config.Parse([]string{"state", "reset-counters", "--state.url=postgres://exporter@db.example/monitoring"}, io.Discard, io.Discard)

@@ -20,9 +20,9 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-var update = flag.Bool("update", false, "write the reports to testdata instead of comparing them")
+var update = flag.Bool("update", false, "rewrite the reports in testdata")
 
-// The tests have a key, and nothing else of the environment.
+// The tests run with a key in the environment, and with no other variable of the exporter.
 func TestMain(m *testing.M) {
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "OMEGASTREAM_") {
@@ -43,8 +43,8 @@ func TestReport(t *testing.T) {
 		name  string
 		spoil func(*simulator.Account)
 		only  []string
-		url   string // --api.url, by default with its path
-		state string // --state.url, by default memory:
+		url   string // --api.url; empty for the simulator's
+		state string // --state.url; empty for memory:
 		fails bool
 	}{
 		{name: "works"},
@@ -101,7 +101,8 @@ func TestReport(t *testing.T) {
 
 const receiver = "https://hooks.a-rather-long-name.example.com/x"
 
-// populate makes an endpoint of every kind of newest event.
+// populate adds endpoints whose newest event is delivered, failed, without a response, and
+// pending.
 func populate(a *simulator.Account, now time.Time) {
 	answers := []simulator.Answer{
 		simulator.Responded(http.StatusOK), simulator.Responded(http.StatusServiceUnavailable),
@@ -115,7 +116,7 @@ func populate(a *simulator.Account, now time.Time) {
 	a.AddEndpoint(simulator.Endpoint{URL: receiver, ID: "000000000000000000000005", Active: true})
 }
 
-// compare compares a report with its golden, but for the time that the API took.
+// compare compares a report with its golden file, without the API's response time.
 func compare(t *testing.T, name, got string) {
 	t.Helper()
 	for line := range strings.Lines(got) {

@@ -29,8 +29,7 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// healthcheck runs the command as a person does, with the exit status and both
-// outputs.
+// healthcheck runs the command, and returns its exit status and output.
 func healthcheck(ctx context.Context, args ...string) (status int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	_, cfg, err := config.Parse(append([]string{string(config.Healthcheck)}, args...), &out, &errs)
@@ -44,7 +43,7 @@ func healthcheck(ctx context.Context, args ...string) (status int, stdout, stder
 	return status, out.String(), errs.String()
 }
 
-// exporter is a server that runs within the test.
+// exporter is a running server.
 type exporter struct {
 	address string
 	stop    func()
@@ -83,7 +82,7 @@ func serve(t *testing.T, args ...string) exporter {
 			return exporter{found[1], stop}
 		}
 	}
-	t.Fatal("does not listen")
+	t.Fatal("the server does not listen")
 	return exporter{}
 }
 
@@ -112,12 +111,12 @@ func TestHealthcheck(t *testing.T) {
 	t.Parallel()
 	const yes = config.Program + " is healthy."
 	for name, row := range map[string]struct {
-		flags []string // the exporter's flags beside its address
-		on    string   // what it listens on, by default 127.0.0.1:0
-		ask   []string // the command's own, with PORT
+		flags []string // the exporter's flags besides its address
+		on    string   // the exporter's address; empty for 127.0.0.1:0
+		ask   []string // the command's flags, with PORT
 		says  string
 	}{
-		"as it listens":        {ask: []string{"--web.listen-address=127.0.0.1:PORT"}, says: yes},
+		"same address":         {ask: []string{"--web.listen-address=127.0.0.1:PORT"}, says: yes},
 		"no host":              {on: ":0", ask: []string{"--web.listen-address=:PORT"}, says: yes},
 		"unspecified":          {on: "0.0.0.0:0", ask: []string{"--web.listen-address=0.0.0.0:PORT"}, says: yes},
 		"unspecified v6":       {on: "[::]:0", ask: []string{"--web.listen-address=[::]:PORT"}, says: yes},
@@ -156,7 +155,7 @@ func TestHealthcheck(t *testing.T) {
 				t.Errorf("status %d, stdout %q, stderr %q", status, out, errs)
 			}
 			e.stop()
-			// An exporter that has ended is not healthy.
+			// A stopped exporter is not healthy.
 			if status, out, errs := healthcheck(t.Context(), ask...); status != 1 || out != "" || !strings.HasSuffix(errs, "refused"+askedOf) {
 				t.Errorf("ended: status %d, stdout %q, stderr %q", status, out, errs)
 			}
@@ -164,7 +163,7 @@ func TestHealthcheck(t *testing.T) {
 	}
 }
 
-// Whatever does not answer as the exporter does is not healthy, and said in a line.
+// Any other answer than the exporter's is unhealthy, with a one-line reason.
 func TestHealthcheckFails(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -182,13 +181,13 @@ func TestHealthcheckFails(t *testing.T) {
 				<-r.Context().Done()
 			}, nil, "no answer within 3s",
 		},
-		"no such page":     {http.NotFound, nil, "status 404"},
-		"a password alone": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, nil, "status 401"},
-		"another program":  {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }, nil, "another config.Program answers there"},
+		"no such page":    {http.NotFound, nil, "status 404"},
+		"only a password": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, nil, "status 401"},
+		"another program": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }, nil, "another config.Program answers there"},
 		"a redirect": {
 			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, nil, "status 302",
 		},
-		"plain HTTP, which answers no": {http.NotFound, []string{"--web.config.file=web.yml"}, "status 404"},
+		"not found over plain HTTP": {http.NotFound, []string{"--web.config.file=web.yml"}, "status 404"},
 		"cut off": {
 			func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, "EOF",
 		},
@@ -205,7 +204,7 @@ func TestHealthcheckFails(t *testing.T) {
 			}
 		})
 	}
-	t.Run("one of two", func(t *testing.T) {
+	t.Run("one of two addresses", func(t *testing.T) {
 		t.Parallel()
 		e := serve(t, "--web.listen-address=127.0.0.1:0")
 		free := listenLocal(t)
@@ -217,7 +216,7 @@ func TestHealthcheckFails(t *testing.T) {
 	})
 }
 
-// The command needs no more than it says, from flags as from the environment.
+// The command validates only the flags and variables that it uses.
 func TestHealthcheckArguments(t *testing.T) {
 	for name, row := range map[string]struct {
 		variable, value string
@@ -232,7 +231,7 @@ func TestHealthcheckArguments(t *testing.T) {
 			"WEB_LISTEN_ADDRESS", "vsock://:9877", nil,
 			"--web.listen-address (from OMEGASTREAM_EXPORTER_WEB_LISTEN_ADDRESS): healthcheck cannot connect over vsock; let the exporter also listen on an address like 127.0.0.1:9877",
 		},
-		"a port that is not known": {
+		"an unknown port": {
 			"", "",
 			[]string{"--web.listen-address=127.0.0.1:0"},
 			`--web.listen-address: "127.0.0.1:0" lets the system choose a port; name the chosen one for healthcheck`,
@@ -259,7 +258,7 @@ func TestHealthcheckArguments(t *testing.T) {
 	}
 }
 
-// A signal ends the wait.
+// A signal cancels the request.
 func TestHealthcheckIsInterrupted(t *testing.T) {
 	t.Parallel()
 	asked, ctx := make(chan struct{}, 1), t.Context()
@@ -286,7 +285,8 @@ func needIPv6(t *testing.T) {
 	l.Close()
 }
 
-// webConfigs writes a file of each kind and returns pairs of name and path.
+// webConfigs writes one web configuration file of each kind, and returns pairs of name and
+// path.
 func webConfigs(t *testing.T) []string {
 	t.Helper()
 	dir := t.TempDir()

@@ -14,7 +14,7 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// A state whose exporter fetched outcomes too slowly is warned of, and is no failure.
+// A state of an exporter that fetched outcomes too slowly gives a warning, not a failure.
 func TestStateOfAnExporterThatWasBehind(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

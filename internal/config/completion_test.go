@@ -13,10 +13,11 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// printed is what the program prints for a flag like --version.
+// printed returns the output of the program for a flag such as --version.
 func printed(t *testing.T, flag string) string {
 	t.Helper()
-	// Not Parse: kingpin writes its scripts to the standard output of the process.
+	// Run the program instead of Parse, because kingpin prints its scripts to the process's
+	// standard output.
 	cmd := exec.CommandContext(t.Context(), Program, flag)
 	cmd.Stderr = new(bytes.Buffer)
 	out, err := cmd.Output()
@@ -26,8 +27,8 @@ func printed(t *testing.T, flag string) string {
 	return string(out)
 }
 
-// Each shell completes commands, flags and the values of those that have few, by
-// its own doing and with the script that a release carries.
+// Each shell completes commands, flags, and values from a short list, with the script of a
+// release.
 func TestCompletions(t *testing.T) {
 	t.Parallel()
 	for shell, ask := range map[string]string{
@@ -36,8 +37,8 @@ func TestCompletions(t *testing.T) {
 			COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
 			_omegastream_exporter_bash_autocomplete
 			printf '%s\n' "${COMPREPLY[@]}"`,
-		// Without a terminal zsh has no completion system: these are its
-		// commands that the script calls.
+		// zsh has no completion system without a terminal, so define the commands that the
+		// script calls.
 		"zsh": `compdef() { }
 			typeset -A compstate=(nmatches 0)
 			compadd() { compstate[nmatches]=$#matches; print -l -- ${(M)matches:#$words[CURRENT]*} }
@@ -71,7 +72,7 @@ func TestCompletions(t *testing.T) {
 				return strings.Fields(string(out))
 			}
 			files := []string{"script"}
-			if shell == "bash" { // which completes files where the function finds nothing
+			if shell == "bash" { // bash completes files if the function finds nothing
 				files = nil
 			}
 			for _, row := range []struct {
@@ -91,7 +92,7 @@ func TestCompletions(t *testing.T) {
 				{[]string{"--webhook.url-detail", "n"}, []string{"none"}},
 			} {
 				got := complete(row.words...)
-				for i := range got { // fish repeats what a flag needs
+				for i := range got { // fish appends a = to flags with a value
 					got[i] = strings.TrimSuffix(got[i], "=")
 				}
 				if !slices.Equal(got, row.want) {
@@ -114,7 +115,7 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
-// Bash hands over a flag and its value in three words.
+// Bash splits --flag=value into three words.
 func TestCompleteAfterEquals(t *testing.T) {
 	t.Parallel()
 	app := newFlags(new(Config), io.Discard, io.Discard).app.Model()

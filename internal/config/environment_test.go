@@ -7,7 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A misspelt variable is told of; what Kubernetes sets for services is not.
+// The exporter warns about misspelled variables, but not about those that Kubernetes sets for
+// services.
 func TestUnknownVariables(t *testing.T) { //nolint:paralleltest // It sets variables, in a loop that the linter does not look into.
 	for name, value := range map[string]string{
 		"OMEGASTREAM_EXPORTER_COLLECTOR_WINDOWS":            "7d",

@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/client"
 )
 
-// samples has a value other than the default for every flag.
+// samples has a non-default value for every flag.
 var samples = map[string]string{
 	"api.url":                     "http://127.0.0.1:8080/company",
 	"api.key-file":                "/run/secrets/key",
@@ -175,7 +175,7 @@ func TestDuration(t *testing.T) {
 	for _, text := range []string{"", "-5s", "-1d", "5", "1.5d", "d", "1h1d", "9999999y", "NaN"} {
 		var got time.Duration
 		if err := duration(&got).set(text); err == nil {
-			t.Errorf("%q passes as %s", text, got)
+			t.Errorf("%q is accepted as %s", text, got)
 		}
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// The program of these tests ends once it has parsed: that is where it prints help,
-// manual page and completions.
+// The program in these tests exits after parsing, where it prints help, manual page and
+// completions.
 func TestMain(m *testing.M) {
 	commands := map[string]func(){Program: parseOnly}
 	if commands[filepath.Base(os.Args[0])] == nil {
@@ -34,7 +34,7 @@ func parseOnly() {
 	os.Exit(1)
 }
 
-// clearEnvironment keeps what the developer exported out of the tests.
+// clearEnvironment removes the developer's variables of the exporter.
 func clearEnvironment() {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
@@ -44,7 +44,7 @@ func clearEnvironment() {
 	}
 }
 
-// Refresh the golden file with: go test ./internal/config -run TestHelp -update
+// To update the golden file: go test ./internal/config -run TestHelp -update
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for golden, args := range map[string][]string{

@@ -9,15 +9,15 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// The manual page is one that a formatter has nothing to say about, and has every
-// flag, variable and command.
+// A formatter accepts the manual page without warnings, and the page has every flag, variable
+// and command.
 func TestManPage(t *testing.T) {
 	t.Parallel()
 	mandoc := needs.Tool(t, "mandoc")
 	page := printed(t, "--help-man")
 	lint := exec.CommandContext(t.Context(), mandoc, "-T", "lint", "-W", "warning")
 	lint.Stdin = strings.NewReader(page)
-	// A test has no build date, which a release has.
+	// Unlike a release, a test has no build date.
 	out, _ := lint.CombinedOutput()
 	if rest := strings.TrimSpace(strings.ReplaceAll(string(out), `mandoc: <stdin>:1:28: WARNING: missing date, using "": TH`, "")); rest != "" {
 		t.Errorf("mandoc: %s", rest)
@@ -29,7 +29,7 @@ func TestManPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var plain strings.Builder // bold and underlined are letters over letters
+	var plain strings.Builder // the formatter overstrikes letters for bold and underline
 	for i, c := range out {
 		if c != '\b' && (i+1 == len(out) || out[i+1] != '\b') {
 			plain.WriteByte(c)
@@ -45,7 +45,7 @@ func TestManPage(t *testing.T) {
 	}
 	for _, c := range model.FlattenedCommands() {
 		wants = append(wants, c.FullCommand, c.Help)
-		for _, f := range c.Flags { // the help follows a short one on its line
+		for _, f := range c.Flags { // the description of a short flag is on the same line
 			wants = append(wants, flagHead(f), f.Help)
 		}
 	}

@@ -11,8 +11,7 @@ import (
 	"testing"
 )
 
-// Each row is one rule: the input that breaks it, and words of the error, which
-// names the flag and says how to mend it.
+// Each row breaks one rule. The error names the flag and says how to fix it.
 func TestInputIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, content string) string {
@@ -270,7 +269,7 @@ func TestLinkPath(t *testing.T) {
 	}
 }
 
-// Secrets must not show, whether the input is refused or printed.
+// Neither errors nor printed values show secrets.
 func TestSecretsStaySecret(t *testing.T) {
 	const hidden = "s3cret"
 	for name, row := range map[string]struct{ args, key, proxy, web string }{
@@ -341,7 +340,7 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
-// Control characters are printed as escapes, so that no terminal obeys them.
+// Control characters are printed as escapes, so that a terminal does not interpret them.
 func TestPrintable(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -9,10 +9,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// hash is one that bcrypt has made.
+// hash is a hash from bcrypt.
 const hash = "$2b$04$abcdefghijklmnopqrstuuoD8yw7MmybLKVooaTGGZAt3HXugv2.a"
 
-// However a file is broken, what is said about it holds no word of the person who wrote it.
+// An error in a web configuration file quotes nothing from the file.
 func TestErrorOfAWebFileRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	const (

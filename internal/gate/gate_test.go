@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// places are those of the gates of the tests.
+// places is the size of the gates in these tests.
 const places = 40
 
-// stalled is the answer to a client that takes nothing until it is cut off.
+// stalled is a client that reads nothing until it is cut off.
 type stalled struct {
 	http.ResponseWriter
 	cut chan struct{}
@@ -23,14 +23,13 @@ func (s *stalled) Write([]byte) (int, error) {
 	return 0, os.ErrDeadlineExceeded
 }
 
-// SetWriteDeadline is what http.ResponseController calls.
+// SetWriteDeadline is called by http.ResponseController.
 func (s *stalled) SetWriteDeadline(time.Time) error {
 	close(s.cut)
 	return nil
 }
 
-// Clients that read nothing keep their places while no other one wants them, and lose them
-// soon when somebody does.
+// Clients that read nothing keep their places until another client waits for one.
 func TestCutsOffWhoTakesNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -50,7 +49,7 @@ func TestCutsOffWhoTakesNothing(t *testing.T) {
 		}
 		time.Sleep(time.Hour)
 		if len(ended) != 0 {
-			t.Fatalf("%d were cut off though nobody waits", len(ended))
+			t.Fatalf("%d clients were cut off while nobody waits", len(ended))
 		}
 		began := time.Now()
 		pass, err := g.Enter(t.Context(), &Writer{}, 1)
@@ -67,14 +66,14 @@ func TestCutsOffWhoTakesNothing(t *testing.T) {
 	})
 }
 
-// A client that takes its answer is not cut off, however many wait, and who waits gives
-// up with its context.
+// A client that reads is never cut off, however many wait. A waiting client gives up with its
+// context.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := New(places)
 		for range places / 2 {
-			// One that takes two places writes nothing at the moment.
+			// A client with two places that writes nothing at the moment.
 			if _, err := g.Enter(t.Context(), &Writer{ResponseWriter: &stalled{cut: make(chan struct{})}}, 2); err != nil {
 				t.Fatal(err)
 			}
@@ -82,12 +81,12 @@ func TestFull(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if _, err := g.Enter(ctx, &Writer{}, 1); err == nil {
-			t.Error("there was a place")
+			t.Error("a client entered a full gate")
 		}
 	})
 }
 
-// An answer gives back the places that it does not need any more.
+// An answer gives back the places that it no longer needs.
 func TestPlacesAreGivenBack(t *testing.T) {
 	t.Parallel()
 	g := New(places)
@@ -106,21 +105,21 @@ func TestPlacesAreGivenBack(t *testing.T) {
 	first.Keep(2)
 	second := <-entered
 	if g.free != 0 {
-		t.Errorf("%d places are free beside 2 and %d", g.free, places-2)
+		t.Errorf("%d places are free besides 2 and %d", g.free, places-2)
 	}
 	first.Leave()
 	second.Keep(1)
 	if g.free != places-1 {
-		t.Errorf("%d places are free beside one", g.free)
+		t.Errorf("%d places are free besides one", g.free)
 	}
 	second.Leave()
 	if g.free != places || len(g.writers) != 0 {
-		t.Errorf("%d places are free, %d are in", g.free, len(g.writers))
+		t.Errorf("%d places are free, %d clients are inside", g.free, len(g.writers))
 	}
 }
 
-// An answer of any size has its turn, and a drain that has ended all requests lets those
-// answer that have a place.
+// An answer that needs more places than the gate has gets all of them. If they are free, it
+// gets them even after its context ended, as during a drain.
 func TestHugeAnswers(t *testing.T) {
 	t.Parallel()
 	ended, cancel := context.WithCancel(t.Context())

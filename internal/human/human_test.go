@@ -19,7 +19,7 @@ func TestAgo(t *testing.T) {
 		}
 	}
 	if got := Ago(now, time.Time{}); got != "never" {
-		t.Errorf("no time is %q", got)
+		t.Errorf("the zero time is %q", got)
 	}
 }
 
