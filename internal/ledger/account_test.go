@@ -13,15 +13,15 @@ func TestGone(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		pinned bool
-		listed []time.Duration // listings without it
+		listed []time.Duration // listings without the endpoint
 		back   bool
 		shown  bool
 	}{
 		{"missed once", false, []time.Duration{0}, false, true},
 		{"missed twice within half a minute", false, []time.Duration{0, 29 * time.Second}, false, true},
 		{"missed twice over half a minute", false, []time.Duration{0, 30 * time.Second}, false, false},
-		{"back again", false, []time.Duration{0, time.Minute}, true, true},
-		{"named by a flag", true, []time.Duration{0, time.Hour, 40 * 24 * time.Hour}, false, true},
+		{"listed again", false, []time.Duration{0, time.Minute}, true, true},
+		{"named by flag", true, []time.Duration{0, time.Hour, 40 * 24 * time.Hour}, false, true},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -62,7 +62,7 @@ func TestGoneLedgerIsKeptForThirtyDays(t *testing.T) {
 		gone := epoch.Add(time.Minute)
 		a.List(other, gone, gone)
 		if n := a.Untried(); n != 0 {
-			t.Errorf("%d details of a gone endpoint are waited for", n)
+			t.Errorf("scrapes wait for %d details of an endpoint that is gone", n)
 		}
 		now := gone.Add(row.after)
 		a.List(other, now, now)
@@ -77,7 +77,7 @@ func TestGoneLedgerIsKeptForThirtyDays(t *testing.T) {
 	}
 }
 
-// A reading that outlives its endpoint changes nothing.
+// A read that outlasts its endpoint changes nothing.
 func TestReadingOfADroppedEndpoint(t *testing.T) {
 	t.Parallel()
 	a := account(t, "ep")
@@ -89,10 +89,10 @@ func TestReadingOfADroppedEndpoint(t *testing.T) {
 	}
 	a.Batch()
 	if a.Apply(r, epoch) != 0 || a.End(r, true, epoch) || a.Batch().Rows() != 0 || a.Untried() != 0 {
-		t.Error("it changed something")
+		t.Error("the read changed something")
 	}
 	if a.Begin("ep", epoch, epoch, epoch) != nil {
-		t.Error("a reading of an unknown endpoint")
+		t.Error("Begin returns a read of an unknown endpoint")
 	}
 }
 
@@ -105,12 +105,12 @@ func TestHold(t *testing.T) {
 	show := func(after time.Duration) uint64 { return eventsOf(a.View(epoch.Add(after)), "ep") }
 	a.Release(epoch.Add(time.Hour))
 	if n := show(time.Hour); n != 0 || !a.Held() {
-		t.Errorf("%d without ever having been shown at 0", n)
+		t.Errorf("%d before the series was shown at 0", n)
 	}
 	a.Shown(a.View(epoch), epoch)
 	a.Release(epoch.Add(time.Minute - time.Second))
 	if n := show(time.Minute); n != 0 {
-		t.Errorf("%d before the hold was over", n)
+		t.Errorf("%d before the end of the hold", n)
 	}
 	a.Release(epoch.Add(time.Minute))
 	if n := show(time.Minute); n != 1 || a.Held() {
@@ -132,11 +132,11 @@ func TestFirstScrapeShowsWhatWasLoaded(t *testing.T) {
 		after    time.Duration
 		complete bool
 		want     uint64
-		until    time.Duration // 0 where it is not known
+		until    time.Duration // 0 if unknown
 		held     bool
 	}{
 		{0, false, 1, 0, true},
-		{time.Hour, true, 1, time.Hour + time.Minute, true}, // the first of a pair
+		{time.Hour, true, 1, time.Hour + time.Minute, true}, // the first scraper of a pair
 		{time.Hour + 30*time.Second, true, 1, time.Hour + time.Minute, true},
 		{time.Hour + time.Minute - time.Second, true, 1, time.Hour + time.Minute, true},
 		{time.Hour + time.Minute, true, 2, 0, false},
@@ -158,8 +158,8 @@ func TestFirstScrapeShowsWhatWasLoaded(t *testing.T) {
 	}
 }
 
-// A start within the hold of the one before is told, not one after it or by a clock
-// that was set back.
+// A start within the hold of the previous one is reported; a later start, or one after the
+// clock was set back, is not.
 func TestStartSoonAfterAnother(t *testing.T) {
 	t.Parallel()
 	var a *Account
@@ -175,7 +175,7 @@ func TestStartSoonAfterAnother(t *testing.T) {
 	}
 }
 
-// Values that a run without holds has shown are not held by a later one.
+// After a run without holds, a later run does not hold the values that were shown.
 func TestHoldIsNotTakenUpAgain(t *testing.T) {
 	t.Parallel()
 	var a *Account
@@ -220,7 +220,7 @@ func TestKnownLabelSetsAtContact(t *testing.T) {
 	read(t, a, "ep", epoch, true, item{hexID(1), "video.deleted", epoch.Unix()})
 	label := func(k CounterKind, typ string, code Code, r Reason) string {
 		if k == CountNoResponse || k == CountGaps {
-			typ = "" // it has none
+			typ = "" // these have no type
 		}
 		return fmt.Sprint(k, typ, code, r)
 	}
@@ -246,7 +246,7 @@ func TestKnownLabelSetsAtContact(t *testing.T) {
 	task, _ := a.Take(epoch, func(Class) bool { return true })
 	a.Answered(task, response(503), epoch)
 	if n, ok := counterOf(a.View(epoch), "ep", CountDeliveries, "video.deleted", 503); n != 0 || !ok {
-		t.Errorf("what history shows: %d, %v", n, ok)
+		t.Errorf("the counter of history: %d, %v", n, ok)
 	}
 }
 

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// A backlog that is never worked off is bounded: twice as many events come as can be asked
-// for, for hours. The rest is unresolved, what happens now is told, and no memory grows.
+// A growing backlog is limited. For hours, twice as many events arrive as the exporter can
+// ask for: the excess becomes unresolved, new outcomes still appear, and memory does not
+// grow.
 func TestBacklogIsBounded(t *testing.T) {
 	t.Parallel()
 	const limit, hours = 1000, 6
@@ -19,7 +20,7 @@ func TestBacklogIsBounded(t *testing.T) {
 	e := a.endpoints["a"]
 	var list []item
 	asked, fresh, total := 0, 0, 0
-	rows := 0 // in the queues, after three hours
+	rows := 0 // in the queues after three hours
 	for second := 2; second <= hours*3600; second += 2 {
 		now := epoch.Add(time.Duration(second) * time.Second)
 		for n := range 2 {
@@ -65,12 +66,12 @@ func TestBacklogIsBounded(t *testing.T) {
 	outcomes, _ := counterOf(v, "a", CountDeliveries, failed, 500)
 	unresolved, _ := counterOf(v, "a", CountUnresolved, failed, 0)
 	if counted != uint64(total) || outcomes+unresolved != counted || unresolved != a.Overflowed() || unresolved == 0 {
-		t.Errorf("%d events of %d, %d outcomes, %d unresolved, %d of them for want of room", counted, total, outcomes, unresolved, a.Overflowed())
+		t.Errorf("%d events of %d, %d outcomes, %d unresolved, %d of them because the backlog was full", counted, total, outcomes, unresolved, a.Overflowed())
 	}
 }
 
-// The bound is the account's: the oldest go, whichever endpoint's they are, and what is
-// asked for at the moment is left to its answer.
+// The limit applies to the whole account: the oldest events of all endpoints go first, except
+// for those that are being asked for.
 func TestBacklogIsTheAccounts(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a", "b")
@@ -97,12 +98,12 @@ func TestBacklogIsTheAccounts(t *testing.T) {
 	}
 	want = fmt.Sprint(Unresolved) + fmt.Sprint(Listed) + fmt.Sprint(Listed)
 	if got := states("b", 11, 12, 13); got != want || a.Overflowed() != 2 || a.backlog != 3 {
-		t.Errorf("b: states %s, want %s; %d given up, %d wait", got, want, a.Overflowed(), a.backlog)
+		t.Errorf("b: stages %s, want %s; %d given up, %d wait", got, want, a.Overflowed(), a.backlog)
 	}
 }
 
-// While the oldest new event has waited for over five minutes, every second ask takes the
-// newest, and each event is taken once.
+// While the oldest new event has waited for more than five minutes, every second ask takes
+// the newest. Each event is taken once.
 func TestEverySecondAskTakesTheNewest(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a")

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// answerAt is an answer some time after the first ask.
+// answerAt is an answer, some time after the first ask.
 type answerAt struct {
 	after  time.Duration
 	answer Answer
@@ -13,7 +13,7 @@ type answerAt struct {
 
 func response(code int) Answer { return Answer{Responded: true, StatusCode: code} }
 
-// The states, as the design tells them: each row is the life of one event.
+// Each row is the life of one event.
 func TestStates(t *testing.T) {
 	t.Parallel()
 	empty := Answer{}
@@ -37,7 +37,7 @@ func TestStates(t *testing.T) {
 		{"status code 0 is none", []answerAt{{0, Answer{Responded: true, Reason: ReasonDNS}}}, NoResponse, 0, ReasonDNS, 1, 0, 0},
 		{"empty for less than no-response-after is pending", []answerAt{{0, empty}, {10*time.Minute - time.Second, empty}}, Pending, 0, 0, 0, 0, 0},
 		{"empty after no-response-after is none", []answerAt{{0, empty}, {10 * time.Minute, empty}}, NoResponse, 0, ReasonNotRecorded, 1, 0, 0},
-		{"the time counts from the first empty answer", []answerAt{{0, empty}, {6 * time.Minute, empty}, {12 * time.Minute, empty}}, NoResponse, 0, ReasonNotRecorded, 1, 0, 0},
+		{"time counts from the first empty answer", []answerAt{{0, empty}, {6 * time.Minute, empty}, {12 * time.Minute, empty}}, NoResponse, 0, ReasonNotRecorded, 1, 0, 0},
 		{"pending to delivered", []answerAt{{0, empty}, {1, response(500)}}, Delivered, 500, 0, 1, 0, 1},
 		{"the same code counts once", []answerAt{{0, response(500)}, {1, response(500)}}, Delivered, 500, 0, 1, 0, 1},
 		{"a changed code is an outcome", []answerAt{{0, response(500)}, {1, response(503)}}, Delivered, 503, 0, 2, 0, 1},
@@ -45,7 +45,7 @@ func TestStates(t *testing.T) {
 		{"none to 2xx is a recovery", []answerAt{{0, response(0)}, {1, response(200)}}, Delivered, 200, 0, 2, 1, 1},
 		{"delivered never goes back to pending", []answerAt{{0, response(500)}, {time.Hour, empty}}, Delivered, 500, 0, 1, 0, 1},
 		{"none never goes back to pending", []answerAt{{0, response(0)}, {time.Hour, empty}}, NoResponse, 0, 0, 1, 0, 0},
-		{"none to none mends the reason", []answerAt{{0, response(0)}, {1, Answer{Responded: true, Reason: ReasonTLS}}}, NoResponse, 0, ReasonTLS, 1, 0, 0},
+		{"none to none corrects the reason", []answerAt{{0, response(0)}, {1, Answer{Responded: true, Reason: ReasonTLS}}}, NoResponse, 0, ReasonTLS, 1, 0, 0},
 		{"none to none keeps a known reason", []answerAt{{0, Answer{Responded: true, Reason: ReasonTLS}}, {1, response(0)}}, NoResponse, 0, ReasonTLS, 1, 0, 0},
 		{"delivered to none is an outcome", []answerAt{{0, response(500)}, {1, response(0)}}, NoResponse, 0, 0, 2, 0, 1},
 		{"a response after none after a response is not the first", []answerAt{{0, response(500)}, {1, response(0)}, {2, response(502)}}, Delivered, 502, 0, 3, 0, 1},
@@ -76,7 +76,7 @@ func one(b bool) int {
 	return 0
 }
 
-// Waits double: pending ones from seconds to 5 minutes, failures from 5 minutes to
+// Waits double: of pending events from 5 seconds to 5 minutes, of failures from 5 minutes to
 // 6 hours.
 func TestWaits(t *testing.T) {
 	t.Parallel()

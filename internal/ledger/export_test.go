@@ -2,34 +2,34 @@ package ledger
 
 import "time"
 
-// What the tests of the whole see of an account, beside what everybody does.
+// Access for the tests in other packages.
 
-// The numbers of what there is.
+// Numbers of types, stages and kinds.
 const (
 	Kinds       = kinds
 	States      = stages
 	ReasonCount = reasons
 )
 
-// EndpointCount returns how many endpoints the account knows.
+// EndpointCount returns the number of known endpoints.
 func (a *Account) EndpointCount() int { return len(a.endpoints) }
 
-// FoldedTypes returns how many events were counted under TypeOther.
+// FoldedTypes returns the number of events counted under TypeOther.
 func (a *Account) FoldedTypes() uint64 { return a.row.FoldedTypes }
 
 // TypeName returns the label of a type.
 func (a *Account) TypeName(id TypeID) string { return a.types.name(id) }
 
-// InMemory returns the account as rows.
+// InMemory returns the rows of the account.
 func (a *Account) InMemory() *Batch { return inMemory(a) }
 
-// Inside returns the inside of an endpoint.
+// Inside gives access to the unexported parts of an endpoint.
 func (a *Account) Inside(id string) Inside { return Inside{a.endpoints[id]} }
 
-// Inside is what is in an endpoint.
+// Inside is an endpoint with its unexported parts.
 type Inside struct{ e *Endpoint }
 
-// Counted returns the counters as they are, held or not.
+// Counted returns the counted values, held or not.
 func (i Inside) Counted() map[CounterKey]uint64 {
 	all := make(map[CounterKey]uint64)
 	for key, s := range i.e.counters.rows {
@@ -38,7 +38,7 @@ func (i Inside) Counted() map[CounterKey]uint64 {
 	return all
 }
 
-// Latency returns the latency as it is.
+// Latency returns the counted latencies, held or not.
 func (i Inside) Latency() (counts LatencyCounts) {
 	if i.e.counters.latency != nil {
 		counts = i.e.counters.latency.counts
@@ -55,21 +55,21 @@ func (i Inside) Event(id string) (Event, bool) {
 	return *i.e.events.at(at), true
 }
 
-// Tracked returns how many events are tracked.
+// Tracked returns the number of tracked events.
 func (i Inside) Tracked() int { return i.e.events.len() }
 
-// EventID returns the id behind a key.
+// EventID returns the event id of a key.
 func (i Inside) EventID(k Key) string { return i.e.events.id(k) }
 
-// Show returns the view of the endpoint, made anew.
+// Show returns a new view of the endpoint.
 func (i Inside) Show(now time.Time) *EndpointView { return i.e.show(now) }
 
-// Kept returns the failure that is kept of an event.
+// Kept returns the logged failure of an event.
 func (i Inside) Kept(created int64, eventID string) (*Failure, bool) {
 	return i.e.failures.find(position{created, KeyOf([]byte(eventID))})
 }
 
-// Derived is what the account knows beside its rows.
+// Derived returns what the account derives from its rows.
 func (a *Account) Derived(now time.Time) *View {
 	v := a.View(now)
 	for i, e := range v.Endpoints {

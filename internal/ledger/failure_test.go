@@ -17,7 +17,7 @@ func failedWith(code int, message string) Answer {
 	return Answer{Responded: true, StatusCode: code, Text: AnswerText{Status: fmt.Sprint(code), Message: message, Body: "body\x00"}}
 }
 
-// answerAll answers every detail that is due.
+// answerAll answers for every detail that is due.
 func answerAll(a *Account, now time.Time, answer func(Task) Answer) {
 	a.Promote(now)
 	for {
@@ -30,7 +30,7 @@ func answerAll(a *Account, now time.Time, answer func(Task) Answer) {
 }
 
 func failuresOf(a *Account, endpoint string, now time.Time) []*Failure {
-	a.Batch() // what is shown is what a batch has taken
+	a.Batch() // the view shows what the last batch contains
 	for _, e := range a.View(now).Endpoints {
 		if e.ID == endpoint {
 			return e.Failures()
@@ -57,7 +57,7 @@ func TestFailureTellsItsHistory(t *testing.T) {
 	}
 	step(time.Second, Answer{})
 	if got := failuresOf(a, "ep", now); len(got) != 0 {
-		t.Fatalf("pending is no failure: %+v", got[0])
+		t.Fatalf("a pending event is a failure: %+v", got[0])
 	}
 	step(time.Minute, failedWith(503, "busy"))
 	step(time.Hour, failedWith(503, "busy"))
@@ -96,7 +96,7 @@ func TestFailureOfADetailThatIsGone(t *testing.T) {
 	a.Promote(now)
 	task, ok := a.Take(now, func(Class) bool { return true })
 	if !ok {
-		t.Fatal("nothing to ask for")
+		t.Fatal("nothing is due")
 	}
 	a.Missing(task, now)
 	f := failuresOf(a, "ep", now)[0]
@@ -104,7 +104,7 @@ func TestFailureOfADetailThatIsGone(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	if body := f.Answers[0].Body; body != "" {
-		t.Errorf("the body %q is kept without being wanted", body)
+		t.Errorf("the body %q is stored although bodies are off", body)
 	}
 }
 
@@ -120,19 +120,19 @@ func TestRepliesAreBounded(t *testing.T) {
 		t.Errorf("%d replies, %d omitted, %d asked", len(f.Answers), f.Omitted, f.Asked)
 	}
 	if len(before.Answers) != maxAnswers || before.Answers[1].Code != 520 {
-		t.Error("an earlier record was changed")
+		t.Error("an earlier record has changed")
 	}
 	if payload, err := json.Marshal(f); err != nil || len(payload) > 24<<10 {
 		t.Errorf("%d bytes, %v", len(payload), err)
 	}
 }
 
-// Against the rule as it is said: the newest, and the newest of each kind.
+// The log keeps the newest failures, and the newest of each kind.
 func TestKeptFailures(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		var l failureLog
-		rows := make(map[position]*Failure) // as a store would have them
+		rows := make(map[position]*Failure) // the stored rows
 		model := make(map[position]Code)
 		codes := rapid.IntRange(1, 40).Draw(rt, "codes")
 		for i := range rapid.IntRange(1, 900).Draw(rt, "n") {
@@ -155,7 +155,7 @@ func TestKeptFailures(t *testing.T) {
 			}
 		}
 		if len(model) != len(l.rows) || len(rows) != len(l.rows) {
-			rt.Fatalf("%d are kept and %d stored of %d", len(l.rows), len(rows), len(model))
+			rt.Fatalf("%d are in the log and %d stored, want %d", len(l.rows), len(rows), len(model))
 		}
 		for i, r := range l.rows {
 			code, ok := model[r.at]
@@ -166,7 +166,7 @@ func TestKeptFailures(t *testing.T) {
 	})
 }
 
-// A hostile receiver can answer with every code there is.
+// The log stays small even if a hostile receiver answers with every possible code.
 func TestKeptFailuresAreBounded(t *testing.T) {
 	t.Parallel()
 	var l failureLog
@@ -182,6 +182,6 @@ func TestKeptFailuresAreBounded(t *testing.T) {
 		}
 	}
 	if len(l.rows) != maxFailures || len(stored) != maxFailures {
-		t.Errorf("%d are kept, %d stored", len(l.rows), len(stored))
+		t.Errorf("%d are in the log, %d stored", len(l.rows), len(stored))
 	}
 }

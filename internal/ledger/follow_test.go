@@ -2,8 +2,8 @@ package ledger
 
 import "testing"
 
-// The leader makes contact, and an event that was history counts. A replica that follows
-// shows it as the oldest one without its detail, as the leader does.
+// If the leader counts an event that was history, a follower shows it as the oldest one
+// without a detail, like the leader.
 func TestFollowerSeesHistoryBecomeNew(t *testing.T) {
 	t.Parallel()
 	a := account(t, "ep")
@@ -19,7 +19,7 @@ func TestFollowerSeesHistoryBecomeNew(t *testing.T) {
 			want = 0
 		}
 		if got := e.show(epoch).OldestUnfetched; got != want {
-			t.Errorf("with the flags %v the oldest event without its detail is of %d, want %d", flags, got, want)
+			t.Errorf("with flags %v the oldest event without a detail is from %d, want %d", flags, got, want)
 		}
 	}
 }

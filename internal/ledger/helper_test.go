@@ -25,12 +25,12 @@ type item struct {
 	created int64
 }
 
-// read makes one pass over an endpoint's list.
+// read reads an endpoint's list once.
 func read(t *testing.T, a *Account, endpoint string, now time.Time, complete bool, items ...item) bool {
 	t.Helper()
 	r := a.Begin(endpoint, now, now, now)
 	if r == nil {
-		t.Fatalf("endpoint %s is not known", endpoint)
+		t.Fatalf("unknown endpoint %s", endpoint)
 	}
 	for _, it := range items {
 		if r.Note([]byte(it.id), it.typ, it.created) {
@@ -59,7 +59,7 @@ func counterOf(v *View, endpoint string, kind CounterKind, typ string, code Code
 	return 0, false
 }
 
-// happen makes events of an endpoint new.
+// happen lists new events of an endpoint.
 func happen(a *Account, endpoint string, now time.Time, ids ...string) {
 	r := a.Begin(endpoint, now, now, now)
 	for _, id := range ids {
@@ -74,7 +74,7 @@ func eventsOf(v *View, endpoint string) uint64 {
 	return n
 }
 
-// inMemory returns an account as rows.
+// inMemory returns the rows of an account.
 func inMemory(a *Account) *Batch {
 	row := a.row.Clone()
 	b := &Batch{Account: &row}
@@ -105,14 +105,14 @@ func inMemory(a *Account) *Batch {
 	return b
 }
 
-// fataler is what a test can be failed by: testing.TB and rapid.T.
+// fataler is what testing.TB and rapid.T have in common.
 type fataler interface {
 	Helper()
 	Fatal(...any)
 }
 
-// restarted returns the account as a start finds it after all of it was made durable, nil
-// standing for a state that holds nothing.
+// restarted returns the account after a restart at which everything was durable. A nil
+// account stands for an empty state.
 func restarted(t fataler, a *Account, policy Policy, now time.Time) *Account {
 	t.Helper()
 	next, err := Load(func(rows Rows) error {
@@ -128,7 +128,7 @@ func restarted(t fataler, a *Account, policy Policy, now time.Time) *Account {
 	return next
 }
 
-// Hand hands the rows over as a store does.
+// Hand passes the rows on, like a store.
 func (b *Batch) Hand(rows Rows) error {
 	var errs []error
 	if b.Account != nil {

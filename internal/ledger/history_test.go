@@ -15,8 +15,8 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// The ledger against the model, over random histories of an account, its API and
-// the process that keeps the ledger.
+// Over random histories of an account, its API and the process, the ledger agrees with a
+// naive model.
 func TestHistories(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) { history(rt, func() state.Store { return storetest.NewDouble() }, 60) })
@@ -83,15 +83,15 @@ type world struct {
 	mem   *modelMemory
 	now   int64
 
-	// What a crash leaves: the model as of the last commit, and the view of it. A
-	// failed commit waits with its own.
+	// What survives a crash: the model and the view as of the last commit. A failed commit
+	// has its own, which wait with it.
 	durable *model
 	view    *ledger.View
 	waiting *ledger.Batch
 	waitM   *model
 	waitV   *ledger.View
 
-	peers  []*peer // where replicas share the state
+	peers  []*peer // if replicas share the state
 	api    map[string]*apiEndpoint
 	events int
 	flying map[string]ledger.Task
@@ -99,17 +99,17 @@ type world struct {
 	zero map[string]int64  // when a complete scrape first showed a series at 0
 	most map[string]uint64 // the highest value shown
 	run  *run
-	off  bool // a run showed everything at once
+	off  bool // a run without holds showed everything at once
 
-	passed  int64         // seconds that went by, whatever the clock said
-	minHold time.Duration // the shortest of all runs
+	passed  int64         // elapsed seconds, whatever the clock showed
+	minHold time.Duration // of all runs
 }
 
-// run is what a process has shown since its start: until one complete scrape and a hold
-// have passed, the counters as they were loaded.
+// run describes a process since its start. Until the hold after its first complete scrape has
+// passed, it shows the counters as loaded.
 type run struct {
 	loaded map[string]uint64
-	began  int64 // first complete scrape, by passed; -1 before
+	began  int64 // first complete scrape, in elapsed seconds; -1 before
 	hold   time.Duration
 }
 
@@ -121,7 +121,7 @@ type apiEndpoint struct {
 
 type apiEvent struct {
 	storetest.Item
-	vain   bool // answer says nothing, as kind says
+	vain   bool // the answer is empty, as kind says
 	kind   vainKind
 	answer ledger.Answer
 }
@@ -162,8 +162,8 @@ func (w *world) promote() {
 	w.overflow()
 }
 
-// overflow takes over from the ledger which events the backlog had no room for: so many as
-// are too many, none of them younger than one that stays, and none that is asked for.
+// overflow reads from the ledger which events had no room in the backlog. It checks their
+// number, that none is newer than one that stays, and that none is being asked for.
 func (w *world) overflow() {
 	over, oldest, newest := -w.p.MaxBacklog, int64(math.MaxInt64), int64(math.MinInt64)
 	out := make(map[string]*modelEndpoint)
@@ -178,7 +178,7 @@ func (w *world) overflow() {
 			now, _ := w.a.Inside(endpoint).Event(id)
 			switch unresolved := now.Stage == ledger.Unresolved; {
 			case unresolved && busy:
-				w.Fatalf("%s is given up while it is asked for", id)
+				w.Fatalf("%s is given up while it is being asked for", id)
 			case unresolved:
 				out[id] = e
 				newest = max(newest, ev.time)
@@ -193,7 +193,7 @@ func (w *world) overflow() {
 		want = min(max(over, 0), len(out)+stays)
 	}
 	if len(out) != want || newest > oldest {
-		w.Fatalf("%d events are given up, want %d; the newest of %d, while one of %d stays", len(out), want, newest, oldest)
+		w.Fatalf("%d events are given up, want %d; the newest is from %d, one from %d stays", len(out), want, newest, oldest)
 	}
 	for id, e := range out {
 		w.m.unresolve(e, id)
@@ -213,7 +213,7 @@ func (w *world) jump() {
 	w.promote()
 }
 
-// happen lets an endpoint have a new event, or a late one, or one of a bogus time.
+// happen adds an event to an endpoint: a new one, a late one, or one with a bogus time.
 func (w *world) happen() {
 	e := w.api[w.anyEndpoint()]
 	for range 1 + w.pick(4, "events") {
@@ -240,7 +240,7 @@ func (w *world) anyEndpoint() string {
 	return rapid.SampledFrom(slices.Sorted(maps.Keys(w.api))).Draw(w.T, "endpoint")
 }
 
-// respond changes what the details of some events say.
+// respond changes the details of some events.
 func (w *world) respond() {
 	events := w.api[w.anyEndpoint()].events
 	for range min(len(events), 3) {
@@ -260,7 +260,7 @@ func (w *world) respondTo(ev *apiEvent) {
 	}
 }
 
-// ageOut takes the oldest events of an endpoint off the API's list.
+// ageOut removes the oldest events of an endpoint from the API's list.
 func (w *world) ageOut() {
 	e := w.api[w.anyEndpoint()]
 	e.events = e.events[w.pick(len(e.events)+1, "drop"):]
@@ -271,7 +271,7 @@ func (w *world) toggle() {
 	e.present = !e.present
 }
 
-// sync is one pass over the account and its lists, any of which may be wrong.
+// sync lists the account and reads its lists. Any of them can be wrong.
 func (w *world) sync() {
 	date := w.now
 	if w.chance(20, "skewed") {
@@ -284,7 +284,7 @@ func (w *world) sync() {
 		}
 	}
 	if got, want := w.a.List(found, time.Unix(date, 0), w.time()), w.m.list(found, w.mem, date, w.now); got != want {
-		w.Fatalf("a listing of %d endpoints is believed: %v", len(found), got)
+		w.Fatalf("the ledger believes a listing of %d endpoints: %v", len(found), got)
 	}
 	w.dropShown()
 	for _, id := range w.a.ToRead() {
@@ -298,7 +298,7 @@ func (w *world) sync() {
 	w.pass(1)
 }
 
-// dropShown forgets what was shown of endpoints that are forgotten themselves.
+// dropShown forgets the shown values of dropped endpoints.
 func (w *world) dropShown() {
 	for name := range w.most {
 		var id string
@@ -311,7 +311,7 @@ func (w *world) dropShown() {
 	maps.DeleteFunc(w.flying, func(_ string, t ledger.Task) bool { return w.m.endpoints[t.EndpointID] == nil })
 }
 
-// listing is what the API lists of an endpoint this time.
+// listing returns what the API lists of an endpoint this time.
 func (w *world) listing(id string) (items []storetest.Item, complete bool) {
 	for _, ev := range w.api[id].events {
 		items = append(items, ev.Item)
@@ -321,9 +321,9 @@ func (w *world) listing(id string) (items []storetest.Item, complete bool) {
 	switch w.pick(10, "listing") {
 	case 0:
 		items = rapid.Permutation(items).Draw(w.T, "shuffled")
-	case 1: // cut off
+	case 1: // truncated
 		items, complete = items[:w.pick(len(items)+1, "cut")], false
-	case 2: // some are left out, by mistake
+	case 2: // some are missing by mistake
 		items = slices.DeleteFunc(items, func(storetest.Item) bool { return w.chance(50, "left out") })
 	case 3:
 		items = nil
@@ -362,7 +362,7 @@ func (w *world) read(id string, date int64) {
 	w.overflow()
 }
 
-// fetch asks for some details; calls may take until later, or be given up.
+// fetch asks for some details. Some calls take until later, some are given up.
 func (w *world) fetch() {
 	for range 1 + w.pick(8, "details") {
 		task, ok := w.a.Take(w.time(), func(ledger.Class) bool { return true })
@@ -378,11 +378,11 @@ func (w *world) fetch() {
 	}
 }
 
-// taken checks that a task makes sense.
+// taken checks that a task is valid.
 func (w *world) taken(t ledger.Task) {
 	e := w.m.endpoints[t.EndpointID]
 	if e == nil || e.missed != 0 || !e.contacted {
-		w.Fatalf("took %+v of an endpoint that cannot be asked", t)
+		w.Fatalf("took %+v of an endpoint that the API does not list", t)
 	}
 	ev, ok := e.events[t.EventID]
 	wait := int64(5)
@@ -397,7 +397,7 @@ func (w *world) taken(t ledger.Task) {
 	}
 }
 
-// land hands back calls that took long.
+// land ends calls that took long.
 func (w *world) land() {
 	for _, name := range slices.Sorted(maps.Keys(w.flying)) {
 		if w.chance(60, "land") {

@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// start starts a process: what it knows is what is in the store.
+// start starts a process, which knows what the store has.
 func (w *world) start() {
 	w.alone()
 	if _, ok := w.store.(*storetest.Double); !ok {
@@ -34,12 +34,12 @@ func (w *world) start() {
 	w.beginRun()
 }
 
-// beginRun notes what a process that has just started shows.
+// beginRun records what a new process shows.
 func (w *world) beginRun() {
 	w.run = &run{loaded: storetest.ShownCounters(w.view), began: -1, hold: w.p.Hold}
 }
 
-// restart is a kill at any moment and a start, perhaps with other flags.
+// restart kills the process and starts another one, perhaps with other flags.
 func (w *world) restart() {
 	if w.waiting != nil && w.chance(50, "the failed commit was written") {
 		if err := w.store.Commit(context.Background(), w.waiting); err != nil {
@@ -71,8 +71,7 @@ func (w *world) commit() {
 	w.durable = w.m.clone()
 }
 
-// failCommit is a commit that the process does not hear of. It is tried again,
-// as it was, by the next one.
+// failCommit makes a commit without a result. The next commit repeats it.
 func (w *world) failCommit() {
 	if w.waiting != nil {
 		return
@@ -81,7 +80,7 @@ func (w *world) failCommit() {
 	w.waitV = w.a.View(w.time())
 }
 
-// scrape shows the view, as the collector does.
+// scrape shows the view, like the collector.
 func (w *world) scrape() {
 	w.a.Release(w.time())
 	if w.chance(80, "commit in time") {
@@ -99,13 +98,13 @@ func (w *world) scrape() {
 		w.most[name] = value
 		zero, ok := w.zero[name]
 		if value > 0 && !w.off && (!ok || w.passed-zero < modelSeconds(w.minHold)) {
-			w.Fatalf("%s is shown as %d at %d, at 0 since %d (%v)", name, value, w.passed, zero, ok)
+			w.Fatalf("%s is shown as %d at %d, but at 0 only since %d (%v)", name, value, w.passed, zero, ok)
 		}
 	}
 	if w.run.hold > 0 && (w.run.began < 0 || w.passed-w.run.began < modelSeconds(w.run.hold)) {
 		for name, value := range storetest.ShownCounters(w.view) {
 			if value != w.run.loaded[name] {
-				w.Fatalf("%s is shown as %d soon after a start, it was loaded as %d", name, value, w.run.loaded[name])
+				w.Fatalf("%s is shown as %d soon after a start that loaded %d", name, value, w.run.loaded[name])
 			}
 		}
 	}
@@ -125,7 +124,7 @@ func (w *world) scrape() {
 	}
 }
 
-// check compares everything with the model.
+// check compares the ledger with the model.
 func (w *world) check(after string) {
 	untried := 0
 	if w.a.EndpointCount() != len(w.m.endpoints) {
@@ -250,8 +249,7 @@ func (w *world) checkGauges(after string, e ledger.Inside, want *modelEndpoint) 
 	}
 }
 
-// settle lets the account come to rest: then nothing is left to ask for, and what
-// is shown is what was counted.
+// settle ends all calls and syncs until nothing is due. Then everything counted is shown.
 func (w *world) settle() {
 	for _, name := range slices.Sorted(maps.Keys(w.flying)) {
 		w.handBack(w.flying[name])
@@ -281,7 +279,7 @@ func (w *world) settle() {
 	for id, e := range w.m.endpoints {
 		for _, ev := range e.events {
 			if e.contacted && (ev.waiting() || ev.failing()) {
-				w.Fatalf("%s: %+v was never handed out", id, ev)
+				w.Fatalf("%s: %+v was never taken", id, ev)
 			}
 		}
 	}
@@ -296,7 +294,7 @@ func (w *world) settle() {
 		var id string
 		_, _ = fmt.Sscan(name, &id)
 		if want := w.m.endpoints[id].counters[name[len(id)+1:]]; value != want {
-			w.Fatalf("%s is shown as %d, counted are %d", name, value, want)
+			w.Fatalf("%s is shown as %d, but counted as %d", name, value, want)
 		}
 	}
 	if at, ok := w.a.NextDue(); ok {

@@ -8,8 +8,8 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// checkFailed compares the failed deliveries with the model: all that fail, and
-// those of the rest that have failed before.
+// checkFailed compares the failed deliveries with the model: all failing ones are there, and
+// others only if they have failed before.
 func (w *world) checkFailed(after, endpoint string, want *modelEndpoint) {
 	keys := w.a.FailedKeys(endpoint)
 	named := make(map[string]ledger.FailedDelivery)
@@ -23,7 +23,7 @@ func (w *world) checkFailed(after, endpoint string, want *modelEndpoint) {
 		named[f.EventID] = f
 	}
 	if len(named) != len(keys) {
-		w.Fatalf("%s: %d failed deliveries of %d keys", after, len(named), len(keys))
+		w.Fatalf("%s: %d failed deliveries for %d keys", after, len(named), len(keys))
 	}
 	for _, ev := range want.events {
 		f, ok := named[ev.id]
@@ -34,15 +34,15 @@ func (w *world) checkFailed(after, endpoint string, want *modelEndpoint) {
 		case ok && (f.Healed == 0) != failing, ok != (failing || kept),
 			failing && (int(f.Code) != ev.code || f.Type != ev.label || f.History != ev.history || f.Code == ledger.CodeNone && f.Reason != ev.reason),
 			ok && f.Video != videoOf(ev.id):
-			w.Fatalf("%s: %+v is named as %+v, %v", after, ev, f, ok)
+			w.Fatalf("%s: %+v appears as %+v, %v", after, ev, f, ok)
 		}
 	}
 	if len(named) > 0 {
-		w.Fatalf("%s: failed deliveries of events that are not tracked: %v", after, named)
+		w.Fatalf("%s: failed deliveries of untracked events: %v", after, named)
 	}
 }
 
-// videoOf is the video that an event is about.
+// videoOf returns the video of an event.
 func videoOf(eventID string) ledger.Video {
 	if len(eventID)%2 == 0 {
 		return ledger.Video{ID: storetest.HexID(len(eventID)), UUID: "a0dc8dbf-3126-4805-89a1-662a33331f93"}
@@ -50,9 +50,9 @@ func videoOf(eventID string) ledger.Video {
 	return ledger.Video{ID: "video of an odd event"}
 }
 
-// checkPeople compares what is kept for people with the model: exactly the events
-// that fail have an unhealed failure, those that healed may have one, and hours
-// and pending events are those of a count anew.
+// checkPeople compares what pages show with the model: each failing event has a failure that
+// is not healed, healed events can have one, and the hours and pending events match a
+// recount.
 func (w *world) checkPeople(after, endpoint string, want *modelEndpoint) {
 	hours := make(map[int64]ledger.Hour)
 	var pending []string

@@ -18,8 +18,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// The promises over random histories of replicas that share a state: they hand the
-// account to each other, or take it over from one that is not heard of any more.
+// Random histories of replicas that share a state: they hand over the lease, or take it from
+// a replica without heartbeats.
 func TestHistoriesOfReplicas(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -31,7 +31,7 @@ func TestHistoriesOfReplicas(t *testing.T) {
 	})
 }
 
-// peer is a replica that has the account in memory and is not the one at work.
+// peer is a replica that is not the active one, with its account in memory.
 type peer struct {
 	store state.SharedStore
 	a     *ledger.Account
@@ -40,16 +40,16 @@ type peer struct {
 	most  map[string]uint64
 	mem   *modelMemory
 	run   *run
-	lost  bool // the account was taken over from it, and it does not know
+	lost  bool // another replica took its lease, and it has not noticed
 }
 
-// shared returns the store where replicas share it, nil where not.
+// shared returns the shared store, or nil.
 func (w *world) shared() state.SharedStore {
 	p, _ := w.store.(state.SharedStore)
 	return p
 }
 
-// leads makes the replica at work lead.
+// leads makes the active replica lead.
 func (w *world) leads() {
 	p := w.shared()
 	if p == nil {
@@ -65,7 +65,7 @@ func (w *world) leads() {
 	w.a.Lead(lease.Fence, w.time())
 }
 
-// handOver lets another replica go on with what is durable.
+// handOver makes another replica active, with what is durable.
 func (w *world) handOver() {
 	if w.shared() == nil || w.waiting != nil {
 		return
@@ -91,14 +91,14 @@ func (w *world) handOver() {
 	w.workOn()
 }
 
-// steal ends the lease as one that another replica took over and gave back.
+// steal takes the lease like another replica, and releases it.
 func (w *world) steal() {
 	ctx := context.Background()
 	thief := w.open().(state.SharedStore)
 	defer thief.Close()
 	err := thief.Load(ctx, ledger.Gather(new(ledger.Batch)))
 	var lease state.Lease
-	for range 2 { // the second time it knows the leader's last sign of life
+	for range 2 { // the second bid knows the leader's last heartbeat
 		if err == nil {
 			lease, _, err = thief.Lead(ctx, state.Bid{Work: true, Silent: lease.Heartbeat})
 		}
@@ -111,13 +111,13 @@ func (w *world) steal() {
 	}
 }
 
-// loadFrom loads the account as a start does.
+// loadFrom loads the account like a start.
 func loadFrom(s state.Store, policy ledger.Policy, now time.Time) (*ledger.Account, error) {
 	_, shared := s.(state.SharedStore)
 	return ledger.Load(func(rows ledger.Rows) error { return s.Load(context.Background(), rows) }, storetest.URL, policy, shared, now)
 }
 
-// workOn makes another replica the one at work, or a new one.
+// workOn makes another replica active, or a new one.
 func (w *world) workOn() {
 	if len(w.peers) < 3 && w.chance(40, "a new replica") {
 		w.store = w.open()
@@ -143,7 +143,7 @@ func (w *world) workOn() {
 	}
 }
 
-// catchUp takes in what others have committed. One that was taken over from notices.
+// catchUp applies the commits of others. A replica that lost its lease notices.
 func (w *world) catchUp(p *peer) {
 	ctx := context.Background()
 	if !p.lost {
@@ -158,7 +158,7 @@ func (w *world) catchUp(p *peer) {
 	}
 	_, err := p.store.CommitLed(ctx, w.a.Batch())
 	if !errors.Is(err, ledger.ErrOvertaken) {
-		w.Fatalf("a replica that the account was taken over from: %v", err)
+		w.Fatalf("a replica that lost its lease: %v", err)
 	}
 	a, err := loadFrom(p.store, w.p, w.time())
 	if err == nil {
@@ -171,7 +171,7 @@ func (w *world) catchUp(p *peer) {
 	w.a, w.mem = a, newModelMemory()
 }
 
-// alone ends the other replicas, as before a start with other flags.
+// alone closes the other replicas, as before a start with other flags.
 func (w *world) alone() {
 	for _, p := range w.peers {
 		_ = p.store.Close()

@@ -13,7 +13,7 @@ import (
 	server "omegastream_exporter/internal/test/postgres"
 )
 
-// The same with a state file, which a restart opens anew.
+// Random histories with a state file, which a restart opens again.
 func TestHistoriesOverFiles(t *testing.T) {
 	t.Parallel()
 	dir, n := t.TempDir(), 0
@@ -24,8 +24,7 @@ func TestHistoriesOverFiles(t *testing.T) {
 	})
 }
 
-// The promises over random histories with a state in PostgreSQL, which a restart
-// opens anew.
+// Random histories with a state in PostgreSQL, which a restart opens again.
 func TestHistoriesOverPostgres(t *testing.T) {
 	t.Parallel()
 	dsn, n := server.NewDatabase(t), 0
@@ -36,7 +35,7 @@ func TestHistoriesOverPostgres(t *testing.T) {
 	})
 }
 
-// solo hides from the ledger that a store can be shared.
+// solo hides from the ledger that its store can be shared.
 type solo struct{ state.Store }
 
 func openStore(t testing.TB, dsn, schema string) *postgres.Store {

@@ -6,7 +6,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The table's index is a map from key to slot, whatever is put in and taken out.
+// The table's index behaves like a map from key to slot.
 func TestIndexIsAMap(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

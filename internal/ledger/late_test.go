@@ -8,13 +8,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// lateList is a list of events some of which appear after newer ones.
+// lateList is a list in which some events appear after newer ones.
 type lateList struct {
 	appeared []item // newest first
 	at       map[string]int
 }
 
-// add lets an event appear at a time, and returns its id.
+// add makes an event appear, and returns its id.
 func (l *lateList) add(now, created int64) string {
 	it := item{hexID(len(l.at) + 1), failed, created}
 	l.at[it.id] = len(l.at)
@@ -28,7 +28,7 @@ func (l *lateList) add(now, created int64) string {
 	return it.id
 }
 
-// readLate reads the list as a sync does, and returns how many elements that took.
+// readLate reads the list like a sync, and returns the number of elements read.
 func readLate(a *Account, items []item, now time.Time) (elements int) {
 	r := a.Begin("ep", now, now, now)
 	for _, it := range items {
@@ -46,9 +46,9 @@ func readLate(a *Account, items []item, now time.Time) (elements int) {
 }
 
 // Reads find a late event at most a minute after a read of the whole overlap would, however
-// late events come and however often the list is read: by the first read that is a minute
-// later, and where reads are evenly spaced, by one within the minute. Another replica that
-// goes on with the state keeps to it.
+// late events come and however often the list is read: the first read a minute later finds
+// it, and evenly spaced reads find it within the minute. A replica that takes over behaves
+// the same.
 func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -64,9 +64,9 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 		now := epoch.Unix()
 		l.add(now, now)
 		readLate(a, l.appeared, epoch)
-		type found struct{ whole, ours int64 } // when a read of the whole overlap finds it, and ours did
+		type found struct{ whole, ours int64 } // when a read of the whole overlap finds it, and when this one did
 		events := make(map[string]*found)
-		mark, contact := now, now-overlap // what was created by then is history
+		mark, contact := now, now-overlap // events created by then are history
 		for range 60 {
 			gap := every
 			if !even {
@@ -95,7 +95,7 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 				}
 				late := f.whole != 0 && f.ours == 0
 				if late && (now-f.whole >= 60 || even && now+every-f.whole > 60) {
-					t.Fatalf("an event that came %d s late is not found %d s after a read of the whole overlap would have found it", mark-created, now-f.whole)
+					t.Fatalf("an event that came %d s late is missing %d s after a read of the whole overlap would have found it", mark-created, now-f.whole)
 				}
 				if f.ours != 0 {
 					delete(events, id)
@@ -106,16 +106,15 @@ func TestLateEventsAreFoundWithinAMinute(t *testing.T) {
 	})
 }
 
-// handedOver is the account as another replica has it that has been reading as well.
+// handedOver returns the account of another replica that has also read the list.
 func handedOver(t *rapid.T, a *Account, p Policy, now int64) *Account {
 	a = restarted(t, a, p, time.Unix(now, 0))
 	a.endpoints["ep"].reads.full = true
 	return a
 }
 
-// While nothing comes late, four reads of five take in what is new and twenty seconds
-// more. Once something has, each read goes on for twice as far, for as long as it keeps
-// happening and some hours more.
+// While no event is late, four of five reads stop twenty seconds after the new events. After
+// a late one, reads go twice as far back as it, until none has been late for some hours.
 func TestReadsLearnHowLateEventsCome(t *testing.T) {
 	t.Parallel()
 	const every, rate = 15, 2 // seconds, events a second
@@ -150,18 +149,18 @@ func TestReadsLearnHowLateEventsCome(t *testing.T) {
 		return wholes, largest
 	}
 	if n, largest := wholes(100, 0); n != 20 || largest > (every+lateSlack+1)*rate+1 {
-		t.Errorf("%d of 100 reads are of the whole overlap, of the others the longest takes %d elements", n, largest)
+		t.Errorf("%d of 100 reads cover the whole overlap, the longest other one has %d elements", n, largest)
 	}
-	if n, _ := wholes(5, 10); n != 1 || e.row.Late != 10 { // what is late by a little is as usual
-		t.Errorf("%d of 5 reads are of the whole overlap, late by %d s", n, e.row.Late)
+	if n, _ := wholes(5, 10); n != 1 || e.row.Late != 10 { // a little late is normal
+		t.Errorf("%d of 5 reads cover the whole overlap, late by %d s", n, e.row.Late)
 	}
-	if n, _ := wholes(1, 28); n != 1 { // a short read has met it, and goes on
+	if n, _ := wholes(1, 28); n != 1 { // a short read that meets a late event continues
 		t.Error("a read that meets an unusually late event stops early")
 	}
 	if n, largest := wholes(50, 200); n > 11 || e.row.Late < 200 || e.row.Late > 275 || largest < 430*rate {
-		t.Errorf("%d of 50 reads are of the whole overlap, the others take %d elements, late by %d s", n, largest, e.row.Late)
+		t.Errorf("%d of 50 reads cover the whole overlap, the others have %d elements, late by %d s", n, largest, e.row.Late)
 	}
-	e.reads.full = false // a start
+	e.reads.full = false // like a start
 	half := e.row.Late / 2
 	wholes(1, 0)
 	if e.row.Late != half {

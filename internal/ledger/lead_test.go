@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A detail whose call outlives the lease says nothing any more: the event is asked for
-// again under the next one, whatever its class, and counts once.
+// The answer to a call that outlasts its lease is ignored. Whatever its class, the event is
+// asked for again under the next lease, and counts once.
 func TestTasksOfALeaseThatEnded(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a")
@@ -15,7 +15,7 @@ func TestTasksOfALeaseThatEnded(t *testing.T) {
 	a.Lead(1, epoch)
 	read(t, a, "a", epoch, true, at(1, -time.Hour)) // history
 	read(t, a, "a", epoch, true, at(4, 0), at(3, 0), at(2, 0), at(1, -time.Hour))
-	for _, answer := range []Answer{{}, response(500)} { // one pending, one failed, and one new
+	for _, answer := range []Answer{{}, response(500)} { // one pending, one failed, one new
 		task, _ := a.Take(epoch, all)
 		a.Answered(task, answer, epoch)
 	}
@@ -54,7 +54,7 @@ func TestTasksOfALeaseThatEnded(t *testing.T) {
 			deliveries += s.value
 		}
 	}
-	if deliveries != 4 { // the failed one that succeeds is a second outcome
+	if deliveries != 4 { // the failed event's success is a second outcome
 		t.Errorf("%d deliveries are counted, want 4", deliveries)
 	}
 }

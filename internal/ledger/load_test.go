@@ -8,7 +8,7 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// Rows that contradict each other are unreadable, whatever their checksums say.
+// Rows that contradict each other are unreadable, even if their checksums are right.
 func TestContradictingRows(t *testing.T) {
 	t.Parallel()
 	event := func(change func(*ledger.EventRow)) func(*ledger.Batch) {
@@ -29,10 +29,10 @@ func TestContradictingRows(t *testing.T) {
 		{"counter twice", func(b *ledger.Batch) { b.Counters[1].Key = b.Counters[0].Key }},
 		{"latency of no endpoint", func(b *ledger.Batch) { b.Latencies[0].Endpoint = "x" }},
 		{"unknown type of an event", event(func(r *ledger.EventRow) { r.Event.Type = 13 })},
-		{"unknown state", event(func(r *ledger.EventRow) { r.Event.Stage = ledger.States })},
+		{"unknown stage", event(func(r *ledger.EventRow) { r.Event.Stage = ledger.States })},
 		{"free slot", event(func(r *ledger.EventRow) { r.Event.Stage = ledger.Free })},
-		{"hashed without its id", event(func(r *ledger.EventRow) { r.ID = "" })},
-		{"id that needs none", func(b *ledger.Batch) { b.Events[0].ID = "x" }},
+		{"hashed key without an id", event(func(r *ledger.EventRow) { r.ID = "" })},
+		{"id of a key that is not hashed", func(b *ledger.Batch) { b.Events[0].ID = "x" }},
 		{"key twice", func(b *ledger.Batch) { b.Events[1].Event.Key, b.Events[1].ID = b.Events[0].Event.Key, "" }},
 		{"slot twice", event(func(r *ledger.EventRow) { r.Slot = 0 })},
 		{"no such slot", event(func(r *ledger.EventRow) { r.Slot = ledger.MaxSlots })},
@@ -61,18 +61,18 @@ func TestFailureThatCannotBe(t *testing.T) {
 	t.Parallel()
 	good := storetest.EveryRow(1, 4)
 	for name, harm := range map[string]func(*ledger.FailureRow){
-		"of another id":      func(r *ledger.FailureRow) { r.Failure.EventID = "x" },
-		"without an id":      func(r *ledger.FailureRow) { r.Failure.EventID = "" },
-		"of another time":    func(r *ledger.FailureRow) { r.Failure.Created++ },
-		"a success":          func(r *ledger.FailureRow) { r.Failure.Code = 204 },
-		"an unknown reason":  func(r *ledger.FailureRow) { r.Failure.Reason = ledger.ReasonCount },
-		"without replies":    func(r *ledger.FailureRow) { r.Failure.Answers = nil },
-		"too many replies":   func(r *ledger.FailureRow) { r.Failure.Answers = make([]ledger.AnswerRecord, 11) },
-		"an unknown state":   func(r *ledger.FailureRow) { r.Failure.Answers[0].Stage = ledger.States },
-		"no state":           func(r *ledger.FailureRow) { r.Failure.Answers[0].Stage = ledger.Free },
-		"a reply's reason":   func(r *ledger.FailureRow) { r.Failure.Answers[0].Reason = ledger.ReasonCount },
-		"an endpoint's none": func(r *ledger.FailureRow) { r.Endpoint = "nobody" },
-		"right":              func(*ledger.FailureRow) {},
+		"another id":        func(r *ledger.FailureRow) { r.Failure.EventID = "x" },
+		"without an id":     func(r *ledger.FailureRow) { r.Failure.EventID = "" },
+		"another time":      func(r *ledger.FailureRow) { r.Failure.Created++ },
+		"a success":         func(r *ledger.FailureRow) { r.Failure.Code = 204 },
+		"an unknown reason": func(r *ledger.FailureRow) { r.Failure.Reason = ledger.ReasonCount },
+		"without replies":   func(r *ledger.FailureRow) { r.Failure.Answers = nil },
+		"too many replies":  func(r *ledger.FailureRow) { r.Failure.Answers = make([]ledger.AnswerRecord, 11) },
+		"an unknown stage":  func(r *ledger.FailureRow) { r.Failure.Answers[0].Stage = ledger.States },
+		"no stage":          func(r *ledger.FailureRow) { r.Failure.Answers[0].Stage = ledger.Free },
+		"a reply's reason":  func(r *ledger.FailureRow) { r.Failure.Answers[0].Reason = ledger.ReasonCount },
+		"unknown endpoint":  func(r *ledger.FailureRow) { r.Endpoint = "nobody" },
+		"right":             func(*ledger.FailureRow) {},
 	} {
 		row := storetest.FailureOf(good.Failures[1].Endpoint, good.Events[1])
 		harm(&row)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkOneAmongMany is what the ledger does around the read of one list among ten
-// thousand: the rows that changed, and when there is something to do next.
+// BenchmarkOneAmongMany measures what the ledger does for one of ten thousand lists: it
+// collects the changed rows, and finds when something is due next.
 func BenchmarkOneAmongMany(b *testing.B) {
 	var ids []string
 	for i := range 10_000 {

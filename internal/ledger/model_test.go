@@ -11,9 +11,9 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// model is the ledger as DESIGN.md tells it, with maps and loops and nothing kept
-// that can be counted anew. It shares no code with the ledger but Policy, Answer
-// and the bytes of a Key, which break ties in the order of creation.
+// model is a naive ledger of maps and loops, which recomputes everything that it can. It
+// shares no code with the ledger except Policy, Answer and the bytes of a Key, which break
+// ties in the order of creation.
 type model struct {
 	admitted    []string
 	folded      uint64
@@ -22,12 +22,12 @@ type model struct {
 	endpoints   map[string]*modelEndpoint
 }
 
-// modelMemory is what a process knows of its asks, and forgets when it ends.
+// modelMemory is what a process knows about its asks, and loses when it ends.
 type modelMemory struct {
-	heard  int64               // when the API last answered for any event
-	none   int64               // since when the account lists no endpoint, though it had some
-	empty  map[string]int64    // the mark of the empty read before contact, by endpoint
-	absent map[string][2]int64 // the first and the last of a row of 404s, by endpoint and event
+	heard  int64               // when the API last answered any request for a detail
+	none   int64               // since when the account lists no endpoints although it had some
+	empty  map[string]int64    // by endpoint: the mark of an empty read before contact
+	absent map[string][2]int64 // by endpoint and event: the first and last of consecutive 404s
 }
 
 func newModelMemory() *modelMemory {
@@ -36,8 +36,8 @@ func newModelMemory() *modelMemory {
 
 type modelEndpoint struct {
 	id         string
-	known      bool  // the account's listing has shown it
-	created    int64 // the endpoint itself
+	known      bool  // listed by the account
+	created    int64 // creation of the endpoint
 	contacted  bool
 	stop       int64
 	cutoff     int64
@@ -67,7 +67,7 @@ type modelEvent struct {
 	relisted                              int64
 	history, untrusted, timely, responded bool
 	state                                 modelState
-	code                                  int // 0 is none
+	code                                  int // 0 for none
 	reason                                ledger.Reason
 }
 
@@ -113,7 +113,7 @@ func (ev modelEvent) waiting() bool { return ev.state == mListed || ev.state == 
 func (ev modelEvent) success() bool { return ev.state == mOutcome && ev.code/100 == 2 }
 func (ev modelEvent) failing() bool { return ev.state == mOutcome && ev.code/100 != 2 }
 
-// label is the event_type of what the API sent.
+// label returns the event_type label of a type in the API.
 func (m *model) label(raw string) string {
 	name := strings.ToValidUTF8(raw, "\uFFFD")
 	if name == "" {
@@ -177,8 +177,8 @@ func (m *model) list(found []ledger.Found, mem *modelMemory, date, now int64) (b
 	return true
 }
 
-// modelPresent is the earlier of the API's clock and ours, which is not asked where it
-// is over a day behind.
+// modelPresent is the earlier of the API's clock and our own, which is ignored if it is more
+// than a day behind.
 func modelPresent(date, now int64) int64 {
 	if date-now > 86400 {
 		return date
@@ -186,12 +186,12 @@ func modelPresent(date, now int64) int64 {
 	return min(date, now)
 }
 
-// modelRead is one pass over a list.
+// modelRead is one read of a list.
 type modelRead struct {
 	began, present int64
-	clock          int64 // the later of the answer's and ours: a created above it is no time
+	clock          int64 // the later of the API's clock and our own; a created after it is not trusted
 	timely         bool
-	met            bool // an event that was known before
+	met            bool // met an event that was already known
 	count          int
 	trusted        bool
 	newest, lowest int64
@@ -202,7 +202,7 @@ func (m *model) begin(e *modelEndpoint, now, date int64, p ledger.Policy) *model
 	return &modelRead{began: now, present: modelPresent(date, now), clock: max(date, now), timely: e.sufficient != 0 && since >= 0 && since <= modelSeconds(p.Overlap)}
 }
 
-// chunk takes in elements of a list.
+// chunk applies elements of a list.
 func (m *model) chunk(e *modelEndpoint, r *modelRead, items []storetest.Item, now int64, p ledger.Policy) {
 	for _, it := range items {
 		r.count++
@@ -320,7 +320,7 @@ func (m *model) unresolve(e *modelEndpoint, id string) {
 	}
 }
 
-// answer takes in a detail.
+// answer applies a detail.
 func (m *model) answer(e *modelEndpoint, id string, a ledger.Answer, mem *modelMemory, now int64, p ledger.Policy) {
 	mem.heard = now
 	ev, ok := e.events[id]
@@ -366,7 +366,7 @@ func (m *model) outcome(e *modelEndpoint, ev *modelEvent, recovered bool, now in
 		}
 	}
 	if ev.success() && !slices.ContainsFunc(e.foldedFailures, func(p modelPosition) bool { return p.after(mark.at) }) {
-		e.foldedFailures = nil // a success among them, late, cannot tell how many come after it
+		e.foldedFailures = nil // after a late success, the number of failures since the last one is unknown
 	}
 	first := ev.code != 0 && !ev.responded
 	ev.responded = ev.responded || ev.code != 0
@@ -388,8 +388,8 @@ func (m *model) outcome(e *modelEndpoint, ev *modelEvent, recovered bool, now in
 	}
 }
 
-// vain takes in an ask that told nothing of the delivery. What is asked in vain a
-// window after its first sight is given up.
+// vain applies an ask without news. An event is given up if an ask is in vain a window after
+// its first sight.
 func (m *model) vain(e *modelEndpoint, id string, kind vainKind, mem *modelMemory, now int64, p ledger.Policy) {
 	if kind != vainCall {
 		mem.heard = now
@@ -422,17 +422,17 @@ func (m *model) vain(e *modelEndpoint, id string, kind vainKind, mem *modelMemor
 	}
 }
 
-// vainKind is how an ask was in vain.
+// vainKind is the reason why an ask was in vain.
 type vainKind int
 
 const (
 	vainCall     vainKind = iota // the call failed
-	vainUnusable                 // 403, or nonsense
+	vainUnusable                 // 403, or unusable
 	vainMissing                  // 404
 	vainGone                     // 410
 )
 
-// turnBack mends times of a future that is over a minute away.
+// turnBack corrects times in the future, after a clock was set back.
 func (m *model) turnBack(now int64) {
 	for _, e := range m.endpoints {
 		for id, ev := range e.events {

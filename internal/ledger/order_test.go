@@ -8,14 +8,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Many rows are sorted in another way than few, and both as a stable sort does.
+// Few and many rows are sorted with different algorithms, both of them stable.
 func TestSortRanked(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		time := rapid.OneOf(
 			rapid.Int64Range(1_700_000_000, 1_700_000_100),
 			rapid.Int64Range(1_700_000_000, 1_700_000_000+31*24*3600),
-			rapid.Int64(), // from one end of time to the other
+			rapid.Int64(), // the whole range
 		)
 		some := rapid.SliceOfN(time, 1, 40).Draw(t, "times")
 		n := rapid.SampledFrom([]int{1, 40, fewRows - 1, fewRows, 3 * fewRows}).Draw(t, "rows")
@@ -31,8 +31,7 @@ func TestSortRanked(t *testing.T) {
 	})
 }
 
-// Slots are in the order of creation, those of one second by their key, whatever
-// the order in which they come.
+// Slots are ordered by creation, and within a second by key, whatever the order of insertion.
 func TestOrderOfManySlots(t *testing.T) {
 	t.Parallel()
 	s := newTable(0)
@@ -48,7 +47,7 @@ func TestOrderOfManySlots(t *testing.T) {
 		}
 		for i := 1; i < len(slots); i++ {
 			if s.at(slots[i-1]).position().compare(s.at(slots[i]).position()) >= 0 {
-				t.Fatalf("slot %d of %d does not come after the one before", i, len(slots))
+				t.Fatalf("slot %d of %d is out of order", i, len(slots))
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The hours against all events counted anew.
+// The hours agree with a recount of all events.
 func TestHoursFollowTheEvents(t *testing.T) {
 	t.Parallel()
 	a := account(t, "ep")
@@ -60,7 +60,7 @@ func TestHoursFollowTheEvents(t *testing.T) {
 	read(t, a, "ep", later, true, item{hexID(999), "t", later.Unix()})
 	check("forgotten")
 	if a.Hours("nobody") != nil {
-		t.Error("an endpoint that is not known has hours")
+		t.Error("an unknown endpoint has hours")
 	}
 }
 
@@ -73,7 +73,7 @@ func TestPendingOldestFirst(t *testing.T) {
 	}
 	read(t, a, "ep", epoch, true, items...)
 	answerAll(a, epoch, func(Task) Answer { return Answer{} })
-	now := epoch.Add(time.Hour) // what is answered now stays in the queue behind
+	now := epoch.Add(time.Hour) // events that are answered now leave rows in the queue
 	answerAll(a, now, func(Task) Answer { return Answer{Responded: true, StatusCode: 200} })
 	for i := range 20 {
 		items = append([]item{at(100+i, time.Duration(60+i)*time.Minute)}, items...)
@@ -90,7 +90,7 @@ func TestPendingOldestFirst(t *testing.T) {
 		}
 	}
 	e := a.endpoints["ep"]
-	e.events.oldestWait.push(e.events.oldestWait.rows[0].at, e.events.oldestWait.rows[0].slot) // as of a slot that is used again
+	e.events.oldestWait.push(e.events.oldestWait.rows[0].at, e.events.oldestWait.rows[0].slot) // like a slot that is used again
 	if all := a.Pending("ep", 100); len(all) != 20 || a.Pending("nobody", 1) != nil {
 		t.Errorf("%d events", len(all))
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// account is a fresh account that lists endpoints, shown without holds.
+// account returns a new account with listed endpoints and without holds.
 func account(t testing.TB, ids ...string) *Account {
 	t.Helper()
 	p := testPolicy()
@@ -20,7 +20,7 @@ func account(t testing.TB, ids ...string) *Account {
 	return a
 }
 
-// at is an event created some time after the epoch.
+// at returns an event created some time after the epoch.
 func at(n int, after time.Duration) item { return item{hexID(n), failed, epoch.Add(after).Unix()} }
 
 func counted(a *Account, endpoint string) uint64 { return eventsOf(a.View(epoch), endpoint) }
@@ -39,7 +39,7 @@ func TestContactNeedsAFullRead(t *testing.T) {
 		t.Error("no contact")
 	}
 	if n := counted(a, "ep"); n != 0 {
-		t.Errorf("%d of the history were counted", n)
+		t.Errorf("%d events of the history were counted", n)
 	}
 }
 
@@ -51,17 +51,17 @@ func TestCutoffAtContact(t *testing.T) {
 		date   time.Duration
 		want   time.Duration
 	}{
-		{"the newest created less overlap", []item{at(1, -time.Hour), at(2, -2*time.Hour)}, 0, -75 * time.Minute},
-		{"empty list: the Date less overlap", nil, -time.Minute, -16 * time.Minute},
-		{"empty list, the API's clock is ahead: ours less overlap", nil, 3 * time.Hour, -15 * time.Minute},
-		{"empty list, ours is over a day behind: the Date less overlap", nil, 25 * time.Hour, 25*time.Hour - 15*time.Minute},
+		{"the newest created, minus overlap", []item{at(1, -time.Hour), at(2, -2*time.Hour)}, 0, -75 * time.Minute},
+		{"empty list: the Date, minus overlap", nil, -time.Minute, -16 * time.Minute},
+		{"empty list, the API's clock is ahead: our clock, minus overlap", nil, 3 * time.Hour, -15 * time.Minute},
+		{"empty list, our clock is over a day behind: the Date, minus overlap", nil, 25 * time.Hour, 25*time.Hour - 15*time.Minute},
 		{"a created ahead of the Date does not count", []item{at(1, 4*time.Minute)}, 0, -15 * time.Minute},
 		{"a bogus created does not count", []item{at(1, -time.Hour), {hexID(2), failed, 4070908800}, {hexID(3), failed, 0}}, 0, -75 * time.Minute},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			a := account(t, "ep")
-			a.endpoints["ep"].row.Meta.CreatedAt = epoch.Add(row.date) // just made
+			a.endpoints["ep"].row.Meta.CreatedAt = epoch.Add(row.date) // just created
 			r := a.Begin("ep", epoch, epoch.Add(row.date), epoch)
 			for _, it := range row.listed {
 				r.Note([]byte(it.id), it.typ, it.created)
@@ -88,14 +88,14 @@ func TestNewEndpointHasNoHistory(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		name    string
-		created time.Duration // after the listing that did not have it
+		created time.Duration // after the listing without it
 		known   bool          // it was in that listing
 		want    uint64
 	}{
 		{"created since", time.Second, false, 2},
 		{"created before", 0, false, 0},
 		{"created in the future", time.Hour, false, 0},
-		{"had been listed", time.Second, true, 0},
+		{"listed before", time.Second, true, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -126,8 +126,8 @@ func TestFirstListingEverIsHistory(t *testing.T) {
 	}
 }
 
-// An answer with the Date of a cache makes no event one of the future, which would
-// be counted although it is forgotten.
+// A Date from a cache does not make an event untrusted, as if it came from the future; it
+// would be counted although it is forgotten.
 func TestOldDate(t *testing.T) {
 	t.Parallel()
 	a := account(t, "ep")
@@ -157,7 +157,7 @@ func TestTrustedTimes(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			a := account(t, "ep")
-			our := epoch.Add(-time.Hour) // the later of the two clocks is what counts
+			our := epoch.Add(-time.Hour) // the later of the two clocks decides whether created is trusted
 			r := a.Begin("ep", our, epoch, our)
 			r.Note([]byte("x"), failed, row.created)
 			untrusted := a.Apply(r, our)
@@ -168,13 +168,13 @@ func TestTrustedTimes(t *testing.T) {
 			e := a.endpoints["ep"]
 			want := int64(0)
 			if row.trusted {
-				want = min(row.created, our.Unix()) // the earlier of them bounds the mark
+				want = min(row.created, our.Unix()) // the earlier of them limits the mark
 			}
 			if e.row.StopMark != want {
 				t.Errorf("stop mark %d, want %d", e.row.StopMark, want)
 			}
 			if i, ok := e.events.find(KeyOf([]byte("x"))); ok && !row.trusted && e.events.at(i).Time != our.Unix() {
-				t.Errorf("its time is %d, want its first sight", e.events.at(i).Time)
+				t.Errorf("its time is %d, want that of its first sight", e.events.at(i).Time)
 			}
 		})
 	}
@@ -206,33 +206,33 @@ func TestUntrustedIsKeptAWindowAfterItsLastListing(t *testing.T) {
 	now = now.Add(25 * time.Hour)
 	read(t, a, "ep", now, true)
 	if n := a.endpoints["ep"].events.len(); n != 0 {
-		t.Errorf("%d events are tracked for ever", n)
+		t.Errorf("%d events are tracked forever", n)
 	}
 }
 
 func TestOrdinaryReadStops(t *testing.T) {
 	t.Parallel()
 	const (
-		mark  = 15 * time.Minute // behind the stop mark lies the overlap
+		mark  = 15 * time.Minute // the overlap before the stop mark
 		slack = lateSlack * time.Second
-		soon  = 15 * time.Second // after the read before
+		soon  = 15 * time.Second // after the previous read
 		later = 2 * time.Minute
 	)
 	for _, row := range []struct {
 		name   string
 		after  time.Duration
 		listed []time.Duration
-		enough int // after how many, 0 for never
+		enough int // after so many events, 0 for never
 	}{
-		{"past the stop mark less overlap", later, []time.Duration{0, -mark, -mark - time.Second, -time.Hour}, 3},
+		{"past the stop mark, minus overlap", later, []time.Duration{0, -mark, -mark - time.Second, -time.Hour}, 3},
 		{"not before", later, []time.Duration{0, -mark}, 0},
-		{"disorder of a minute is none", later, []time.Duration{-time.Minute, 0, -mark - time.Second}, 3},
-		{"disorder of more is", later, []time.Duration{-61 * time.Second, 0, -mark - time.Second, -time.Hour}, 0},
+		{"disorder within a minute", later, []time.Duration{-time.Minute, 0, -mark - time.Second}, 3},
+		{"disorder of more than a minute", later, []time.Duration{-61 * time.Second, 0, -mark - time.Second, -time.Hour}, 0},
 		{"oldest first", later, []time.Duration{-time.Hour, -time.Minute, 0}, 0},
 		{"the newest is missing", later, []time.Duration{-time.Second, -time.Hour}, 0},
-		{"a little past the stop mark soon after another", soon, []time.Duration{0, -slack, -slack - time.Second, -time.Hour}, 3},
-		{"not before it has met the mark", soon, []time.Duration{-slack - time.Second, -time.Second}, 0},
-		{"disorder, soon after another", soon, []time.Duration{-61 * time.Second, 0, -mark - time.Second, -time.Hour}, 0},
+		{"a little past the stop mark, soon after another read", soon, []time.Duration{0, -slack, -slack - time.Second, -time.Hour}, 3},
+		{"not before the stop mark, soon after another read", soon, []time.Duration{-slack - time.Second, -time.Second}, 0},
+		{"disorder, soon after another read", soon, []time.Duration{-61 * time.Second, 0, -mark - time.Second, -time.Hour}, 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -259,20 +259,20 @@ func TestFullReads(t *testing.T) {
 	e := a.endpoints["ep"]
 	full := func(now time.Time) bool { return a.Begin("ep", now, now, now).full }
 	if !full(epoch) {
-		t.Error("contact is not by a full read")
+		t.Error("the first contact is not a full read")
 	}
 	read(t, a, "ep", epoch, true, at(1, 0))
 	every := time.Hour - e.fullReadOffset()
 	if every < 50*time.Minute || full(epoch.Add(every-time.Second)) || !full(epoch.Add(every)) {
-		t.Errorf("not every hour: %v", every)
+		t.Errorf("full reads are not hourly: %v", every)
 	}
-	e.reads = reads{} // a start
+	e.reads = reads{} // like a start
 	if !full(epoch) {
-		t.Error("a start is not followed by a full read")
+		t.Error("the first read after a start is not full")
 	}
 	read(t, a, "ep", epoch, true, at(3, -time.Hour), at(2, 0))
 	if !full(epoch) {
-		t.Error("a list without order is not read in full")
+		t.Error("an unordered list is not read in full")
 	}
 }
 
@@ -284,7 +284,7 @@ func TestListWithoutOrderRests(t *testing.T) {
 		listed   []item
 		rest     time.Duration
 	}{{"ep", []item{at(3, -time.Hour), at(2, 0)}, 20 * 3 * time.Second}, {"other", []item{at(2, 0), at(3, -time.Hour)}, -3 * time.Second}} {
-		// Neither the queue for the call nor a commit on the way is reading.
+		// Waiting for the limiter or a commit is not time spent reading.
 		r := a.Begin(row.endpoint, epoch.Add(-time.Minute), epoch, epoch)
 		for _, it := range row.listed {
 			r.Note([]byte(it.id), it.typ, it.created)
@@ -316,12 +316,12 @@ func TestMarksMoveOnlyAfterTheirReads(t *testing.T) {
 		t.Error("a broken read moved a mark")
 	}
 	if n := counted(a, "ep"); n != 1 {
-		t.Errorf("what a broken read showed counts: %d", n)
+		t.Errorf("%d events of a broken read were counted, want 1", n)
 	}
 	a.endpoints["ep"].row.LastFull = epoch.Add(day)
 	read(t, a, "ep", epoch.Add(day), true, at(2, day), at(1, 0), at(9, -time.Hour))
 	if s, c := row(); s != epoch.Add(day).Unix() || c != cutoff {
-		t.Errorf("a sufficient read moves the stop mark only: %d, %d", s-stop, c-cutoff)
+		t.Errorf("a sufficient read must move only the stop mark: %d, %d", s-stop, c-cutoff)
 	}
 	read(t, a, "ep", epoch.Add(day), true, at(2, day))
 	if _, c := row(); c != epoch.Add(day-24*time.Hour).Unix() {
@@ -346,7 +346,7 @@ func TestGaps(t *testing.T) {
 		want     uint64
 	}{
 		{"nothing known, all newer", true, []item{at(1, 0)}, []item{at(3, week), at(2, week-time.Hour)}, 1},
-		{"a new event twice is no known one", true, []item{at(1, 0)}, []item{at(3, week), at(3, week)}, 1},
+		{"a new event twice", true, []item{at(1, 0)}, []item{at(3, week), at(3, week)}, 1},
 		{"one known", true, []item{at(1, 0)}, []item{at(3, week), at(1, 0)}, 0},
 		{"one at the stop mark", true, []item{at(1, 0)}, []item{at(3, week), at(2, 0)}, 0},
 		{"cut off", false, []item{at(1, 0)}, []item{at(3, week)}, 0},
@@ -386,9 +386,8 @@ func TestLatencyNeedsATimelyRead(t *testing.T) {
 	}
 }
 
-// A clock of the API's that was ahead for one event, or ours that was, makes none of
-// those that come after it history: each is counted by the read that lists it, and the
-// one from the future at contact or later.
+// If the API's clock or our own was ahead for one event, later events are still new: the read
+// that lists them counts them. The event from the future counts at contact or later.
 func TestClockAheadForOneEvent(t *testing.T) {
 	t.Parallel()
 	const ahead = 3 * time.Hour

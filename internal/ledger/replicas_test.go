@@ -20,8 +20,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// Replicas that lead in turn have all of the account alike: the rows, and what is
-// derived from them, as a start would make it.
+// Replicas that lead in turn have the same rows, and derive the same from them as a start
+// would.
 func TestReplicasAgree(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -68,7 +68,7 @@ func TestReplicasAgree(t *testing.T) {
 	for i, b := range states {
 		storetest.Refresh(t, b)
 		if n := watch[i].Load(); n > 0 {
-			t.Errorf("replica %d has loaded anew %d times", i, n)
+			t.Errorf("replica %d has loaded the state again %d times", i, n)
 		}
 		b.Look(func(a *ledger.Account) {
 			storetest.SameRows(t, fmt.Sprintf("replica %d", i), a.InMemory(), want.InMemory())
@@ -86,16 +86,15 @@ func diffViews(t *testing.T, what string, got, want *ledger.View) {
 		cmpopts.SortSlices(func(a, b ledger.WindowCount) bool { return fmt.Sprint(a.Type, a.Code) < fmt.Sprint(b.Type, b.Code) }),
 	}
 	if diff := cmp.Diff(want, got, all); diff != "" {
-		t.Errorf("%s shows something else (-want +got):\n%s", what, diff)
+		t.Errorf("%s differs (-want +got):\n%s", what, diff)
 	}
 }
 
-// behindStore has something happen between the load of the state and the first look at
-// what came after it.
+// behindStore calls meanwhile between loading the state and first following it.
 type behindStore struct {
 	state.SharedStore
 	meanwhile func()
-	overtaken atomic.Bool // at the next look
+	overtaken atomic.Bool // when it follows next
 }
 
 func (s *behindStore) Follow(ctx context.Context) (state.Lease, *ledger.Batch, error) {
@@ -111,7 +110,7 @@ func (s *behindStore) Load(ctx context.Context, rows ledger.Rows) error {
 	return err
 }
 
-// Two replicas make the state at the same time: the one that is late takes no lease away.
+// If two replicas create the state at the same time, the later one takes no lease away.
 func TestStartBesideAStart(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -120,7 +119,7 @@ func TestStartBesideAStart(t *testing.T) {
 	store := &behindStore{SharedStore: openStore(t, dsn, "replicas"), meanwhile: func() {
 		if first == nil {
 			first = storetest.Open(t, openStore(t, dsn, "replicas"), storetest.Policy(), storetest.Quiet{})
-			led = storetest.Lead(t, first) //nolint:fatcontext // it is the first
+			led = storetest.Lead(t, first) //nolint:fatcontext // the first start only
 		}
 	}}
 	late, _, err := state.Open(context.Background(), store, storetest.URL, storetest.Policy(), storetest.Quiet{})
@@ -130,12 +129,12 @@ func TestStartBesideAStart(t *testing.T) {
 	t.Cleanup(func() { _ = late.Close(context.Background()) })
 	storetest.MakeKnown(first, "ep")
 	if err := first.Flush(context.Background()); err != nil || led.Err() != nil {
-		t.Errorf("the one that leads: %v, %v", err, led.Err())
+		t.Errorf("the leader: %v, %v", err, led.Err())
 	}
 }
 
-// What another replica commits while this one starts, or loads the state anew, is in
-// neither lost: the load has it, or the look after it.
+// Commits of another replica during a start, or while the state is loaded again, are not
+// lost.
 func TestCommitsDuringALoad(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)

@@ -38,7 +38,7 @@ func TestKnownEventsAllocateNothing(t *testing.T) {
 	a := account(t, "ep")
 	listAll(a, 1000, epoch, nil)
 	n := testing.AllocsPerRun(20, func() { listAll(a, 1000, epoch, nil) })
-	if n > 10 { // the read itself
+	if n > 10 { // for the read itself
 		t.Errorf("%v allocations for 1000 known events", n)
 	}
 }
@@ -59,7 +59,7 @@ func TestLabels(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	if got := Label("a" + strings.Repeat("é", 65)); got != "a"+strings.Repeat("é", 63) {
-		t.Errorf("cut within a rune: %q", got)
+		t.Errorf("not cut between runes: %q", got)
 	}
 }
 
@@ -117,6 +117,6 @@ func TestTypesAreBounded(t *testing.T) {
 	}
 	again := newTypes(types.rows(), nil)
 	if id, _ := again.resolve("video.x"); again.name(id) != "video.x" || again.admitted != types.admitted {
-		t.Error("stored types have other numbers")
+		t.Error("stored types have different numbers")
 	}
 }

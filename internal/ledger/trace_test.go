@@ -25,7 +25,7 @@ func TestTraceNamesItsVideo(t *testing.T) {
 	}
 }
 
-// A batch reports the failures that it counts; history is not among them.
+// A batch reports the failures that it counts, but no failures of history.
 func TestBatchReportsWhatItCounts(t *testing.T) {
 	t.Parallel()
 	a := account(t, "ep")
@@ -50,12 +50,12 @@ func TestBatchReportsWhatItCounts(t *testing.T) {
 	}
 	answerAll(a, epoch.Add(time.Hour), func(Task) Answer { return failedWith(503, "busy") })
 	if again := a.Batch().Failed; len(again) != 1 || again[0].EventID != at(3, 0).id {
-		t.Errorf("only a changed code is an outcome: %+v", again)
+		t.Errorf("an unchanged code is an outcome: %+v", again)
 	}
 }
 
-// The failures of a state that was written before traces were kept have no video. Each is
-// asked for in spare time, also those that are too old to be asked for as failures.
+// Failures in a state of an older version have no video. In spare time the exporter asks for
+// each of them, even if it is too old to be asked for as a failure.
 func TestVideosOfAnOlderState(t *testing.T) {
 	t.Parallel()
 	const failures = 3 * retryNewest
@@ -98,7 +98,7 @@ func TestVideosOfAnOlderState(t *testing.T) {
 		now = now.Add(time.Hour)
 	}
 	failed := a.FailedDeliveries("ep", a.FailedKeys("ep"))
-	if len(failed) != failures+1 { // the one from before contact failed, too
+	if len(failed) != failures+1 { // including the failure from before contact
 		t.Errorf("%d failed deliveries, want %d", len(failed), failures+1)
 	}
 	for _, f := range failed {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Every endpoint has its turn: the one that was read the longest ago comes first, be
-// it that reading it failed, and a start changes nothing in that.
+// Endpoints are read in turn, least recently read first. A failed read counts, and a restart
+// does not change the order.
 func TestLeastRecentlyReadFirst(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a", "b", "c", "d")
@@ -35,17 +35,17 @@ func TestLeastRecentlyReadFirst(t *testing.T) {
 	read(t, a, "c", epoch.Add(4*time.Second), true)
 	a.Batch()
 	if e := a.View(epoch).Endpoints[2]; e.ReadError != "" {
-		t.Errorf("after a read that succeeded the error is still %q", e.ReadError)
+		t.Errorf("after a successful read, the error is still %q", e.ReadError)
 	}
 }
 
-// An account that had endpoints and lists none is not believed for ten minutes; one
-// that never had any is.
+// If an account that had endpoints lists none, the ledger does not believe it for ten
+// minutes. An account that never had any is believed.
 func TestAccountThatListsNone(t *testing.T) {
 	t.Parallel()
 	a := newAccount(AccountRow{}, testPolicy())
 	if !a.List(nil, epoch, epoch) {
-		t.Error("an account without endpoints is not believed")
+		t.Error("the ledger does not believe a new account without endpoints")
 	}
 	found := []Found{{ID: "a"}, {ID: "b"}}
 	a.List(found, epoch, epoch)
@@ -57,7 +57,7 @@ func TestAccountThatListsNone(t *testing.T) {
 	}{
 		{time.Minute, nil, false, 2},
 		{10 * time.Minute, nil, false, 2},
-		{10*time.Minute + time.Second, found, true, 2}, // begins anew
+		{10*time.Minute + time.Second, found, true, 2}, // starts again
 		{11 * time.Minute, nil, false, 2},
 		{21*time.Minute - time.Second, nil, false, 2},
 		{21 * time.Minute, nil, true, 2},
@@ -74,8 +74,8 @@ func TestAccountThatListsNone(t *testing.T) {
 	}
 }
 
-// The first empty list of an endpoint that is not new may be a mistake. What is created
-// after it is news all the same, whether a second empty one came in between or not.
+// The first empty list of an older endpoint can be a mistake. Events created after it are new
+// nevertheless, with or without a second empty list in between.
 func TestEmptyContact(t *testing.T) {
 	t.Parallel()
 	sec := func(n int) time.Duration { return time.Duration(n) * time.Second }
@@ -105,7 +105,7 @@ func TestEmptyContact(t *testing.T) {
 				}
 			}
 			if n := counted(a, "a"); n != row.want || a.Untried() != int(row.want) {
-				t.Errorf("%d counted, %d to be asked for, want %d", n, a.Untried(), row.want)
+				t.Errorf("%d counted, %d to ask for, want %d", n, a.Untried(), row.want)
 			}
 			drained(a, epoch.Add(time.Minute), response(500))
 			if n, _ := counterOf(a.View(epoch), "a", CountDeliveries, failed, 500); n != row.want {
@@ -115,9 +115,9 @@ func TestEmptyContact(t *testing.T) {
 	}
 }
 
-// With a count-since a contact counts what is young enough by the making of the state,
-// whenever it comes; a state that follows another one, or whose counters were reset,
-// counts nothing so.
+// With count-since, any contact counts events that were created at most that long before the
+// state. After a state that was set aside, or a reset of the counters, count-since has no
+// effect.
 func TestCountSince(t *testing.T) {
 	t.Parallel()
 	list := []item{at(5, 5*time.Minute), at(4, -time.Minute), at(3, -10*time.Minute+time.Second), at(2, -10*time.Minute), at(1, -time.Hour)}
@@ -144,11 +144,11 @@ func TestCountSince(t *testing.T) {
 			if row.reset {
 				a.ResetCounters(epoch)
 			}
-			late := epoch.Add(6 * time.Minute) // a start later: the state is as old as it is
+			late := epoch.Add(6 * time.Minute) // after a restart, as the state's creation counts
 			a = restarted(t, a, p, late)
 			read(t, a, "a", late, true, list...)
 			if n := counted(a, "a"); n != row.want || a.Untried() != int(row.want) {
-				t.Errorf("%d counted, %d to be asked for, want %d", n, a.Untried(), row.want)
+				t.Errorf("%d counted, %d to ask for, want %d", n, a.Untried(), row.want)
 			}
 			if e := a.View(late).Endpoints[0]; e.HistoryBacklog != len(list)-int(row.want) || e.Backlog != int(row.want) {
 				t.Errorf("backlogs %d and %d", e.Backlog, e.HistoryBacklog)

@@ -5,9 +5,8 @@ import (
 	"testing"
 )
 
-// The number of a type stands in every state: what a state was written with it keeps
-// its name, whatever types the API documents later, be it that the account has such a
-// one admitted.
+// States store types by number. Each number keeps its name, whatever types the API documents
+// later, even if the account has admitted one of these.
 func TestTypesKeepTheirNumbers(t *testing.T) {
 	t.Parallel()
 	admitted := []string{"video.odd", "live.started"}
@@ -29,11 +28,11 @@ func TestTypesKeepTheirNumbers(t *testing.T) {
 		}
 		for _, name := range slices.Concat(want, later) {
 			if id, grew := types.resolve(name); grew || types.name(id) != name || id >= 32 != (slices.Contains(later, name) && name != "live.started") {
-				t.Errorf("with %q documented later %q has number %d, grew %v", later, name, id, grew)
+				t.Errorf("with %q documented later, %q has number %d, grew %v", later, name, id, grew)
 			}
 		}
 		if id, grew := types.resolve("video.new"); !grew || id != 14 || !slices.Equal(types.rows(), []string{"video.odd", "live.started", "video.new"}) {
-			t.Errorf("with %q documented later a new type has number %d, %q are admitted", later, id, types.rows())
+			t.Errorf("with %q documented later, a new type has number %d, %q are admitted", later, id, types.rows())
 		}
 	}
 }

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// The exporter asks once more for events that waited longer than the window before it
-// gives them up: over an outage, a stop or a jump of the clock, whether the
-// lists or the details come first.
+// After an outage, a stop or a jump of the clock, the exporter asks once more for events that
+// have waited longer than the window before it gives them up, whether it reads the lists or
+// asks for details first.
 func TestWaitingEventsAreAskedOnceMore(t *testing.T) {
 	t.Parallel()
 	const waiting = 50
 	for _, row := range []struct {
 		name    string
-		asked   func(*Account, Task, time.Time) // before; nil for not at all
+		asked   func(*Account, Task, time.Time) // an earlier ask; nil for none
 		stopped bool
-		listed  bool // before the details are asked for
+		listed  bool // before the details
 		late    Answer
 		want    Code
 	}{
@@ -70,7 +70,7 @@ func TestWaitingEventsAreAskedOnceMore(t *testing.T) {
 // empty is an answer without a response.
 func (a *Account) empty(t Task, now time.Time) { a.Answered(t, Answer{}, now) }
 
-// unheld is a view that shows every counter's value.
+// unheld returns a view that shows every counter's value.
 func (a *Account) unheld(now time.Time) *View {
 	a.hold.off, a.hold.open = true, true
 	for _, e := range a.endpoints {
@@ -79,8 +79,8 @@ func (a *Account) unheld(now time.Time) *View {
 	return a.View(now)
 }
 
-// An event is unresolved when its asks were in vain for long enough, as the kind of the
-// answer tells, and never by the clock alone.
+// An event becomes unresolved if its asks were in vain for long enough, which depends on the
+// kind of answer, and never just because time passes.
 func TestUnresolved(t *testing.T) {
 	t.Parallel()
 	type ask struct {
@@ -99,7 +99,7 @@ func TestUnresolved(t *testing.T) {
 	for _, row := range []struct {
 		name   string
 		asks   []ask
-		others bool // the API answers for other events in between
+		others bool // whether the API answers for other events in between
 		want   Stage
 	}{
 		{"410", []ask{{0, gone}}, false, Unresolved},
@@ -107,7 +107,7 @@ func TestUnresolved(t *testing.T) {
 		{"404 once", []ask{{0, missing}}, false, Listed},
 		{"404, then the detail", []ask{{0, missing}, {5 * time.Second, well}}, false, Delivered},
 		{"404 in every ask for less than no-response-after", []ask{{0, missing}, {9 * time.Minute, missing}}, false, Listed},
-		{"404 in every ask for no-response-after", []ask{{0, missing}, {5 * time.Minute, missing}, {10 * time.Minute, missing}}, false, Unresolved},
+		{"404 in every ask for at least no-response-after", []ask{{0, missing}, {5 * time.Minute, missing}, {10 * time.Minute, missing}}, false, Unresolved},
 		{"404 again after an answer", []ask{{0, missing}, {time.Minute, empty}, {11 * time.Minute, missing}}, false, Pending},
 		{"404 again after a call that failed", []ask{{0, missing}, {time.Minute, failedCall}, {11 * time.Minute, missing}}, false, Listed},
 		{"404 before and after the clock was set", []ask{{0, missing}, {15 * time.Minute, set(missing)}, {24 * time.Minute, missing}}, false, Listed},
@@ -119,8 +119,8 @@ func TestUnresolved(t *testing.T) {
 		{"403 a window after first sight", []ask{{0, unusable}, {day, unusable}}, false, Unresolved},
 		{"failed calls while the API is down", []ask{{0, failedCall}, {day, failedCall}, {2 * day, failedCall}}, false, Listed},
 		{"the first failed call after a window", []ask{{0, failedCall}, {day, failedCall}}, true, Listed},
-		{"failed calls for this event alone", []ask{{0, failedCall}, {day, failedCall}, {day + time.Hour, failedCall}}, true, Unresolved},
-		{"the detail is gone once it was delivered", []ask{{0, func(a *Account, t Task, now time.Time) { a.Answered(t, response(500), now) }}, {time.Hour, gone}}, false, Delivered},
+		{"failed calls only for this event", []ask{{0, failedCall}, {day, failedCall}, {day + time.Hour, failedCall}}, true, Unresolved},
+		{"410 after the delivery", []ask{{0, func(a *Account, t Task, now time.Time) { a.Answered(t, response(500), now) }}, {time.Hour, gone}}, false, Delivered},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -158,13 +158,13 @@ func TestUnresolved(t *testing.T) {
 				t.Errorf("%d unresolved, want %d", n, want)
 			}
 			if len(e.work.absent) > 0 && e.events.at(i).Waiting() == false {
-				t.Error("a row of 404s is kept of an event that does not wait")
+				t.Error("404s of an event that no longer waits are still known")
 			}
 		})
 	}
 }
 
-// An event that is asked for again comes after the new ones.
+// New events come before those that are asked for again.
 func TestAskedBeforeComesAfterNew(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a")

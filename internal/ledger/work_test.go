@@ -9,7 +9,7 @@ import (
 
 func all(Class) bool { return true }
 
-// drained is what Take hands out, in order; every answer is the same.
+// drained takes all tasks in order, and gives each the same answer.
 func drained(a *Account, now time.Time, answer Answer) (names []string) {
 	for {
 		task, ok := a.Take(now, all)
@@ -64,7 +64,7 @@ func TestClassesInOrder(t *testing.T) {
 			t.Fatalf("%+v, want class %d", task, class)
 		}
 		if _, ok := a.Take(now, func(c Class) bool { return c == class }); ok {
-			t.Errorf("class %d was handed out twice", class)
+			t.Errorf("class %d was taken twice", class)
 		}
 	}
 }
@@ -89,14 +89,14 @@ func TestOnlyTheNewestFailuresAreAskedAgain(t *testing.T) {
 	}
 }
 
-// Where the rate allows fewer asks than are due, each event gets its turn.
+// If the rate allows fewer asks than are due, the events take turns.
 func TestEachEventIsAskedAgainInTurn(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
 		answer Answer
-		every  time.Duration // between two asks that the rate allows
-		each   int           // asks for an event in the end
+		every  time.Duration // between two asks, by the rate
+		each   int           // asks for each event in the end
 	}{
 		{"failures", response(500), time.Hour, 10},
 		{"without a response", Answer{}, time.Minute, 4},
@@ -162,7 +162,7 @@ func TestReturnedTaskIsHandedOutAgain(t *testing.T) {
 	read(t, a, "a", epoch, true, at(1, 0))
 	task, _ := a.Take(epoch, all)
 	if _, ok := a.Take(epoch, all); ok {
-		t.Error("handed out twice")
+		t.Error("taken twice")
 	}
 	a.Return(task)
 	if again, ok := a.Take(epoch, all); !ok || again.EventID != task.EventID || a.Untried() != 1 {
@@ -170,7 +170,7 @@ func TestReturnedTaskIsHandedOutAgain(t *testing.T) {
 	}
 }
 
-// A clock that is set back by a day costs no event a day.
+// If the clock is set back by a day, pending events are not delayed by a day.
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a")
@@ -224,7 +224,7 @@ func TestCountedEventWithoutOutcomeStays(t *testing.T) {
 	}
 }
 
-// A clock that goes back by a second between lining up and taking loses nothing.
+// Nothing is lost if the clock goes back by a second between queueing and taking.
 func TestClockGoesBackALittle(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a")
@@ -234,7 +234,7 @@ func TestClockGoesBackALittle(t *testing.T) {
 	due := epoch.Add(5 * time.Second)
 	a.Promote(due)
 	if got := drained(a, due.Add(-time.Second), response(200)); len(got) != 0 {
-		t.Errorf("%q before its time", got)
+		t.Errorf("%q too early", got)
 	}
 	a.Promote(due)
 	if got := drained(a, due, response(200)); len(got) != 1 {
@@ -242,7 +242,7 @@ func TestClockGoesBackALittle(t *testing.T) {
 	}
 }
 
-// What fails for a day takes no more room than what failed once.
+// Events that fail for a day take no more memory than events that failed once.
 func TestQueuesDoNotGrowWithTries(t *testing.T) {
 	t.Parallel()
 	a := account(t, "a")
