@@ -18,16 +18,16 @@ func TestCommonClock(t *testing.T) {
 		}
 	}
 	if got := c.at(here(0)); !got.Equal(here(0)) {
-		t.Errorf("before anything is known it is %v", got)
+		t.Errorf("before any answer it is %v", got)
 	}
 	c.observe(there(1), here(0), here(2))
-	want("an answer at once", 10, 0)
+	want("a fast answer", 10, 0)
 	c.observe(there(1990), here(1000), here(2000))
-	want("a slow one, which knows less", 2000, 0)
+	want("a slow answer, which says less", 2000, 0)
 	c.observe(there(2501+300), here(2500), here(2502))
-	want("one as good, and newer", 3000, 300)
+	want("an equally fast, newer answer", 3000, 300)
 	c.observe(there(5000-800), here(4900), here(5100))
-	want("one that proves it wrong", 6000, -800)
+	want("an answer that contradicts the estimate", 6000, -800)
 }
 
 func TestClockWatch(t *testing.T) {
@@ -37,11 +37,11 @@ func TestClockWatch(t *testing.T) {
 		passed, by time.Duration
 		set        bool
 	}{
-		"a clock that goes":             {time.Hour, 0, false},
-		"a clock that is corrected":     {time.Hour, 9 * time.Second, false},
-		"a clock that is set forward":   {time.Second, 15 * time.Minute, true},
-		"a clock that is set back":      {time.Second, -time.Hour, true},
-		"a clock that is set in a rest": {24 * time.Hour, 15 * time.Minute, true},
+		"a clock that runs":                   {time.Hour, 0, false},
+		"a clock that is adjusted":            {time.Hour, 9 * time.Second, false},
+		"a clock that is set forward":         {time.Second, 15 * time.Minute, true},
+		"a clock that is set back":            {time.Second, -time.Hour, true},
+		"a clock that is set in a long pause": {24 * time.Hour, 15 * time.Minute, true},
 	} {
 		var c clockWatch
 		c.see(start.Add(time.Minute), start)

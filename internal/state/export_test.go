@@ -1,4 +1,4 @@
 package state
 
-// CloseWait is how long Close waits for a commit that does not return.
+// CloseWait is how long Close waits for a commit that hangs.
 const CloseWait = closeWait

@@ -12,7 +12,7 @@ func TestMemory(t *testing.T) {
 	storetest.Test(t, false, func(*testing.T) func() state.Store { return state.NewMemory })
 }
 
-// The double that stands in for a store in tests is one.
+// The double for tests behaves like a store.
 func TestDouble(t *testing.T) {
 	t.Parallel()
 	storetest.Test(t, true, func(*testing.T) func() state.Store {

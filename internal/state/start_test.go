@@ -13,7 +13,7 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// farStore is a shared store whose loads take time, and fail until it is there.
+// farStore is a shared store that loads slowly, and fails until its server is there.
 type farStore struct {
 	state.SharedStore
 	try   time.Duration
@@ -42,7 +42,7 @@ func (farStore) CommitLed(context.Context, *ledger.Batch) (state.Lease, error) {
 	return state.Lease{}, nil
 }
 
-// waits is a Watcher that notes when a start says that it waits.
+// waits is a Watcher that records when a start says that it waits.
 type waits struct {
 	storetest.Quiet
 	began time.Time
@@ -51,8 +51,8 @@ type waits struct {
 
 func (w *waits) Waiting(error) { w.said = append(w.said, time.Since(w.began)) }
 
-// A start that waits for its server says so after 2 s and then every 10 s, however long one
-// try takes.
+// A start that waits for its server says so after 2 s and then every 10 s, however long a try
+// takes.
 func TestStartSaysThatItWaits(t *testing.T) {
 	t.Parallel()
 	const s = time.Second
@@ -60,11 +60,11 @@ func TestStartSaysThatItWaits(t *testing.T) {
 		try, there time.Duration
 		said       []time.Duration
 	}{
-		"at once":                        {0, 0, nil},
-		"soon":                           {s, 0, nil},
-		"one try, long":                  {25 * s, 0, []time.Duration{2 * s, 12 * s, 22 * s}},
-		"tries of 10 s":                  {10 * s, 15 * s, []time.Duration{2 * s, 12 * s}},
-		"tries that are refused at once": {0, 15 * s, []time.Duration{2 * s, 12 * s}},
+		"at once":                 {0, 0, nil},
+		"soon":                    {s, 0, nil},
+		"one long try":            {25 * s, 0, []time.Duration{2 * s, 12 * s, 22 * s}},
+		"tries of 10 s":           {10 * s, 15 * s, []time.Duration{2 * s, 12 * s}},
+		"tries that fail at once": {0, 15 * s, []time.Duration{2 * s, 12 * s}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,7 +77,7 @@ func TestStartSaysThatItWaits(t *testing.T) {
 				}
 				time.Sleep(time.Minute)
 				if !slices.Equal(w.said, row.said) {
-					t.Errorf("it says so after %v, want %v", w.said, row.said)
+					t.Errorf("it says that it waits after %v, want %v", w.said, row.said)
 				}
 				_ = st.Close(t.Context())
 			})

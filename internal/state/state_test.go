@@ -16,7 +16,7 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// counting is a Watcher that counts.
+// counting is a Watcher that counts commits and failures.
 type counting struct{ committed, failed atomic.Int64 }
 
 func (c *counting) Committed(time.Duration) { c.committed.Add(1) }
@@ -64,7 +64,7 @@ func TestNothingIsShownBeforeItIsDurable(t *testing.T) {
 		if n := w.failed.Load(); n < 10 || n > 30 {
 			t.Errorf("%d tries in a minute", n)
 		}
-		b.Do(func(a *ledger.Account) { storetest.Happen(a, "ep", time.Now(), storetest.HexID(2)) }) // meanwhile life goes on
+		b.Do(func(a *ledger.Account) { storetest.Happen(a, "ep", time.Now(), storetest.HexID(2)) }) // events arrive meanwhile
 		s.Mu.Lock()
 		s.Fail = nil
 		s.Mu.Unlock()
@@ -73,13 +73,13 @@ func TestNothingIsShownBeforeItIsDurable(t *testing.T) {
 		}
 		flush(t, b)
 		if n := storetest.EventsOf(b.View(time.Now()), "ep"); n != 2 || b.Failure() != nil {
-			t.Errorf("shown %d after it healed, failure %v", n, b.Failure())
+			t.Errorf("shown %d after it recovered, failure %v", n, b.Failure())
 		}
 		if err := b.Close(context.Background()); err != nil || !s.Closed {
 			t.Errorf("close: %v, store closed %v", err, s.Closed)
 		}
 		if n := storetest.EventsOf(viewOf(t, s), "ep"); n != 2 {
-			t.Errorf("%d were kept", n)
+			t.Errorf("%d are stored", n)
 		}
 	})
 }
@@ -91,7 +91,7 @@ func flush(t testing.TB, b *state.State) {
 	}
 }
 
-// viewOf is what a start on a store would show.
+// viewOf returns the view after a start on a store.
 func viewOf(t testing.TB, s state.Store) *ledger.View {
 	t.Helper()
 	p := storetest.Policy()
@@ -122,12 +122,12 @@ func TestCloseWhileCommitsFail(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 		if err := b.Flush(context.Background()); err == nil {
-			t.Error("flush after close: what is not durable must not be called so")
+			t.Error("Flush after Close claims that a lost change is durable")
 		}
 	})
 }
 
-// A commit that hangs (a network store) is told to end, and then left.
+// Close cancels a commit that hangs, as on a network store, and then gives up on it.
 func TestCloseWhileACommitHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -149,7 +149,7 @@ func TestCloseWhileACommitHangs(t *testing.T) {
 	})
 }
 
-// deaf is a store whose commits do not even hear that they should end.
+// deaf is a store whose commits ignore their context.
 type deaf struct {
 	*storetest.Double
 	release chan struct{}
@@ -190,8 +190,8 @@ func TestOpenFailsWhereNothingCanBeWritten(t *testing.T) {
 	}
 }
 
-// Whatever is shown at any moment is in the store, although commits fail at
-// random, and transitions, views and waits come from everywhere at once.
+// Whatever is shown at any moment is in the store, even if commits fail at random and
+// transitions, views and waits run concurrently.
 func TestShownIsDurableUnderLoad(t *testing.T) {
 	t.Parallel()
 	s := storetest.NewDouble()
@@ -226,7 +226,7 @@ func TestShownIsDurableUnderLoad(t *testing.T) {
 				for _, id := range ids {
 					shown, kept := storetest.EventsOf(v, id), s.Value(id)
 					if shown > kept || shown < most[id] {
-						t.Errorf("%s is shown as %d, kept are %d, shown before %d", id, shown, kept, most[id])
+						t.Errorf("%s is shown as %d, stored are %d, shown before %d", id, shown, kept, most[id])
 						return
 					}
 					most[id] = shown
@@ -248,7 +248,7 @@ func TestShownIsDurableUnderLoad(t *testing.T) {
 	}
 }
 
-// The window of an endpoint that rests follows the clock of each scrape.
+// The window of an endpoint without news follows the clock of each scrape.
 func TestViewHasItsOwnClock(t *testing.T) {
 	t.Parallel()
 	b := open(t, state.NewMemory(), storetest.Quiet{})
@@ -288,7 +288,7 @@ func TestMemoryStartsAtZero(t *testing.T) {
 	}
 }
 
-// The window of an endpoint must not tell of an outcome before its counter does.
+// The window shows no outcome before the counters do.
 func TestWindowIsNotShownBeforeItIsDurable(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -302,7 +302,7 @@ func TestWindowIsNotShownBeforeItIsDurable(t *testing.T) {
 		s.Mu.Lock()
 		s.Fail = func() error { return storetest.ErrDisk }
 		s.Mu.Unlock()
-		for range 2 { // the batch that fails, and what comes after it
+		for range 2 { // the failing batch and the next one
 			b.Do(func(a *ledger.Account) {
 				task, _ := a.Take(time.Now(), func(ledger.Class) bool { return true })
 				a.Answered(task, ledger.Answer{Responded: true, StatusCode: 200}, time.Now())
@@ -335,7 +335,7 @@ func TestFailedIsToldBeforeTheCommit(t *testing.T) {
 	tries := 0
 	b.OnFailed(func(failed []ledger.FailedDelivery) {
 		if tries > 0 {
-			t.Error("told after a try")
+			t.Error("reported after a try")
 		}
 		for _, f := range failed {
 			told = append(told, f.EventID)
@@ -344,7 +344,7 @@ func TestFailedIsToldBeforeTheCommit(t *testing.T) {
 	s.Mu.Lock()
 	s.Fail = func() error {
 		if len(told) == 0 {
-			return nil // the contact's
+			return nil // the commit of the contact
 		}
 		if tries++; tries < 3 {
 			return storetest.ErrDisk

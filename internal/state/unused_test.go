@@ -16,8 +16,7 @@ import (
 	server "omegastream_exporter/internal/test/postgres"
 )
 
-// A start with a wrong --api.url does not bind the state for good: that takes an
-// endpoint.
+// A start with a wrong --api.url does not bind the state to it. Only an endpoint does.
 func TestUnusedStateIsBoundToNoAPI(t *testing.T) {
 	t.Parallel()
 	stores := map[string]func(t *testing.T) func() state.Store{
@@ -86,7 +85,7 @@ func testUnusedState(t *testing.T, store func() state.Store, pinned []string) {
 		}
 	}
 	if _, err := open("https://typo.example"); !errors.Is(err, ledger.ErrOtherAccount) {
-		t.Errorf("a used state is opened for another API: %v", err)
+		t.Errorf("a used state opens for another API: %v", err)
 	}
 	b, err := open(storetest.URL)
 	if err != nil {
@@ -97,8 +96,8 @@ func testUnusedState(t *testing.T, store func() state.Store, pinned []string) {
 	}
 }
 
-// A replica with a wrong --api.url that runs on an unused state leaves it to one with
-// another, and does not take it back.
+// While the state is unused, a replica with a wrong --api.url leaves it to one with another
+// URL, and does not take it back.
 func TestUnusedStateChangesItsAPI(t *testing.T) {
 	t.Parallel()
 	dsn := server.NewDatabase(t)
@@ -119,7 +118,7 @@ func TestUnusedStateChangesItsAPI(t *testing.T) {
 		_ = typo.Await(t.Context(), time.Now())
 		storetest.Eventually(t, func() bool { return errors.Is(typo.Failure(), ledger.ErrOtherAccount) })
 		if led, err := typo.Lead(t.Context()); led != nil || !errors.Is(err, ledger.ErrOtherAccount) {
-			t.Errorf("it leads on: %v", err)
+			t.Errorf("it still leads: %v", err)
 		}
 		led := storetest.Lead(t, right)
 		storetest.GiveBack(led, t, right)

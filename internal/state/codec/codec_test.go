@@ -121,7 +121,7 @@ func FuzzDecodeTrace(f *testing.F) {
 	})
 }
 
-// A trace survives its record, whatever the names of its video are like.
+// A trace survives encoding, whatever the ids of its video look like.
 func TestTraceRoundTrip(t *testing.T) {
 	t.Parallel()
 	const id, uuid = "6322f996601b871c57d875a5", "a0dc8dbf-3126-4805-89a1-662a33331f93"
@@ -134,7 +134,7 @@ func TestTraceRoundTrip(t *testing.T) {
 	}
 }
 
-// The numbers and names that stand in every state.
+// States contain these names and numbers.
 func TestStoredKinds(t *testing.T) {
 	t.Parallel()
 	var names []string

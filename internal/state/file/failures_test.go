@@ -16,7 +16,7 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// Failures outlive restarts and the window, and go with their endpoint.
+// Failures survive restarts and outlast the window. They are deleted with their endpoint.
 func TestFailuresAreStored(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -68,7 +68,7 @@ func TestFailuresAreStored(t *testing.T) {
 		t.Errorf("%d failures, %d events after the window", len(got), tracked)
 	}
 	policy.ShowBody = false
-	for range 2 { // the second time there is nothing left in the store either
+	for range 2 { // after the second restart, the store has none either
 		restart()
 		policy.ShowBody = true
 		for _, f := range shown() {
@@ -77,7 +77,7 @@ func TestFailuresAreStored(t *testing.T) {
 			}
 		}
 	}
-	b.Do(func(a *ledger.Account) { // an account without it, until it is forgotten
+	b.Do(func(a *ledger.Account) { // drop the endpoint
 		others := []ledger.Found{{ID: "other"}}
 		for _, after := range []time.Duration{0, time.Minute, 31 * 24 * time.Hour} {
 			a.List(others, now.Add(after), now.Add(after))
@@ -92,7 +92,7 @@ func TestFailuresAreStored(t *testing.T) {
 	}
 }
 
-// A state of before there were traces opens, and gets them with the first failure.
+// A state from before traces opens, and gets them with the first failure.
 func TestOlderStateGetsTraces(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -22,7 +22,7 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// otherDatabase returns a bbolt file of another program, as etcd's are.
+// otherDatabase returns a bbolt file of another program, such as etcd.
 func otherDatabase(t *testing.T) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "other.db")
@@ -52,7 +52,7 @@ func otherDatabase(t *testing.T) []byte {
 	return content
 }
 
-// A file that was never a state ends the start and stays as it is.
+// If a file was never a state, the start fails and does not change the file.
 func TestFileOfOthersIsRefused(t *testing.T) {
 	t.Parallel()
 	path, _ := written(t, storetest.EveryRow(1, 10))
@@ -62,7 +62,7 @@ func TestFileOfOthersIsRefused(t *testing.T) {
 	}
 	other := otherDatabase(t)
 	broken := slices.Clone(other)
-	binary.NativeEndian.PutUint16(broken[3*4096+8:], 1<<6) // the kind of a page
+	binary.NativeEndian.PutUint16(broken[3*4096+8:], 1<<6) // the type of a page
 	broken[pageHeader+metaLen-1] ^= 1                      // the checksum of a meta page
 	for _, row := range []struct {
 		name    string
@@ -76,9 +76,9 @@ func TestFileOfOthersIsRefused(t *testing.T) {
 		{"database of another program", other, 0o600},
 		{"broken database of another program", broken, 0o600},
 		{"SQLite", append([]byte("SQLite format 3\x00\x10\x00"), make([]byte, 8192)...), 0o600},
-		{"a state within something else", append([]byte("backup\n"), whole...), 0o600},
-		{"empty, of somebody who made it so", nil, 0o644},
-		{"zeros, of somebody who made them so", make([]byte, 8192), 0o644},
+		{"a state inside another file", append([]byte("backup\n"), whole...), 0o600},
+		{"an empty file", nil, 0o644},
+		{"a file of zeros", make([]byte, 8192), 0o644},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
@@ -95,8 +95,8 @@ func TestFileOfOthersIsRefused(t *testing.T) {
 	}
 }
 
-// Only regular files are opened: a FIFO would wait for ever, and a device can do
-// something.
+// Only regular files are opened: a FIFO would block forever, and reading a device can have
+// effects.
 func TestNoFileIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -137,7 +137,7 @@ func TestNoFileIsRefused(t *testing.T) {
 		}
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 5 {
-		t.Errorf("something was made: %v", left)
+		t.Errorf("something was created: %v", left)
 	}
 }
 
@@ -155,11 +155,11 @@ func TestDanglingLinkIsNamed(t *testing.T) {
 		}
 	}
 	if left, _ := os.ReadDir(dir); len(left) != 1 {
-		t.Errorf("something was made: %v", left)
+		t.Errorf("something was created: %v", left)
 	}
 }
 
-// A state may be kept elsewhere, behind a symbolic link, which stays.
+// A symbolic link to a state works, and stays a link.
 func TestStateBehindALink(t *testing.T) {
 	t.Parallel()
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere.db")
@@ -186,8 +186,8 @@ func TestStateBehindALink(t *testing.T) {
 	}
 }
 
-// Starts that were killed leave files behind, which the next one removes: those
-// that are surely a start's, and that none has in use.
+// A start removes the files that killed starts left behind, if they surely come from a start
+// and are not in use.
 func TestStartSweeps(t *testing.T) {
 	t.Parallel()
 	path, _ := written(t, storetest.EveryRow(1, 10))
@@ -198,7 +198,7 @@ func TestStartSweeps(t *testing.T) {
 	}
 	inUse := filepath.Join(dir, "ledger.db.new-99")
 	stays := map[string][]byte{
-		"ledger.db.new-1x":               whole, // no start makes such a name
+		"ledger.db.new-1x":               whole, // not a name that a start uses
 		"ledger.db.new-":                 whole,
 		"other.db.new-1":                 whole,
 		"ledger.db.new-5":                []byte("notes of somebody"),
@@ -240,7 +240,7 @@ func TestStartSweeps(t *testing.T) {
 		}
 	}
 	left, _ := os.ReadDir(dir)
-	if want := len(stays) + 3; len(left) != want { // with the state, the readable one and the link
+	if want := len(stays) + 3; len(left) != want { // the state, the readable copy and the link remain too
 		t.Errorf("%d files are left, want %d: %v", len(left), want, left)
 	}
 }

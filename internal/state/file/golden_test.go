@@ -20,15 +20,16 @@ import (
 )
 
 var updateGolden = flag.String("update-golden-state", "",
-	"write that golden state anew, such as testdata/ledger-3.db: only for a new layout, beside the states of the old ones")
+	"write this golden state, such as testdata/ledger-3.db; only for a new layout, and keep the states of the old ones")
 
-// goldenStates are states that were written with each layout there was, and what they hold.
+// goldenStates are the states in each layout so far, with their rows.
 var goldenStates = map[string]func() *ledger.Batch{
 	"testdata/ledger.db":   goldenRows,
 	"testdata/ledger-2.db": goldenTraces,
 }
 
-// goldenTraces is goldenRows with what came with layout 2: traces, and how late events come.
+// goldenTraces returns goldenRows with the additions of layout 2: traces, and how late events
+// come.
 func goldenTraces() *ledger.Batch {
 	b := goldenRows()
 	at := b.Account.Created
@@ -44,8 +45,8 @@ func goldenTraces() *ledger.Batch {
 	return b
 }
 
-// goldenRows is what the state of layout 1 holds: every kind of row, with every number
-// that is stored in the place of a name.
+// goldenRows returns the rows of the state in layout 1: every kind of row, with every number
+// that stands for a name.
 func goldenRows() *ledger.Batch {
 	at := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	unix := at.Unix()
@@ -97,7 +98,7 @@ func goldenRows() *ledger.Batch {
 		{Stage: ledger.NoResponse, Code: ledger.CodeNone, Reason: ledger.ReasonNotRecorded, FirstEmpty: unix + 6, LastAsk: unix + 5, Flags: ledger.History},
 		{Stage: ledger.Unresolved, LastAsk: unix + 5, Flags: ledger.Untrusted},
 	} {
-		for j := range 5 { // in several records, and with slots between them that are free
+		for j := range 5 { // in several blocks, with free slots between them
 			r := ledger.EventRow{Endpoint: busy, Slot: uint32(8*i + j), Event: e}
 			id := storetest.HexID(1000 + 100*i + j)
 			if j == 2 {
@@ -118,8 +119,7 @@ func goldenRows() *ledger.Batch {
 	return b
 }
 
-// A state of each layout is read as it was meant, and what was read is written as it stood
-// there, record for record.
+// A state in each layout yields the expected rows. Writing them again gives the same records.
 func TestGoldenState(t *testing.T) {
 	t.Parallel()
 	for golden, rows := range goldenStates {
@@ -177,7 +177,7 @@ func readsGolden(t *testing.T, golden string, rows *ledger.Batch) {
 	}
 }
 
-// copyOfGolden returns the path of a copy of the golden state.
+// copyOfGolden returns the path of a copy of a golden state.
 func copyOfGolden(t *testing.T, golden string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ledger.db")
@@ -191,7 +191,7 @@ func copyOfGolden(t *testing.T, golden string) string {
 	return path
 }
 
-// Numbers and bounds that stand in every state for what they mean.
+// States contain these numbers and limits.
 func TestStoredNumbers(t *testing.T) {
 	t.Parallel()
 	bounds := []float64{1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600}
@@ -212,7 +212,7 @@ func TestStoredNumbers(t *testing.T) {
 	}
 }
 
-// records returns every record of a state file by its bucket and key.
+// records returns every record of a state file, by bucket and key.
 func records(t *testing.T, path string) map[string]string {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true})

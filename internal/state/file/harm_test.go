@@ -19,7 +19,7 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// written is a state file with those rows, and its content.
+// written writes a state file with the rows, and returns its path and content.
 func written(t testing.TB, batches ...*ledger.Batch) (path string, rows *storetest.Double) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "ledger.db")
@@ -64,7 +64,7 @@ func TestFileCommitTwiceIsCommitOnce(t *testing.T) {
 func TestFileDropsAllOfAnEndpoint(t *testing.T) {
 	t.Parallel()
 	b := storetest.EveryRow(3, 40)
-	b.Endpoints[1].ID = "endpoint-1x" // one whose id begins like another's
+	b.Endpoints[1].ID = "endpoint-1x" // an id that starts with that of another endpoint
 	path, want := written(t, b, &ledger.Batch{Dropped: []string{"endpoint-1", "endpoint-2", "never known"}})
 	got, err := storetest.Collect(t, New(path))
 	if err != nil || !storetest.Same(got, want) {
@@ -88,8 +88,8 @@ func TestFileEmptiesSlots(t *testing.T) {
 	}
 }
 
-// harm loads a copy of a state file after something was done to it. The outcome
-// must be what was written, or ErrUnreadable.
+// harm loads damaged copies of a state file. The result must be the original content, or
+// ErrUnreadable.
 type harm struct {
 	path string
 	want *storetest.Double
@@ -134,7 +134,7 @@ func TestFileWithAnyBitFlipped(t *testing.T) {
 			readable++
 		}
 	}
-	t.Logf("%d of %d bits did no harm", readable*step, len(content)*8)
+	t.Logf("%d of %d flipped bits are harmless", readable*step, len(content)*8)
 }
 
 func TestLargeFileWithBitsFlipped(t *testing.T) {
@@ -179,7 +179,7 @@ func TestFileCutAnywhere(t *testing.T) {
 	h := &harm{filepath.Join(memoryFolder(t), "cut.db"), want}
 	check := func(size int) {
 		if h.check(t, content[:size], fmt.Sprintf("cut at %d", size)) && size < need {
-			t.Errorf("cut at %d of %d and still readable", size, need)
+			t.Errorf("readable although cut at %d of %d", size, need)
 		}
 	}
 	for size := 0; size < len(content); size += 509 {
@@ -192,8 +192,8 @@ func TestFileCutAnywhere(t *testing.T) {
 	}
 }
 
-// bbolt looks keys up by their order: a branch that points astray hides records
-// from the next commit, although every one of them can still be read.
+// bbolt finds keys by their order: a branch that points to the wrong page hides records from
+// the next commit, although every record is still readable.
 func TestKeysOutOfOrder(t *testing.T) {
 	t.Parallel()
 	path, _ := written(t, storetest.EveryRow(2, 3000))
@@ -262,7 +262,7 @@ func TestFileWithZeroedPages(t *testing.T) {
 	}
 }
 
-// One record that takes another's place has a right checksum, but not there.
+// A page in the place of another one has right checksums, but in the wrong place.
 func TestFileWithPagesSwapped(t *testing.T) {
 	t.Parallel()
 	path, want := written(t, storetest.EveryRow(2, 600))
@@ -280,7 +280,7 @@ func TestFileWithPagesSwapped(t *testing.T) {
 	}
 }
 
-// memoryFolder is a folder where writing costs little.
+// memoryFolder returns a folder where writing is cheap.
 func memoryFolder(t testing.TB) string {
 	t.Helper()
 	if dir, err := os.MkdirTemp("/dev/shm", "ledger"); err == nil { //nolint:usetesting // TempDir is on a disk
@@ -300,7 +300,7 @@ func TestOpenSetsUnreadableContentAside(t *testing.T) {
 	withoutMetas := slices.Clone(harmed)
 	clear(withoutMetas[:2*4096])
 	for i := 2 * 4096; i < len(harmed); i += 4096 {
-		harmed[i+8] ^= 1 << 6 // what kind of page it is
+		harmed[i+8] ^= 1 << 6 // the type of the page
 	}
 	for _, row := range []struct {
 		name    string

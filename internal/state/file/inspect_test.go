@@ -24,7 +24,7 @@ func TestInspectChangesNothing(t *testing.T) {
 		t.Errorf("%v, %+v", err, v)
 	}
 	if after, _ := os.ReadFile(path); !bytes.Equal(after, before) {
-		t.Error("the file was changed")
+		t.Error("the file has changed")
 	}
 	if err := os.WriteFile(path, before[:5000], 0o600); err != nil {
 		t.Fatal(err)
@@ -33,6 +33,6 @@ func TestInspectChangesNothing(t *testing.T) {
 		t.Error(err)
 	}
 	if after, _ := os.ReadFile(path); len(after) != 5000 {
-		t.Error("unreadable content was moved")
+		t.Error("the unreadable file was moved")
 	}
 }

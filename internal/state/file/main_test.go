@@ -11,7 +11,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// childMode names what a child process, which is this test binary again, does.
+// childMode is the variable that tells a child process, which runs this test binary, what to
+// do.
 const childMode = "LEDGER_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -24,8 +25,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// child starts a process that does something with the file at path, a ledger.db;
-// its lines come one by one.
+// child starts a process that uses the state file at path. Its output can be read line by
+// line.
 func child(t *testing.T, mode, path string) (*exec.Cmd, *bufio.Scanner) {
 	t.Helper()
 	exe, err := os.Executable()

@@ -44,7 +44,7 @@ var children = map[string]func(path string) error{
 		}
 		return errors.New("loaded")
 	},
-	"commit for ever": func(path string) error {
+	"commit forever": func(path string) error {
 		f := New(path)
 		rows, there := storetest.NewDouble(), new(ledger.Batch)
 		if err := f.Load(context.Background(), ledger.Gather(there)); err != nil {
@@ -61,8 +61,7 @@ var children = map[string]func(path string) error{
 	"full disk": fullDisk,
 }
 
-// numbered is a batch that says its number in a counter and in an event, among
-// many that are rewritten.
+// numbered returns a batch with a number in one counter and one event, among many other rows.
 func numbered(n uint64) *ledger.Batch {
 	b := storetest.EveryRow(1, 50)
 	b.Counters[0].Value = n
@@ -72,12 +71,12 @@ func numbered(n uint64) *ledger.Batch {
 	return b
 }
 
-// value is the number of the last such batch, 0 without one.
+// value returns the number of the last numbered batch, or 0.
 func value(s *storetest.Double) uint64 {
 	return s.Counters["endpoint-0"][numbered(0).Counters[0].Key].Value
 }
 
-// A kill at any moment takes nothing back that was acknowledged.
+// A kill at any moment loses no acknowledged commit.
 func TestKillTakesNothingBack(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")
@@ -86,7 +85,7 @@ func TestKillTakesNothingBack(t *testing.T) {
 		rounds = 3
 	}
 	for range rounds {
-		cmd, out := child(t, "commit for ever", path)
+		cmd, out := child(t, "commit forever", path)
 		var acknowledged uint64
 		for range 1 + rand.IntN(20) {
 			_, _ = fmt.Sscan(line(t, out), &acknowledged)
@@ -110,7 +109,7 @@ func TestKillTakesNothingBack(t *testing.T) {
 	}
 }
 
-// fullDisk commits until the file cannot grow, then makes room and goes on.
+// fullDisk commits until the file cannot grow, makes room, and continues.
 func fullDisk(path string) error {
 	f := New(path)
 	if err := f.Load(context.Background(), ledger.Gather(new(ledger.Batch))); err != nil {
@@ -135,13 +134,13 @@ func fullDisk(path string) error {
 		}
 		failures++
 		if again := f.Commit(context.Background(), b); again == nil {
-			return fmt.Errorf("commit %d succeeded without room", n)
+			return fmt.Errorf("commit %d succeeded on a full disk", n)
 		}
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 			return err
 		}
 		if err := f.Commit(context.Background(), b); err != nil {
-			return fmt.Errorf("commit %d with room again: %w", n, err)
+			return fmt.Errorf("commit %d after making room: %w", n, err)
 		}
 	}
 	return errors.Join(fmt.Errorf("%d failures", failures), f.Close())
@@ -174,7 +173,7 @@ func TestSecondProcessIsRefused(t *testing.T) {
 	}
 }
 
-// refused asserts that a start fails for a reason, in one line, and moves nothing.
+// refused checks that a start fails with a one-line error, and moves nothing.
 func refused(t *testing.T, path, url string, want error) {
 	t.Helper()
 	before, _ := os.ReadDir(filepath.Dir(path))
@@ -188,7 +187,7 @@ func refused(t *testing.T, path, url string, want error) {
 	}
 	after, _ := os.ReadDir(filepath.Dir(path))
 	if now, _ := os.ReadFile(path); !bytes.Equal(now, content) || len(before) != len(after) {
-		t.Errorf("something was changed: %v, before %v", after, before)
+		t.Errorf("the folder has changed: %v, before %v", after, before)
 	}
 }
 
@@ -264,8 +263,8 @@ func TestFileAndFoldersAreOurs(t *testing.T) {
 	}
 }
 
-// Another start can take a file that is being prepared for one that was left behind, and
-// remove it: at any moment, so also before it is filled.
+// At any moment, even before it is filled, another start can mistake a file that is being
+// prepared for a leftover and remove it.
 func TestPreparedFileIsRemoved(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")
@@ -289,7 +288,7 @@ func TestPreparedFileIsRemoved(t *testing.T) {
 	}
 }
 
-// Two processes that start at once on no state: one has it, the other is refused.
+// If two processes start at once without a state, one gets it and the other is refused.
 func TestTwoStartsAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 5 {
@@ -336,8 +335,8 @@ func TestSetAsideSparesWhatAnotherProcessMade(t *testing.T) {
 	}
 }
 
-// Records may each be right and contradict each other as a whole, which shows only
-// once all are read.
+// Records that are valid on their own can contradict each other, which shows only when all
+// are read.
 func TestFileWithAnEventTwiceIsSetAside(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")
@@ -362,7 +361,7 @@ func TestFileWithAnEventTwiceIsSetAside(t *testing.T) {
 		if moved := how.SetAside != ""; moved != aside {
 			t.Errorf("set aside: %v (%v), want %v", moved, how.Cause, aside)
 		}
-		if aside { // and is let go of
+		if aside { // and is unlocked
 			db, _, err := openBolt(how.SetAside, true)
 			if err != nil {
 				t.Error(err)

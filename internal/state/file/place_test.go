@@ -16,7 +16,7 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// opened is a file store with something in it, and what that is.
+// opened is an open file store, with its rows.
 type opened struct {
 	*Store
 	path      string
@@ -49,8 +49,8 @@ func (o *opened) commit(t *testing.T, b *ledger.Batch) error {
 	return err
 }
 
-// check asserts that the state is at its path, whole and locked, and that nothing
-// was left beside it.
+// check checks that the state is complete and locked at its path, with no other files beside
+// it.
 func (o *opened) check(t *testing.T, beside int) {
 	t.Helper()
 	_, _, err := state.Open(context.Background(), New(o.path), storetest.URL, storetest.Policy(), storetest.Quiet{})
@@ -69,7 +69,7 @@ func (o *opened) check(t *testing.T, beside int) {
 	}
 }
 
-// Where nothing is at the path any more, the whole state is written there anew.
+// If the file is gone from its path, the whole state is written there again.
 func TestRemovedFileIsWrittenAgain(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -96,7 +96,7 @@ func TestRemovedFileIsWrittenAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			if o.rewritten != 1 {
-				t.Errorf("told %d times that it was written again", o.rewritten)
+				t.Errorf("reported %d times that it was written again", o.rewritten)
 			}
 			o.check(t, row.beside)
 		})
@@ -116,8 +116,8 @@ func TestRemovedFileIsWrittenAgain(t *testing.T) {
 	})
 }
 
-// What has come into the file's place is not written over, and commits fail until
-// the file is back.
+// If something else is in the file's place, it is not overwritten, and commits fail until the
+// file is back.
 func TestReplacedFileIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	aside := func(path string) string { return filepath.Join(filepath.Dir(filepath.Dir(path)), "aside") }
@@ -125,7 +125,7 @@ func TestReplacedFileIsLeftAlone(t *testing.T) {
 		name string
 		put  func(path string) error
 	}{
-		{"another file", func(path string) error { return os.WriteFile(path, []byte("of somebody else"), 0o644) }},
+		{"another file", func(path string) error { return os.WriteFile(path, []byte("of another program"), 0o644) }},
 		{"a folder", func(path string) error { return os.Mkdir(path, 0o700) }},
 		{"a symbolic link to nothing", func(path string) error { return os.Symlink("absent", path) }},
 		{"a copy", func(path string) error {
@@ -149,23 +149,23 @@ func TestReplacedFileIsLeftAlone(t *testing.T) {
 				}
 			}
 			if after, _ := os.ReadFile(o.path); !bytes.Equal(before, after) {
-				t.Error("it was written over")
+				t.Error("the new file was overwritten")
 			}
 			if err := errors.Join(os.Remove(o.path), os.Rename(aside(o.path), o.path)); err != nil {
 				t.Fatal(err)
 			}
 			if err := o.commit(t, storetest.EveryRow(2, 50)); err != nil {
-				t.Fatalf("once it is back: %v", err)
+				t.Fatalf("after the file is back: %v", err)
 			}
 			if o.rewritten != 0 {
-				t.Error("it was written again")
+				t.Error("the state was written again")
 			}
 			o.check(t, 0)
 		})
 	}
 }
 
-// A disk that is mounted over the folder, or not any more, is no place for a state.
+// If a disk is mounted over the folder, or unmounted, no state is written there.
 func TestReplacedFolderIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	t.Run("another folder", func(t *testing.T) {
@@ -179,13 +179,13 @@ func TestReplacedFolderIsLeftAlone(t *testing.T) {
 			t.Errorf("commit: %v", err)
 		}
 		if made, _ := os.ReadDir(dir); len(made) != 0 {
-			t.Errorf("made in the other folder: %v", made)
+			t.Errorf("created in the other folder: %v", made)
 		}
 		if err := errors.Join(os.Remove(dir), os.Rename(dir+".bak", dir)); err != nil {
 			t.Fatal(err)
 		}
 		if err := o.commit(t, storetest.EveryRow(2, 50)); err != nil {
-			t.Errorf("once it is back: %v", err)
+			t.Errorf("after the folder is back: %v", err)
 		}
 	})
 	t.Run("another file system", func(t *testing.T) {
@@ -193,9 +193,9 @@ func TestReplacedFolderIsLeftAlone(t *testing.T) {
 		o := openWritten(t)
 		proc, err := os.Stat("/dev/fd/")
 		if err != nil || sameFileSystem(proc, o.folder) {
-			t.Skipf("there is one file system only: %v", err)
+			t.Skipf("there is only one file system: %v", err)
 		}
-		o.folder = proc // as if it had been on a disk that is not there any more
+		o.folder = proc // as if it had been on a disk that was unmounted
 		if err := os.RemoveAll(filepath.Dir(o.path)); err != nil {
 			t.Fatal(err)
 		}
@@ -203,12 +203,12 @@ func TestReplacedFolderIsLeftAlone(t *testing.T) {
 			t.Errorf("commit: %v", err)
 		}
 		if _, err := os.Stat(filepath.Dir(o.path)); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("its folder was made: %v", err)
+			t.Errorf("its folder was created: %v", err)
 		}
 	})
 }
 
-// A file that something else has written into is not written into any more.
+// If something else has written to the file, the store no longer writes to it.
 func TestFileWrittenByOthersIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	older, _ := written(t, storetest.EveryRow(1, 4))
@@ -247,14 +247,14 @@ func TestFileWrittenByOthersIsLeftAlone(t *testing.T) {
 				}
 			}
 			if after, err := os.ReadFile(o.path); err != nil || !bytes.Equal(before, after) {
-				t.Errorf("%v, it was written into", err)
+				t.Errorf("%v, or the file was written to", err)
 			}
 		})
 	}
 }
 
-// While one process has a file that was moved away, a second one may start at the
-// path: the first one notices, and neither writes into the other's.
+// While one process still has a file that was moved away, a second one can start at its path.
+// The first one notices, and neither writes to the other's file.
 func TestSecondProcessAtThePath(t *testing.T) {
 	t.Parallel()
 	o := openWritten(t)
@@ -282,7 +282,7 @@ func TestSecondProcessAtThePath(t *testing.T) {
 	}
 }
 
-// Scrapes show the durable values, and the reason, until the file is back.
+// Scrapes show the durable values, and the reason of the failure, until the file is back.
 func TestReplacedFileIsShown(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "ledger.db")
@@ -299,13 +299,13 @@ func TestReplacedFileIsShown(t *testing.T) {
 	b.Do(func(a *ledger.Account) { a.Synced(time.Now()) })
 	storetest.Eventually(t, func() bool { return errors.Is(b.Failure(), state.ErrReplaced) })
 	if got := b.View(time.Now()).LastSync; !got.Equal(synced) {
-		t.Errorf("a sync at %v is shown that is not durable", got)
+		t.Errorf("the shown sync at %v is not durable", got)
 	}
 	if err := os.Rename(away, path); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Flush(ctx); err != nil || b.Failure() != nil {
-		t.Errorf("once it is back: %v, %v", err, b.Failure())
+		t.Errorf("after the file is back: %v, %v", err, b.Failure())
 	}
 	if err := b.Close(ctx); err != nil {
 		t.Error(err)

@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// A probe leaves what was there, and nothing else.
+// A probe changes nothing, and leaves nothing behind.
 func TestProbeLeavesNothing(t *testing.T) {
 	t.Parallel()
 	path, want := written(t, storetest.EveryRow(2, 40))
@@ -39,7 +39,7 @@ func TestProbeFindsWhatAStartWould(t *testing.T) {
 	t.Parallel()
 	path, _ := written(t, storetest.EveryRow(1, 10))
 	if err := New(filepath.Join(path, "ledger.db")).Probe(t.Context()); err == nil {
-		t.Error("a file is taken for a folder")
+		t.Error("the probe accepts a file as a folder")
 	}
 	if err := New(os.DevNull).Probe(t.Context()); !errors.Is(err, state.ErrForeign) {
 		t.Errorf("device: %v", err)

@@ -22,7 +22,7 @@ func alter(t *testing.T, path string, change func(*bbolt.Tx) error) {
 	}
 }
 
-// A state that lacks a bucket has lost it.
+// A missing bucket means that the state has lost it.
 func TestStateWithoutItsFailuresIsUnreadable(t *testing.T) {
 	t.Parallel()
 	path, _ := written(t, storetest.EveryRow(1, 4))
@@ -32,7 +32,7 @@ func TestStateWithoutItsFailuresIsUnreadable(t *testing.T) {
 	}
 }
 
-// A failure that is replaced, deleted, or deleted before it was ever there.
+// Failures can be replaced, deleted, and deleted before they were ever stored.
 func TestFailureRowsChange(t *testing.T) {
 	t.Parallel()
 	first := storetest.EveryRow(1, 6)

@@ -13,8 +13,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// BenchmarkPostgresStart is the start over a million tracked events, and how much the
-// state takes.
+// BenchmarkPostgresStart measures a start with a million tracked events, and the size of the
+// state.
 func BenchmarkPostgresStart(b *testing.B) {
 	dsn := postgres.NewDatabase(b)
 	full := openPostgres(b, dsn, "bench")
@@ -44,8 +44,8 @@ func BenchmarkPostgresStart(b *testing.B) {
 	b.ReportMetric(float64(size)/1e6, "MB")
 }
 
-// BenchmarkPostgresCommit is the commit of new events, and BenchmarkPostgresFollow
-// what another replica has to do for it.
+// BenchmarkPostgresCommit measures the commit of new events, and BenchmarkPostgresFollow how
+// another replica follows it.
 func BenchmarkPostgresCommit(b *testing.B) {
 	for _, n := range []int{1, 100, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) { commits(b, n, false) })
@@ -97,8 +97,8 @@ func commits(b *testing.B, n int, follow bool) {
 	b.ReportMetric(float64(took.Microseconds())/float64(b.N), "us/one")
 }
 
-// BenchmarkPostgresTurn is what a sync of one endpoint costs beside its list: the lease,
-// and the commit that gives it back.
+// BenchmarkPostgresTurn measures a sync of one endpoint without its list: taking the lease,
+// and the commit that releases it.
 func BenchmarkPostgresTurn(b *testing.B) {
 	dsn := postgres.NewDatabase(b)
 	ctx := context.Background()

@@ -14,7 +14,7 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// settableClock gives a database a clock of its own, which the returned function sets by an
+// settableClock gives a database its own clock. The returned function sets it off by an
 // interval.
 func settableClock(t *testing.T, dsn string) (set func(by string)) {
 	t.Helper()
@@ -42,8 +42,8 @@ func settableClock(t *testing.T, dsn string) (set func(by string)) {
 	}
 }
 
-// The clock of the database is set: nobody is stuck, and no delivery that is pending becomes
-// a failure because of it.
+// After the database's clock was set, no replica is stuck, and no pending delivery becomes a
+// failure.
 func TestClockIsSet(t *testing.T) {
 	t.Parallel()
 	const events = 10
@@ -73,14 +73,14 @@ func TestClockIsSet(t *testing.T) {
 				end := r.Watch()
 				storetest.Eventually(t, func() bool {
 					lead, err := r.Lead(context.Background())
-					led = lead //nolint:fatcontext // it is no child of the one before
+					led = lead //nolint:fatcontext // not a child of the previous one
 					return err == nil && led != nil
 				})
-				if off := time.Until(r.Now()) - want; off.Abs() > time.Minute { // the test's machine is the server's
-					t.Errorf("it goes by a clock that is %v off", off)
+				if off := time.Until(r.Now()) - want; off.Abs() > time.Minute { // the test and the server have the same clock
+					t.Errorf("its clock is %v off", off)
 				}
 				asked := 0
-				storetest.Eventually(t, func() bool { // each is due some seconds after it was asked for
+				storetest.Eventually(t, func() bool { // each is due some seconds after the previous ask
 					r.Do(func(acc *ledger.Account) {
 						acc.Promote(r.Now())
 						if task, ok := acc.Take(r.Now(), func(ledger.Class) bool { return true }); ok {

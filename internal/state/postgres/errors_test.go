@@ -16,11 +16,12 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// What the server says becomes what it means, and whether it passes by itself.
+// The server's error codes become errors that say what is wrong, and whether it can pass on
+// its own.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	for code, row := range map[string]struct {
-		cause  error // nil for none of its own
+		cause  error // nil for no specific error
 		passes bool
 	}{
 		"25006": {state.ErrReadOnly, true},         // read_only_sql_transaction
@@ -48,24 +49,24 @@ func TestExplain(t *testing.T) {
 			}
 			for _, cause := range causes {
 				if errors.Is(got, cause) && !errors.Is(row.cause, cause) {
-					t.Errorf("%s %s is taken for another: %v", code, how, got)
+					t.Errorf("%s %s becomes a wrong error: %v", code, how, got)
 				}
 			}
 		}
 	}
 }
 
-// A real server says so, and the error says what it means.
+// The errors of a real server say what is wrong.
 func TestServerThatRefuses(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		statements []string // of the owner of the database
+		statements []string // run by the owner of the database
 		want       error
 	}{
-		"a read-only server":                {[]string{`ALTER DATABASE $db SET default_transaction_read_only = on`}, state.ErrReadOnly},
-		"no connections left":               {[]string{`ALTER DATABASE $db CONNECTION LIMIT 0`}, state.ErrTooMany},
-		"a table of another program, state": {[]string{`CREATE SCHEMA replicas`, `CREATE TABLE replicas.state (name text)`}, state.ErrForeign},
-		"a table of another program":        {[]string{`CREATE SCHEMA replicas`, `CREATE TABLE replicas.record (song text)`}, state.ErrForeign},
+		"a read-only server":                 {[]string{`ALTER DATABASE $db SET default_transaction_read_only = on`}, state.ErrReadOnly},
+		"no connections left":                {[]string{`ALTER DATABASE $db CONNECTION LIMIT 0`}, state.ErrTooMany},
+		"a table of another program, state":  {[]string{`CREATE SCHEMA replicas`, `CREATE TABLE replicas.state (name text)`}, state.ErrForeign},
+		"a table of another program, record": {[]string{`CREATE SCHEMA replicas`, `CREATE TABLE replicas.record (song text)`}, state.ErrForeign},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,13 +80,13 @@ func TestServerThatRefuses(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a statement that is ended early", func(t *testing.T) {
+	t.Run("a statement timeout", func(t *testing.T) {
 		t.Parallel()
 		dsn := postgres.NewDatabase(t)
 		p := loaded(t, dsn)
 		conn := asOwner(t, dsn, `BEGIN`, `LOCK TABLE replicas.state`)
 		asOwner(t, dsn, `ALTER DATABASE $db SET statement_timeout = '100ms'`)
-		p.pool.Reset() // connections have the setting from their start on
+		p.pool.Reset() // only new connections have the setting
 		if _, err := p.CommitLed(t.Context(), new(ledger.Batch)); !errors.Is(err, state.ErrStatementTimeout) {
 			t.Errorf("%v, want %v", err, state.ErrStatementTimeout)
 		}
@@ -95,8 +96,7 @@ func TestServerThatRefuses(t *testing.T) {
 	})
 }
 
-// asOwner runs statements on a connection of its own, which stays open, $db being the
-// database.
+// asOwner runs statements on a new connection, which stays open. $db stands for the database.
 func asOwner(t *testing.T, dsn string, statements ...string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
@@ -112,7 +112,7 @@ func asOwner(t *testing.T, dsn string, statements ...string) *pgx.Conn {
 	return conn
 }
 
-// waits is a Watcher that is told of a start that waits.
+// waits is a Watcher that reports when a start waits.
 type waits struct {
 	storetest.Quiet
 	told chan error
@@ -125,7 +125,7 @@ func (w waits) Waiting(err error) {
 	}
 }
 
-// A start waits for a connection that others have to give back, and says what for.
+// A start waits for a free connection, and says so.
 func TestStartWaitsForAConnection(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -141,10 +141,10 @@ func TestStartWaitsForAConnection(t *testing.T) {
 	}()
 	for waiting := true; waiting; {
 		select {
-		case err := <-w.told: // of the first try perhaps that it has not ended
+		case err := <-w.told: // the first report can be that the try takes long
 			waiting = !errors.Is(err, state.ErrTooMany)
 		case err := <-opened:
-			t.Fatalf("it does not wait: %v", err)
+			t.Fatalf("the start does not wait: %v", err)
 		}
 	}
 	if _, err := owner.Exec(t.Context(), `ALTER DATABASE `+owner.Config().Database+` CONNECTION LIMIT -1`); err != nil {

@@ -11,13 +11,13 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// layoutOne makes a state of layout 1, as the version that had it has written it.
+// layoutOne creates a state in layout 1, as its version wrote it.
 //
 //go:embed testdata/layout1.sql
 var layoutOne string
 
-// A state of the layout before is changed at the first start, and keeps every row as it
-// was: counters, births and releases among them.
+// The first start migrates a state in the previous layout, and keeps every row, including
+// counters with their births and releases.
 func TestOlderLayoutIsMigrated(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -25,7 +25,7 @@ func TestOlderLayoutIsMigrated(t *testing.T) {
 	execSQL(t, dsn, layoutOne)
 	open := func() state.Store { return openPostgres(t, dsn, "replicas") }
 	want := storetest.EveryRow(2, 20)
-	want.Traces = nil // which that version did not know
+	want.Traces = nil // unknown to that version
 	storetest.SameRows(t, "a state of layout 1 after a start", storetest.Held(t, open), want)
 
 	p := loaded(t, dsn)

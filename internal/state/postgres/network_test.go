@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// happened returns n events that the API has just made.
+// happened returns n new events.
 func happened(n int) []storetest.Item {
 	items := make([]storetest.Item, n)
 	for i := range items {
@@ -20,9 +20,8 @@ func happened(n int) []storetest.Item {
 	return items
 }
 
-// A leader whose commits are lost on their way to the database, while its heartbeats pass,
-// loses the lease as one that is not heard of. The other replica counts what it could not
-// write, and both show it.
+// If a leader's commits are lost on the way to the database, it loses the lease although its
+// heartbeats arrive. The other replica counts what was lost, and both show it.
 func TestLeaderWhoseCommitsAreSwallowed(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -35,12 +34,12 @@ func TestLeaderWhoseCommitsAreSwallowed(t *testing.T) {
 	if err := a.Flush(ctx); err != nil {
 		t.Fatal(err)
 	}
-	const longest = 4000 // a heartbeat is much shorter, a commit of 600 events much longer
+	const longest = 4000 // between the length of a heartbeat and that of a commit of 600 events
 	between.Swallow(longest)
 	sent := between.Counts().Transactions
 	storetest.Eventually(t, func() bool { return between.Counts().Transactions >= sent+2 })
 	if led.Err() != nil || between.Counts().Swallowed > 0 {
-		t.Fatalf("its heartbeats do not pass: %+v", between.Counts())
+		t.Fatalf("the heartbeats do not arrive: %+v", between.Counts())
 	}
 	items := happened(600)
 	end := b.Watch()
@@ -50,7 +49,7 @@ func TestLeaderWhoseCommitsAreSwallowed(t *testing.T) {
 	var next context.Context
 	storetest.Eventually(t, func() bool {
 		lead, err := b.Lead(ctx)
-		next = lead //nolint:fatcontext // it is no child of the one before
+		next = lead //nolint:fatcontext // not a child of the previous one
 		return err == nil && lead != nil
 	})
 	took := time.Since(began)
@@ -58,10 +57,10 @@ func TestLeaderWhoseCommitsAreSwallowed(t *testing.T) {
 		t.Error("two lead at once")
 	}
 	if between.Counts().Swallowed == 0 {
-		t.Error("its commit has passed")
+		t.Error("the commit arrived")
 	}
 	if took > state.LeaseFor+15*time.Second { // on a busy machine
-		t.Errorf("the other leads after %v", took)
+		t.Errorf("the other replica leads after %v", took)
 	}
 	storetest.ReadOn(b, "ep", items)
 	storetest.Answer(b, len(items), func() ledger.Answer { return ledger.Answer{Responded: true, StatusCode: 200} })
@@ -71,16 +70,15 @@ func TestLeaderWhoseCommitsAreSwallowed(t *testing.T) {
 	}
 	storetest.Eventually(t, func() bool { return eventsCounted(a, "ep") == 600 && eventsCounted(b, "ep") == 600 })
 	storetest.Eventually(t, func() bool { return next.Err() != nil })
-	if err := b.Flush(ctx); err != nil { // the lease is given back with a last commit
+	if err := b.Flush(ctx); err != nil { // releases the lease
 		t.Fatal(err)
 	}
 	if led, err := a.Lead(ctx); led != nil || err != nil {
-		t.Errorf("it takes the lease back while the other syncs well: %v", err)
+		t.Errorf("the first replica takes the lease back while the other one syncs well: %v", err)
 	}
 }
 
-// A start makes its tables in a database that is far away, though that takes a dozen round
-// trips.
+// A start creates its tables in a distant database, which takes a dozen round trips.
 func TestTablesOfADatabaseFarAway(t *testing.T) {
 	t.Parallel()
 	between, through := proxied(t, postgres.NewDatabase(t))

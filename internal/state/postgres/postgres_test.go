@@ -20,7 +20,7 @@ import (
 	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
-// execSQL runs a statement on the state of a database, %[1]s being its schema.
+// execSQL runs a statement in a database; %[1]s stands for the schema of the state.
 func execSQL(t *testing.T, dsn, statement string, args ...any) {
 	t.Helper()
 	p := openPostgres(t, dsn, "replicas")
@@ -30,7 +30,7 @@ func execSQL(t *testing.T, dsn, statement string, args ...any) {
 	}
 }
 
-// loaded opens a store and loads what is in it.
+// loaded opens a store and loads its rows.
 func loaded(t *testing.T, dsn string) *Store {
 	t.Helper()
 	p := openPostgres(t, dsn, "replicas")
@@ -41,7 +41,8 @@ func loaded(t *testing.T, dsn string) *Store {
 	return p
 }
 
-// A commit whose answer was lost is found to have been made, and is not made again.
+// If the answer to a commit is lost, the next attempt finds out whether the commit was made,
+// and does not repeat it.
 func TestCommitWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	for name, cut := range map[string]proxy.Chances{
@@ -61,7 +62,7 @@ func TestCommitWhoseAnswerIsLost(t *testing.T) {
 			change.Account = &grown
 			between.Set(cut)
 			if err := p.Commit(context.Background(), change); !errors.Is(err, state.ErrUnreachable) {
-				t.Fatalf("a commit that was cut off: %v", err)
+				t.Fatalf("a commit with a cut connection: %v", err)
 			}
 			between.Set(proxy.Chances{})
 			storetest.Eventually(t, func() bool { return p.Commit(context.Background(), change) == nil })
@@ -70,14 +71,13 @@ func TestCommitWhoseAnswerIsLost(t *testing.T) {
 				t.Errorf("7 was added %d times", got.Account.FoldedTypes/7)
 			}
 			if p.at != 2 {
-				t.Errorf("it takes %d for the last commit", p.at)
+				t.Errorf("the last commit is %d, want 2", p.at)
 			}
 		})
 	}
 }
 
-// restore puts the rows of a state back to what they were when the returned function
-// was made, as the restore of a backup does.
+// backup returns a function that restores the present rows of a state.
 func backup(t *testing.T, dsn string) (restore func()) {
 	t.Helper()
 	tables := []string{"state", "record"}
@@ -114,7 +114,7 @@ func TestOlderStateIsNoticed(t *testing.T) {
 	restore()
 	storetest.Eventually(t, func() bool { return errors.Is(b.Failure(), ledger.ErrWentBack) })
 	if got := storetest.ShownCounters(b.View(b.Now())); fmt.Sprint(got) != fmt.Sprint(shown) {
-		t.Errorf("it shows %v, it has shown %v", got, shown)
+		t.Errorf("it shows %v, but showed %v before", got, shown)
 	}
 	if !strings.Contains(b.Failure().Error(), "state reset-counters") {
 		t.Errorf("%v does not say what to do", b.Failure())
@@ -137,8 +137,9 @@ func TestOlderStateIsNoticed(t *testing.T) {
 	}
 }
 
-// The exporter learns again what a failover of the database has lost, and raises to the shown
-// values what the API no longer tells. Until then it shows nothing that is lower.
+// After a failover of the database, the exporter reads again what was lost, and raises
+// counters whose events the API no longer has to the values shown before. Until then it shows
+// no lower values.
 func TestLostCommitsHeal(t *testing.T) {
 	t.Parallel()
 	for name, tells := range map[string]bool{"the API still lists it": true, "the API has forgotten it": false} {
@@ -191,8 +192,8 @@ func TestLostCommitsHeal(t *testing.T) {
 	}
 }
 
-// After a failover the state is compared with what was shown, whatever the numbers of
-// its commits say, and it has a history of its own from then on.
+// After a failover, the state is compared with what was shown, whatever the commit numbers
+// say, and gets a new history.
 func TestOtherServerIsNoticed(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -200,11 +201,11 @@ func TestOtherServerIsNoticed(t *testing.T) {
 	var loads storetest.Loads
 	b := storetest.Open(t, p, storetest.Policy(), &loads)
 	if len(strings.Fields(p.here)) != 2 {
-		t.Fatalf("the server is known as %q", p.here)
+		t.Fatalf("the server has the identity %q", p.here)
 	}
 	storetest.GiveBack(storetest.Lead(t, b), t, b)
 	if loads.Load() != 0 {
-		t.Error("it has loaded anew on the same server")
+		t.Error("it has loaded the state again although the server is the same")
 	}
 	history := p.history
 	execSQL(t, dsn, `UPDATE %[1]s.state SET server = 'another 00000002'`)
@@ -217,7 +218,7 @@ func TestOtherServerIsNoticed(t *testing.T) {
 	}
 }
 
-// A replica that was away for so long that the state forgot its deletions loads anew.
+// A replica loads the state again if it was away for so long that deletions were pruned.
 func TestFollowAfterPruning(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -233,10 +234,10 @@ func TestFollowAfterPruning(t *testing.T) {
 	a.pruned = time.Time{}
 	storetest.Commit(t, a, &ledger.Batch{Endpoints: storetest.EveryRow(1, 0).Endpoints})
 	if _, _, err := b.Follow(context.Background()); !errors.Is(err, ledger.ErrOvertaken) {
-		t.Errorf("a follow over a deletion that was pruned: %v", err)
+		t.Errorf("following past a pruned deletion: %v", err)
 	}
 	if _, _, err := a.Follow(context.Background()); err != nil {
-		t.Errorf("the one that made all commits: %v", err)
+		t.Errorf("the store that made all commits: %v", err)
 	}
 }
 
@@ -297,7 +298,7 @@ func TestPostgresIsRefused(t *testing.T) {
 	}
 }
 
-// A look makes nothing, neither in the database nor among the replicas.
+// Inspecting a state creates nothing, neither tables nor a replica.
 func TestInspectPostgresMakesNothing(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -305,9 +306,9 @@ func TestInspectPostgresMakesNothing(t *testing.T) {
 		return state.Inspect(context.Background(), openPostgres(t, dsn, "replicas"), storetest.URL, storetest.Policy())
 	}
 	if v, err := look(); v != nil || err != nil {
-		t.Errorf("of an empty database: %+v, %v", v, err)
+		t.Errorf("an empty database: %+v, %v", v, err)
 	}
-	p := loaded(t, dsn) // fails if the schema is there in half
+	p := loaded(t, dsn) // fails if the schema is incomplete
 	storetest.Commit(t, p, storetest.EveryRow(2, 5))
 	v, err := look()
 	if err != nil || len(v.Endpoints) != 2 {
@@ -333,14 +334,14 @@ func TestCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := state.Copy(ctx, inFile("from"), shared(), "https://other.example"); !errors.Is(err, ledger.ErrOtherAccount) {
-		t.Errorf("of another account: %v", err)
+		t.Errorf("another account: %v", err)
 	}
 	copied, err := state.Copy(ctx, inFile("from"), shared(), storetest.URL)
 	if err != nil || copied != (state.Copied{Endpoints: 3, Events: 150}) {
 		t.Fatalf("%+v, %v", copied, err)
 	}
 	if _, err := state.Copy(ctx, inFile("from"), shared(), storetest.URL); !errors.Is(err, state.ErrNotEmpty) {
-		t.Errorf("into what is not empty: %v", err)
+		t.Errorf("a state that is not empty: %v", err)
 	}
 	if _, err := state.Copy(ctx, shared(), inFile("back"), storetest.URL); err != nil {
 		t.Fatal(err)
@@ -348,8 +349,8 @@ func TestCopy(t *testing.T) {
 	storetest.SameRows(t, "there and back", storetest.Held(t, func() state.Store { return inFile("back") }), storetest.EveryRow(3, 50))
 }
 
-// Whoever else releases a counter: each replica shows it at 0 for as long as it holds
-// new counters, or its own scrapers would see it appear above 0.
+// Each replica shows a counter at 0 for its own hold, even if another one released it.
+// Otherwise its own scrapers would first see it above 0.
 func TestHoldOfWhatOthersReleased(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -425,7 +426,7 @@ func TestPostgresErrorsHaveNoPassword(t *testing.T) {
 	}
 }
 
-// A URL can name files. The error of one that is missing names it, and not the password.
+// A URL can name files. If one is missing, the error names it, but not the password.
 func TestMissingCertificateIsNamed(t *testing.T) {
 	t.Parallel()
 	missing := filepath.Join(t.TempDir(), "ca.pem")
@@ -435,8 +436,8 @@ func TestMissingCertificateIsNamed(t *testing.T) {
 	}
 }
 
-// A database that fails over to an older state between two attempts refuses what was
-// made of the newer one: half of it would be counted without the other half.
+// If the database fails over to an older state between two attempts, it refuses a commit that
+// builds on the newer one, which would count only half of a change.
 func TestCommitOntoAnOlderState(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -452,9 +453,9 @@ func TestCommitOntoAnOlderState(t *testing.T) {
 			}
 		},
 	} {
-		for _, overtaken := range []bool{false, true} { // by others' commits since then
+		for _, overtaken := range []bool{false, true} { // whether others have committed since
 			if overtaken && name == "another's commit" {
-				continue // which that other one notices
+				continue // the other replica notices that
 			}
 			t.Run(fmt.Sprintf("%s, overtaken %t", name, overtaken), func(t *testing.T) {
 				t.Parallel()
@@ -471,7 +472,7 @@ func TestCommitOntoAnOlderState(t *testing.T) {
 					}
 				}
 				if err := p.Commit(ctx, endpoints); !errors.Is(err, ledger.ErrOvertaken) {
-					t.Errorf("a commit onto an older state: %v", err)
+					t.Errorf("a commit that builds on a newer state: %v", err)
 				}
 			})
 		}

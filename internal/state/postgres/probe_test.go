@@ -8,7 +8,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// A probe finds by the rights of a role what its start would, and makes nothing.
+// A probe finds out from the rights of a role whether a start would work, and creates
+// nothing.
 func TestProbeOfRights(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -16,12 +17,12 @@ func TestProbeOfRights(t *testing.T) {
 		want    string
 	}{
 		"an owner": {func(*testing.T, string) {}, ""},
-		"a role without any": {func(t *testing.T, dsn string) {
+		"a role without rights": {func(t *testing.T, dsn string) {
 			t.Helper()
 			execSQL(t, dsn, `CREATE SCHEMA %[1]s`)
 			postgres.LeastRights(t, dsn, "replicas")
 		}, "may not create tables in the schema replicas"},
-		"a role that may not make the schema": {func(t *testing.T, dsn string) {
+		"a role without the right to create the schema": {func(t *testing.T, dsn string) {
 			t.Helper()
 			execSQL(t, dsn, `CREATE SCHEMA elsewhere`)
 			postgres.LeastRights(t, dsn, "elsewhere")
@@ -30,7 +31,7 @@ func TestProbeOfRights(t *testing.T) {
 			t.Helper()
 			asOwner(t, dsn, `ALTER DATABASE $db SET default_transaction_read_only = on`)
 		}, "the server is read-only"},
-		"a role with the least": {func(t *testing.T, dsn string) {
+		"a role with the least rights": {func(t *testing.T, dsn string) {
 			t.Helper()
 			made := openPostgres(t, dsn, "replicas")
 			defer made.Close()
@@ -53,7 +54,7 @@ func TestProbeOfRights(t *testing.T) {
 			if name == "an owner" {
 				var schemas int
 				if err := p.pool.QueryRow(t.Context(), `SELECT count(*) FROM pg_namespace WHERE nspname = 'replicas'`).Scan(&schemas); err != nil || schemas != 0 {
-					t.Errorf("%v, %d schemas were made", err, schemas)
+					t.Errorf("%v, %d schemas were created", err, schemas)
 				}
 			}
 		})

@@ -10,8 +10,7 @@ import (
 	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
-// proxied returns a proxy in front of the server of a database, and the URL that
-// goes by way of it.
+// proxied returns a proxy in front of a database server, and the URL through it.
 func proxied(t *testing.T, dsn string) (p *proxy.Proxy, by string) {
 	t.Helper()
 	u, err := url.Parse(dsn)
@@ -23,8 +22,7 @@ func proxied(t *testing.T, dsn string) (p *proxy.Proxy, by string) {
 	return p, u.String()
 }
 
-// A connection that breaks after the last row of what others have committed loses
-// nothing of it.
+// A replica loses nothing if the connection breaks after the last row of others' commits.
 func TestFollowThatBreaks(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)

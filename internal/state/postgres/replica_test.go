@@ -15,8 +15,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// A lease that another replica has taken over is of no use any more: what was done
-// under it is lost, and learned again.
+// A leader that lost its lease to another replica cannot commit. What it did is lost, and
+// read again.
 func TestFencing(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -36,7 +36,7 @@ func TestFencing(t *testing.T) {
 	storetest.ReadOn(a, "ep", items)
 	storetest.Eventually(t, func() bool { return led.Err() != nil })
 	if err := a.Leads(); err == nil {
-		t.Error("it goes on asking the API")
+		t.Error("it still calls the API")
 	}
 	if err := a.Healthy(ctx); err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func TestFencing(t *testing.T) {
 	}
 }
 
-// replica opens a shared state once more.
+// replica opens a shared state.
 func replica(t *testing.T, dsn string, policy ledger.Policy) *state.State {
 	t.Helper()
 	return storetest.Open(t, openPostgres(t, dsn, "replicas"), policy, storetest.Quiet{})
@@ -67,21 +67,21 @@ func noHolds() ledger.Policy {
 	return p
 }
 
-// stolen ends the lease as one that another replica had and gave back would be.
+// stolen ends the lease as if another replica had taken and released it.
 func stolen(t *testing.T, dsn string) {
 	t.Helper()
 	execSQL(t, dsn, `UPDATE %[1]s.state SET holder = NULL, fence = fence + 1`)
 }
 
-// A leader that is not heard of for 5 s is replaced, whatever the clock of the database
-// says, and the one after it goes on where it stopped.
+// A leader without heartbeats for 5 s is replaced, whatever the database's clock says, and
+// the next one continues where it stopped.
 func TestLeaseEnds(t *testing.T) {
 	t.Parallel()
 	for name, beat := range map[string]string{
-		"by the clock of the database":          `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp()`,
-		"which was set back an hour meanwhile":  `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp() + interval '1 hour'`,
-		"which was set forward an hour":         `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp() - interval '1 hour'`,
-		"with a sync that rests until tomorrow": `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp(), sync_ended = clock_timestamp() + interval '1 day', sync_rest = '1 s'`,
+		"with the database's clock unchanged":           `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp()`,
+		"with the database's clock set back an hour":    `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp() + interval '1 hour'`,
+		"with the database's clock set forward an hour": `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp() - interval '1 hour'`,
+		"with a sync that ended tomorrow":               `UPDATE %[1]s.state SET holder = 'gone', beat = clock_timestamp(), sync_ended = clock_timestamp() + interval '1 day', sync_rest = '1 s'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,8 +102,8 @@ func TestLeaseEnds(t *testing.T) {
 	}
 }
 
-// A leader that vanishes while it sends a statement, as in a power cut, leaves a lock that no
-// time limit of the server ends. The next one ends it.
+// A leader that disappears in the middle of a statement, as in a power cut, leaves a lock
+// that no timeout of the server releases. The next leader releases it.
 func TestLeaderVanishesInAStatement(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -135,10 +135,10 @@ func TestLeaderVanishesInAStatement(t *testing.T) {
 	})
 }
 
-// failingStore fails to commit a few times.
+// failingStore fails the first few commits.
 type failingStore struct {
 	*Store
-	fails, tries int // of batches that count a failed delivery
+	fails, tries int // batches with failed deliveries
 }
 
 func (s *failingStore) CommitLed(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
@@ -150,8 +150,8 @@ func (s *failingStore) CommitLed(ctx context.Context, b *ledger.Batch) (state.Le
 	return s.Store.CommitLed(ctx, b)
 }
 
-// A leader that is killed between its commit and its log would have told nobody of the
-// failures that it has counted: it reports them once, before the first attempt.
+// A leader reports counted failures once, before it first tries to commit them. Killed
+// between commit and log, it would otherwise never report them.
 func TestLeaderReportsFailuresBeforeTheCommit(t *testing.T) {
 	t.Parallel()
 	store := &failingStore{Store: openPostgres(t, postgres.NewDatabase(t), "replicas"), fails: 2}
@@ -172,7 +172,7 @@ func TestLeaderReportsFailuresBeforeTheCommit(t *testing.T) {
 	a.Do(func(account *ledger.Account) {
 		storetest.AnswerAll(account, a.Now(), ledger.Answer{Responded: true, StatusCode: 500})
 	})
-	if err := a.Close(context.Background()); err != nil { // the committer has ended
+	if err := a.Close(context.Background()); err != nil { // then no commit is under way
 		t.Fatal(err)
 	}
 	if !slices.Equal(reported, []string{storetest.HexID(1)}) || store.tries != store.fails+1 {
@@ -180,8 +180,8 @@ func TestLeaderReportsFailuresBeforeTheCommit(t *testing.T) {
 	}
 }
 
-// The one that is asked for a sync hears of it, and the one that has asked hears of its
-// end.
+// The leader learns that another replica asks for a sync, and that replica learns when the
+// sync ends.
 func TestAskTheLeader(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -196,7 +196,7 @@ func TestAskTheLeader(t *testing.T) {
 	select {
 	case <-a.Asked():
 	case <-time.After(time.Minute):
-		t.Fatal("it is not told")
+		t.Fatal("the leader does not learn of it")
 	}
 	storetest.MakeKnown(a, "ep")
 	storetest.ReadOn(a, "ep", nil)
@@ -206,12 +206,12 @@ func TestAskTheLeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := eventsCounted(b, "ep"); got != 1 {
-		t.Errorf("it knows of %d events", got)
+		t.Errorf("it knows %d events", got)
 	}
 	if got := b.LastSync(); got.Number != 1 || got.Result != "success" || got.Ours || got.Rest != time.Minute {
-		t.Errorf("it knows of %+v", got)
+		t.Errorf("it knows %+v", got)
 	}
-	// During the rest nobody is asked for anything.
+	// Nobody asks for a sync before the next one can start.
 	if led, err := b.Lead(ctx); led != nil || err != nil {
 		t.Fatal(led, err)
 	}
@@ -223,8 +223,8 @@ func TestAskTheLeader(t *testing.T) {
 	}
 }
 
-// What one has shown before a scrape of another begins, that one shows as well, also
-// where it is not yet time for a sync.
+// A scrape shows everything that another replica showed before it began, even if no sync is
+// due.
 func TestAwaitShowsWhatOthersHaveShown(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -241,11 +241,11 @@ func TestAwaitShowsWhatOthersHaveShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := len(b.View(b.Now()).Endpoints); got != 1 {
-		t.Errorf("it shows %d endpoints, another has shown 1", got)
+		t.Errorf("it shows %d endpoints, the other replica showed 1", got)
 	}
 }
 
-// One that asked the leader for a sync is told when there is none to wait for any more.
+// A replica that waits for the leader's sync learns when no sync will come.
 func TestAskALeaderThatGoes(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -264,7 +264,7 @@ func TestAskALeaderThatGoes(t *testing.T) {
 	storetest.Lead(t, b)
 }
 
-// A replica with a trouble of its own leaves the lease to one that syncs well.
+// A replica that cannot sync leaves the lease to one that can.
 func TestUnfitReplicaLeavesTheLease(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -285,7 +285,7 @@ func TestUnfitReplicaLeavesTheLease(t *testing.T) {
 		}
 	}
 	giveUp(true)
-	giveUp(true) // nobody else syncs
+	giveUp(true) // no other replica syncs
 	led := storetest.Lead(t, b)
 	b.Synced(led, ledger.SyncRecord{Result: "success"})
 	if err := b.Flush(ctx); err != nil {
@@ -297,7 +297,7 @@ func TestUnfitReplicaLeavesTheLease(t *testing.T) {
 	giveUp(true)
 }
 
-// eventsCounted returns how many events of an endpoint are counted. The policy must be noHolds.
+// eventsCounted returns the counted events of an endpoint, with the policy noHolds.
 func eventsCounted(b *state.State, id string) (n uint64) {
 	b.Look(func(a *ledger.Account) {
 		for _, e := range a.View(b.Now()).Endpoints {
@@ -311,8 +311,8 @@ func eventsCounted(b *state.State, id string) (n uint64) {
 	return n
 }
 
-// A failure that is asked for again, under a lease that was lost since then, does not
-// end the new lease's own asking for it: it would be asked for a third time.
+// If a lease is lost while a failed event is being asked for, the late answer does not end
+// the ask under the new lease; the event would be asked for a third time.
 func TestAnswerUnderALostLease(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -320,7 +320,7 @@ func TestAnswerUnderALostLease(t *testing.T) {
 	b := storetest.Open(t, openPostgres(t, dsn, "replicas"), storetest.Policy(), &loads)
 	take := func() (task ledger.Task, ok bool) {
 		b.Look(func(a *ledger.Account) {
-			later := b.Now().Add(5*time.Minute + time.Second) // it is due again
+			later := b.Now().Add(5*time.Minute + time.Second) // when it is due again
 			a.Promote(later)
 			task, ok = a.Take(later, func(ledger.Class) bool { return true })
 		})
@@ -336,30 +336,30 @@ func TestAnswerUnderALostLease(t *testing.T) {
 	}
 	before, ok := take()
 	if !ok {
-		t.Fatal("there is nothing to ask for")
+		t.Fatal("nothing is due")
 	}
 	stolen(t, dsn)
 	storetest.Eventually(t, func() bool { return loads.Load() > 0 })
 	storetest.Lead(t, b)
 	after, ok := take()
 	if !ok {
-		t.Fatal("it is not asked for again")
+		t.Fatal("it is not due again")
 	}
 	b.Do(func(a *ledger.Account) { a.Answered(before, ledger.Answer{Responded: true, StatusCode: 500}, b.Now()) })
 	if again, ok := take(); ok {
-		t.Errorf("%+v while %+v is under way", again, after)
+		t.Errorf("got %+v while %+v is under way", again, after)
 	}
 	b.Do(func(a *ledger.Account) { a.Answered(after, ledger.Answer{Responded: true, StatusCode: 200}, b.Now()) })
 	if _, ok := take(); ok {
-		t.Error("it is asked for after its answer")
+		t.Error("it is due after its answer")
 	}
 }
 
-// lateStore gives the answer of a commit only when it may.
+// lateStore delays the results of commits.
 type lateStore struct {
 	state.SharedStore
-	committed chan struct{} // gets one for each commit of rows that was made,
-	pass      chan struct{} // which returns when this gives one
+	committed chan struct{} // receives a value for each commit of rows
+	pass      chan struct{} // lets one of them return
 }
 
 func (s lateStore) CommitLed(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
@@ -371,8 +371,8 @@ func (s lateStore) CommitLed(ctx context.Context, b *ledger.Batch) (state.Lease,
 	return lease, err
 }
 
-// Another replica can show a commit before the one that leads knows that it was made: a
-// scrape of that one waits for the answer, so as not to show less.
+// Another replica can show a commit before its leader knows the result. A scrape of the
+// leader waits for the result, to show no less.
 func TestAwaitACommitUnderWay(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -391,12 +391,12 @@ func TestAwaitACommitUnderWay(t *testing.T) {
 	shown := follower.View(follower.Now())
 	short, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	if err := leader.Await(short, time.Now()); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("a scrape in the midst of a commit does not wait: %v", err)
+		t.Errorf("a scrape during a commit does not wait: %v", err)
 	}
 	cancel()
 	ended := make(chan struct{})
 	defer close(ended)
-	go func() { // that of the close too
+	go func() { // including the commit of Close
 		for {
 			select {
 			case store.pass <- struct{}{}:

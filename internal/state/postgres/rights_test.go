@@ -13,8 +13,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// Once the tables are there, a role that may read and write them is enough for all
-// that is done with a state, the pruning of it included.
+// Once the tables exist, the right to read and write them is enough for everything, including
+// pruning.
 func TestLeastRights(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -37,7 +37,7 @@ func TestLeastRights(t *testing.T) {
 		t.Errorf("size %d, %v", p.Size(), err)
 	}
 	if _, err := p.pool.Exec(ctx, p.in(`CREATE TABLE %[1]s.more ()`)); err == nil {
-		t.Fatal("the role has more rights than it should in this test")
+		t.Fatal("the role has too many rights for this test")
 	}
 	if _, err := state.Inspect(ctx, openPostgres(t, dsn, "replicas"), storetest.URL, storetest.Policy()); err != nil {
 		t.Errorf("a look: %v", err)
@@ -47,7 +47,7 @@ func TestLeastRights(t *testing.T) {
 	}
 }
 
-// A role that cannot create the tables gets its error at once, not after the wait for a server.
+// A role that cannot create the tables gets its error at once, without waiting for a server.
 func TestStartWithoutRights(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)

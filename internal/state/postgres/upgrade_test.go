@@ -12,8 +12,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// A version that older ones would damage the state of makes them stop: they write
-// nothing, show what they had, and leave their leases to those that can go on.
+// If a newer version changes the state so that older ones would damage it, the older ones
+// stop: they write nothing, show their last values, and leave the lease to newer ones.
 func TestNewerVersionTakesOver(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
@@ -43,21 +43,20 @@ func TestNewerVersionTakesOver(t *testing.T) {
 	storetest.ReadOn(old, "ep", []storetest.Item{{ID: storetest.HexID(2), Type: "video.deleted", Created: time.Now().Unix()}})
 	storetest.Eventually(t, func() bool { return errors.Is(old.Failure(), state.ErrNewer) })
 	if got := storetest.ShownCounters(old.View(old.Now())); fmt.Sprint(got) != fmt.Sprint(shown) {
-		t.Errorf("it shows %v, it has shown %v", got, shown)
+		t.Errorf("it shows %v, but showed %v before", got, shown)
 	}
 	if led.Err() == nil || old.Leads() == nil {
-		t.Error("it goes on leading")
+		t.Error("it still leads")
 	}
 	if ask(`SELECT commit FROM %[1]s.state`, &after); after != before {
 		t.Errorf("%d commits after the state was changed", after-before)
 	}
 	if !errors.Is(old.Failure(), state.ErrNewer) {
-		t.Errorf("it has ended its leases over %v", old.Failure())
+		t.Errorf("it gave up its lease because of %v", old.Failure())
 	}
 }
 
-// A replica that follows a newer version stops at what it is told, whatever the rows are like
-// that this version writes.
+// A follower stops when the state needs a newer version, whatever the newer rows look like.
 func TestFollowerOfANewerVersion(t *testing.T) {
 	t.Parallel()
 	dsn := postgres.NewDatabase(t)
