@@ -13,7 +13,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// TestRefused checks who gets no further than the door.
+// TestRefused checks which requests get no answer.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	s, id, events := small(t, 1)
@@ -52,8 +52,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestOrder checks that lists are newest first by creation, whatever the order
-// of insertion, and that what was rendered before does not stay behind.
+// TestOrder checks that lists are newest first by creation, whatever the order of insertion,
+// and that inserted events appear in lists that were rendered before.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	s, id, events := small(t, 3)
@@ -91,7 +91,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestStrangeIDs checks that any text is an id and a type.
+// TestStrangeIDs checks that any text can be an id or a type.
 func TestStrangeIDs(t *testing.T) {
 	t.Parallel()
 	s, id, _ := small(t, 0)
@@ -111,8 +111,8 @@ func TestStrangeIDs(t *testing.T) {
 	}
 }
 
-// TestSchedule checks that answers become visible in their time, and what a
-// retry changes, in a bubble whose clock the account shares.
+// TestSchedule checks when answers become visible, and what retries change, with a fake
+// clock.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
-// TestEndpoints checks the list of endpoints through the life of one.
+// TestEndpoints checks the list of endpoints while one is added, changed and removed.
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	s, id, events := small(t, 2)
@@ -199,7 +199,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-// TestGzip checks compression, for clients that accept it only.
+// TestGzip checks that answers are compressed only for clients that accept it.
 func TestGzip(t *testing.T) {
 	t.Parallel()
 	s, id, events := small(t, 1000)
@@ -229,8 +229,8 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-// TestSeed checks that the seed decides an account, and that another one makes
-// another.
+// TestSeed checks that the seed determines an account, and that different seeds give
+// different accounts.
 func TestSeed(t *testing.T) {
 	t.Parallel()
 	answers := func(seed uint64) string {

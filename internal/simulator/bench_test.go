@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// million is a served account whose endpoint has a million events.
+// million is a served account with an endpoint of a million events.
 func million(b *testing.B) (a *simulator.Account, endpointID string) {
 	b.Helper()
 	a = simulator.New(simulator.Options{})
@@ -20,8 +20,8 @@ func million(b *testing.B) (a *simulator.Account, endpointID string) {
 	return a, endpointID
 }
 
-// BenchmarkBulk makes a million events; B/event is what stays, their rendered
-// list included.
+// BenchmarkBulk creates a million events. B/event is the memory that they keep, including
+// their rendered list.
 func BenchmarkBulk(b *testing.B) {
 	for b.Loop() {
 		a, id := million(b)
@@ -36,8 +36,8 @@ func BenchmarkBulk(b *testing.B) {
 	}
 }
 
-// BenchmarkList serves a list of a million events over loopback, each time
-// with one new event.
+// BenchmarkList serves a list of a million events over loopback, with one new event each
+// time.
 func BenchmarkList(b *testing.B) {
 	a, id := million(b)
 	base, stop, err := simulator.Serve(a)
@@ -65,7 +65,7 @@ func BenchmarkList(b *testing.B) {
 	}
 }
 
-// BenchmarkDetail answers details without a network.
+// BenchmarkDetail serves details without a network.
 func BenchmarkDetail(b *testing.B) {
 	a := simulator.New(simulator.Options{})
 	id := a.AddEndpoint(simulator.Endpoint{})
@@ -79,14 +79,14 @@ func BenchmarkDetail(b *testing.B) {
 	}
 }
 
-// discard is a ResponseWriter for call.
+// discard is a ResponseWriter that discards the response.
 type discard struct{ header http.Header }
 
 func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
 
-// call asks the account without a network.
+// call sends a request to the account without a network.
 func call(b *testing.B, a *simulator.Account, path string) {
 	b.Helper()
 	r := httptest.NewRequestWithContext(b.Context(), http.MethodGet, path, nil)

@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// TestCalls checks the counts of the requests to the account.
+// TestCalls checks the counts of requests.
 func TestCalls(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -68,7 +68,7 @@ func TestCalls(t *testing.T) {
 	}
 }
 
-// TestMaxima checks the highest number of requests at a time and in a second.
+// TestMaxima checks the highest number of concurrent requests, and of requests in a second.
 func TestMaxima(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -93,14 +93,14 @@ func TestMaxima(t *testing.T) {
 		synctest.Wait()
 		s.ResetCalls()
 		if c := s.Calls(); c.MaxConcurrent != 1 || c.Total() != 0 {
-			t.Errorf("after a reset with one request at work: %+v", c)
+			t.Errorf("after a reset during a request: %+v", c)
 		}
 		working.Wait()
 	})
 }
 
-// TestLimitRate checks that a client that obeys Retry-After gets through at
-// the rate, and one that asks faster is refused.
+// TestLimitRate checks that a client that obeys Retry-After gets the full rate, and that a
+// faster one is refused.
 func TestLimitRate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

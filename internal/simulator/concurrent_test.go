@@ -10,8 +10,8 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// TestConcurrent uses everything at once; it is for the race detector, and
-// checks that a list is whole and in order whatever happens while it is sent.
+// TestConcurrent makes all kinds of calls at once, for the race detector, and checks that
+// lists are complete and in order while events are added.
 func TestConcurrent(t *testing.T) {
 	t.Parallel()
 	a := simulator.New(simulator.Options{})
@@ -36,7 +36,7 @@ func TestConcurrent(t *testing.T) {
 			if len(got) < 3000 || !slices.IsSortedFunc(got, func(x, y event) int {
 				return int(y.Created.(float64) - x.Created.(float64))
 			}) {
-				t.Errorf("a list of %d events, or not in order", len(got))
+				t.Errorf("a list of %d events, or out of order", len(got))
 			}
 		},
 		func(int) {

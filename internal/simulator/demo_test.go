@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// endpointRow is what the tests read of an endpoint.
+// endpointRow holds the members of an endpoint that the tests read.
 type endpointRow struct {
 	ID          string
 	URL         string
@@ -20,7 +20,7 @@ type endpointRow struct {
 	Active      bool
 }
 
-// TestDemoHistory checks the account as it is before Run.
+// TestDemoHistory checks the account before Run.
 func TestDemoHistory(t *testing.T) {
 	t.Parallel()
 	a := simulator.Demo(simulator.Options{Now: stopped, Seed: 7})
@@ -53,9 +53,8 @@ func TestDemoHistory(t *testing.T) {
 	}
 }
 
-// TestDemoRun lets a demo run for a minute and a half of a bubble's time, with
-// a client that looks as an exporter does, and checks that there is something
-// of everything to be seen.
+// TestDemoRun runs a demo for a minute and a half of fake time, with a client that acts like
+// an exporter, and checks that every kind of event occurs.
 func TestDemoRun(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -77,7 +76,7 @@ func TestDemoRun(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.HasPrefix(body, "[") {
-				continue // refused, as happens now and then
+				continue // refused, which happens now and then
 			}
 			for _, e := range decode[[]event](t, body)[:10] {
 				if resp, _, _ := s.get(catalogue + "/events/" + e.ID); resp.StatusCode == http.StatusGone {
@@ -87,7 +86,7 @@ func TestDemoRun(t *testing.T) {
 		}
 		synctest.Wait()
 		ids := a.EndpointIDs()
-		newsroom, mobile, oldCMS, partner, archive, billing, staging := ids[0], ids[2], ids[3], ids[4], ids[5], ids[6], ids[8] // the one that is new comes last
+		newsroom, mobile, oldCMS, partner, archive, billing, staging := ids[0], ids[2], ids[3], ids[4], ids[5], ids[6], ids[8] // the new endpoint comes last
 		for _, e := range s.list(newsroom) {
 			if e.Created == 0.0 {
 				bogus++
@@ -99,32 +98,32 @@ func TestDemoRun(t *testing.T) {
 			refused += calls.Count(op, 429) + calls.Count(op, 503)
 		}
 		for name, n := range map[string]int{
-			"events":                  truth.Sum("").Events - 200,
-			"recoveries":              truth.Sum("").Recoveries,
-			"unknown types":           truth[newsroom]["video.thumbnail_generated"].Events,
-			"flaky failures":          truth.Sum(catalogue).Outcomes["500"] + truth.Sum(catalogue).Outcomes["503"],
-			"404s":                    truth.Sum(mobile).Outcomes["404"],
-			"deliveries to nowhere":   truth.Sum(partner).Outcomes["none"] - 6,
-			"pending":                 truth.Sum(partner).Latest[""],
-			"slow deliveries":         truth.Sum(archive).Outcomes["200"],
-			"refused deliveries":      truth.Sum(billing).Outcomes["429"],
-			"the new one's failures":  truth.Sum(staging).Outcomes["502"],
-			"events without a detail": unresolved,
-			"events of no time":       bogus,
-			"refused API calls":       refused,
+			"events":                       truth.Sum("").Events - 200,
+			"recoveries":                   truth.Sum("").Recoveries,
+			"unknown types":                truth[newsroom]["video.thumbnail_generated"].Events,
+			"flaky failures":               truth.Sum(catalogue).Outcomes["500"] + truth.Sum(catalogue).Outcomes["503"],
+			"404s":                         truth.Sum(mobile).Outcomes["404"],
+			"failed connections":           truth.Sum(partner).Outcomes["none"] - 6,
+			"pending":                      truth.Sum(partner).Latest[""],
+			"slow deliveries":              truth.Sum(archive).Outcomes["200"],
+			"refused deliveries":           truth.Sum(billing).Outcomes["429"],
+			"failures of the new endpoint": truth.Sum(staging).Outcomes["502"],
+			"events without a detail":      unresolved,
+			"events without a time":        bogus,
+			"refused API calls":            refused,
 		} {
 			if n <= 0 {
 				t.Errorf("no %s", name)
 			}
 		}
 		if n := truth.Sum(oldCMS).Events; n != 0 {
-			t.Errorf("%d new events where delivery is switched off", n)
+			t.Errorf("%d new events of an endpoint that is switched off", n)
 		}
 	})
 }
 
-// TestDemoIsEvenlyBusy checks that the last hour of a demo that runs looks as the day
-// before it.
+// TestDemoIsEvenlyBusy checks that the last hour of a running demo is about as busy as the
+// day before it.
 func TestDemoIsEvenlyBusy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -136,12 +135,12 @@ func TestDemoIsEvenlyBusy(t *testing.T) {
 		a.Run(ctx)
 		hour := a.Truth().Sum("").Events
 		if times := float64(hour) * 24 / float64(day); times < 1 || times > 8 {
-			t.Errorf("%d events in the hour, %d in the day before: %.1f times as many", hour, day, times)
+			t.Errorf("%d events in the hour, %d in the day before: %.1f times as busy", hour, day, times)
 		}
 	})
 }
 
-// TestDemoServed checks that Run sends in real time and ends with its context.
+// TestDemoServed checks that Run emits events in real time, and ends with its context.
 func TestDemoServed(t *testing.T) {
 	t.Parallel()
 	a := simulator.Demo(simulator.Options{})

@@ -13,8 +13,8 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// TestFaults checks what each effect does to the list of an endpoint with five
-// events and to the detail of the newest.
+// TestFaults checks what each effect does to a list of five events, and to the detail of the
+// newest one.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	type answer struct {
@@ -22,7 +22,7 @@ func TestFaults(t *testing.T) {
 		body string
 		err  error
 	}
-	// want is the list of ids by the numbers of the events, 4 is the newest.
+	// listed checks the ids of a list, given by the numbers of the events; 4 is the newest.
 	listed := func(want ...int) func(*testing.T, answer, []string) {
 		return func(t *testing.T, got answer, events []string) {
 			t.Helper()
@@ -92,12 +92,12 @@ func TestFaults(t *testing.T) {
 			}
 		}},
 		{"repeat", list, simulator.Repeat(2), listed(4, 4, 3, 3, 2, 2, 1, 1, 0, 0)},
-		{"wrong type in front", list, simulator.Inject(0, "7"), func(t *testing.T, got answer, _ []string) {
+		{"wrong type at the start", list, simulator.Inject(0, "7"), func(t *testing.T, got answer, _ []string) {
 			if all := decode[[]any](t, got.body); len(all) != 6 || all[0] != 7.0 {
 				t.Errorf("got %v", all)
 			}
 		}},
-		{"wrong type behind", list, simulator.Inject(9, "[]"), func(t *testing.T, got answer, _ []string) {
+		{"wrong type at the end", list, simulator.Inject(9, "[]"), func(t *testing.T, got answer, _ []string) {
 			if all := decode[[]any](t, got.body); len(all) != 6 {
 				t.Errorf("%d elements", len(all))
 			} else if _, ok := all[5].([]any); !ok {
@@ -111,7 +111,7 @@ func TestFaults(t *testing.T) {
 		{"extra", list, simulator.Extra("more", "[1]"), has(`,"more":[1]}`, 5)},
 		{"cut bytes", list, simulator.CutBytes(7, simulator.EndClean), is(`[{"id":`)},
 		{"cut no bytes", list, simulator.CutBytes(0, simulator.EndClean), is("")},
-		{"cut bytes beyond", list, simulator.CutBytes(1<<20, simulator.EndClean), listed(4, 3, 2, 1, 0)},
+		{"cut after the end", list, simulator.CutBytes(1<<20, simulator.EndClean), listed(4, 3, 2, 1, 0)},
 		{"cut bytes, aborted", list, simulator.CutBytes(7, simulator.EndAbort), func(t *testing.T, got answer, _ []string) {
 			if got.body != `[{"id":` || !errors.Is(got.err, io.ErrUnexpectedEOF) {
 				t.Errorf("got %q, %v", got.body, got.err)
@@ -174,7 +174,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestFaultMatch checks which requests a fault is about.
+// TestFaultMatch checks which requests a fault affects.
 func TestFaultMatch(t *testing.T) {
 	t.Parallel()
 	s, id, events := small(t, 2)
@@ -234,7 +234,7 @@ func TestFaultMatch(t *testing.T) {
 	}
 }
 
-// TestFaultsStack checks that several faults act on one answer.
+// TestFaultsStack checks that several faults affect the same answer.
 func TestFaultsStack(t *testing.T) {
 	t.Parallel()
 	s, id, events := small(t, 3)

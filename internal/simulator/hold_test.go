@@ -13,8 +13,8 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// bubble returns an account with one event, asked without a network; to be
-// called inside a bubble.
+// bubble returns an account with one event and a client without a network. Call it inside a
+// bubble.
 func bubble(t *testing.T) (s *server, endpointID string) {
 	t.Helper()
 	a := simulator.New(simulator.Options{})
@@ -26,7 +26,7 @@ func bubble(t *testing.T) (s *server, endpointID string) {
 	}, id
 }
 
-// TestDelay checks that an answer is late by what was asked for.
+// TestDelay checks that an answer is delayed.
 func TestDelay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -40,7 +40,7 @@ func TestDelay(t *testing.T) {
 	})
 }
 
-// TestStall checks that the rest of a body comes after the pause.
+// TestStall checks that the rest of a body arrives after the pause.
 func TestStall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -57,14 +57,14 @@ func TestStall(t *testing.T) {
 	})
 }
 
-// TestHang checks that an answer that hangs ends with the client's patience,
-// and goes on when the fault is removed, before and behind the header.
+// TestHang checks that a hanging answer ends with the client's timeout, and continues when
+// the fault is removed, both before and after the header.
 func TestHang(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name   string
 		do     simulator.Effect
-		header bool // it comes
+		header bool // whether it arrives
 	}{
 		{"before the header", simulator.Hang(), false},
 		{"after bytes", simulator.CutBytes(20, simulator.EndHang), true},
@@ -104,8 +104,7 @@ func TestHang(t *testing.T) {
 	}
 }
 
-// TestEndless checks that an endless list goes on until the client goes, and
-// that the request ends then.
+// TestEndless checks that an endless list and its request end when the client disconnects.
 func TestEndless(t *testing.T) {
 	t.Parallel()
 	s, id, events := small(t, 1)
@@ -115,7 +114,7 @@ func TestEndless(t *testing.T) {
 		t.Fatal(err)
 	}
 	head, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	resp.Body.Close() // and the server's stop waits for the request
+	resp.Body.Close() // the server waits for the request when it stops
 	if err != nil || len(head) != 1<<20 {
 		t.Fatalf("%d bytes, %v", len(head), err)
 	}
@@ -130,7 +129,7 @@ func TestEndless(t *testing.T) {
 	}
 }
 
-// TestTransport checks how the handler's ends look to a client without a network.
+// TestTransport checks that a client without a network sees broken connections.
 func TestTransport(t *testing.T) {
 	t.Parallel()
 	s, id := bubble(t)

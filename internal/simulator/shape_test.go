@@ -11,8 +11,8 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// shape returns the keys of a JSON value with their types, one a line; a path
-// may have several types, and what stands below an array is one path.
+// shape returns the keys of a JSON value with their types, one on each line. A key can have
+// several types; all elements of an array share one path.
 func shape(v any) []string {
 	found := make(map[string]bool)
 	var walk func(path string, v any)
@@ -39,15 +39,15 @@ func shape(v any) []string {
 	return lines
 }
 
-// TestShape compares the answers with the samples of the public documentation:
-// the same keys, each with the same type.
+// TestShape checks that the answers have the same keys and types as the samples of the public
+// documentation.
 func TestShape(t *testing.T) {
 	t.Parallel()
 	a := simulator.New(simulator.Options{Now: stopped})
 	id := a.AddEndpoint(simulator.Endpoint{Active: true})
 	eventID := a.Emit(id, "video.process_succeeded", simulator.Responded(200))
 	s := serve(t, a)
-	// The free text under data.video.meta is the customer's own.
+	// Text under data.video.meta is up to the customer.
 	extra := map[string]bool{".data.video.meta.notes string": true}
 	for path, sample := range map[string]string{
 		"all":                     "testdata/endpoints_all.json",
@@ -128,8 +128,7 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// TestVideo checks the size of details and that the events of one video tell
-// of the same one.
+// TestVideo checks the size of details, and that all events of a video name the same one.
 func TestVideo(t *testing.T) {
 	t.Parallel()
 	a := simulator.New(simulator.Options{Now: stopped})
@@ -166,6 +165,6 @@ func TestVideo(t *testing.T) {
 	}
 	mean := total / (2 * videos)
 	if least < 1500 || most > 6500 || mean < 2000 || mean > 2600 {
-		t.Errorf("details of %d to %d bytes, %d in the mean", least, most, mean)
+		t.Errorf("details of %d to %d bytes, %d on average", least, most, mean)
 	}
 }

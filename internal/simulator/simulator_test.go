@@ -16,12 +16,12 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// instant is the time at which the accounts of most tests stand still.
+// instant is the fixed time of most tests' accounts.
 var instant = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 
 func stopped() time.Time { return instant }
 
-// server is an account that is served, with a client of its own.
+// server is a served account with a client.
 type server struct {
 	*simulator.Account
 	t      *testing.T
@@ -29,7 +29,7 @@ type server struct {
 	client *http.Client
 }
 
-// serve serves the account until the test ends.
+// serve serves the account until the end of the test.
 func serve(t *testing.T, a *simulator.Account) *server {
 	t.Helper()
 	base, stop, err := simulator.Serve(a)
@@ -48,7 +48,7 @@ func serve(t *testing.T, a *simulator.Account) *server {
 	return &server{Account: a, t: t, base: base, client: client}
 }
 
-// request returns a GET with the default key for a path below the webhooks.
+// request returns a GET request with the default key, for a path below the webhooks.
 func (s *server) request(path string) *http.Request {
 	s.t.Helper()
 	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.base+"/client/webhooks/"+path, nil)
@@ -59,7 +59,7 @@ func (s *server) request(path string) *http.Request {
 	return r
 }
 
-// get returns the answer with its whole body, and the error of either.
+// get returns the answer, its whole body, and any error.
 func (s *server) get(path string) (*http.Response, string, error) {
 	s.t.Helper()
 	resp, err := s.client.Do(s.request(path))
@@ -84,7 +84,7 @@ func (s *server) ok(path string) string {
 	return body
 }
 
-// event is what the tests read of an event.
+// event holds the members of an event that the tests read.
 type event struct {
 	ID       string
 	Type     string
@@ -109,7 +109,7 @@ func (s *server) detail(endpointID, eventID string) event {
 	return decode[event](s.t, s.ok(endpointID+"/events/"+eventID))
 }
 
-// decode decodes a JSON text that must be whole.
+// decode decodes a complete JSON text.
 func decode[T any](t *testing.T, body string) T {
 	t.Helper()
 	var v T
@@ -128,8 +128,8 @@ func ids(events []event) []string {
 	return all
 }
 
-// small returns an account with one endpoint and n events, a second apart, the
-// newest last in the returned ids.
+// small returns an account with one endpoint and n events, a second apart. The returned ids
+// end with the newest.
 func small(t *testing.T, n int) (s *server, endpointID string, eventIDs []string) {
 	t.Helper()
 	a := simulator.New(simulator.Options{Now: stopped, Seed: 1})

@@ -8,7 +8,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// TestTruth checks the tally of schedules, retries, forgotten events and marks.
+// TestTruth checks the counts with schedules, retries, forgotten events and marks.
 func TestTruth(t *testing.T) {
 	t.Parallel()
 	now := instant
@@ -31,7 +31,7 @@ func TestTruth(t *testing.T) {
 		simulator.NoResponse("x").After(2 * time.Second),
 	}})
 	now = now.Add(3 * time.Second)
-	a.SetAnswer(id, healed, simulator.Responded(404)) // after a success: not an outcome
+	a.SetAnswer(id, healed, simulator.Responded(404)) // after a success, so not an outcome
 	a.ForgetEvents(id, healed)
 	a.RemoveEndpoint(other)
 
@@ -61,7 +61,7 @@ func TestTruth(t *testing.T) {
 	}
 }
 
-// TestBulk checks the events that Bulk makes, also between others.
+// TestBulk checks the events that Bulk creates, also between others.
 func TestBulk(t *testing.T) {
 	t.Parallel()
 	s, id, events := small(t, 2)
