@@ -26,7 +26,7 @@ func TestTurnsAlternate(t *testing.T) {
 	})
 }
 
-// Whatever comes how often, a class that waits gets every second turn.
+// A waiting class gets every second turn, however often the other one calls.
 func TestNoClassStarves(t *testing.T) {
 	t.Parallel()
 	for _, few := range []Class{Lists, Details} {
@@ -84,20 +84,20 @@ func TestCancel(t *testing.T) {
 		c.done.Go(func() { _, limited, err = c.limiter.Acquire(ctx, Lists) })
 		synctest.Wait()
 		c.call("third", Details, 0)
-		c.expect(t, "first +0s", "third +10s") // the one that left took no turn
+		c.expect(t, "first +0s", "third +10s") // the caller that gave up took no turn
 		if !errors.Is(err, context.DeadlineExceeded) || limited != 4*time.Second {
 			t.Errorf("error %v after %v", err, limited)
 		}
 		free := New(1, 0)
 		for range 50 {
 			if _, _, err := free.Acquire(ctx, Lists); !errors.Is(err, context.DeadlineExceeded) || free.busy != 0 {
-				t.Fatalf("an ended context passes: %v", err)
+				t.Fatalf("a caller with an ended context gets a slot: %v", err)
 			}
 		}
 	})
 }
 
-// A slot that is granted in the moment in which its caller gives up is not lost.
+// A slot that is granted just as its caller gives up is not lost.
 func TestCancelMeetsGrant(t *testing.T) {
 	t.Parallel()
 	for _, class := range []Class{Lists, Details} {
@@ -154,7 +154,7 @@ func TestLongPauseRefusesAll(t *testing.T) {
 		left := l.BackOff(Backoff{Sent: begin, Wait: 11 * time.Second})
 		for range 2 {
 			if paused, ok := errors.AsType[*PausedError](<-refused); !ok || paused.Left != left {
-				t.Errorf("one that waited: %v", paused)
+				t.Errorf("a waiting call: %v", paused)
 			}
 		}
 		if _, _, err := l.Acquire(t.Context(), Lists); err == nil {
@@ -171,7 +171,7 @@ func TestLongPauseRefusesAll(t *testing.T) {
 	})
 }
 
-// The wait for a slot is none for the rate.
+// Time spent waiting for a slot does not count as waiting for the rate.
 func TestLimitedWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -188,7 +188,7 @@ func TestLimitedWait(t *testing.T) {
 		slot = expect(Details, 600*time.Millisecond)
 		time.AfterFunc(5*time.Second, slot.Release)
 		slot = expect(Lists, 0)
-		slot.StepAside() // no other list for as long as it is read on
+		slot.StepAside() // while this list is being read, no other one starts
 		time.AfterFunc(500*time.Millisecond, slot.Release)
 		expect(Lists, 500*time.Millisecond)
 	})
@@ -207,7 +207,7 @@ func TestGuard(t *testing.T) {
 		})
 		acquire(t, l, Details).Release()
 		time.AfterFunc(500*time.Millisecond, func() { lost.Store(true) })
-		begin := time.Now() // it is asked after the wait, not before
+		begin := time.Now() // the guard is called after the wait
 		if slot, _, err := l.Acquire(t.Context(), Lists); !errors.Is(err, errors.ErrUnsupported) || slot != nil || time.Since(begin) != time.Second {
 			t.Errorf("error %v after %v", err, time.Since(begin))
 		}

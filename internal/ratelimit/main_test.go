@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// callers queue at a limiter one after the other; the log says who went when.
+// callers queue at a limiter one after the other, and log when each was admitted.
 type callers struct {
 	limiter *Limiter
 	mu      sync.Mutex
@@ -24,8 +24,7 @@ type callers struct {
 	log     []string
 }
 
-// call makes a call that takes as long as hold says. What slow says, if anything,
-// is done with its slot meanwhile.
+// call makes a call that takes hold. Meanwhile slow, if given, is called with its slot.
 func (c *callers) call(name string, class Class, hold time.Duration, slow ...func(*Slot)) {
 	begin := time.Now()
 	c.done.Go(func() {
@@ -45,7 +44,7 @@ func (c *callers) call(name string, class Class, hold time.Duration, slow ...fun
 		time.Sleep(hold)
 		slot.Release()
 	})
-	synctest.Wait() // it is in the queue before the next one
+	synctest.Wait() // queue this call before the next one
 }
 
 func (c *callers) expect(t *testing.T, want ...string) {

@@ -7,8 +7,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// expectRate fails where a second holds more than a tenth above the rate, and more
-// than one request above it.
+// expectRate fails if any second has more requests than the rate and a tenth, or one more for
+// low rates.
 func expectRate(t *rapid.T, taken []time.Time, perSecond float64) {
 	t.Helper()
 	limit := max(1, perSecond/10) + perSecond + 1e-6
@@ -22,7 +22,7 @@ func expectRate(t *rapid.T, taken []time.Time, perSecond float64) {
 	}
 }
 
-// A waiting caller gets all of the rate, and no more.
+// A waiting caller gets the whole rate, and no more.
 func TestPaceAnySecond(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -39,7 +39,7 @@ func TestPaceAnySecond(t *testing.T) {
 		}
 		expectRate(t, taken, perSecond)
 		if got, want := float64(len(taken)), now.Sub(epoch).Seconds()*perSecond; got < want-1 {
-			t.Fatalf("%v requests, %v were allowed", got, want)
+			t.Fatalf("%v requests, want %v", got, want)
 		}
 	})
 }
@@ -54,7 +54,7 @@ func TestPaceWithoutLimit(t *testing.T) {
 	}
 	p.backOff(epoch, Backoff{Sent: epoch, Wait: 1, SlowDown: true})
 	if p.throttle.share != 0.5 || p.take(p.throttle.pausedUntil) != 0 {
-		t.Error("slowed down without a rate to slow")
+		t.Error("slowed down without a rate")
 	}
 }
 
@@ -73,7 +73,7 @@ func TestPaceSlowsAndRecovers(t *testing.T) {
 	}
 	p.succeed(now.Add(9*time.Second), now)
 	if float64(p.limiter.Limit()) != 1 {
-		t.Error("a step up too early")
+		t.Error("the rate rises too early")
 	}
 	for step := 1; step <= 12; step++ {
 		now = now.Add(10 * time.Second)
@@ -97,9 +97,9 @@ func TestPacePause(t *testing.T) {
 			t.Fatalf("asked for %v, got %v", asked, left)
 		}
 		if p.take(epoch.Add(left-1)) != 1 || p.take(epoch.Add(left)) != 0 {
-			t.Fatal("the pause is not kept")
+			t.Fatal("the pause is forgotten")
 		}
-		p.backOff(epoch, Backoff{Sent: epoch, Wait: 1}) // a shorter one takes nothing back
+		p.backOff(epoch, Backoff{Sent: epoch, Wait: 1}) // a shorter pause changes nothing
 		if p.left(epoch) != left {
 			t.Fatal("cut short")
 		}

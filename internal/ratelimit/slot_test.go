@@ -13,10 +13,10 @@ import (
 
 const slowness = 2 * time.Second
 
-// aside makes a list step aside once it has turned out to be slow.
+// aside makes a list step aside once it is slow.
 func aside(s *Slot) { time.AfterFunc(slowness, s.StepAside) }
 
-// Lists that take for ever hold up neither the other lists nor the details.
+// Endless lists delay neither other lists nor details.
 func TestSlowListsStepAside(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -27,12 +27,12 @@ func TestSlowListsStepAside(t *testing.T) {
 		c.call("list", Lists, 0)
 		c.call("detail", Details, 0)
 		c.done.Wait()
-		slices.Sort(c.log) // those that go at the same time do so in any order
+		slices.Sort(c.log) // those that start at the same time are in no particular order
 		c.expect(t, "detail +2s", "list +2s", "slow 0 +0s", "slow 1 +0s", "slow 2 +0s", "slow 3 +0s", "slow 4 +2s")
 	})
 }
 
-// However many lists are slow, one slot stays for details.
+// One slot stays free for details, however many lists are slow.
 func TestSlowListsLeaveASlotForDetails(t *testing.T) {
 	t.Parallel()
 	for _, slots := range []int{1, 2, 16} {
@@ -52,7 +52,7 @@ func TestSlowListsLeaveASlotForDetails(t *testing.T) {
 				begin := time.Now()
 				acquire(t, c.limiter, Details).Release()
 				if took := time.Since(begin); took > 0 {
-					t.Errorf("a detail waits for %v", took)
+					t.Errorf("a detail waited for %v", took)
 				}
 			}
 			c.done.Wait()
@@ -78,7 +78,7 @@ func TestDetailsDoNotStepAside(t *testing.T) {
 	}
 }
 
-// Whatever calls do with their slots, the bounds hold and nothing is lost.
+// Random calls never exceed the slots, and no slot is lost.
 func TestSlotsAreBounded(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -95,7 +95,7 @@ func TestSlotsAreBounded(t *testing.T) {
 			}
 			for class := range l.queues {
 				if l.queues[class].Len() > 0 && l.admits(Class(class)) {
-					t.Fatalf("class %d waits although it could go", class)
+					t.Fatalf("class %d waits although a slot is free", class)
 				}
 			}
 		}

@@ -10,8 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Processes that lead by turns are together as close to the rate as one, whenever
-// they hand over and whatever of it is known.
+// Processes that lead in turn keep the rate together as one process does, whenever they hand
+// over and however much they know of each other.
 func TestRestoreKeepsTheRate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -22,7 +22,7 @@ func TestRestoreKeepsTheRate(t *testing.T) {
 			var taken []time.Time
 			leader := processes[0]
 			for range rapid.IntRange(2, 12).Draw(rt, "terms") {
-				// The leader asks as fast as it may, or idles and saves turns up.
+				// The leader sends requests at the full rate, or idles and saves turns.
 				n := rapid.IntRange(0, int(2*perSecond)+2).Draw(rt, "requests")
 				for range n {
 					slot, _, err := leader.Acquire(context.Background(), Details)
@@ -36,7 +36,7 @@ func TestRestoreKeepsTheRate(t *testing.T) {
 				time.Sleep(time.Duration(rapid.IntRange(0, 3000).Draw(rt, "gap")) * time.Millisecond)
 				next := rapid.SampledFrom(processes).Draw(rt, "leader")
 				if rapid.Bool().Draw(rt, "killed") {
-					state.SinceRequest = 0 // nobody knows when its last request went
+					state.SinceRequest = 0 // the time of its last request is unknown
 				} else {
 					state.SinceRequest += time.Since(written)
 				}
@@ -67,7 +67,7 @@ func TestRestoreObeysThePause(t *testing.T) {
 	})
 }
 
-// A longer pause than a call waits for ends those that wait already.
+// A restored pause that is longer than calls wait also ends the calls that already wait.
 func TestRestoreRefusesThoseThatWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -86,7 +86,7 @@ func TestRestoreRefusesThoseThatWait(t *testing.T) {
 	})
 }
 
-// What the API has asked of this process alone is not forgotten.
+// A longer pause of this process outlasts a restored one.
 func TestRestoreKeepsALongerPause(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -99,8 +99,8 @@ func TestRestoreKeepsALongerPause(t *testing.T) {
 	})
 }
 
-// However often the lead changes, the rate recovers after a 429 as it does in one
-// process, and guessed pauses grow as they do there.
+// However often the lease changes hands, the rate recovers after a 429 as in one process, and
+// guessed pauses grow as in one process.
 func TestRestoreGoesOnRecovering(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -115,7 +115,7 @@ func TestRestoreGoesOnRecovering(t *testing.T) {
 		if got := a.State(); got.Share != 0.125 || got.Guesses != 3 {
 			t.Errorf("state %+v", got)
 		}
-		for range 25 { // every 4 s, while a step needs 10 s
+		for range 25 { // every 4 s, while a step takes 10 s
 			time.Sleep(4 * time.Second)
 			a.Succeeded(time.Now())
 			b.Restore(a.State())
@@ -127,7 +127,7 @@ func TestRestoreGoesOnRecovering(t *testing.T) {
 	})
 }
 
-// The state of a limiter that was never asked is that of one that was not for long.
+// A new limiter has the state of one that has been idle for a long time.
 func TestStateOfANewLimiter(t *testing.T) {
 	t.Parallel()
 	got := New(1, 1).State()

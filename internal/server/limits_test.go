@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// dial opens a connection and writes to it.
+// dial opens a connection, and writes to it.
 func dial(t *testing.T, address, text string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -29,8 +29,8 @@ func dial(t *testing.T, address, text string) net.Conn {
 	return conn
 }
 
-// A request whose body never comes is answered, and its connection is closed soon, also
-// where exporter-toolkit answers because there is no password.
+// A request whose body never arrives is answered, and its connection is closed soon, even if
+// exporter-toolkit answers because the password is missing.
 func TestBodyThatNeverComes(t *testing.T) {
 	t.Parallel()
 	web := filepath.Join(t.TempDir(), "web.yml")
@@ -51,7 +51,7 @@ func TestBodyThatNeverComes(t *testing.T) {
 			t.Parallel()
 			i := start(t, serving(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1\n") }), row.args...)
 			conn := dial(t, i.addresses[0], "GET /metrics HTTP/1.1\r\nHost: x\r\n"+row.header+"\r\n\r\n")
-			_ = conn.SetReadDeadline(time.Now().Add(time.Minute)) // for a server that holds it for ever
+			_ = conn.SetReadDeadline(time.Now().Add(time.Minute)) // in case the server never closes the connection
 			reader := bufio.NewReader(conn)
 			response, err := http.ReadResponse(reader, nil)
 			if err != nil || response.StatusCode != row.status {
@@ -68,7 +68,7 @@ func TestBodyThatNeverComes(t *testing.T) {
 }
 
 func isTimeout(err error) bool {
-	failed, ok := err.(net.Error) //nolint:errorlint // It is one where the deadline has passed.
+	failed, ok := err.(net.Error) //nolint:errorlint // true after the deadline
 	return ok && failed.Timeout()
 }
 
@@ -84,14 +84,14 @@ func TestLongHeaderIsRefused(t *testing.T) {
 	}
 }
 
-// However many connections there are, one more is answered: it takes the place of one
-// that has nothing to be answered.
+// With the maximum number of connections open, a new one is still answered: it replaces one
+// that is not being answered.
 func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	for name, request := range map[string]string{
-		"that say nothing":     "",
-		"with a body to come":  "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n",
-		"that wait for a next": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"without a request":       "",
+		"with an unfinished body": "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n",
+		"idle after an answer":    "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -115,8 +115,8 @@ func TestConnectionsAreBounded(t *testing.T) {
 	}
 }
 
-// Very many requests are being answered: what comes beyond them is refused at once, in
-// words, and what comes beyond all connections is closed.
+// While the maximum number of requests is being answered, the next one is refused with an
+// error, and connections beyond the limit are closed.
 func TestConnectionsThatAreAllInUse(t *testing.T) {
 	t.Parallel()
 	const request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -134,15 +134,15 @@ func TestConnectionsThatAreAllInUse(t *testing.T) {
 	}
 	refused, _ := do(t, "GET", "http://"+i.addresses[0]+"/metrics")
 	if refused.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("one request too many: status %d", refused.StatusCode)
+		t.Errorf("request beyond the limit: status %d", refused.StatusCode)
 	}
 
 	for range maxConnections - maxAnswers {
 		dial(t, i.addresses[0], "")
 	}
-	refused, _ = do(t, "GET", "http://"+i.addresses[0]+"/metrics") // takes the place of one that says nothing
+	refused, _ = do(t, "GET", "http://"+i.addresses[0]+"/metrics") // replaces a connection without a request
 	if refused.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("one connection too many: status %d", refused.StatusCode)
+		t.Errorf("connection beyond the limit: status %d", refused.StatusCode)
 	}
 	close(release)
 	for n, conn := range answered {
@@ -157,7 +157,7 @@ func TestConnectionsThatAreAllInUse(t *testing.T) {
 	}
 }
 
-// The oldest of the least useful connections makes way, never one with a request.
+// The oldest of the least useful connections is replaced, but never one with a request.
 func TestConnectionThatMakesWay(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestConnectionThatMakesWay(t *testing.T) {
 			}
 			for conn := range before {
 				if _, open := c.open[conn]; !open && names[conn] != want {
-					t.Errorf("%q made way, want %q", names[conn], want)
+					t.Errorf("%q was replaced, want %q", names[conn], want)
 				}
 			}
 		}

@@ -22,7 +22,7 @@ import (
 	"omegastream_exporter/internal/web"
 )
 
-// listenLocal takes a port for the time of a test.
+// listenLocal takes a port for the duration of a test.
 func listenLocal(t *testing.T) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,7 +33,7 @@ func listenLocal(t *testing.T) net.Listener {
 	return l
 }
 
-// logBuffer keeps the log of a server.
+// logBuffer holds the log of a server.
 type logBuffer struct{ logs.Buffer }
 
 var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
@@ -51,20 +51,20 @@ func (b *logBuffer) addresses(t *testing.T, n int) []string {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("does not listen: %s", b.String())
+	t.Fatalf("the server does not listen: %s", b.String())
 	return nil
 }
 
-// instance is a server that runs within the test.
+// instance is a running server.
 type instance struct {
 	addresses []string
 	log       *logBuffer
-	stop      context.CancelFunc // what a signal does
+	stop      context.CancelFunc // like a signal
 	ended     chan error
 	closed    *atomic.Int32 // how often the application was closed
 }
 
-// serving returns a whole application around its metrics handler.
+// serving returns an application with a metrics handler.
 func serving(metrics http.HandlerFunc) *Application {
 	return &Application{
 		Metrics: metrics,
@@ -79,7 +79,7 @@ func serving(metrics http.HandlerFunc) *Application {
 	}
 }
 
-// settings are those of the flags.
+// settings are parsed from flags.
 func settings(t *testing.T, args ...string) config.Web {
 	t.Helper()
 	_, cfg, err := config.Parse(append(args, "--demo"), io.Discard, io.Discard)
@@ -112,7 +112,7 @@ func start(t *testing.T, app *Application, args ...string) *instance {
 	return i
 }
 
-// end stops the server and returns what it ended with.
+// end stops the server, and returns its error.
 func (i *instance) end(t *testing.T) error {
 	t.Helper()
 	i.stop()
@@ -128,7 +128,7 @@ func (i *instance) end(t *testing.T) error {
 	}
 }
 
-// do sends a request on a connection of its own.
+// do sends a request on a new connection.
 func do(t *testing.T, method, url string, edit ...func(*http.Request)) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -151,7 +151,7 @@ func do(t *testing.T, method, url string, edit ...func(*http.Request)) (*http.Re
 	return response, string(body)
 }
 
-// get returns the body, empty when there was no answer.
+// get returns the body; empty without an answer.
 func get(url string) string {
 	response, err := http.Get(url)
 	if err != nil {
@@ -213,7 +213,7 @@ func TestPprofOnRequest(t *testing.T) {
 	i.end(t)
 }
 
-// Every listener asks for the password, exactly once.
+// Every listener asks for the password exactly once.
 func TestWebConfigOnEveryListener(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "web.yml")
@@ -264,7 +264,7 @@ func TestDrainLetsAScrapeFinish(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if i.closed.Load() != 0 {
-		t.Error("closed under a running scrape")
+		t.Error("closed during a scrape")
 	}
 	close(release)
 	if got := <-answer; got != "complete" {
@@ -275,8 +275,9 @@ func TestDrainLetsAScrapeFinish(t *testing.T) {
 	}
 }
 
-// A scrape that takes too long is told to answer with what it has; one that does
-// not listen is cut off. Neither keeps the program from ending in time with 0.
+// A draining server cancels the context of a scrape, which then answers with what it has. One
+// that ignores its context is cut off. In either case the program ends in time, with status
+// 0.
 func TestDrainEndsInTime(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -368,7 +369,7 @@ func TestStartFails(t *testing.T) {
 	})
 }
 
-// A listener that breaks ends the program like a signal, but with an error.
+// A broken listener ends the program like a signal, but with an error.
 func TestListenerBreaks(t *testing.T) {
 	t.Parallel()
 	l := listenLocal(t)

@@ -26,8 +26,8 @@ func replaceFile(t *testing.T, name, content string) {
 	}
 }
 
-// A file of --web.config.file that breaks while the server runs is told of once, with
-// nothing of it, and once more when it is mended.
+// If a --web.config.file becomes invalid while the server runs, that is logged once, without
+// quoting the file, and once more when it is valid again.
 func TestWebFileThatBreaks(t *testing.T) {
 	t.Parallel()
 	users := "basic_auth_users:\n  user: " + webHash + "\n"
@@ -70,7 +70,7 @@ func TestWebFileThatBreaks(t *testing.T) {
 			for n := range 2 {
 				replaceFile(t, file, row.broken)
 				ask(refused)
-				for strings.Count(i.log.String(), "is invalid") <= n && t.Context().Err() == nil { // a refused connection ends before it is logged
+				for strings.Count(i.log.String(), "is invalid") <= n && t.Context().Err() == nil { // a refused connection ends before the error is logged
 					time.Sleep(time.Millisecond)
 				}
 				ask(refused)
@@ -94,7 +94,7 @@ func TestWebFileThatBreaks(t *testing.T) {
 	}
 }
 
-// certificate is a tls_server_config with a certificate in it.
+// certificate returns a tls_server_config with a certificate.
 func certificate(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewTLSServer(http.NotFoundHandler())
