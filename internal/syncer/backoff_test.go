@@ -10,7 +10,7 @@ import (
 	"omegastream_exporter/client"
 )
 
-// TestBackoff walks the backoff through calls that fail and succeed.
+// TestBackoff follows the backoff through failing and successful calls.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -32,9 +32,9 @@ func TestBackoff(t *testing.T) {
 		b.failed("always the same", errors.New("server error"), now)
 	}
 	fail(failuresAllowed - 1)
-	rests(0) // a few bad events are theirs alone
+	rests(0) // a few bad events do not matter to others
 	fail(20)
-	rests(2 * time.Second) // a burst that fails together is one reason to rest
+	rests(2 * time.Second) // a burst of failures is one reason to pause
 	for _, want := range []time.Duration{4, 8, 16, 32, 60, 60} {
 		now = now.Add(longestRest)
 		fail(failuresAllowed + 1)
@@ -58,28 +58,28 @@ func TestBackoff(t *testing.T) {
 	b.stop(client.ErrForbidden)
 	rests(longestNap)
 	if !errors.Is(context.Cause(call), client.ErrUnauthorized) {
-		t.Error("a call under way goes on")
+		t.Error("a call under way was not cancelled")
 	}
 	b.resume()
 	b.resume()
 	rests(0)
 	if call == b.callContext() || b.callContext().Err() != nil {
-		t.Error("calls are still over")
+		t.Error("calls are still cancelled")
 	}
 }
 
-// TestSignal checks that every waiter learns of a change.
+// TestSignal checks that every waiter learns about a change.
 func TestSignal(t *testing.T) {
 	t.Parallel()
 	var s signal
-	s.notify() // nobody waits
+	s.notify() // without a waiter
 	a, b := s.next(), s.next()
 	s.notify()
 	<-a
 	<-b
 	select {
 	case <-s.next():
-		t.Error("told of a change from before")
+		t.Error("learned about an earlier change")
 	default:
 	}
 }

@@ -8,15 +8,15 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// TestNap checks that a fetcher without work, or with work that it may not do yet,
-// looks at the ledger rarely.
+// TestNap checks that a fetcher that has nothing to do, or must wait, rarely looks at the
+// ledger.
 func TestNap(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(endpointA)
-		r := start(t, a, setup{options: Options{RateLimit: 0.1}}) // a failure may be asked for every 100 s
+		r := start(t, a, setup{options: Options{RateLimit: 0.1}}) // the exporter can ask for a failure every 100 s
 		nap := func() (longest time.Duration) {
-			for range 3 { // a call that has just ended cuts one short
+			for range 3 { // a call that has just ended can cut one short
 				began := time.Now()
 				r.fetcher.nap(t.Context())
 				longest = max(longest, time.Since(began))

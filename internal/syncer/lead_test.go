@@ -10,8 +10,8 @@ import (
 	"omegastream_exporter/internal/state/storetest"
 )
 
-// Syncs that fail are further and further apart. Once one succeeds, whichever replica makes it,
-// all replicas are back at their interval.
+// The intervals between failing syncs grow. When a replica's sync succeeds, all replicas
+// return to their interval.
 func TestReplicasRestAfterFailures(t *testing.T) {
 	t.Parallel()
 	const interval = 9 * time.Second
@@ -34,13 +34,13 @@ func TestReplicasRestAfterFailures(t *testing.T) {
 					scrape(all[0])
 				}
 				if last := all[0].state.LastSync(); !last.Ours || last.Result != string(Failed) || last.Rest < longestInterval/2 {
-					t.Fatalf("after syncs that failed %+v", last)
+					t.Fatalf("after failing syncs %+v", last)
 				}
 				mended()
 				for _, r := range []*rig{all[next], all[0]} {
 					scrape(r)
 					if last := r.state.LastSync(); !last.Ours || last.Result != string(Success) || last.Rest > interval {
-						t.Errorf("after one that succeeded %+v", last)
+						t.Errorf("after a successful sync %+v", last)
 					}
 				}
 			})

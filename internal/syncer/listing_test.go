@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// The account's endpoints are asked for once a minute by all replicas together. A replica
-// whose own ask failed has learned nothing from another's.
+// The replicas together ask for the account's endpoints once a minute. A replica whose own
+// ask failed does not rely on another's.
 func TestListingOfAnotherReplica(t *testing.T) {
 	t.Parallel()
 	epoch := time.Unix(1_700_000_000, 0)
 	for _, row := range []struct {
 		name string
-		ok   bool // the last ask of its own
+		ok   bool // the replica's own last ask
 		due  time.Duration
 	}{
 		{"answered", true, 110 * time.Second},

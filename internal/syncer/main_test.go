@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The ids of tests' endpoints.
+// The endpoints of the tests.
 const (
 	endpointA = "aaaaaaaaaaaaaaaaaaaaaaaa"
 	endpointB = "bbbbbbbbbbbbbbbbbbbbbbbb"
@@ -26,15 +26,15 @@ const (
 
 const failedType = "video.process_failed"
 
-// setup is what a test chooses; the zero value is usable.
+// setup configures a syncer; its zero value works.
 type setup struct {
 	policy  ledger.Policy
 	options Options
 	client  client.Options
-	store   state.Store // nil for one in memory
+	store   state.Store // nil for a store in memory
 }
 
-// rig is a syncer of a simulated account.
+// rig is a syncer with a simulated account.
 type rig struct {
 	testing.TB
 	*Syncer
@@ -42,7 +42,7 @@ type rig struct {
 	log     *logs.Buffer
 }
 
-// newAccount returns an account with endpoints that have been there for long.
+// newAccount returns an account with endpoints that have existed for a long time.
 func newAccount(ids ...string) *simulator.Account {
 	a := simulator.New(simulator.Options{Seed: 1})
 	for _, id := range ids {
@@ -54,7 +54,7 @@ func newAccount(ids ...string) *simulator.Account {
 	return a
 }
 
-// start starts a syncer of the account; it is closed at the end of the test.
+// start starts a syncer of the account, and closes it at the end of the test.
 func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	t.Helper()
 	const url = "http://api.example.com" + simulator.BasePath
@@ -96,14 +96,14 @@ func start(t testing.TB, a *simulator.Account, s setup) *rig {
 	return r
 }
 
-// waitFor asks for a sync as a scrape with such a deadline does.
+// waitFor waits for a sync like a scrape with a deadline.
 func (r *rig) waitFor(deadline time.Duration) bool {
 	ctx, cancel := context.WithTimeout(r.Context(), deadline)
 	defer cancel()
 	return r.Wait(ctx)
 }
 
-// unwatched is a state.Watcher that watches nothing.
+// unwatched is a state.Watcher that does nothing.
 type unwatched struct{}
 
 func (unwatched) Committed(time.Duration) {}

@@ -13,7 +13,8 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// A backlog that has no room is one line a minute, with the count of all since the last.
+// A full backlog is logged once a minute, with the number of events given up since the last
+// line.
 func TestOverflowIsOneLineAMinute(t *testing.T) {
 	t.Parallel()
 	policy := ledger.Policy{Window: time.Hour, Overlap: time.Minute, NoResponseAfter: time.Minute, MaxBacklog: 1}

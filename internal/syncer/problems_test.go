@@ -27,8 +27,8 @@ func statusError(code int) error {
 	return &client.Error{StatusCode: code, Err: kind}
 }
 
-// TestProblems checks which errors are worth a line of their own, each after the minute of
-// the one before.
+// TestProblems checks which errors are logged on their own, each a minute after the previous
+// one.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 	reset := func(port int) error {
@@ -47,19 +47,19 @@ func TestProblems(t *testing.T) {
 		warnings int
 		infos    int
 	}{
-		{"the same again", []func(*problems){report(a, statusError(500)), report(a, statusError(500))}, 1, 0},
+		{"the same error", []func(*problems){report(a, statusError(500)), report(a, statusError(500))}, 1, 0},
 		{"another port", []func(*problems){report(a, reset(50001)), report(a, reset(50002))}, 1, 0},
 		{"another pause", []func(*problems){report(a, limited(time.Minute)), report(a, limited(time.Second))}, 1, 0},
 		{"another failure of the server", []func(*problems){report(a, statusError(500)), report(a, statusError(503))}, 1, 0},
 		{"another status", []func(*problems){report(a, statusError(404)), report(a, statusError(403))}, 2, 0},
 		{"another problem", []func(*problems){report(a, statusError(500)), report(a, reset(50001))}, 2, 0},
 		{"another endpoint", []func(*problems){report(a, statusError(500)), report(b, statusError(500))}, 2, 0},
-		{"no error of the client", []func(*problems){report(a, errors.New("x")), report(a, errors.New("y"))}, 2, 0},
+		{"not an error of the client", []func(*problems){report(a, errors.New("x")), report(a, errors.New("y"))}, 2, 0},
 		{"healed", []func(*problems){report(a, statusError(500)), healed(a), healed(a)}, 1, 1},
 		{"healed in between", []func(*problems){report(a, statusError(500)), healed(a), report(a, statusError(500))}, 2, 1},
-		{"another one healed", []func(*problems){report(a, statusError(500)), healed(b), report(a, statusError(500))}, 1, 0},
+		{"another endpoint healed", []func(*problems){report(a, statusError(500)), healed(b), report(a, statusError(500))}, 1, 0},
 		{"an event", []func(*problems){report(event, statusError(403)), healed(event)}, 1, 1},
-		{"our own end", []func(*problems){report(a, &client.Error{Err: context.Canceled})}, 0, 0},
+		{"our own cancellation", []func(*problems){report(a, &client.Error{Err: context.Canceled})}, 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,8 +82,9 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// TestOneLineAMinute lets very many lists fail and heal at random: the log has one line a
-// minute, which says how many are not in it, and the last says that all are well.
+// TestOneLineAMinute checks that the log has one line a minute while very many lists fail and
+// heal at random. Each line says how many are not in the log, and the last one that all are
+// well.
 func TestOneLineAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -114,7 +115,7 @@ func TestOneLineAMinute(t *testing.T) {
 			t.Errorf("%d lines in ten minutes:\n%s", n, log)
 		}
 		if n := log.Count("List of events", "unwritten="); n != 9 {
-			t.Errorf("%d lines say what is not in the log:\n%s", n, log)
+			t.Errorf("%d lines say how many are not in the log:\n%s", n, log)
 		}
 		for i := range 1000 {
 			p.healed(of(i))
@@ -127,8 +128,8 @@ func TestOneLineAMinute(t *testing.T) {
 	})
 }
 
-// The first of many that fail is in the log at once, one of the others a minute later with
-// their number.
+// The first of many failures is logged at once. A minute later the log has another one, with
+// the number of the rest.
 func TestTheRestIsCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -149,7 +150,7 @@ func TestTheRestIsCounted(t *testing.T) {
 	})
 }
 
-// Very many odd events take bounded memory and are one problem of their endpoint.
+// Very many bad events take limited memory, and are one problem of their endpoint.
 func TestOddEvents(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -160,7 +161,7 @@ func TestOddEvents(t *testing.T) {
 			p.report(event(i), statusError(403))
 		}
 		if n := len(p.now); n != oddEvents {
-			t.Errorf("%d are kept", n)
+			t.Errorf("%d events are tracked", n)
 		}
 		if all := p.all(); len(all) != 1 || all[0].EndpointID != endpointA {
 			t.Errorf("%d problems", len(all))
@@ -176,7 +177,7 @@ func TestOddEvents(t *testing.T) {
 	})
 }
 
-// An endpoint that goes while its list fails leaves nothing behind.
+// When an endpoint is removed while its list fails, its problems go too.
 func TestProblemsOfEndpointsThatAreGone(t *testing.T) {
 	t.Parallel()
 	p := newProblems(slog.New(slog.DiscardHandler))
@@ -194,8 +195,9 @@ func TestProblemsOfEndpointsThatAreGone(t *testing.T) {
 	}
 }
 
-// TestLogOfAThousandEndpoints has many lists that fail now and then, each in its own way: the
-// log has at most one line a minute for each operation, and says how many are not in it.
+// TestLogOfAThousandEndpoints checks that the log has at most one line a minute for each
+// operation while many lists fail now and then, each in its own way, and that it says how
+// many failures are not in it.
 func TestLogOfAThousandEndpoints(t *testing.T) {
 	t.Parallel()
 	for name, faults := range map[string][]simulator.Fault{
@@ -235,8 +237,8 @@ func TestLogOfAThousandEndpoints(t *testing.T) {
 						t.Errorf("%d lines about %s in %d minutes", n, operation, minutes)
 					}
 				}
-				if unwritten < operations["list_events"]-1 { // of which the first is the first failure alone
-					t.Errorf("%d of %d lines say how many are not written", unwritten, operations["list_events"])
+				if unwritten < operations["list_events"]-1 { // the first failure on its own
+					t.Errorf("%d of %d lines say how many are not in the log", unwritten, operations["list_events"])
 				}
 				if n := r.log.Count("level=WARN") + r.log.Count("level=INFO"); n > 3*minutes || name != "429" && operations["list_events"] == 0 {
 					t.Errorf("%d lines in %d minutes, of %v", n, minutes, operations)

@@ -49,7 +49,7 @@ func TestStatus(t *testing.T) {
 	})
 }
 
-// The words of a failure are kept, without what is secret in them.
+// The text of a failure is stored without secrets.
 func TestFailuresCarryWords(t *testing.T) {
 	t.Parallel()
 	for _, bodies := range []bool{false, true} {

@@ -25,7 +25,7 @@ func manyIDs(n int) (ids []string) {
 	return ids
 }
 
-// scrapes asks for a sync so many times, each 15 s after the one before.
+// scrapes waits for a sync n times, 15 s apart.
 func (r *rig) scrapes(n int) {
 	for range n {
 		time.Sleep(15 * time.Second)
@@ -33,7 +33,7 @@ func (r *rig) scrapes(n int) {
 	}
 }
 
-// endpoint returns what is shown of an endpoint.
+// endpoint returns the view of an endpoint.
 func (r *rig) endpoint(id string) *ledger.EndpointView {
 	r.Helper()
 	for _, e := range r.state.View(r.state.Now()).Endpoints {
@@ -41,11 +41,11 @@ func (r *rig) endpoint(id string) *ledger.EndpointView {
 			return e
 		}
 	}
-	r.Fatalf("endpoint %s is not shown", id)
+	r.Fatalf("no endpoint %s", id)
 	return nil
 }
 
-// delivered returns how many outcomes of an endpoint were counted.
+// delivered returns the number of counted outcomes of an endpoint.
 func (r *rig) delivered(id string) (n uint64) {
 	for _, c := range r.endpoint(id).Counters.All {
 		if c.Kind == ledger.CountDeliveries {
@@ -55,7 +55,7 @@ func (r *rig) delivered(id string) (n uint64) {
 	return n
 }
 
-// TestForbiddenList has a key that may not read one of forty lists: the others stay fresh.
+// TestForbiddenList checks a key without access to one of forty lists: the others stay fresh.
 func TestForbiddenList(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestForbiddenList(t *testing.T) {
 		for _, id := range ids {
 			age := time.Since(r.endpoint(id).LastSync)
 			if fresh := age < 30*time.Second; fresh != (id != ids[0]) {
-				t.Errorf("%s was read %v ago", id, age)
+				t.Errorf("%s was last read %v ago", id, age)
 			}
 		}
 		s := r.Status()
@@ -80,8 +80,9 @@ func TestForbiddenList(t *testing.T) {
 	})
 }
 
-// TestForbiddenDetail has a key that may not read one detail, that of the oldest of very
-// many events: it backs off and is visible, the others are counted as fast as the rate lets.
+// TestForbiddenDetail checks a key without access to one detail, that of the oldest of very
+// many events. The exporter retries it with a backoff and shows it in the backlog, and counts
+// the others at the full rate.
 func TestForbiddenDetail(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -93,7 +94,7 @@ func TestForbiddenDetail(t *testing.T) {
 		for range 600 {
 			a.Emit(endpointA, failedType, simulator.Responded(500))
 		}
-		r.scrapes(3) // 45 s, of which 30 are the rate's
+		r.scrapes(3) // 45 s, of which the rate needs 30
 		if n := r.delivered(endpointA); n != 600 {
 			t.Errorf("%d outcomes are counted", n)
 		}
@@ -110,14 +111,14 @@ func TestForbiddenDetail(t *testing.T) {
 	})
 }
 
-// TestPauseOfOne has an API that asks for a pause in its answer for one list and for the
-// oldest detail, each time: everything waits for so long, then the others go on.
+// TestPauseOfOne checks an API whose answers for one list and the oldest detail always ask
+// for a pause. All calls wait that long, then the others continue.
 func TestPauseOfOne(t *testing.T) {
 	t.Parallel()
 	for name, busy := range map[string]simulator.Effect{
-		"403 for a while": simulator.Header(simulator.Status(403, "busy"), "Retry-After", "2"),
-		"403 for long":    simulator.Header(simulator.Status(403, "busy"), "Retry-After", "45"),
-		"503 for long":    simulator.Unavailable(45 * time.Second),
+		"403 with a short wait": simulator.Header(simulator.Status(403, "busy"), "Retry-After", "2"),
+		"403 with a long wait":  simulator.Header(simulator.Status(403, "busy"), "Retry-After", "45"),
+		"503 with a long wait":  simulator.Unavailable(45 * time.Second),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +137,7 @@ func TestPauseOfOne(t *testing.T) {
 				for _, id := range ids {
 					age := time.Since(r.endpoint(id).LastSync)
 					if fresh := age < 3*time.Minute; fresh != (id != ids[0]) {
-						t.Errorf("%s was read %v ago", id, age)
+						t.Errorf("%s was last read %v ago", id, age)
 					}
 				}
 				if n := r.delivered(ids[1]); n != 100 {
@@ -153,16 +154,16 @@ func TestPauseOfOne(t *testing.T) {
 	}
 }
 
-// TestDetailThatNeverComes has a detail that fails at each ask: it backs off, is visible,
-// and is unresolved once it failed a window after its first sight.
+// TestDetailThatNeverComes checks a detail that always fails: the exporter retries it with a
+// backoff, shows it in the backlog, and gives the event up a window after its first sight.
 func TestDetailThatNeverComes(t *testing.T) {
 	t.Parallel()
 	for name, effect := range map[string]simulator.Effect{
-		"refused":      simulator.Status(403, "no"),
-		"failing":      simulator.Status(500, "no"),
-		"no event":     simulator.HTML(),
-		"broken off":   simulator.Reset(),
-		"never enough": simulator.Hang(),
+		"refused":           simulator.Status(403, "no"),
+		"failing":           simulator.Status(500, "no"),
+		"not an event":      simulator.HTML(),
+		"connection closed": simulator.Reset(),
+		"no answer":         simulator.Hang(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,7 +188,7 @@ func TestDetailThatNeverComes(t *testing.T) {
 					r.scrapes(1)
 				}
 				if n, e := unresolved(), r.endpoint(endpointA); n != 0 || e.Backlog != 1 || e.OldestUnfetched == 0 {
-					t.Errorf("before its window is over: %d unresolved, %d in the backlog", n, e.Backlog)
+					t.Errorf("before the end of its window: %d unresolved, %d in the backlog", n, e.Backlog)
 				}
 				asked := a.DetailCalls(endpointA, bad)
 				if asked < 3 || asked > 60 {
@@ -207,14 +208,14 @@ func TestDetailThatNeverComes(t *testing.T) {
 				asked = a.DetailCalls(endpointA, bad)
 				r.scrapes(4 * 60)
 				if n := a.DetailCalls(endpointA, bad); n != asked {
-					t.Errorf("asked for %d times more once it was given up", n-asked)
+					t.Errorf("asked for %d more times after it was given up", n-asked)
 				}
 			})
 		})
 	}
 }
 
-// TestListingOnceAMinute counts the asks for the account's endpoints.
+// TestListingOnceAMinute counts the calls for the account's endpoints.
 func TestListingOnceAMinute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -229,7 +230,7 @@ func TestListingOnceAMinute(t *testing.T) {
 		}
 		r.Start()
 		synctest.Wait()
-		listings(1, "at the start, unasked")
+		listings(1, "at the start, without a scrape")
 		r.scrapes(40)
 		listings(10, "in ten minutes")
 
@@ -238,7 +239,7 @@ func TestListingOnceAMinute(t *testing.T) {
 		r.scrapes(1)
 		a.ResetCalls()
 		r.scrapes(36)
-		listings(9, "in nine minutes of a hint that was wrong")
+		listings(9, "in nine minutes with a wrong hint")
 		heal()
 
 		for range 3 {
@@ -275,8 +276,8 @@ func TestCallsOfAPair(t *testing.T) {
 	})
 }
 
-// TestGoneIsNoFailure has an endpoint go: its list answers 404, and the account is asked at
-// once whether that is so.
+// TestGoneIsNoFailure checks a removed endpoint: its list answers 404, and the exporter asks
+// for the account's endpoints at once.
 func TestGoneIsNoFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -299,13 +300,13 @@ func TestGoneIsNoFailure(t *testing.T) {
 	})
 }
 
-// TestNotReadIsNotWell has a list that fails and then rests: as long as it was not read it
-// is not well.
+// TestNotReadIsNotWell checks that a list that failed and is then not read for a while does
+// not count as well.
 func TestNotReadIsNotWell(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		a := newAccount(endpointA, endpointB)
-		for i := range 6 { // oldest first: a list without order
+		for i := range 6 { // oldest first, so unordered
 			a.Insert(endpointB, simulator.Event{
 				Type: failedType, CreatedTime: time.Now().Add(time.Duration(i-10) * time.Hour), Answers: []simulator.Answer{simulator.Responded(200)},
 			})
@@ -323,7 +324,7 @@ func TestNotReadIsNotWell(t *testing.T) {
 			}
 		}
 		if n := len(api.lists[endpointB]); n > 5 {
-			t.Errorf("%d reads in three minutes, it is to rest", n)
+			t.Errorf("%d reads in three minutes, want fewer", n)
 		}
 		if n := r.log.Count("again"); n != 0 || r.log.Count("List of events failed", "--api.max-list-events") != 1 {
 			t.Errorf("log:\n%s", r.log)
@@ -331,8 +332,8 @@ func TestNotReadIsNotWell(t *testing.T) {
 	})
 }
 
-// TestPauseIsNoFailureOfLists has the API ask for a long pause: the lists that were not
-// asked for keep the result of their last read.
+// TestPauseIsNoFailureOfLists checks that lists that are not read because of a long pause
+// keep the result of their last read.
 func TestPauseIsNoFailureOfLists(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -359,7 +360,7 @@ func TestPauseIsNoFailureOfLists(t *testing.T) {
 	})
 }
 
-// oddList is an API whose lists have elements that cannot be used, while that is on.
+// oddList is an API whose lists have unusable elements while on is set.
 type oddList struct {
 	http.RoundTripper
 	on atomic.Bool
@@ -373,8 +374,8 @@ func (o *oddList) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
 }
 
-// TestOddElements has a list some elements of which cannot be used: the log says which
-// member is wrong, the others count.
+// TestOddElements checks a list with some unusable elements: the log says which member is
+// wrong, and the other elements count.
 func TestOddElements(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -399,8 +400,8 @@ func TestOddElements(t *testing.T) {
 	})
 }
 
-// TestLeadThatLapses has a replica that does not surely lead for a moment, as one does whose
-// database is far away: the calls of a sync that were not made say nothing about the API.
+// TestLeadThatLapses checks that a replica that briefly may not lead, for example because its
+// database is slow, does not report the calls that it did not make as failures of the API.
 func TestLeadThatLapses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

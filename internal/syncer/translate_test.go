@@ -24,7 +24,7 @@ func TestAnswerOf(t *testing.T) {
 		}},
 		{"success", &client.Response{StatusCode: 200}, ledger.Answer{Responded: true, StatusCode: 200}},
 		{"refused", post(refused), ledger.Answer{Responded: true, Reason: ledger.ReasonRefused}},
-		{"host of a look-up", post("dial tcp: lookup timeout.example.com: no such host"), ledger.Answer{Responded: true, Reason: ledger.ReasonDNS}},
+		{"host of a lookup", post("dial tcp: lookup timeout.example.com: no such host"), ledger.Answer{Responded: true, Reason: ledger.ReasonDNS}},
 		{"from the status", &client.Response{Status: "timed out"}, ledger.Answer{
 			Responded: true, Reason: ledger.ReasonTimeout, Text: ledger.AnswerText{Status: "timed out"},
 		}},

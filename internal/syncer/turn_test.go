@@ -15,12 +15,12 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// watched is an API that notes when which list was asked for, and in which some lists take
-// their time after the header.
+// watched is an API that records when each list was requested. Some lists are slow after the
+// header.
 type watched struct {
 	http.RoundTripper
-	drips func(endpointID string) bool // a blank every ten seconds, and no end
-	takes time.Duration                // from the header of every other list to its end
+	drips func(endpointID string) bool // a blank every ten seconds, endlessly
+	takes time.Duration                // time from the header to the end of all other lists
 
 	mu      sync.Mutex
 	lists   map[string][]time.Time
@@ -70,7 +70,7 @@ func drip(r *http.Request, w *io.PipeWriter) {
 	}
 }
 
-// late is a body that comes some time after its header.
+// late is a body that arrives some time after its header.
 type late struct {
 	io.ReadCloser
 	request *http.Request
@@ -87,8 +87,8 @@ func (l *late) Read(p []byte) (int, error) {
 	return l.ReadCloser.Read(p)
 }
 
-// longestGap returns the longest time between two asks for a list of an endpoint, and from
-// the beginning to its first.
+// longestGap returns the longest time between two reads of an endpoint's list, or from the
+// beginning to the first one.
 func (w *watched) longestGap(began time.Time, ids []string) (longest time.Duration, of string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -104,20 +104,20 @@ func (w *watched) longestGap(began time.Time, ids []string) (longest time.Durati
 	return longest, of
 }
 
-// TestEveryEndpointInTurn has more endpoints than one sync can read, for different
-// reasons: each is read as often as the others.
+// TestEveryEndpointInTurn checks that every endpoint is read equally often if there are more
+// than one sync can read, for various reasons.
 func TestEveryEndpointInTurn(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name      string
 		endpoints int
-		dripping  int // of them
+		dripping  int // of the endpoints
 		takes     time.Duration
-		events    int // new ones a minute
+		events    int // new ones each minute
 		scrapes   time.Duration
 		options   Options
 		lasts     time.Duration
-		gap       time.Duration // the longest that is allowed
+		gap       time.Duration // the longest accepted
 	}{
 		{
 			name: "100 at 1/s", endpoints: 100, scrapes: 15 * time.Second,
@@ -144,11 +144,11 @@ func TestEveryEndpointInTurn(t *testing.T) {
 			options: Options{RateLimit: 0.05}, lasts: 30 * time.Minute, gap: 240 * time.Second,
 		},
 		{
-			name: "lists that drip", endpoints: 60, dripping: 20, events: 6, scrapes: 15 * time.Second,
+			name: "dripping lists", endpoints: 60, dripping: 20, events: 6, scrapes: 15 * time.Second,
 			options: Options{RateLimit: 20, Concurrency: 4}, lasts: 15 * time.Minute, gap: 3 * time.Minute,
 		},
 		{
-			name: "as many lists that drip as there are requests at a time", endpoints: 21, dripping: 20, events: 6, scrapes: 15 * time.Second,
+			name: "as many dripping lists as slots", endpoints: 21, dripping: 20, events: 6, scrapes: 15 * time.Second,
 			options: Options{RateLimit: 20, Concurrency: 20}, lasts: 15 * time.Minute, gap: time.Minute,
 		},
 	} {
@@ -179,12 +179,12 @@ func TestEveryEndpointInTurn(t *testing.T) {
 					r.waitFor(9500 * time.Millisecond)
 				}
 				if longest, id := api.longestGap(began, ids); longest > tt.gap {
-					t.Errorf("%v without a read of %s, at most %v is right", longest, id, tt.gap)
+					t.Errorf("%v without a read of %s, want at most %v", longest, id, tt.gap)
 				}
 				if up := r.Up(); up != (tt.dripping == 0) {
 					t.Errorf("up is %v", up)
 				}
-				calls := a.Calls().Total() // without those that drip
+				calls := a.Calls().Total() // without the dripping ones
 				if n := len(api.details); tt.events > 0 && n == 0 {
 					t.Errorf("no detail among %d calls", calls)
 				}
