@@ -8,11 +8,11 @@ import (
 	"testing/synctest"
 )
 
-// inBubble measures on a fake clock, where hours pass in seconds. What it measures depends on
-// that clock alone, so that once is enough however often the benchmark runs.
+// inBubble runs a measurement with a fake clock, on which hours pass in seconds. It measures
+// once, however often the benchmark runs, because the results depend only on that clock.
 func inBubble(b *testing.B, measure func(t *testing.T)) {
 	b.Helper()
-	var once sync.Once // -count applies to the test as well
+	var once sync.Once // -count applies to the test too
 	test := testing.InternalTest{Name: b.Name(), F: func(t *testing.T) {
 		once.Do(func() { synctest.Test(t, measure) })
 	}}
@@ -22,7 +22,7 @@ func inBubble(b *testing.B, measure func(t *testing.T)) {
 	}
 }
 
-// percentile returns the value below which such a part of all values lies.
+// percentile returns the value below which that part of all values lies.
 func percentile(values []float64, part float64) float64 {
 	values = slices.Sorted(slices.Values(values))
 	return values[max(0, int(math.Ceil(float64(len(values))*part))-1)]

@@ -10,14 +10,14 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// BenchmarkCatchUp counts 100,000 events that happened at once, details and state
-// file included, against GETs of the details.
+// BenchmarkCatchUp counts 100,000 events that happened at once, with their details and a
+// state file. The limit is GETs of the details.
 func BenchmarkCatchUp(b *testing.B) {
 	const n = 100_000
 	var products, limits, used []float64
 	size := int64(0)
 	for b.Loop() {
-		stopServers() // each time with a new account
+		stopServers() // each run needs a new account
 		srv := serve(b, scenario{Endpoints: 1})
 		store := file.New(filepath.Join(b.TempDir(), "ledger.db"))
 		r := newRig(b, srv.URL, store, nil, syncer.Options{Concurrency: client.DefaultConcurrency})

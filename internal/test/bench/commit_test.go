@@ -12,10 +12,10 @@ import (
 	"omegastream_exporter/internal/state/file"
 )
 
-// eventBytes is about what an event takes in the state, rounded up.
+// eventBytes is about the size of an event in the state, rounded up.
 const eventBytes = 80
 
-// newState opens a state that knows n events of one endpoint, "e", all answered.
+// newState opens a state with n answered events of one endpoint, "e".
 func newState(tb testing.TB, path string, n int) *state.State {
 	tb.Helper()
 	return newWatchedBook(tb, path, n, quiet{})
@@ -35,7 +35,7 @@ func newWatchedBook(tb testing.TB, path string, n int, watcher state.Watcher) *s
 	return st
 }
 
-// fill lets a state meet n events of one endpoint, "e", and their outcomes.
+// fill adds n events of one endpoint, "e", with their outcomes to a state.
 func fill(tb testing.TB, st *state.State, n int) {
 	tb.Helper()
 	now := time.Now()
@@ -59,7 +59,7 @@ func fill(tb testing.TB, st *state.State, n int) {
 	answerAll(tb, st, now, oneInTenFails())
 }
 
-// learned returns the path of a state that knows all that a server has.
+// learned returns the path of a state that knows everything the server has.
 func learned(b *testing.B, srv *server) (path string) {
 	b.Helper()
 	path = filepath.Join(b.TempDir(), "ledger.db")
@@ -79,7 +79,7 @@ func closeState(tb testing.TB, st *state.State) {
 	}
 }
 
-// commitTimes collects how long commits take.
+// commitTimes records the durations of commits.
 type commitTimes struct {
 	quiet
 	ended chan time.Duration
@@ -92,7 +92,7 @@ func (c commitTimes) Committed(took time.Duration) {
 	}
 }
 
-// BenchmarkCommit makes new events durable, against one fdatasync of as many
+// BenchmarkCommit makes new events durable. The limit is one fdatasync of the same number of
 // bytes.
 func BenchmarkCommit(b *testing.B) {
 	for _, n := range []int{1, 100, 10_000} {

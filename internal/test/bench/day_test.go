@@ -16,11 +16,11 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-var dayRates = flag.String("day", "", "simulate a whole day at so many events a minute, as in 1,100,10000, and print it by the hour")
+var dayRates = flag.String("day", "", "simulate a whole day with these numbers of events a minute, such as 1,100,10000, and print each hour")
 
-// TestSimulatedDay lets hours pass on a fake clock and holds against each other what
-// the exporter takes early and late: what has piled up must cost nothing. Without
-// -day it is a short day of few events.
+// TestSimulatedDay lets hours pass on a fake clock, and compares the exporter's resources
+// early and late: they must not grow with the history. Without -day the day is short, with
+// few events.
 func TestSimulatedDay(t *testing.T) { //nolint:paralleltest // it measures the heap
 	rates, hours := "1,30", settled+1
 	if *dayRates != "" {
@@ -32,7 +32,7 @@ func TestSimulatedDay(t *testing.T) { //nolint:paralleltest // it measures the h
 		t.Run("rate="+rate, func(t *testing.T) {
 			perMinute, err := strconv.Atoi(rate)
 			if err != nil || perMinute < 1 {
-				t.Fatalf("-day: %q is no number of events a minute", rate)
+				t.Fatalf("-day: %q is not a number of events a minute", rate)
 			}
 			began, dir := time.Now(), t.TempDir()
 			synctest.Test(t, func(t *testing.T) { simulateDay(t, dir, perMinute, hours) })
@@ -41,7 +41,7 @@ func TestSimulatedDay(t *testing.T) { //nolint:paralleltest // it measures the h
 	}
 }
 
-// hour is what the exporter takes at the end of an hour.
+// hour holds the exporter's resources at the end of an hour.
 type hour struct {
 	events, tracked int
 	heap, state     float64 // MB
@@ -56,11 +56,11 @@ func (h hour) String() string {
 const (
 	dayWindow  = time.Hour
 	dayOverlap = 2 * time.Minute
-	settled    = 3 // hours after which nothing may grow: a window, an hour up to the next full read, and one more
+	settled    = 3 // from this hour on nothing may grow: a window, up to an hour until the next full read, and one more
 )
 
 func simulateDay(t *testing.T, dir string, perMinute, hours int) {
-	// An event happens between two scrapes, never at the moment of one.
+	// Events happen between scrapes, never at the same moment.
 	api := &endless{start: time.Now().Add(-time.Second / 2), every: time.Minute / time.Duration(perMinute), retention: 3 * time.Hour}
 	p := policy()
 	p.Window, p.Overlap = dayWindow, dayOverlap
@@ -104,7 +104,7 @@ func simulateDay(t *testing.T, dir string, perMinute, hours int) {
 	}
 }
 
-// checkCounts compares what was counted with what has happened since contact.
+// checkCounts compares the counters with what happened since contact.
 func checkCounts(t *testing.T, api *endless, e *ledger.EndpointView, from, to int) {
 	t.Helper()
 	want := map[ledger.Code]uint64{}

@@ -27,7 +27,7 @@ func ids(tb testing.TB, api *client.Client, endpoint string) (all []string) {
 	return all
 }
 
-// atATime does n pieces of work, so many at a time.
+// atATime does n pieces of work, several at a time.
 func atATime(at, n int, work func(i int)) {
 	var next atomic.Int64
 	var all sync.WaitGroup
@@ -41,8 +41,8 @@ func atATime(at, n int, work func(i int)) {
 	all.Wait()
 }
 
-// BenchmarkDetails asks for details, so many at a time. Without a delay the limit
-// is a GET of the same that throws its body away; with one it is the latency.
+// BenchmarkDetails fetches details, several at a time. The limit is a GET of each that
+// discards the body, or, with a delay, the latency.
 func BenchmarkDetails(b *testing.B) {
 	for _, delay := range []time.Duration{0, 50 * time.Millisecond} {
 		for _, at := range []int{1, 8, 32, 128} {

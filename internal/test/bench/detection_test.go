@@ -16,27 +16,27 @@ import (
 )
 
 const (
-	detectInterval = 15 * time.Second // of scrapes
+	detectInterval = 15 * time.Second // between scrapes
 	detectTimeout  = 10 * time.Second
 	detectHold     = time.Minute
-	detectLatency  = 50 * time.Millisecond // of each answer of the API
+	detectLatency  = 50 * time.Millisecond // of each API call
 )
 
-// detecting is one rate of events.
+// detecting is a scenario with one rate of events.
 type detecting struct {
 	perMinute int
 	lasts     time.Duration
-	newCode   int // one event in so many fails with a code that was never seen
+	newCode   int // one event in this many fails with a new code
 	options   syncer.Options
 }
 
-// BenchmarkDetection measures how long it takes from a failed delivery to the end of the
-// first scrape that shows it: with a status code that the endpoint's deliveries have failed
-// with before, and with a new one. A scrape is made every 15 s, of one exporter; or of a
-// replica that follows one that is scraped half an interval before it; or of both, where the
-// first one that shows the failure counts, as max over the instances has it.
+// BenchmarkDetection measures the time from a failed delivery to the end of the first scrape
+// that shows it, both for a status code with which the endpoint's deliveries have failed
+// before and for a new one. Every 15 s Prometheus scrapes one exporter; or a replica that
+// follows one scraped half an interval earlier; or both, where the first to show the failure
+// counts, as with max over the instances.
 //
-// The limit of the median is half an interval, and the hold for a new code.
+// The limit is half an interval for the median, plus the hold for a new code.
 func BenchmarkDetection(b *testing.B) {
 	for _, d := range []detecting{
 		{1, 6 * time.Hour, 6, syncer.Options{MinInterval: 9 * time.Second, RateLimit: 20}},
@@ -58,8 +58,7 @@ func BenchmarkDetection(b *testing.B) {
 	}
 }
 
-// measure returns how many seconds each failure took: those with a known code, and those
-// with a new one.
+// measure returns the seconds that each failure took, for known and for new codes.
 func (d detecting) measure(t *testing.T, where string) (known, unknown []float64) {
 	const settles, history = 4 * time.Minute, 2 * time.Minute
 	seen := &detections{newCode: d.newCode, shown: map[int]int{}, found: map[int]time.Time{}}
@@ -88,18 +87,19 @@ func (d detecting) measure(t *testing.T, where string) (known, unknown []float64
 			time.Sleep(time.Until(next))
 		}
 	}
-	// The first minutes tell how an exporter starts; what failed last has had no time yet.
+	// Leave out the first minutes after the start, and the last failures, which had too
+	// little time.
 	return seen.took(t, began.Add(settles), began.Add(d.lasts-settles))
 }
 
-// detections is an endless API, and when a scrape showed each of its failures.
+// detections is an endless API that records when a scrape first showed each of its failures.
 type detections struct {
 	endless
 	newCode int
-	contact atomic.Int64 // events that the first list has, which are history
+	contact atomic.Int64 // events in the first list, which are history
 
-	order [600][]int // events after contact that failed, by code
-	next  int        // event to put there
+	order [600][]int // failed events after contact, by code
+	next  int        // next event to add
 	shown map[int]int
 	found map[int]time.Time
 }
@@ -114,8 +114,8 @@ func (d *detections) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// codeOf has one event in newCode fail with a code of its own, and a quarter of the others
-// with 500.
+// codeOf lets one in newCode events fail with a new code, and a quarter of the others with
+// 500.
 func (d *detections) codeOf(n int) int {
 	switch turn := n / d.newCode; {
 	case n%d.newCode == d.newCode-1 && turn < 299:
@@ -128,7 +128,7 @@ func (d *detections) codeOf(n int) int {
 
 var failuresOfCode = regexp.MustCompile(`(?m)^webhook_delivery_failures_total\{.*status_code="(\d+)"\} (\d+)$`)
 
-// scraped notes what a scrape shows that none before it did.
+// scraped records what a scrape shows for the first time.
 func (d *detections) scraped(t *testing.T, text string) {
 	now := time.Now()
 	for d.next = max(d.next, int(d.contact.Load())); d.next < d.happened(now); d.next++ {
@@ -139,7 +139,7 @@ func (d *detections) scraped(t *testing.T, text string) {
 		code, _ := strconv.Atoi(line[1])
 		value, _ := strconv.Atoi(line[2])
 		if value > len(d.order[code]) {
-			t.Fatalf("%d failures with %d are shown, %d have happened", value, code, len(d.order[code]))
+			t.Fatalf("%d failures with %d are shown, but only %d happened", value, code, len(d.order[code]))
 		}
 		for ; d.shown[code] < value; d.shown[code]++ {
 			d.found[d.order[code][d.shown[code]]] = now
@@ -147,7 +147,7 @@ func (d *detections) scraped(t *testing.T, text string) {
 	}
 }
 
-// took returns how many seconds it took to show the failures of a time.
+// took returns how many seconds it took to show the failures of a time span.
 func (d *detections) took(t *testing.T, from, until time.Time) (known, unknown []float64) {
 	for code := 300; code < len(d.order); code++ {
 		for _, n := range d.order[code] {
@@ -156,7 +156,7 @@ func (d *detections) took(t *testing.T, from, until time.Time) (known, unknown [
 				continue
 			}
 			if d.found[n].IsZero() {
-				t.Fatalf("event %d, which failed with %d at %v, was never shown", n, code, happened)
+				t.Fatalf("event %d, which failed with %d at %v, was not shown", n, code, happened)
 			}
 			seconds := d.found[n].Sub(happened).Seconds()
 			if code == 500 {

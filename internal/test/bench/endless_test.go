@@ -11,20 +11,20 @@ import (
 	"time"
 )
 
-// endless is an API of one endpoint, "e", whose events happen at a steady rate and
-// are a function of their number: it takes no memory, so that what grows along a
-// simulated day is the exporter. One delivery in twenty fails, unless codes says otherwise.
+// endless is an API with one endpoint, "e", whose events happen at a steady rate and are
+// computed from their number. It takes no memory, so only the exporter can grow over a
+// simulated day. One in twenty deliveries fails, unless codes says otherwise.
 type endless struct {
 	start     time.Time     // of event 0
-	every     time.Duration // between two events
-	jitter    bool          // an event comes at random within its turn
-	retention time.Duration // how long the list has them
+	every     time.Duration // between events
+	jitter    bool          // events come at random moments within their interval
+	retention time.Duration // how long events stay in the list
 	codes     func(n int) int
 	lists     atomic.Int64
 	details   atomic.Int64
 }
 
-// happened returns how many events there have been.
+// happened returns the number of events so far.
 func (e *endless) happened(now time.Time) int {
 	n := int(now.Sub(e.start) / e.every)
 	if e.moment(n).After(now) {
@@ -33,7 +33,7 @@ func (e *endless) happened(now time.Time) int {
 	return n + 1
 }
 
-// moment is when an event happens.
+// moment returns when an event happens.
 func (e *endless) moment(n int) time.Time {
 	at := e.start.Add(time.Duration(n) * e.every)
 	if e.jitter {
@@ -85,7 +85,7 @@ func (e *endless) RoundTrip(r *http.Request) (*http.Response, error) {
 
 const eventType = "video.process_succeeded"
 
-// endlessList writes a list, newest first, as it is read.
+// endlessList produces a list, newest first, while it is read.
 type endlessList struct {
 	api          *endless
 	next, oldest int

@@ -24,8 +24,8 @@ var formats = []struct{ name, accept string }{
 	{"protobuf", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"},
 }
 
-// ready is an exporter that has synced for the last time: scrapes show what is
-// there. Each endpoint has some 115 series.
+// ready is an exporter that does not sync again, so scrapes only show its state. Each
+// endpoint has about 115 series.
 func ready(tb testing.TB, endpoints int) *rig {
 	tb.Helper()
 	r := newRig(tb, "http://127.0.0.1:1", state.NewMemory(), inMemory("[]"), syncer.Options{MinInterval: 24 * time.Hour, Pinned: true})
@@ -46,7 +46,7 @@ func ready(tb testing.TB, endpoints int) *rig {
 	return r
 }
 
-// seriesIn counts the series of an answer in text.
+// seriesIn counts the series of an answer in the text format.
 func seriesIn(text []byte) (n int) {
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
 		if !strings.HasPrefix(lines.Text(), "#") {
@@ -56,21 +56,21 @@ func seriesIn(text []byte) (n int) {
 	return n
 }
 
-// plainCounters is the handler of n counters that are kept ready, with as many
-// labels, and of what every exporter shows of its process.
+// plainCounters returns the handler of a CounterVec with n series in total and the same
+// labels, including the process metrics.
 func plainCounters(n int) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	vec := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "webhook_deliveries_total", Help: "x"}, []string{"endpoint_id", "event_type", "status_code"})
 	registry.MustRegister(vec)
-	for i := range n - 47 { // the process has the others
+	for i := range n - 47 { // the process metrics are the rest
 		vec.WithLabelValues(string(objectID(i/100)), "video.process_succeeded", fmt.Sprint(200+i%100)).Inc()
 	}
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
-// BenchmarkExposition shows an account when nothing is new, against as many
-// counters of a CounterVec.
+// BenchmarkExposition exposes an account without news. The limit is a CounterVec with as many
+// series.
 func BenchmarkExposition(b *testing.B) {
 	for _, endpoints := range []int{1, 7, 85, 870} {
 		r := ready(b, endpoints)

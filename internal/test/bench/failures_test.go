@@ -20,7 +20,7 @@ import (
 	"omegastream_exporter/internal/state/file"
 )
 
-// answers are those of Bulk: one in ten fails, in two codes.
+// answers returns the answers of Bulk: one in ten fails, with one of two codes.
 func (s scenario) answers() []simulator.Answer {
 	if !s.Failing {
 		return nil
@@ -33,7 +33,7 @@ func (s scenario) answers() []simulator.Answer {
 	return all
 }
 
-// failedEvent is an event as the export and the API name it.
+// failedEvent is a failed event, by the names that the export and the API have in common.
 type failedEvent struct {
 	Endpoint string `json:"endpoint_id"`
 	Event    string `json:"event_id"`
@@ -42,8 +42,8 @@ type failedEvent struct {
 	UUID     string `json:"video_uuid"`
 }
 
-// writeFailures asks the API for every event of an account that may have failed, and
-// writes those that have. All must be among them: their number is the account's own.
+// writeFailures fetches every event of an account that Bulk lets fail, and writes it. It
+// checks their number against the account.
 func writeFailures(w io.Writer, account *simulator.Account) error {
 	api, err := client.New("http://api.example"+simulator.BasePath, client.StaticKey(simulator.DefaultKey), client.Options{
 		Transport: simulator.Transport(account),
@@ -57,12 +57,12 @@ func writeFailures(w io.Writer, account *simulator.Account) error {
 		if err != nil {
 			return err
 		}
-		var ids []string // the newest first
+		var ids []string // newest first
 		for e := range list.Events() {
 			ids = append(ids, string(e.ID))
 		}
 		for i, id := range ids {
-			if (len(ids)-1-i)%10 != 3 { // as the answers go round
+			if (len(ids)-1-i)%10 != 3 { // in the order of answers
 				continue
 			}
 			e, err := api.GetEvent(ctx, endpoint, id)
@@ -80,13 +80,13 @@ func writeFailures(w io.Writer, account *simulator.Account) error {
 	}
 	latest := account.Truth().Sum("").Latest
 	if delete(latest, "200"); latest["500"]+latest["503"] != failed || len(latest) != 2 {
-		return fmt.Errorf("%d have failed, the account says %v", failed, latest)
+		return fmt.Errorf("%d events failed, the account has %v", failed, latest)
 	}
 	return nil
 }
 
-// BenchmarkFailures exports 100,000 failed deliveries of a million events in three
-// endpoints, which must be those of the API, without a call to it.
+// BenchmarkFailures exports 100,000 failed deliveries among a million events of three
+// endpoints, without calling the API. They must be the ones that the API has.
 func BenchmarkFailures(b *testing.B) {
 	srv := serve(b, scenario{Endpoints: 3, Events: 333_340, Spacing: 80 * time.Millisecond, Failing: true})
 	truth := failedEvents(b, srv.ask(b, "/failures"))
@@ -111,13 +111,13 @@ func BenchmarkFailures(b *testing.B) {
 	for range 20 {
 		p.metrics()
 	}
-	// From here on the highest memory is that of the exports.
+	// The peak memory counts from here, so it is that of the exports.
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", p.cmd.Process.Pid), []byte("5"), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	steady, before := p.peak(), srv.traffic(b)
 	var rows []byte
-	for _, of := range []string{"time", "memory"} { // a line of the table for each
+	for _, of := range []string{"time", "memory"} { // each has a line in the table
 		b.Run(of, func(b *testing.B) {
 			for b.Loop() {
 				rows = p.get("/failures?format=ndjson")
@@ -130,11 +130,11 @@ func BenchmarkFailures(b *testing.B) {
 		b.Errorf("the API was asked %d times", calls)
 	}
 	if exported := failedEvents(b, rows); rows != nil && !maps.Equal(exported, truth) {
-		b.Errorf("%d are exported, %d have failed, and they are not the same", len(exported), len(truth))
+		b.Errorf("%d events are exported, %d failed, and they differ", len(exported), len(truth))
 	}
 }
 
-// failedEvents reads lines of NDJSON and checks that no two are the same.
+// failedEvents reads lines of NDJSON, and checks that they are unique.
 func failedEvents(tb testing.TB, rows []byte) map[failedEvent]bool {
 	tb.Helper()
 	all := make(map[failedEvent]bool)

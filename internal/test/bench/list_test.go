@@ -15,7 +15,7 @@ import (
 
 var sizes = []int{1_000, 100_000, 1_000_000}
 
-// listBody is a list of n events of 238 bytes each.
+// listBody returns a list of n events, 238 bytes each.
 func listBody(n int) []byte {
 	b := append(make([]byte, 0, n*239+2), '[')
 	for i := range n {
@@ -27,7 +27,7 @@ func listBody(n int) []byte {
 	return append(b, ']')
 }
 
-// inMemory answers every request with a body that is there already.
+// inMemory answers every request with a fixed body.
 type inMemory []byte
 
 func (m inMemory) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -47,7 +47,7 @@ func newAPI(tb testing.TB, url string, transport http.RoundTripper) *client.Clie
 	return api
 }
 
-// readList reads up to most events of a list.
+// readList reads at most this many events of a list.
 func readList(tb testing.TB, api *client.Client, endpoint string, most int) {
 	list, err := api.ListEvents(tb.Context(), endpoint)
 	if err != nil {
@@ -65,7 +65,7 @@ func readList(tb testing.TB, api *client.Client, endpoint string, most int) {
 	list.Close()
 }
 
-// count is the least that anyone does who reads a list.
+// count counts ids, which is the least that any reader of a list does.
 func count(tb testing.TB, body io.ReadCloser, want int) {
 	defer body.Close()
 	buf, n := make([]byte, 256<<10), 0
@@ -78,13 +78,13 @@ func count(tb testing.TB, body io.ReadCloser, want int) {
 			tb.Fatal(err)
 		}
 	}
-	if n > want || n < want*99/100 { // one that lies across two reads is not seen
+	if n > want || n < want*99/100 { // it misses ids that lie across two reads
 		tb.Fatal(n)
 	}
 }
 
-// BenchmarkDecode reads a list that lies in memory, against bytes.Count over it
-// and against a json.Decoder of the standard library.
+// BenchmarkDecode reads a list in memory. The limits are bytes.Count, and a json.Decoder of
+// the standard library.
 func BenchmarkDecode(b *testing.B) {
 	for _, n := range sizes {
 		b.Run("events="+thousands(n), func(b *testing.B) {
@@ -117,7 +117,7 @@ func decodeStandard(tb testing.TB, body []byte, want int) {
 	}
 }
 
-// wires are the ways to an API.
+// wires are the ways to connect to an API.
 var wires = []struct {
 	name string
 	scenario
@@ -130,13 +130,13 @@ var wires = []struct {
 	{"h2-tls-gzip", scenario{H2: true, Gzip: true}},
 }
 
-// BenchmarkFullRead reads a list of a million events over loopback, against a GET
-// that counts what it gets.
+// BenchmarkFullRead reads a list of a million events over loopback. The limit is a GET that
+// counts ids.
 func BenchmarkFullRead(b *testing.B) {
 	const n = 1_000_000
 	for _, wire := range wires {
 		if wire.Gzip {
-			continue // it measures compress/gzip
+			continue // it would measure compress/gzip
 		}
 		b.Run(wire.name, func(b *testing.B) {
 			s := wire.scenario
@@ -154,8 +154,8 @@ func BenchmarkFullRead(b *testing.B) {
 	}
 }
 
-// BenchmarkEarlyStop reads the newest of a million events and closes the list,
-// against a GET that reads 4 KB and closes.
+// BenchmarkEarlyStop reads the newest of a million events and closes the list. The limit is a
+// GET that reads 4 KB and closes.
 func BenchmarkEarlyStop(b *testing.B) {
 	for _, wire := range wires {
 		b.Run(wire.name, func(b *testing.B) {

@@ -35,11 +35,11 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// work is a folder for what is built and prepared once.
+// work is a folder for files that are built once.
 var work string
 
-// trustTestServers makes this process and its children take the certificate of
-// httptest, which is the same in every process, for one of the system's.
+// trustTestServers makes this process and its children trust the certificate of httptest,
+// which is the same in every process.
 func trustTestServers(path string) error {
 	s := httptest.NewTLSServer(nil)
 	defer s.Close()

@@ -9,10 +9,9 @@ import (
 	"omegastream_exporter/internal/state/file"
 )
 
-// BenchmarkMemory is the resident memory of the exporter after a start with so many
-// events tracked, the full read that a start makes, and scrapes; and at contact,
-// when it meets as many for the first time. The time is that of the start up to the
-// first answer.
+// BenchmarkMemory measures the exporter's resident memory with n tracked events, after a
+// start, its full read, and scrapes; and at contact with n events. The time is that from the
+// start to the first answer.
 func BenchmarkMemory(b *testing.B) {
 	for _, n := range sizes {
 		srv := serve(b, scenario{Endpoints: 1, Events: n, Spacing: 80 * time.Millisecond})
@@ -39,7 +38,7 @@ func BenchmarkMemory(b *testing.B) {
 			var peaks []float64
 			for b.Loop() {
 				p := startProcess(b, srv.URL, "file:"+filepath.Join(b.TempDir(), "ledger.db"))
-				// A detail in its turn for each event is not what this is about.
+				// Do not wait until each event's detail was fetched.
 				if listed := value(p.metrics(), "webhook_events_listed"); int(listed) != n {
 					b.Errorf("%v events listed, want %d", listed, n)
 				}
@@ -51,8 +50,8 @@ func BenchmarkMemory(b *testing.B) {
 	}
 }
 
-// BenchmarkMemoryOfEndpoints is the same by the number of endpoints, of ten events
-// each.
+// BenchmarkMemoryOfEndpoints measures the memory of accounts with ten events for each
+// endpoint.
 func BenchmarkMemoryOfEndpoints(b *testing.B) {
 	for _, n := range []int{1, 1_000} {
 		b.Run("endpoints="+thousands(n), func(b *testing.B) {
@@ -73,9 +72,9 @@ func BenchmarkMemoryOfEndpoints(b *testing.B) {
 	}
 }
 
-// BenchmarkFirstAnswer is the time from the start of the program to its first
-// answer to a scrape, with a million events tracked and an API that refuses the key:
-// all that is shown comes from the state. The limit is the same with an empty state.
+// BenchmarkFirstAnswer measures the time from the start of the program to its first answer,
+// with a million tracked events and an API that refuses the key, so that everything shown
+// comes from the state. The limit is the same with an empty state.
 func BenchmarkFirstAnswer(b *testing.B) {
 	srv := serve(b, scenario{Endpoints: 1, Refuse: true})
 	path := filepath.Join(b.TempDir(), "ledger.db")
@@ -98,7 +97,7 @@ func BenchmarkFirstAnswer(b *testing.B) {
 				}
 			}()
 			if tracked := value(p.metrics(), "omegastream_exporter_tracked_events"); url != "memory:" && tracked != 1_000_000 {
-				b.Errorf("%v events tracked", tracked)
+				b.Errorf("%v events tracked, want 1000000", tracked)
 			}
 		}
 	}

@@ -14,14 +14,14 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// naiveEnv is the URL of the API; if it is set, this binary is the naive exporter.
+// naiveEnv is the URL of the API. If it is set, this binary runs the naive exporter.
 const naiveEnv = "OMEGASTREAM_BENCH_NAIVE"
 
-// naive is the exporter that everyone writes first: at each scrape it lists and
-// asks for every detail, and shows how many there are of each status code.
+// naive is the exporter that everyone writes first: each scrape reads all lists and fetches
+// all details, and shows their number by status code.
 type naive struct {
 	api       *client.Client
-	endpoints []string // all of the account where there are none
+	endpoints []string // empty for all endpoints of the account
 }
 
 // ServeHTTP implements http.Handler.
@@ -79,7 +79,7 @@ func (n *naive) collect(ctx context.Context, deliveries *prometheus.GaugeVec) er
 	return nil
 }
 
-// serveNaive is the naive exporter as a process of its own, which ends when it is killed.
+// serveNaive runs the naive exporter as a separate process, until it is killed.
 func serveNaive(url string) error {
 	api, err := client.New(url, client.StaticKey(simulator.DefaultKey), client.Options{})
 	if err != nil {

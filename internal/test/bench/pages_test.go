@@ -9,8 +9,8 @@ import (
 	"omegastream_exporter/internal/web"
 )
 
-// BenchmarkPages draws the pages with a million events tracked, against the same
-// pages with a thousand.
+// BenchmarkPages renders the pages with a million tracked events. The limit is the same with
+// a thousand.
 func BenchmarkPages(b *testing.B) {
 	large, small := newState(b, "", 1_000_000), newState(b, "", 1_000)
 	defer closeState(b, large)
@@ -32,8 +32,8 @@ func BenchmarkPages(b *testing.B) {
 	}
 }
 
-// BenchmarkWindow brings the window gauges of a million events to the time of a
-// scrape 15 s later, against those of a thousand.
+// BenchmarkWindow updates the window gauges of a million events to a scrape 15 s later. The
+// limit is the same with a thousand.
 func BenchmarkWindow(b *testing.B) {
 	large, small := newState(b, "", 1_000_000), newState(b, "", 1_000)
 	defer closeState(b, large)

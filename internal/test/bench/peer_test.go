@@ -14,7 +14,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// jsonExporter builds json_exporter, once, from the module of its own that names its version.
+// jsonExporter builds json_exporter once, from a module that pins its version.
 var jsonExporter = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(work, "json_exporter")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, "github.com/prometheus-community/json_exporter")
@@ -26,8 +26,8 @@ var jsonExporter = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-// newestEvent is the least that json_exporter can be asked about a list of events: one
-// value of one of them.
+// newestEvent asks json_exporter for the least it can read from a list of events: one value
+// of one event.
 const newestEvent = `modules:
   events:
     http_client_config: {authorization: {credentials: %s}}
@@ -59,20 +59,20 @@ func startNaive(b *testing.B, srv *server) *process {
 	return launch(b, cmd)
 }
 
-// peers are the other ways to get these webhooks into Prometheus. The answer of each has a
-// line that begins with shows.
+// peers are other ways to get these webhooks into Prometheus. Their answers have a line that
+// begins with shows.
 var peers = []struct {
 	name  string
 	start func(*testing.B, *server) *process
 	shows string
-	most  int // events; a scrape of more takes minutes
+	most  int // limit of events, beyond which a scrape takes minutes
 }{
 	{"json_exporter", startJSONExporter, "webhook_newest_event_timestamp_seconds ", 1_000_000},
 	{"naive", startNaive, "webhook_deliveries{", 10_000},
 }
 
-// BenchmarkPeer scrapes the list of one endpoint, of which the exporter knows all, and has
-// another exporter scrape it in turns: as processes of their own, as people run them.
+// BenchmarkPeer scrapes an exporter that knows all events of one endpoint, and in turn
+// another exporter of the same list. Both are separate processes, as people run them.
 func BenchmarkPeer(b *testing.B) {
 	for _, n := range []int{1_000, 10_000, 100_000, 1_000_000} {
 		srv := serve(b, scenario{Endpoints: 1, Events: n, Spacing: 2 * time.Second})
@@ -91,7 +91,7 @@ func BenchmarkPeer(b *testing.B) {
 					}
 				}
 				product, limit := scrape(ours, "omegastream_up 1\n"), scrape(theirs, peer.shows)
-				product() // the full read of a start
+				product() // the full read after the start
 				limit()
 				versus(b, product, limit)
 				b.ReportMetric(ours.peak()/1e6, "MB-peak")

@@ -19,24 +19,24 @@ import (
 	"omegastream_exporter/internal/test/gobuild"
 )
 
-// exporter builds the exporter, once.
+// exporter builds the exporter once.
 var exporter = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(work, "omegastream_exporter")
 	return path, gobuild.Exporter(path)
 })
 
-// process is an exporter as people run it.
+// process is a running exporter.
 type process struct {
 	tb      testing.TB
 	cmd     *exec.Cmd
 	url     string
-	path    string        // of its metrics
-	timeout time.Duration // of a scrape
+	path    string        // of the metrics
+	timeout time.Duration // of scrapes
 	log     *lineBuffer
 	done    chan struct{}
 }
 
-// lineBuffer collects a log, and the address in it.
+// lineBuffer holds a log, and finds the address in it.
 type lineBuffer struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -58,7 +58,7 @@ func (l *lineBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// startProcess starts the exporter on a state file and waits until it listens.
+// startProcess starts the exporter with a state file, and waits until it listens.
 func startProcess(tb testing.TB, apiURL, state string, args ...string) *process {
 	tb.Helper()
 	binary, err := exporter()
@@ -73,7 +73,7 @@ func startProcess(tb testing.TB, apiURL, state string, args ...string) *process 
 	return launch(tb, cmd)
 }
 
-// launch starts a program that serves metrics and waits until it listens.
+// launch starts a program that serves metrics, and waits until it listens.
 func launch(tb testing.TB, cmd *exec.Cmd) *process {
 	tb.Helper()
 	p := &process{tb: tb, cmd: cmd, path: "/metrics", timeout: 2 * time.Minute, log: &lineBuffer{serving: make(chan string, 1)}, done: make(chan struct{})}
@@ -89,15 +89,15 @@ func launch(tb testing.TB, cmd *exec.Cmd) *process {
 		tb.Fatalf("it ended: %s", p.log.text.String())
 	case <-time.After(time.Minute):
 		p.stop()
-		tb.Fatal("it does not listen")
+		tb.Fatal("the program does not listen")
 	}
 	return p
 }
 
-// metrics scrapes it.
+// metrics scrapes the process.
 func (p *process) metrics() []byte { return p.get(p.path) }
 
-// get asks it for what is under a path.
+// get requests a path.
 func (p *process) get(path string) []byte {
 	body, err := p.ask(path)
 	if err != nil {
@@ -106,7 +106,7 @@ func (p *process) get(path string) []byte {
 	return body
 }
 
-// ask is get for a process that can be gone.
+// ask requests a path from a process that can be gone.
 func (p *process) ask(path string) ([]byte, error) {
 	req, err := http.NewRequest(http.MethodGet, p.url+path, nil)
 	if err != nil {
@@ -121,8 +121,8 @@ func (p *process) ask(path string) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// value returns what a scrape says of a series without labels, or of the first one
-// with any.
+// value returns a value in a scrape: of a series without labels, or of the first one with
+// labels.
 func value(scrape []byte, name string) float64 {
 	found := regexp.MustCompile(`(?m)^` + name + `(?:\{[^}]*\})? (\S+)$`).FindSubmatch(scrape)
 	if found == nil {
@@ -137,8 +137,8 @@ func value(scrape []byte, name string) float64 {
 
 var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
 
-// peak returns the most memory that it has had, in bytes. (What the kernel tells at
-// the end of a process begins with the memory of the one that started it.)
+// peak returns the highest memory use so far, in bytes. The kernel's figure at the end of a
+// process would include that of the process that started it.
 func (p *process) peak() float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -152,7 +152,7 @@ func (p *process) peak() float64 {
 	return kb * 1024
 }
 
-// stop ends it and returns the CPU time that it has used.
+// stop ends the process, and returns the CPU time that it used.
 func (p *process) stop() time.Duration {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	<-p.done

@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// BenchmarkReplicas runs eight replicas of an account of a thousand endpoints, at a rate limit
-// that reads all lists in 5 s. A round trip to their database takes 50 ms. It measures
+// BenchmarkReplicas runs eight replicas of an account with a thousand endpoints, at a rate
+// limit that allows reading all lists in 5 s. A round trip to the database takes 50 ms. It
+// measures
 //
-//   - what a sync, and a replica that nobody scrapes, cost the database,
+//   - what a sync, and a replica that is not scraped, cost the database,
 //   - how long scrapes take while a Prometheus server scrapes each replica every 15 s,
-//   - how long after its last sign of life a leader is replaced that is killed or stopped in
-//     the midst of a sync, and the most requests in any second meanwhile.
+//   - how long after its last heartbeat a leader is replaced that is killed or stopped during
+//     a sync, and the most requests in any second meanwhile.
 //
-// -benchtime=10x makes ten syncs, scrapes each replica ten times and ends ten leaders in each
+// -benchtime=10x makes ten syncs, scrapes each replica ten times, and ends ten leaders each
 // way.
 func BenchmarkReplicas(b *testing.B) {
 	set := startReplicas(b)
@@ -36,7 +37,7 @@ func BenchmarkReplicas(b *testing.B) {
 	})
 }
 
-// repeat does what takes seconds as often as -benchtime says, and at least a few times.
+// repeat runs do for -benchtime, and at least a few times.
 func repeat(b *testing.B, do func()) {
 	n := 0
 	for b.Loop() {
@@ -48,7 +49,8 @@ func repeat(b *testing.B, do func()) {
 	}
 }
 
-// transactions scrapes one replica and leaves the others alone.
+// transactions counts the transactions of scrapes of one replica, and of the replicas that
+// are not scraped.
 func (s *replicaSet) transactions(b *testing.B) {
 	var all, syncs []float64
 	leader := s.all[0]
@@ -79,7 +81,7 @@ func (s *replicaSet) transactions(b *testing.B) {
 	b.ReportMetric(float64(idle()-idleBefore)/took.Seconds()/float64(len(s.all)-1), "transactions/s-unscraped")
 }
 
-// scrapes scrapes all replicas as one server does.
+// scrapes scrapes all replicas, as a server does.
 func (s *replicaSet) scrapes(b *testing.B) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
@@ -101,8 +103,8 @@ func (s *replicaSet) scrapes(b *testing.B) {
 	b.ReportMetric(s.api.busiest(b)/replicaRate*100, "%-of-rate")
 }
 
-// takeovers ends one leader after the other in the midst of its work. Each comes back as
-// soon as another leads.
+// takeovers ends one leader after another while it is busy. Each comes back when another one
+// leads.
 func (s *replicaSet) takeovers(b *testing.B, end func(leader *replica) (comeBack func())) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()

@@ -26,13 +26,13 @@ const (
 	replicaEndpoints = 1000
 	replicaRate      = 200                   // requests a second
 	replicaAway      = 50 * time.Millisecond // a round trip to the database
-	replicaInterval  = 15 * time.Second      // between two scrapes of a replica
-	replicaTimeout   = 10 * time.Second      // of a scrape
+	replicaInterval  = 15 * time.Second      // between scrapes of a replica
+	replicaTimeout   = 10 * time.Second      // of scrapes
 	replicaHeartbeat = 250 * time.Millisecond
 	replicaSchema    = "replicas"
 )
 
-// replicaSet is exporters of one account on one database.
+// replicaSet is a set of exporters with one account and one database.
 type replicaSet struct {
 	*testing.B
 	api      *server
@@ -40,10 +40,10 @@ type replicaSet struct {
 	all      []*replica
 
 	mu            sync.Mutex
-	led, followed []float64 // how long scrapes took, in nanoseconds
+	led, followed []float64 // durations of scrapes, in nanoseconds
 }
 
-// replica is one of them, over its restarts.
+// replica is one of the exporters, also after a restart.
 type replica struct {
 	name    string
 	proxy   *proxy.Proxy
@@ -59,7 +59,7 @@ func (r *replica) start(b *testing.B) {
 	r.running.Store(p)
 }
 
-// startReplicas starts replicas on a state that knows the account.
+// startReplicas starts replicas with a state that knows the account.
 func startReplicas(b *testing.B) *replicaSet {
 	b.Helper()
 	dsn := postgres.NewDatabase(b)
@@ -106,8 +106,8 @@ func startReplicas(b *testing.B) *replicaSet {
 	return s
 }
 
-// noteHandovers makes the database note each time that another replica begins to lead: its
-// name, and for how long the one before was silent that had not given the lease back.
+// noteHandovers makes the database record each new leader: its name, and how long the
+// previous one was silent, unless that one released the lease.
 func (s *replicaSet) noteHandovers(b *testing.B) {
 	b.Helper()
 	for _, statement := range []string{
@@ -123,7 +123,7 @@ func (s *replicaSet) noteHandovers(b *testing.B) {
 	}
 }
 
-// until asks the database until the answer is yes.
+// until waits until the answer of a query is true.
 func (s *replicaSet) until(b *testing.B, question string, args ...any) {
 	b.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -138,13 +138,13 @@ func (s *replicaSet) until(b *testing.B, question string, args ...any) {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.Fatalf("after %v this is not so: %s", patience, question)
+			b.Fatalf("still false after %v: %s", patience, question)
 		}
 		<-tick.C
 	}
 }
 
-// settle scrapes a replica until it leads and has nothing left to do.
+// settle scrapes a replica until it has led and has nothing left to do.
 func (s *replicaSet) settle(b *testing.B, r *replica) {
 	b.Helper()
 	for value(r.process().metrics(), "omegastream_exporter_leading") != 1 {
@@ -153,7 +153,8 @@ func (s *replicaSet) settle(b *testing.B, r *replica) {
 	s.until(b, `SELECT holder IS NULL AND sync_ended + sync_rest < clock_timestamp() FROM replicas.state`)
 }
 
-// leader waits until a replica has begun to read the lists a second ago, and returns it.
+// leader waits until a replica has led for a second, in the middle of reading the lists, and
+// returns it.
 func (s *replicaSet) leader(b *testing.B) *replica {
 	b.Helper()
 	const last = ` FROM public.handover ORDER BY number DESC LIMIT 1`
@@ -167,11 +168,11 @@ func (s *replicaSet) leader(b *testing.B) *replica {
 			return r
 		}
 	}
-	b.Fatalf("%q leads, which is no replica", name)
+	b.Fatalf("%q leads, which is not a replica", name)
 	return nil
 }
 
-// handovers returns how many there were so far.
+// handovers returns the number of recorded leaders.
 func (s *replicaSet) handovers(b *testing.B) (n int) {
 	b.Helper()
 	if err := s.database.QueryRow(b.Context(), `SELECT count(*) FROM public.handover`).Scan(&n); err != nil {
@@ -180,8 +181,8 @@ func (s *replicaSet) handovers(b *testing.B) (n int) {
 	return n
 }
 
-// handover waits for the first after so many, and returns how long the one before was
-// silent; held is false where it had given the lease back.
+// handover waits for the leader after the first n, and returns how long the previous one was
+// silent. held is false if that one had released the lease.
 func (s *replicaSet) handover(b *testing.B, after int) (silent time.Duration, held bool) {
 	b.Helper()
 	s.until(b, `SELECT count(*) > $1 FROM public.handover`, after)
@@ -191,8 +192,8 @@ func (s *replicaSet) handover(b *testing.B, after int) (silent time.Duration, he
 	return silent, held
 }
 
-// prometheus scrapes every replica at its interval until ctx ends, one after the other. A
-// scrape that fails is of a replica that is gone.
+// prometheus scrapes every replica at its interval, one after the other, until ctx ends.
+// Scrapes of ended replicas fail.
 func (s *replicaSet) prometheus(ctx context.Context) {
 	s.mu.Lock()
 	s.led, s.followed = nil, nil
@@ -234,7 +235,7 @@ func (s *replicaSet) scraped() int {
 	return len(led) + len(followed)
 }
 
-// times returns how long scrapes took of those that led, and of the others.
+// times returns the durations of scrapes, of leaders and of followers.
 func (s *replicaSet) times() (led, followed []float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,11 +20,11 @@ func policy() ledger.Policy {
 	return ledger.Policy{Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute}
 }
 
-// patience is how long a call can take: on a busy machine the API needs a while for the first
-// list of a million events.
+// patience is the limit for a call. On a busy machine the API takes a while to render the
+// first list of a million events.
 const patience = 2 * time.Minute
 
-// rig is the exporter as main wires it, without its server.
+// rig is an exporter as main wires it, without its server.
 type rig struct {
 	testing.TB
 	api     *client.Client
@@ -33,8 +33,8 @@ type rig struct {
 	handler http.Handler
 }
 
-// newRig starts an exporter that has no rate limit and shares no sync. Nil is the
-// client's own transport.
+// newRig starts an exporter without a rate limit, which does not share syncs. If transport is
+// nil, it uses the client's own.
 func newRig(tb testing.TB, url string, store state.Store, transport http.RoundTripper, o syncer.Options) *rig {
 	tb.Helper()
 	return newRigWith(tb, url, store, transport, policy(), o)
@@ -70,7 +70,7 @@ func newRigWith(tb testing.TB, url string, store state.Store, transport http.Rou
 	return r
 }
 
-// scrape scrapes with a deadline that no benchmark reaches.
+// scrape scrapes, with a deadline that no benchmark reaches.
 func (r *rig) scrape() {
 	w := scrapeOf(r.handler, "")
 	if w.Code != http.StatusOK {
@@ -78,7 +78,7 @@ func (r *rig) scrape() {
 	}
 }
 
-// scrapeOf asks a handler of metrics for a format, "" for the text.
+// scrapeOf scrapes a handler in a format; "" is the text format.
 func scrapeOf(h http.Handler, accept string) *httptest.ResponseRecorder {
 	return scrapeWithin(h, accept, 2*time.Minute)
 }
@@ -95,15 +95,14 @@ func scrapeWithin(h http.Handler, accept string, timeout time.Duration) *httptes
 	return w
 }
 
-// learn brings a state to where an exporter is that has read the lists of its
-// endpoints and all details: as an exporter would, but without asking for each.
-// One event in ten has failed.
+// learn brings an exporter to the state after reading all lists and details, without fetching
+// each detail. One in ten events has failed.
 func learn(tb testing.TB, st *state.State, api *client.Client) {
 	tb.Helper()
 	learnFrom(tb, st, api, oneInTenFails())
 }
 
-// learnFrom is learn with the answers of the details.
+// learnFrom is learn with other answers.
 func learnFrom(tb testing.TB, st *state.State, api *client.Client, answer func(ledger.Task) ledger.Answer) {
 	tb.Helper()
 	list, err := api.ListEndpoints(tb.Context())
@@ -149,7 +148,7 @@ func oneInTenFails() func(ledger.Task) ledger.Answer {
 	}
 }
 
-// answerAll answers for every event that has no outcome yet.
+// answerAll answers for every event without an outcome.
 func answerAll(tb testing.TB, st *state.State, now time.Time, answer func(ledger.Task) ledger.Answer) {
 	tb.Helper()
 	for more := true; more; {
@@ -173,8 +172,8 @@ func flush(tb testing.TB, st *state.State) {
 	}
 }
 
-// happen lets a read of an endpoint's list meet n new events; full says whether it
-// goes to the end.
+// happen reads n new events in an endpoint's list; full says whether the read goes to the
+// end.
 func happen(st *state.State, endpoint string, from, n int, types []string, full bool, now time.Time) {
 	st.Do(func(a *ledger.Account) {
 		r := a.Begin(endpoint, now, now, now)
@@ -188,7 +187,7 @@ func happen(st *state.State, endpoint string, from, n int, types []string, full 
 	})
 }
 
-// objectID is an id in the form that the API documents.
+// objectID returns an id in the documented format.
 func objectID(n int) []byte {
 	const digits = "0123456789abcdef"
 	b := make([]byte, 24)
@@ -202,7 +201,7 @@ func objectID(n int) []byte {
 	return b
 }
 
-// quiet watches nothing.
+// quiet is a Watcher that does nothing.
 type quiet struct{}
 
 func (quiet) Committed(time.Duration) {}

@@ -12,19 +12,18 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// steady is an exporter that knows all that its endpoints list.
+// steady returns an exporter that knows everything its endpoints list.
 func steady(tb testing.TB, srv *server) *rig {
 	tb.Helper()
 	r := newRig(tb, srv.URL, state.NewMemory(), nil, syncer.Options{})
 	learn(tb, r.state, r.api)
-	r.scrape() // the full read of a start
+	r.scrape() // the full read after the start
 	return r
 }
 
-// BenchmarkSteadyScrape is a scrape when nothing is new, by the length of history,
-// against reading the head of what it must ask for. Events happen 30 times a
-// minute; in the last case 750 times, so that what lies within --collector.overlap
-// of the newest is 25 times as much.
+// BenchmarkSteadyScrape scrapes without news, with histories of different lengths. The limit
+// reads the endpoints and the beginning of the list. There are 30 events a minute, or 750 in
+// the last case, where --collector.overlap contains 25 times as many.
 func BenchmarkSteadyScrape(b *testing.B) {
 	for _, c := range []struct {
 		events  int
@@ -56,8 +55,8 @@ func BenchmarkSteadyScrape(b *testing.B) {
 	}
 }
 
-// BenchmarkSync is a scrape when nothing is new, by the number of endpoints,
-// against GETs of the same and as many counters of a CounterVec.
+// BenchmarkSync scrapes without news, with different numbers of endpoints. The limits are the
+// same GETs, and a CounterVec with as many series.
 func BenchmarkSync(b *testing.B) {
 	for _, n := range []int{1, 100, 1000} {
 		b.Run("endpoints="+thousands(n), func(b *testing.B) {
@@ -80,8 +79,8 @@ func BenchmarkSync(b *testing.B) {
 	}
 }
 
-// BenchmarkNaive is a scrape when nothing is new among a thousand events, against
-// the exporter that asks for every detail.
+// BenchmarkNaive scrapes without news, with a thousand events. The limit is the exporter that
+// fetches every detail.
 func BenchmarkNaive(b *testing.B) {
 	srv := serve(b, scenario{Endpoints: 1, Events: 1000, Spacing: time.Second})
 	r, peer := steady(b, srv), &naive{newAPI(b, srv.URL, nil), srv.Endpoints}
@@ -96,9 +95,8 @@ func BenchmarkNaive(b *testing.B) {
 	b.ReportMetric(float64(theirs), "limit-calls")
 }
 
-// What a scrape costs the API is counted: one call for the account and one for
-// each endpoint, and no more bytes for a long history than for a short one. The
-// naive exporter asks for every event.
+// A scrape makes one call for the account and one for each endpoint, and reads no more bytes
+// with a long history than with a short one. The naive exporter fetches every event.
 func TestSteadyScrapeCosts(t *testing.T) {
 	t.Parallel()
 	sent := map[int]int64{}
@@ -127,11 +125,11 @@ func TestSteadyScrapeCosts(t *testing.T) {
 		before = seen.traffic()
 		scrapeOf(&naive{newAPI(t, url, nil), []string{id}}, "")
 		if asked := seen.traffic().since(before).Requests; asked != int64(n)+1 {
-			t.Errorf("the naive exporter asked %d times, want %d: the comparison is not one any more", asked, n+1)
+			t.Errorf("the naive exporter made %d calls, want %d: the comparison is no longer valid", asked, n+1)
 		}
 	}
-	// The kernel buffers some bytes that are under way when the reader closes.
+	// The kernel buffers some bytes when the reader closes the list.
 	if most := int64(12 << 20); sent[100_000] > most {
-		t.Errorf("%d bytes crossed the wire for a list of 24 MB that is stopped early, at most %d wanted", sent[100_000], most)
+		t.Errorf("a list of 24 MB that is stopped early took %d bytes, want at most %d", sent[100_000], most)
 	}
 }

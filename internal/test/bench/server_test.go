@@ -17,24 +17,24 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// serverEnv is the scenario; if it is set, this binary is the API.
+// serverEnv is the scenario. If it is set, this binary runs the API.
 const serverEnv = "OMEGASTREAM_BENCH_SERVER"
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// scenario is an account that a process of its own serves.
+// scenario is an account that a separate process serves.
 type scenario struct {
 	Endpoints int
 	Events    int           // of each endpoint
-	Spacing   time.Duration // between their creations
+	Spacing   time.Duration // between events
 	TLS, H2   bool
 	Gzip      bool
-	Delay     time.Duration // of each detail
-	Refuse    bool          // answers 401 to everything
-	Failing   bool          // one event in ten has failed, in two codes
+	Delay     time.Duration // of details
+	Refuse    bool          // 401 to everything
+	Failing   bool          // one in ten events has failed, with one of two codes
 }
 
-// server is a served scenario, as the process that asks it sees it.
+// server is a served scenario, seen by its clients.
 type server struct {
 	URL       string
 	Endpoints []string
@@ -43,7 +43,7 @@ type server struct {
 	stdin     io.Closer
 }
 
-// traffic is what crossed the wire of a server since its start.
+// traffic is what a server has sent and received since its start.
 type traffic struct {
 	Dials    int64
 	Sent     int64 // bytes to the client
@@ -59,8 +59,8 @@ var servers struct {
 	running map[scenario]*server
 }
 
-// serve returns the server of a scenario, which runs until the next scenario
-// or the end of all: its memory is given back before another large one is made.
+// serve returns the server of a scenario. It runs until the next scenario or the end, so that
+// its memory is free before another large one starts.
 func serve(tb testing.TB, s scenario) *server {
 	tb.Helper()
 	servers.Lock()
@@ -123,7 +123,7 @@ func startServer(s scenario) (*server, error) {
 	return srv, nil
 }
 
-// traffic asks the server what has crossed its wire.
+// traffic returns the server's traffic.
 func (s *server) traffic(tb testing.TB) (t traffic) {
 	tb.Helper()
 	if err := json.Unmarshal(s.ask(tb, "/traffic"), &t); err != nil {
@@ -132,7 +132,7 @@ func (s *server) traffic(tb testing.TB) (t traffic) {
 	return t
 }
 
-// busiest returns the most requests in any second since it was last asked.
+// busiest returns the most requests in any second since the last call.
 func (s *server) busiest(tb testing.TB) (requests float64) {
 	tb.Helper()
 	if err := json.Unmarshal(s.ask(tb, "/busiest"), &requests); err != nil {
@@ -141,7 +141,7 @@ func (s *server) busiest(tb testing.TB) (requests float64) {
 	return requests
 }
 
-// emit makes n new events of an endpoint, a millisecond apart.
+// emit adds n events to an endpoint, a millisecond apart.
 func (s *server) emit(tb testing.TB, endpoint string, n int) {
 	tb.Helper()
 	s.ask(tb, fmt.Sprintf("/emit?endpoint=%s&n=%d", endpoint, n))
@@ -161,7 +161,7 @@ func (s *server) ask(tb testing.TB, path string) []byte {
 	return body
 }
 
-// serveScenario is the other process. It ends with its standard input.
+// serveScenario runs the server process, until its standard input ends.
 func serveScenario(text string) error {
 	var s scenario
 	if err := json.Unmarshal([]byte(text), &s); err != nil {

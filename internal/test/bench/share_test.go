@@ -16,8 +16,8 @@ import (
 
 const minInterval = 9 * time.Second // --collector.min-interval
 
-// BenchmarkPair counts the calls that a pair of Prometheus servers makes necessary, which
-// scrape every 15 s, half an interval apart: one exporter, or two replicas that share a state,
+// BenchmarkPair counts the calls that a pair of Prometheus servers causes, which scrape every
+// 15 s, half an interval apart: with one exporter, or with two replicas that share a state,
 // one for each server.
 func BenchmarkPair(b *testing.B) {
 	for _, replicas := range []int{1, 2} {
@@ -45,7 +45,7 @@ func BenchmarkPair(b *testing.B) {
 						time.Sleep(7500 * time.Millisecond)
 					}
 				}
-				scrape(5) // the details of history
+				scrape(5) // history's details are fetched
 				a.ResetCalls()
 				scrape(minutes)
 				calls = a.Calls().Total()
@@ -55,8 +55,8 @@ func BenchmarkPair(b *testing.B) {
 	}
 }
 
-// BenchmarkListBytes counts what scrapes every 7.5 s read of the list of an endpoint with a
-// million events a day, from one hourly full read to the next.
+// BenchmarkListBytes counts how much of a list scrapes every 7.5 s read between two hourly
+// full reads, for an endpoint with a million events a day.
 func BenchmarkListBytes(b *testing.B) {
 	var sizes []float64
 	inBubble(b, func(t *testing.T) {
@@ -76,7 +76,7 @@ func BenchmarkListBytes(b *testing.B) {
 	b.ReportMetric(percentile(sizes, 1)/1e6, "MB-longest")
 }
 
-// readBytes counts what is read of lists of events.
+// readBytes counts the bytes that are read from lists of events.
 type readBytes struct {
 	http.RoundTripper
 	n atomic.Int64

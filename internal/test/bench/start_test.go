@@ -17,7 +17,7 @@ var largeState struct {
 	path string
 }
 
-// million is the path of a state that knows a million events.
+// million returns the path of a state with a million events.
 func million(tb testing.TB) string {
 	tb.Helper()
 	largeState.once.Do(func() {
@@ -26,12 +26,12 @@ func million(tb testing.TB) string {
 		largeState.path = path
 	})
 	if largeState.path == "" {
-		tb.Fatal("the state could not be made")
+		tb.Fatal("cannot create the state")
 	}
 	return largeState.path
 }
 
-// BenchmarkStart opens a state of a million events up to the first view, against
+// BenchmarkStart opens a state with a million events, up to the first view. The limit is
 // reading the file.
 func BenchmarkStart(b *testing.B) {
 	path := million(b)

@@ -10,10 +10,9 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// BenchmarkThousand scrapes an exporter of a thousand endpoints with its default settings and
-// Prometheus' default timeout, one scrape after the other, while another program keeps a
-// processor busy. A scrape that Prometheus would have given up is late. -benchtime=40x makes
-// forty.
+// BenchmarkThousand scrapes an exporter of a thousand endpoints again and again, with default
+// settings and Prometheus's default timeout, while another program uses a CPU core. A scrape
+// is late if Prometheus would have given up on it. -benchtime=40x makes forty scrapes.
 func BenchmarkThousand(b *testing.B) {
 	const endpoints, timeout = 1000, 10 * time.Second
 	srv := serve(b, scenario{Endpoints: endpoints, Events: 10, Spacing: time.Minute})
@@ -30,7 +29,7 @@ func BenchmarkThousand(b *testing.B) {
 	var stop atomic.Bool
 	defer stop.Store(true)
 	go func() {
-		for n := 0; !stop.Load(); n++ { // the busy processor
+		for n := 0; !stop.Load(); n++ { // uses a CPU core
 			objectID(n)
 		}
 	}()

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// fewest is how often even what takes long is done: one round says little.
+// fewest is the minimum number of rounds, as a single one says little.
 const fewest = 3
 
-// versus does the product's work and the limit's in turns and reports the medians
-// and their ratio.
+// versus runs the exporter's work and the limit's in turn, and reports the medians and their
+// ratio.
 func versus(b *testing.B, product, limit func()) {
 	b.Helper()
 	var products, limits []float64
@@ -54,15 +54,14 @@ func median(values []float64) float64 {
 	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }
 
-// cpu is the time that this process has used: on a busy machine it says more than
-// the clock.
+// cpu returns the CPU time of this process, which says more than the clock on a busy machine.
 func cpu() time.Duration {
 	var use syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &use)
 	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
-// rows of a benchmark that differ by a count.
+// thousands abbreviates a number for the name of a benchmark.
 func thousands(n int) string {
 	switch {
 	case n >= 1_000_000 && n%1_000_000 == 0:

@@ -11,14 +11,14 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// counted is what a server has seen.
+// counted holds the counts of a server.
 type counted struct{ dials, sent, requests atomic.Int64 }
 
 func (c *counted) traffic() traffic {
 	return traffic{c.dials.Load(), c.sent.Load(), c.requests.Load()}
 }
 
-// server returns a server that counts, which is yet to be started.
+// server returns a counting server that is not yet started.
 func (c *counted) server(h http.Handler) *httptest.Server {
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.requests.Add(1)
@@ -62,15 +62,15 @@ func (c *countingConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// newClient returns the HTTP client of a limit: as many connections as requests
-// at a time, no compression asked for unless the product does.
+// newClient returns the HTTP client of a limit. It has as many connections as concurrent
+// requests, and asks for compression only if the exporter does.
 func newClient(tb testing.TB, at int) *http.Client {
 	t := &http.Transport{MaxIdleConns: at, MaxIdleConnsPerHost: at, MaxConnsPerHost: at, ForceAttemptHTTP2: true}
 	tb.Cleanup(t.CloseIdleConnections)
 	return &http.Client{Transport: t}
 }
 
-// get asks the API as the limits do; the caller reads and closes the body.
+// get sends a request to the API, as the limits do. The caller reads and closes the body.
 func get(tb testing.TB, c *http.Client, url string) io.ReadCloser {
 	r, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
@@ -92,7 +92,7 @@ func discard(tb testing.TB, body io.ReadCloser) {
 	_ = body.Close()
 }
 
-// readHead reads the beginning of an answer and closes it.
+// readHead reads the beginning of an answer, and closes it.
 func readHead(tb testing.TB, body io.ReadCloser) {
 	if _, err := io.ReadFull(body, make([]byte, 4<<10)); err != nil && err != io.ErrUnexpectedEOF {
 		tb.Fatal(err)
