@@ -9,7 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The table of docs/metrics.md is what the collectors describe. After a wanted change:
+// The table in docs/metrics.md matches the descriptions. To update it after an intended
+// change:
 //
 //	go test ./collector -run TestMetricsAreDocumented -update
 func TestMetricsAreDocumented(t *testing.T) {

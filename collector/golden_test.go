@@ -18,7 +18,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// The files in testdata are what Prometheus is shown. After a wanted change:
+// The files in testdata are expositions. To update them after an intended change:
 //
 //	go test ./collector -run TestExposition -update
 var update = flag.Bool("update", false, "rewrite the files in testdata")
