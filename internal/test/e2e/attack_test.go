@@ -22,11 +22,11 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// memoryLimit is what the manifests give a container.
+// memoryLimit is the memory limit in the manifests.
 const memoryLimit = 128 << 20
 
-// Clients that mean harm neither end a process that has the memory of the manifests, nor
-// keep a scraper from its metrics.
+// Hostile clients neither crash a process with the memory limit of the manifests, nor keep a
+// scraper from its metrics.
 func TestClientsThatStall(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -61,14 +61,15 @@ func TestClientsThatStall(t *testing.T) {
 		clients int
 		request string
 	}{
-		{"answers that nobody takes", 500, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"},
-		{"pages that nobody takes", 500, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
-		{"exports that nobody takes", 500, "GET /failures?format=json HTTP/1.1\r\nHost: x\r\n\r\n"},
-		{"bodies that never come", 1500, "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nX: " + strings.Repeat("x", 12<<10) + "\r\n\r\n"},
+		{"answers that nobody reads", 500, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"},
+		{"pages that nobody reads", 500, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
+		{"exports that nobody reads", 500, "GET /failures?format=json HTTP/1.1\r\nHost: x\r\n\r\n"},
+		{"bodies that never arrive", 1500, "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nX: " + strings.Repeat("x", 12<<10) + "\r\n\r\n"},
 		{"headers that are too long", 1500, "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\nX: " + strings.Repeat("x", 60<<10) + "\r\n\r\n"},
 	} {
 		release := p.attack(t, attack.clients, attack.request)
-		// Within its own deadline, but for what one attempt meets: all places in use.
+		// A scrape is answered within its deadline; a single attempt can find all places
+		// taken.
 		eventually(t, time.Minute, func() error {
 			s, err := p.scrape(10 * time.Second)
 			if err == nil && s.ended.Sub(s.began) > 10*time.Second {
@@ -80,21 +81,22 @@ func TestClientsThatStall(t *testing.T) {
 		figures(t, "%s: %s", attack.name, p.peak(t))
 	}
 
-	eventually(t, time.Minute, func() error { // its connections of the attacks end
+	eventually(t, time.Minute, func() error { // its connections from the attacks end
 		s, err := p.scrape(10 * time.Second)
 		if err == nil && s.values["process_open_fds{}"] > full.values["process_open_fds{}"]+5 {
 			err = fmt.Errorf("%v files are open", s.values["process_open_fds{}"])
 		}
 		return err
 	})
-	// Where the machine is so busy that these clients take nothing for seconds, they are cut off as others are.
+	// If the machine is too busy, these clients read nothing for seconds, and are cut off
+	// like others.
 	eventually(t, 5*time.Minute, func() error { return p.scrapesAtOnce(500) })
 	figures(t, "500 scrapes at once: %s", p.peak(t))
 	p.mustScrape(10 * time.Second)
 	p.stop()
 }
 
-// scrapesAtOnce returns why some of n scrapes were not answered.
+// scrapesAtOnce returns an error if any of n scrapes was not answered.
 func (p *program) scrapesAtOnce(n int) error {
 	var scrapes sync.WaitGroup
 	failed := make(chan error, n)
@@ -117,8 +119,8 @@ func (p *program) scrapesAtOnce(n int) error {
 	return nil
 }
 
-// attack opens connections that send the same and take nothing, until they are released.
-// Some are refused, which is what the program may do.
+// attack opens connections that send the same request and read nothing, until they are
+// released. The program can refuse some of them.
 func (p *program) attack(t *testing.T, clients int, request string) (release func()) {
 	t.Helper()
 	address := strings.TrimPrefix(p.url(), "http://")
@@ -146,9 +148,9 @@ func (p *program) attack(t *testing.T, clients int, request string) (release fun
 	}
 }
 
-// limited starts a program with the memory of the manifests: in a cgroup where one can
-// be had, else within a limit of its own that peak looks at. The race detector would
-// take several times the memory.
+// limited starts a program with the memory limit of the manifests: in a cgroup if possible,
+// otherwise with a limit that peak checks. It is built without the race detector, which would
+// need several times the memory.
 func limited(t *testing.T, s setup) *program {
 	t.Helper()
 	s.binary = filepath.Join(t.TempDir(), "omegastream_exporter")
@@ -165,7 +167,7 @@ func limited(t *testing.T, s setup) *program {
 	return s.serve(t)
 }
 
-// memoryGroup makes a cgroup of version 2 or 1 with the limit.
+// memoryGroup creates a cgroup, v2 or v1, with the limit.
 func memoryGroup(t *testing.T) (group string, err error) {
 	t.Helper()
 	for _, version := range []struct{ mount, limit string }{
@@ -175,7 +177,7 @@ func memoryGroup(t *testing.T) (group string, err error) {
 		group = filepath.Join(version.mount, fmt.Sprintf("omegastream-e2e-%d-%x", os.Getpid(), rand.Uint32()))
 		made := os.Mkdir(group, 0o755)
 		if made == nil {
-			t.Cleanup(func() { _ = os.Remove(group) }) // after the process has ended
+			t.Cleanup(func() { _ = os.Remove(group) }) // after the process ended
 			made = writeTo(filepath.Join(group, version.limit), strconv.Itoa(memoryLimit))
 		}
 		if made == nil {
@@ -186,7 +188,7 @@ func memoryGroup(t *testing.T) (group string, err error) {
 	return "", err
 }
 
-// writeTo writes to a file that is there: the kernel makes those of a cgroup.
+// writeTo writes to an existing file; the kernel creates those of a cgroup.
 func writeTo(name, text string) error {
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
@@ -196,8 +198,8 @@ func writeTo(name, text string) error {
 	return errors.Join(err, f.Close())
 }
 
-// peak returns the most memory that the process had resident so far, and fails the test
-// where that is over the limit or the process is gone.
+// peak returns the highest resident memory so far. It fails the test if that exceeds the
+// limit, or if the process is gone.
 func (p *program) peak(t *testing.T) string {
 	t.Helper()
 	status, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -215,13 +217,13 @@ func (p *program) peak(t *testing.T) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The resident memory includes some 20 MiB of the program's own code, which the
-		// kernel drops first: that is the margin for its buffers.
+		// Resident memory includes about 20 MiB of the program's code, which the kernel drops
+		// first. That is the margin for buffers.
 		if kib<<10 > memoryLimit {
 			t.Errorf("%d MiB were resident", kib>>10)
 		}
 		return fmt.Sprintf("%d MiB resident at most", kib>>10)
 	}
-	t.Fatal("no peak: the process has ended")
+	t.Fatal("no peak, because the process has ended")
 	return ""
 }

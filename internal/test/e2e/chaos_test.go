@@ -15,8 +15,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// chaosFor is how long TestReplicas makes trouble, in three waves. The variable
-// CHAOS_DURATION makes it longer: CHAOS_DURATION=30m go test -timeout=1h -run='TestReplicas$' ./internal/test/e2e
+// chaosFor is how long TestReplicas makes trouble, in three waves. CHAOS_DURATION changes it:
+// CHAOS_DURATION=30m go test -timeout=1h -run='TestReplicas$' ./internal/test/e2e
 func chaosFor(t *testing.T) time.Duration {
 	t.Helper()
 	text, given := os.LookupEnv("CHAOS_DURATION")
@@ -30,10 +30,9 @@ func chaosFor(t *testing.T) time.Duration {
 	return d
 }
 
-// Three replicas on one database, and everything that can happen to them: they are
-// killed, stand still for longer than their lease, lose their connections at the
-// worst moments, and their database is restarted and crashes. Each shows what is
-// true in the end, none ever goes back, and the API hardly notices.
+// Three replicas share a database. They are killed, paused for longer than their lease, and
+// lose their connections at the worst moments, and the database is restarted and crashes. In
+// the end each shows the truth, no value ever goes back, and the API hardly notices.
 func TestReplicas(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -82,7 +81,7 @@ func TestReplicas(t *testing.T) {
 	traffic := newTraffic(account, seed)
 	trouble := newTrouble(t, seed, server, replicas)
 	for wave := range waves {
-		// A quiet time first: it shows that nothing is explained away below.
+		// Start with a quiet time, in which replicas must show the same.
 		end := traffic.flow(t, 50*time.Millisecond, 1)
 		quiet := w.quiet()
 		<-time.After(3 * time.Second)
@@ -94,13 +93,13 @@ func TestReplicas(t *testing.T) {
 			}
 		})
 		end()
-		everyone(2*time.Minute, traffic.check) // a new endpoint is known after a minute
+		everyone(2*time.Minute, traffic.check) // replicas find a new endpoint within a minute
 		if wave < waves-1 {
 			traffic.retry()
 		}
 	}
 	quiet := w.quiet()
-	for _, r := range replicas { // it stays so
+	for _, r := range replicas { // it stays that way
 		r.more(5)
 		r.await(time.Minute, traffic.check)
 	}
@@ -115,17 +114,18 @@ func TestReplicas(t *testing.T) {
 	}
 
 	twice := calls.twice(traffic.final)
-	// A replica has asked for some answers and not yet written them: it commits four times a second.
+	// A replica that ends loses the answers that it has not yet committed. It commits four
+	// times a second.
 	if unexplained := trouble.explain(twice, perSecond/4+2*concurrency); len(unexplained) > 0 {
 		t.Errorf("%d of %d details were asked for twice without a fault that explains it:\n%s",
 			len(unexplained), len(twice), strings.Join(unexplained[:min(10, len(unexplained))], "\n"))
 	}
 	total := account.Calls()
-	if most := perSecond * 5 / 4; total.MaxPerSecond > most { // the machine presses some together, as in TestRateLimit
-		t.Errorf("%d requests in a second, %d allowed", total.MaxPerSecond, perSecond)
+	if most := perSecond * 5 / 4; total.MaxPerSecond > most { // a busy machine can bunch up requests, as in TestRateLimit
+		t.Errorf("%d requests in a second, want at most %d", total.MaxPerSecond, perSecond)
 	}
 	if took := time.Since(began); float64(total.Total()) > perSecond*took.Seconds()+perSecond {
-		t.Errorf("%d requests in %v, %d a second allowed", total.Total(), took, perSecond)
+		t.Errorf("%d requests in %v, want at most %d a second", total.Total(), took, perSecond)
 	}
 	trouble.enough(waves)
 	figures(t, "%d events, %d changed answers; %s; %d scrapes; %d API calls (%d lists, %d details, %d of them twice), at most %d a second of %d; %v",
@@ -133,7 +133,7 @@ func TestReplicas(t *testing.T) {
 		total.Requests[simulator.GetEvent], len(twice), total.MaxPerSecond, perSecond, time.Since(began).Round(time.Second/10))
 }
 
-// callRecord remembers when each detail was asked for.
+// callRecord records when each detail was requested.
 type callRecord struct {
 	mu    sync.Mutex
 	asked map[string][]time.Time
@@ -157,14 +157,14 @@ func (c *callRecord) reset() {
 	c.asked = nil
 }
 
-// double is a detail that was asked for again.
+// double is a detail that was requested again.
 type double struct {
 	id          string
 	first, next time.Time
 }
 
-// twice returns the asks for events that need only one, each with the one before
-// it, in the order of those.
+// twice returns the second requests for events that need only one, with the request before,
+// in order.
 func (c *callRecord) twice(once map[string]bool) []double {
 	c.mu.Lock()
 	defer c.mu.Unlock()

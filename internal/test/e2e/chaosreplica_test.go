@@ -13,15 +13,15 @@ import (
 	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
-// replica is one of several programs on one state, over its restarts. It is
-// scraped at random moments all the time.
+// replica is one of several programs with one state. It survives restarts, and is scraped at
+// random moments.
 type replica struct {
 	setup
 	t       *testing.T
 	name    string
 	proxy   *proxy.Proxy
 	witness *witness
-	rng     *rand.Rand // of the scrapes
+	rng     *rand.Rand // for the moments of scrapes
 
 	running  atomic.Pointer[process]
 	last     atomic.Pointer[scrape]
@@ -30,16 +30,16 @@ type replica struct {
 	stop     chan struct{}
 }
 
-// process is a program with what it has shown.
+// process is a program, with what it has shown.
 type process struct {
 	*program
 	shown *recorder
-	floor map[string]float64 // what was shown before it was started
-	first time.Time          // when its first scrape began
+	floor map[string]float64 // shown before it was started
+	first time.Time          // start of its first scrape
 }
 
-// note takes in a scrape. What the first one has, the process was started with; what
-// is new later is held at 0 for the scraper of this process, whatever the others show.
+// note records a scrape. The process was started with the series of its first scrape. It
+// holds later ones at 0 for its own scraper, whatever the others show.
 func (p *process) note(s *scrape, hold time.Duration) {
 	p.shown.note(s)
 	if p.shown.scrapes > 1 {
@@ -76,16 +76,16 @@ func newReplica(t *testing.T, name string, s setup, p *proxy.Proxy, w *witness, 
 	return r
 }
 
-// start starts its program.
+// start starts the program.
 func (r *replica) start() {
 	r.t.Helper()
 	floor := r.witness.floor()
 	record := newRecorder(r.t, 0)
-	record.skew = time.Second // births are by the database's clock, as far as it is known under such a load
+	record.skew = time.Second // created timestamps follow the database's clock, which is known less precisely under this load
 	r.running.Store(&process{program: r.setup.start(r.t), shown: record, floor: floor})
 }
 
-// scrape scrapes whichever program runs.
+// scrape scrapes the running program, again and again.
 func (r *replica) scrape() {
 	for {
 		pause := time.NewTimer(10*time.Millisecond + time.Duration(r.rng.Int64N(int64(300*time.Millisecond))))
@@ -100,7 +100,7 @@ func (r *replica) scrape() {
 		}
 		floor, quiet := r.witness.floor(), r.witness.calm.Load()
 		timeout := time.Second
-		if quiet != 0 { // a scrape that ends before its sync shows what the replica had
+		if quiet != 0 { // a scrape that ends before its sync shows older values
 			timeout = 20 * time.Second
 		}
 		got, err := p.scrape(timeout)
@@ -108,23 +108,23 @@ func (r *replica) scrape() {
 			r.t.Errorf("%s: a scrape failed: %v", r.name, err)
 		}
 		if err != nil {
-			continue // it was stopped meanwhile
+			continue // stopped meanwhile
 		}
 		p.note(got, r.witness.hold)
 		r.witness.note(fmt.Sprintf("%s (process %d)", r.name, p.cmd.Process.Pid), got)
 		if p.shown.scrapes == 1 {
-			r.notBelow(p, p.floor, got, "was shown before it was started")
+			r.notBelow(p, p.floor, got, "was shown before this process started")
 		}
 		if quiet != 0 && quiet == r.witness.calm.Load() {
 			maps.DeleteFunc(floor, func(k string, _ float64) bool { return p.holds(k, got) })
-			r.notBelow(p, floor, got, "another had shown")
+			r.notBelow(p, floor, got, "another replica has shown")
 		}
 		r.last.Store(got)
 		r.count.Add(1)
 	}
 }
 
-// notBelow fails the test where a scrape shows less than it must.
+// notBelow fails the test if a scrape shows less than it must.
 func (r *replica) notBelow(p *process, floor map[string]float64, got *scrape, why string) {
 	wrong := 0
 	for k, least := range floor {
@@ -151,7 +151,7 @@ func (r *replica) end() {
 	r.scraping.Wait()
 }
 
-// await waits until a scrape that begins from now on is as wanted.
+// await waits until a scrape from now on satisfies ok.
 func (r *replica) await(within time.Duration, ok func(*scrape) error) {
 	r.t.Helper()
 	from := time.Now()

@@ -17,7 +17,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// The scripts in testdata/cli use the program as a person does.
+// The scripts in testdata/cli run the program as a person does.
 func TestCLI(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -39,7 +39,7 @@ func TestCLI(t *testing.T) {
 	})
 }
 
-// Every signal that asks for the end drains, and the end is a clean one.
+// Every signal that stops the program drains it, and it exits cleanly.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]syscall.Signal{"SIGTERM": syscall.SIGTERM, "SIGINT": syscall.SIGINT, "SIGHUP": syscall.SIGHUP} {
@@ -50,13 +50,13 @@ func TestSignals(t *testing.T) {
 			p.mustScrape(10 * time.Second)
 			p.end(signal)
 			if strings.Contains(p.log.String(), "s3cret") {
-				t.Errorf("shows the key: %s", p.log)
+				t.Errorf("the log shows the key: %s", p.log)
 			}
 		})
 	}
 }
 
-// An exporter under nohup goes on when its terminal is closed.
+// With nohup, an exporter keeps running when its terminal is closed.
 func TestNohup(t *testing.T) {
 	t.Parallel()
 	s := setup{args: []string{"--demo"}, shell: "trap '' HUP"}
@@ -66,7 +66,7 @@ func TestNohup(t *testing.T) {
 	p.stop()
 }
 
-// A stderr without a reader does not end the exporter.
+// An exporter keeps running if nobody reads its stderr.
 func TestStderrIsClosed(t *testing.T) {
 	t.Parallel()
 	s := setup{args: []string{"--demo", "--log.level=debug", "--web.listen-address=127.0.0.1:0"}}
@@ -92,13 +92,14 @@ func TestStderrIsClosed(t *testing.T) {
 		close(p.exited)
 	}()
 	t.Cleanup(p.kill)
-	for range 5 { // each of which logs at debug
+	for range 5 { // each scrape is logged at level debug
 		p.mustScrape(10 * time.Second)
 	}
-	p.stop() // which logs as well
+	p.stop() // the stop is logged too
 }
 
-// The start says where the state is, what is asked with which key, and what looks wrong.
+// At the start the program logs the location of the state, the API, the source of the key,
+// and warnings.
 func TestStartSays(t *testing.T) {
 	t.Parallel()
 	_, apiURL := serveAccount(t, simulator.Options{})
@@ -116,29 +117,29 @@ func TestStartSays(t *testing.T) {
 	p.stop()
 }
 
-// The second signal does not wait for the drain that the first one began.
+// A second signal ends the program without waiting for the drain.
 func TestSecondSignal(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{})
 	account.AddFault(simulator.Fault{Operation: simulator.ListEndpoints, Do: simulator.Hang()})
-	// A drain takes a few seconds: a machine that is busy for so long has another try.
+	// A drain takes a few seconds, which a busy machine can use up, so try several times.
 	for range 5 {
 		p := watching(t, apiURL, "--api.timeout=1m").serve(t)
 		answered := make(chan struct{})
 		go func() {
 			defer close(answered)
-			_, _ = p.scrape(time.Minute) // the drain waits for it
+			_, _ = p.scrape(time.Minute) // a scrape that the drain waits for
 		}()
 		eventually(t, time.Minute, func() error {
 			if account.Calls().Requests[simulator.ListEndpoints] == 0 {
-				return errors.New("nothing was asked of the API")
+				return errors.New("the API has received no request")
 			}
 			return nil
 		})
 		p.signal(syscall.SIGTERM)
 		eventually(t, time.Minute, func() error {
 			if !strings.Contains(p.log.String(), "msg=Stopping") {
-				return errors.New("it does not stop")
+				return errors.New("the program does not stop")
 			}
 			return nil
 		})
@@ -149,5 +150,5 @@ func TestSecondSignal(t *testing.T) {
 			return
 		}
 	}
-	t.Error("the second signal never ended it")
+	t.Error("the second signal never ended the program")
 }

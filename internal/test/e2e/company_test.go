@@ -12,8 +12,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// twoAccounts serves two accounts at one URL, and returns the setups of replicas that have
-// their keys and share one state.
+// twoAccounts serves two accounts at one URL, and returns the setups of replicas with their
+// keys and a shared state.
 func twoAccounts(t *testing.T) (ours, theirs *simulator.Account, s, other setup) {
 	t.Helper()
 	const theirKey = "their-key"
@@ -39,22 +39,22 @@ func twoAccounts(t *testing.T) (ours, theirs *simulator.Account, s, other setup)
 	return ours, theirs, s, other
 }
 
-// otherAccount is what a replica says whose key is of another account than the state.
+// otherAccount is the error of a replica whose key belongs to another account than the state.
 const otherAccount = "state belongs to another account: it is of the company ours, the API key of theirs; give each account its own --state.schema"
 
-// refusedOnce checks that a replica says once that its key is of another account, and is
-// not up.
+// refusedOnce checks that a replica reports once that its key belongs to another account, and
+// is not up.
 func refusedOnce(p *program) error {
 	got := p.mustScrape(time.Second)
 	up, _ := got.get("omegastream_up")
 	if n := strings.Count(p.log.String(), otherAccount); n != 1 || up != 0 {
-		return fmt.Errorf("it says %d times that its key is of another account, up %v", n, up)
+		return fmt.Errorf("it reports %d times that its key belongs to another account, up %v", n, up)
 	}
 	return nil
 }
 
-// Two accounts are never counted as one: a replica whose key is of another account
-// than the state changes nothing in it, and says why in one line.
+// Two accounts are never counted as one: a replica whose key belongs to another account than
+// the state does not change the state, and logs why in one line.
 func TestStateOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	ours, theirs, s, other := twoAccounts(t)
@@ -71,7 +71,7 @@ func TestStateOfAnotherAccount(t *testing.T) {
 	}
 	second.stop()
 	if n := strings.Count(second.log.String(), otherAccount); n != 1 {
-		t.Errorf("it says so %d times", n)
+		t.Errorf("it reports the other account %d times", n)
 	}
 	again := s.serve(t)
 	for range 3 {
@@ -80,21 +80,21 @@ func TestStateOfAnotherAccount(t *testing.T) {
 	eventually(t, 20*time.Second, func() error { return expect(ours.Truth(), nil).compare(again.mustScrape(5 * time.Second)) })
 }
 
-// A replica that follows shows the account of the one that leads: it is refused as well,
-// though it never asks for anything that it could write.
+// A follower shows the account of its leader, so it is refused too if its key belongs to
+// another account, although it would never write.
 func TestFollowerOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	ours, theirs, s, other := twoAccounts(t)
 	first := s.with("--api.concurrency=1").serve(t)
 	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(first.mustScrape(5 * time.Second)) })
-	// It leads for longer than the test takes.
+	// Keep it leading for longer than the test takes.
 	ours.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Delay(time.Second)})
 	for range 300 {
 		ours.Emit(ours.EndpointIDs()[0], "video.deleted", simulator.Responded(200))
 	}
 	eventually(t, 10*time.Second, func() error {
 		if first.mustScrape(200*time.Millisecond).sum("omegastream_exporter_event_detail_backlog") == 0 {
-			return fmt.Errorf("it has nothing to do")
+			return fmt.Errorf("the leader has nothing to do")
 		}
 		return nil
 	})
@@ -106,7 +106,7 @@ func TestFollowerOfAnotherAccount(t *testing.T) {
 		t.Errorf("it leads: %v, %v", leading, ok)
 	}
 	if calls := theirs.Calls().Requests; calls[simulator.ListEndpoints] != 1 || calls[simulator.ListEvents] != 0 {
-		t.Errorf("it asks for more than the account's endpoints: %v", calls)
+		t.Errorf("it requests more than the account's endpoints: %v", calls)
 	}
 	right := s.serve(t)
 	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(right.mustScrape(5 * time.Second)) })

@@ -15,8 +15,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// failing checks that a scrape tells that the state fails, and why; "" for one
-// that does not fail.
+// failing checks that a scrape reports a failing state with a reason; "" stands for a state
+// that works.
 func failing(s *scrape, reason string) error {
 	const name = "omegastream_exporter_state_failing"
 	if sum := s.sum(name); reason == "" && sum != 0 {
@@ -28,8 +28,8 @@ func failing(s *scrape, reason string) error {
 	return nil
 }
 
-// The database goes away in every way there is: scrapes go on with the last
-// values, tell what is wrong, and all is counted once it is back.
+// Whichever way the database goes away, scrapes show the last values and report the failure,
+// and everything is counted when it is back.
 func TestDatabaseAway(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -84,12 +84,12 @@ func TestDatabaseAway(t *testing.T) {
 			got := scrape()
 			up, _ := got.get("omegastream_up")
 			if up != 0 {
-				return fmt.Errorf("up without its state")
+				return fmt.Errorf("up is 1 without the state")
 			}
 			return failing(got, "unreachable")
 		})
 		if diff := cmp.Diff(before, scrape().counters()); diff != "" {
-			t.Errorf("the values do not stay while the database %s (-before +now):\n%s", tt.name, diff)
+			t.Errorf("values change while the database %s (-before +now):\n%s", tt.name, diff)
 		}
 		if status, _, err := p.fetch(t.Context(), "GET", "/-/healthy"); status != 200 || err != nil {
 			t.Errorf("/-/healthy while the database %s: %d, %v", tt.name, status, err)
@@ -106,7 +106,7 @@ func TestDatabaseAway(t *testing.T) {
 	p.stop()
 }
 
-// A program that is asked to end while its database is away does so in time.
+// A program stops in time while its database is away.
 func TestStopWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -131,7 +131,7 @@ func TestStopWithoutDatabase(t *testing.T) {
 			select {
 			case <-p.exited:
 			case <-time.After(stopLimit):
-				t.Errorf("it still runs %v after SIGTERM", time.Since(began))
+				t.Errorf("the program still runs %v after SIGTERM", time.Since(began))
 			}
 		})
 	}

@@ -13,13 +13,13 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// A database on another continent makes everything late and nothing wrong: each scrape is
-// answered within its deadline, all is counted, and nothing is said to fail.
+// A distant database makes the exporter slow but not wrong: each scrape is answered within
+// its deadline, everything is counted, and nothing is reported as failing.
 func TestDatabaseFarAway(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
 	const (
-		away    = 400 * time.Millisecond // a round trip
+		away    = 400 * time.Millisecond // round trip
 		timeout = 10 * time.Second
 	)
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 54})
@@ -42,7 +42,7 @@ func TestDatabaseFarAway(t *testing.T) {
 		eventually(t, time.Minute, func() error { return upAndContacted(1)(scrape(p)) })
 	}
 	account.Mark()
-	// All is well for three rounds in a row: a busy machine can have a bad moment.
+	// A busy machine can have bad moments, so wait for three good rounds in a row.
 	eventually(t, 2*time.Minute, func() error {
 		for range 3 {
 			for i := range 20 {
@@ -68,7 +68,7 @@ func TestDatabaseFarAway(t *testing.T) {
 	}
 	slices.Sort(took)
 	median, longest := took[len(took)/2], took[len(took)-1]
-	if median > timeout { // not the longest: a busy machine can stop everything for a while
+	if median > timeout { // not the longest, as a busy machine can stop everything for a while
 		t.Errorf("half of the scrapes with a timeout of %v took %v or more", timeout, median)
 	}
 	figures(t, "the database is %v away: of %d scrapes half took up to %v, the longest %v",

@@ -17,10 +17,10 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// dbPassword has what URLs, SQL and logs write in ways of their own.
+// dbPassword contains characters that URLs, SQL and logs write differently.
 const dbPassword = `Pa5s+W0rd/4716 =&'"%q\`
 
-// noPassword fails the test where a text has the password of the database in it.
+// noPassword fails the test if a text contains the database's password.
 func noPassword(t *testing.T, where, text string) {
 	t.Helper()
 	quoted := fmt.Sprintf("%q", dbPassword)
@@ -34,8 +34,8 @@ func noPassword(t *testing.T, where, text string) {
 	}
 }
 
-// The password of the database does not show, whatever happens to the database,
-// and wherever the password comes from.
+// The database's password never shows, whatever happens to the database and wherever the
+// password comes from.
 func TestDatabasePasswordStaysSecret(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 41})
@@ -85,18 +85,18 @@ func TestDatabasePasswordStaysSecret(t *testing.T) {
 		accept()
 		resume := proxy.Stall()
 		eventually(t, 30*time.Second, away)
-		look("with one that hangs")
+		look("with a database that hangs")
 		resume()
 		eventually(t, 30*time.Second, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
 		server.SQL(t, name, "ALTER ROLE odd PASSWORD 'another'")
 		proxy.Cut()
 		eventually(t, 20*time.Second, func() error {
 			if up, _ := p.mustScrape(2 * time.Second).get("omegastream_up"); up != 0 {
-				return fmt.Errorf("up with a password that is wrong")
+				return fmt.Errorf("up with a wrong password")
 			}
 			return nil
 		})
-		look("with a password that is wrong now")
+		look("with a password that has become wrong")
 		server.SQL(t, name, "ALTER ROLE odd PASSWORD E'"+strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(dbPassword)+"'")
 		eventually(t, 30*time.Second, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
 		if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {

@@ -21,29 +21,29 @@ func TestStartBeforeDatabase(t *testing.T) {
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 33})
 	account.AddEndpoint(simulator.Endpoint{Active: true})
 
-	t.Run("it comes", func(t *testing.T) {
+	t.Run("the database comes back", func(t *testing.T) {
 		t.Parallel()
 		server := postgres.Start(t)
 		dsn := server.NewDatabase(t)
 		server.Stop(t)
 		p := sharing(t, dsn, apiURL).start(t)
-		select { // not a wait for a condition: that nothing happens is what is tested
+		select { // the test is that nothing happens, so there is no condition to wait for
 		case <-p.exited:
-			t.Fatalf("it does not wait: %v", p.cmd.ProcessState)
+			t.Fatalf("the program does not wait: %v", p.cmd.ProcessState)
 		case <-time.After(2 * time.Second):
 		}
 		server.StartAgain(t)
 		eventually(t, 20*time.Second, func() error { return upAndContacted(1)(p.mustScrape(5 * time.Second)) })
 		p.stop()
 	})
-	t.Run("it is ended", func(t *testing.T) {
+	t.Run("the program is stopped", func(t *testing.T) {
 		t.Parallel()
 		proxy, through := proxied(t, postgres.NewDatabase(t), 33)
 		defer proxy.Stall()()
 		p := sharing(t, through, apiURL).start(t)
 		eventually(t, 10*time.Second, func() error {
 			if !listensTo(t, p) {
-				return fmt.Errorf("it does not listen to signals yet")
+				return fmt.Errorf("the program does not listen to signals yet")
 			}
 			return nil
 		})
@@ -54,13 +54,13 @@ func TestStartBeforeDatabase(t *testing.T) {
 		select {
 		case <-p.exited:
 		case <-time.After(stopLimit):
-			t.Errorf("it still runs %v after SIGTERM", time.Since(began))
+			t.Errorf("the program still runs %v after SIGTERM", time.Since(began))
 		}
 		if strings.Contains(p.log.String(), "panic") {
-			t.Error("it ended with a panic")
+			t.Error("the program panicked")
 		}
 	})
-	t.Run("it does not come", func(t *testing.T) {
+	t.Run("the database stays away", func(t *testing.T) {
 		t.Parallel()
 		const bound = 30 * time.Second
 		proxy, through := proxied(t, postgres.NewDatabase(t), 34)
@@ -70,10 +70,10 @@ func TestStartBeforeDatabase(t *testing.T) {
 		select {
 		case <-p.exited:
 		case <-time.After(bound + patience):
-			t.Fatalf("it still waits after %v", time.Since(began))
+			t.Fatalf("the program still waits after %v", time.Since(began))
 		}
 		if took := time.Since(began); took < bound/2 {
-			t.Errorf("it waited for %v only", took)
+			t.Errorf("the program waited only for %v", took)
 		}
 		oneLine(t, p.log.String(), through, "--state.url")
 		if status := p.cmd.ProcessState.ExitCode(); status != 1 {
@@ -82,7 +82,7 @@ func TestStartBeforeDatabase(t *testing.T) {
 	})
 }
 
-// listensTo reports whether a process catches SIGTERM.
+// listensTo reports whether a process catches a signal.
 func listensTo(t *testing.T, p *program) bool {
 	t.Helper()
 	content, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
@@ -97,8 +97,8 @@ func listensTo(t *testing.T, p *program) bool {
 	return caught&(1<<(uint(syscall.SIGTERM)-1)) != 0
 }
 
-// oneLine checks that the last line of a log is one that tells the cause, and that
-// no line shows the password.
+// oneLine checks that the last line of a log names the cause, and that no line shows the
+// password.
 func oneLine(t *testing.T, log, dsn string, words ...string) {
 	t.Helper()
 	u, err := url.Parse(dsn)
@@ -106,7 +106,7 @@ func oneLine(t *testing.T, log, dsn string, words ...string) {
 		t.Fatal(err)
 	}
 	if password, _ := u.User.Password(); password == "" || strings.Contains(log, password) {
-		t.Errorf("it shows the password %q:\n%s", password, log)
+		t.Errorf("the log shows the password %q:\n%s", password, log)
 	}
 	lines := strings.Split(strings.TrimRight(log, "\n"), "\n")
 	for _, word := range words {
@@ -116,7 +116,7 @@ func oneLine(t *testing.T, log, dsn string, words ...string) {
 	}
 }
 
-// What no waiting mends ends the start at once, with one line that says why.
+// If waiting cannot help, the start fails at once, with one line that says why.
 func TestDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 35})
@@ -149,7 +149,7 @@ func TestDatabaseIsRefused(t *testing.T) {
 		s := sharing(t, readOnly, apiURL)
 		s.args = append([]string{"check"}, s.args...)
 		status, stdout, stderr := s.run(t)
-		said := strings.Join(strings.Fields(stdout), " ") // without the breaks of lines
+		said := strings.Join(strings.Fields(stdout), " ") // without line breaks
 		if status != 1 || !strings.Contains(said, "may not create the schema") || !strings.Contains(said, "CREATE on it") {
 			t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 		}
@@ -177,8 +177,7 @@ func mustParse(t *testing.T, dsn string) *url.URL {
 	return u
 }
 
-// refusedByDatabase checks that a program does not start, is quick about it, and
-// says why in one line.
+// refusedByDatabase checks that a program quickly fails to start, and says why in one line.
 func refusedByDatabase(t *testing.T, s setup, dsn string, words ...string) {
 	t.Helper()
 	began := time.Now()
@@ -187,7 +186,7 @@ func refusedByDatabase(t *testing.T, s setup, dsn string, words ...string) {
 		t.Errorf("exit status %d after %v, want 1", status, took)
 	}
 	if strings.Count(stderr, "\n") != 1 || stdout != "" {
-		t.Errorf("want one line on stderr, have %q and on stdout %q", stderr, stdout)
+		t.Errorf("want one line on stderr, got %q, and on stdout %q", stderr, stdout)
 	}
 	oneLine(t, stderr, dsn, append(words, "--state.url")...)
 }

@@ -11,8 +11,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// The database is restored from a backup under the replicas: they do not go back,
-// and learn again what the backup does not have.
+// If the database is restored from a backup, the replicas show no lower values, and read
+// again what the backup lacks.
 func TestDatabaseWentBack(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -54,7 +54,8 @@ func TestDatabaseWentBack(t *testing.T) {
 	}
 
 	server.Restore(t, backup)
-	// The replicas learn the lost events again. Until then none of them shows less than before.
+	// The replicas read the lost events again. Until then none of them shows less than
+	// before.
 	all(time.Minute, func(got *scrape) error {
 		for i := range replicas {
 			for k, v := range before[i].counters() {

@@ -9,9 +9,9 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// Three days of an account in seconds: its clock runs fast, its answers are
-// wrong in every way there is, it forgets what it has shown, and the program is
-// down now and then. The counts are exact all the same.
+// Three days of an account pass in seconds: its API answers wrongly in every way, it forgets
+// events that it has shown, and the program is down now and then. The counts are exact all
+// the same.
 func TestCompressedDays(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -48,9 +48,9 @@ func TestCompressedDays(t *testing.T) {
 		}
 		p.stop()
 		if wave == 1 {
-			traffic.addEndpoint(simulator.Endpoint{Active: true}) // while nobody watches
+			traffic.addEndpoint(simulator.Endpoint{Active: true}) // while the program is down
 		}
-		// Two hours pass, and the first that is heard of them is not all of it.
+		// Two hours pass, and the first list after them is incomplete.
 		<-time.After(1500 * time.Millisecond)
 		account.AddFault(simulator.Fault{
 			Operation: simulator.ListEvents, Times: 2 * len(account.EndpointIDs()), Do: simulator.CutElements(20, simulator.EndAbort),
@@ -75,7 +75,7 @@ func TestCompressedDays(t *testing.T) {
 	}
 	last := p.mustScrape(5 * time.Second)
 	if gaps := last.sum("omegastream_exporter_list_gaps_total"); gaps != 0 {
-		t.Errorf("%v gaps where nothing was lost", gaps)
+		t.Errorf("%v gaps although nothing was lost", gaps)
 	}
 	calls := account.Calls()
 	figures(t, "%d events, %d restarts, %d complete scrapes, %d API calls (%d lists, %d details) in %v",
@@ -83,7 +83,7 @@ func TestCompressedDays(t *testing.T) {
 		calls.Requests[simulator.GetEvent], time.Since(began).Round(time.Second/10))
 }
 
-// misbehaviours returns what the API does wrong, in any order.
+// misbehaviours returns the faults of the API, in random order.
 func misbehaviours(random *rand.Rand, endpoints []string) []simulator.Fault {
 	lists := func(times int, e simulator.Effect) simulator.Fault {
 		return simulator.Fault{Operation: simulator.ListEvents, Times: times, Do: e}

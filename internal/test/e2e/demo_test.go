@@ -10,11 +10,11 @@ import (
 	"omegastream_exporter/collector"
 )
 
-// notInDemo are the families that a demo shows at 0, with the reason.
+// notInDemo lists the families that a demo shows at 0, and why.
 var notInDemo = map[string]string{
-	"omegastream_exporter_list_gaps_total":             "it is never down",
-	"omegastream_exporter_folded_event_types_total":    "it has few types",
-	"omegastream_exporter_state_resets_total":          "its state is new",
+	"omegastream_exporter_list_gaps_total":             "the exporter is never down",
+	"omegastream_exporter_folded_event_types_total":    "the demo has few types",
+	"omegastream_exporter_state_resets_total":          "the state is new",
 	"omegastream_exporter_state_commit_failures_total": "memory has no disk",
 	"omegastream_exporter_state_failing":               "memory does not fail",
 	"omegastream_exporter_state_size_bytes":            "memory has no file",
@@ -22,16 +22,15 @@ var notInDemo = map[string]string{
 	"omegastream_exporter_event_detail_backlog":        "a scrape waits for the details",
 }
 
-// absentInDemo are families that are not even there, or only for a moment: its state is
-// not shared, and its own URL is not known.
+// absentInDemo lists families that a demo lacks, or has only for a moment: its state is not
+// shared, and its URL is unknown.
 var absentInDemo = []string{
 	"omegastream_exporter_oldest_unfetched_event_timestamp_seconds",
 	"omegastream_exporter_leading",
 	"omegastream_exporter_web_info",
 }
 
-// The demo has something to see in every family, within a minute and without a
-// file.
+// Within a minute and without a file, the demo shows values in every family.
 func TestDemo(t *testing.T) {
 	t.Parallel()
 	s := setup{dir: t.TempDir(), args: []string{"--demo", "--collector.hold-new-series=2s"}}
@@ -46,7 +45,7 @@ func TestDemo(t *testing.T) {
 	seen := make(map[string]bool)
 	var last *scrape
 	eventually(t, time.Minute, func() error {
-		// A scraper in a hurry, for the counter of those.
+		// A scrape with a short timeout, for the counter of exceeded deadlines.
 		if _, err := p.scrape(time.Millisecond); err != nil {
 			return err
 		}
@@ -67,24 +66,24 @@ func TestDemo(t *testing.T) {
 			}
 		}
 		if len(missing) > 0 {
-			return fmt.Errorf("nothing to see in %v", missing)
+			return fmt.Errorf("no values in %v", missing)
 		}
 		return nil
 	})
-	t.Logf("all there after %v, in %d series", time.Since(began).Round(time.Second), len(last.values))
+	t.Logf("all values are there after %v, in %d series", time.Since(began).Round(time.Second), len(last.values))
 	for name, why := range notInDemo {
 		if !slices.Contains(names, name) {
-			t.Errorf("%s is no family any more", name)
+			t.Errorf("%s is no longer a family", name)
 		}
 		if seen[name] {
-			t.Logf("%s is seen, though %s", name, why)
+			t.Logf("%s has a value, although %s", name, why)
 		}
 		if len(last.named(name)) == 0 {
-			t.Errorf("%s is not even there at 0", name)
+			t.Errorf("%s is absent, even at 0", name)
 		}
 	}
 	p.stop()
 	if left := files(t, s.dir); left != "" {
-		t.Errorf("it left files: %s", left)
+		t.Errorf("the demo left files: %s", left)
 	}
 }

@@ -13,19 +13,19 @@ import (
 	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
-// A streaming standby is promoted behind the address of the database, with all commits or
-// without the last ones: the replicas never show less, and what was lost is learned again.
+// A streaming standby is promoted behind the address of the database, with or without the
+// last commits. The replicas never show less, and what was lost is read again.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
 	for name, tt := range map[string]failover{
-		"nothing lost":                       {},
-		"3 s lost":                           {lost: 3 * time.Second},
-		"3 s lost, pgbouncer, session":       {lost: 3 * time.Second, pooler: "session"},
-		"3 s lost, pgbouncer, transaction":   {lost: 3 * time.Second, pooler: "transaction"},
-		"3 s lost, a leader left on the old": {lost: 3 * time.Second, left: true},
-		"3 s lost, fresh replicas":           {lost: 3 * time.Second, fresh: true},
-		"3 s lost, the best informed paused": {lost: 3 * time.Second, paused: true},
+		"nothing lost":                                     {},
+		"3 s lost":                                         {lost: 3 * time.Second},
+		"3 s lost, pgbouncer, session":                     {lost: 3 * time.Second, pooler: "session"},
+		"3 s lost, pgbouncer, transaction":                 {lost: 3 * time.Second, pooler: "transaction"},
+		"3 s lost, the leader stays on the old primary":    {lost: 3 * time.Second, left: true},
+		"3 s lost, new replicas":                           {lost: 3 * time.Second, fresh: true},
+		"3 s lost, the replica that showed most is paused": {lost: 3 * time.Second, paused: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -35,11 +35,11 @@ func TestFailover(t *testing.T) {
 }
 
 type failover struct {
-	lost   time.Duration // what the standby does not have
-	pooler string        // its mode, "" for none
-	left   bool          // one of them goes on with the old primary for a while
-	fresh  bool          // all of them are killed, and others come
-	paused bool          // the one that has shown most stands still until the other is well
+	lost   time.Duration // what the standby lacks
+	pooler string        // mode of the pooler; "" for none
+	left   bool          // one replica stays on the old primary for a while
+	fresh  bool          // all replicas are killed and replaced
+	paused bool          // the replica that has shown most is paused until the other one has recovered
 }
 
 func (f failover) run(t *testing.T) {
@@ -121,10 +121,10 @@ func (f failover) run(t *testing.T) {
 			dsn := by(t, dsn, way.Address())
 			replicas[i] = sharing(t, dsn, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0").serve(t)
 		}
-		floor = nil // a state that is older than what was shown is all that they know
+		floor = nil // new replicas know only the older state
 	}
 	emit()
-	// Until all is well again, no replica shows less than before.
+	// Until everything has recovered, no replica shows less than before.
 	healed := func(got *scrape) error {
 		for i := range floor {
 			for k, v := range floor[i] {
@@ -135,14 +135,14 @@ func (f failover) run(t *testing.T) {
 		}
 		return right(got)
 	}
-	if f.paused { // nobody waits for it
-		most := floor[2] // the other can have had no time to hear of it
+	if f.paused { // the other replica does not wait for it
+		most := floor[2] // the other replica may not have seen this yet
 		floor = floor[:2]
 		eventually(t, time.Minute, func() error { return healed(replicas[1].mustScrape(time.Second)) })
 		floor = append(floor, most)
 		replicas[0].signal(syscall.SIGCONT)
 	}
-	if f.left { // the one on the old primary counts there what it sees, as the other does
+	if f.left { // both count what they see, one on the old primary
 		all(time.Minute, healed)
 		primary.Stop(t)
 		ways[0].Turn(standby.Address())
@@ -152,5 +152,5 @@ func (f failover) run(t *testing.T) {
 	took := time.Since(back)
 	emit()
 	all(30*time.Second, healed)
-	figures(t, "%+v: all is well %v after the database is back", f, took.Round(time.Second/10))
+	figures(t, "%+v: everything has recovered %v after the database is back", f, took.Round(time.Second/10))
 }

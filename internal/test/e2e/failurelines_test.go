@@ -19,7 +19,7 @@ import (
 
 var failureLine = regexp.MustCompile(`(?m)^.*msg="Delivery failed".* event_id=(\S+) .*\n`)
 
-// failedOf returns the failed events of a log, in its order.
+// failedOf returns the failed events in a log, in order.
 func failedOf(log string) (events []string) {
 	for _, found := range failureLine.FindAllStringSubmatch(log, -1) {
 		events = append(events, found[1])
@@ -27,8 +27,8 @@ func failedOf(log string) (events []string) {
 	return events
 }
 
-// A line for each failed delivery, over kills: none is lost, and what a kill repeats is
-// the batch that it has interrupted. FAILURE_KILLS=100 makes it 10,000 failures.
+// The log has a line for each failed delivery, even after kills. A kill repeats only lines of
+// the batch that it interrupts. FAILURE_KILLS=100 tests 10,000 failures.
 func TestFailureLinesOverKills(t *testing.T) {
 	t.Parallel()
 	kills := needs.Count(2, 6)
@@ -40,9 +40,9 @@ func TestFailureLinesOverKills(t *testing.T) {
 	}
 	const (
 		seed    = 20261128
-		each    = 100 // failures for a kill
+		each    = 100 // failures between kills
 		pace    = 20 * time.Millisecond
-		waiting = 60 // failures without a line, at most: of more than 100 at once some get none
+		waiting = 60 // limit of failures without a line, as of more than 100 at once some get none
 	)
 	account, apiURL := serveAccount(t, simulator.Options{Seed: seed})
 	for range 2 {
@@ -57,9 +57,9 @@ func TestFailureLinesOverKills(t *testing.T) {
 
 	moments := rand.New(rand.NewPCG(seed, 1))
 	failed := make(map[string]bool)
-	var logs [][]string // of the processes before
+	var logs [][]string // of earlier processes
 	var text strings.Builder
-	told := make(map[string]bool) // by those
+	told := make(map[string]bool) // in these logs
 	behind := func() int {
 		n := len(failed)
 		for event := range failed {
@@ -74,13 +74,13 @@ func TestFailureLinesOverKills(t *testing.T) {
 		}
 		return n
 	}
-	// Scrapes make it read; what a kill interrupts is what the test is about.
+	// Scrape to make the program sync; the test is about what a kill interrupts.
 	fail := func(n int) {
 		for range n {
 			eventually(t, time.Minute, func() error {
 				if n := behind(); n >= waiting {
 					_, _ = p.scrape(time.Second)
-					return fmt.Errorf("%d failures have no line", n)
+					return fmt.Errorf("%d failures have no line yet", n)
 				}
 				return nil
 			})
@@ -108,7 +108,7 @@ func TestFailureLinesOverKills(t *testing.T) {
 	}
 	eventually(t, time.Minute, func() error {
 		if n := p.mustScrape(5 * time.Second).sum("webhook_delivery_failures_total"); int(n) != len(failed) {
-			return fmt.Errorf("%v failures are counted, not %d", n, len(failed))
+			return fmt.Errorf("%v failures are counted, want %d", n, len(failed))
 		}
 		return nil
 	})
@@ -127,7 +127,7 @@ func TestFailureLinesOverKills(t *testing.T) {
 	}
 	later := make(map[string]bool)
 	for _, log := range slices.Backward(logs) {
-		n := 0 // of the lines that a later process has repeated
+		n := 0 // lines that a later process repeated
 		for _, event := range log {
 			if later[event] {
 				n++
@@ -136,20 +136,20 @@ func TestFailureLinesOverKills(t *testing.T) {
 		repeated += n
 		for _, event := range log[len(log)-n:] {
 			if !later[event] {
-				t.Errorf("a kill has repeated %d lines that are not the last ones of its process", n)
+				t.Errorf("a process repeated %d lines that were not the last ones before the kill", n)
 				break
 			}
 		}
 		for i, event := range log {
 			if slices.Contains(log[:i], event) {
-				t.Errorf("one process has told twice of %s", event)
+				t.Errorf("a process logged %s twice", event)
 			}
 			later[event] = true
 		}
 	}
 	for _, secret := range []string{simulator.SecretMark, simulator.DefaultKey} {
 		if strings.Contains(text.String(), secret) {
-			t.Errorf("the log has the secret %s", secret)
+			t.Errorf("the log contains the secret %s", secret)
 		}
 	}
 	figures(t, "%d kills, %d failures, %d lines repeated", kills, len(failed), repeated)

@@ -14,7 +14,7 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// failedEvent is a failed event as the export and the API name it.
+// failedEvent is a failed event, by the names that the export and the API have in common.
 type failedEvent struct {
 	Endpoint string `json:"endpoint_id"`
 	Event    string `json:"event_id"`
@@ -23,8 +23,8 @@ type failedEvent struct {
 	UUID     string `json:"video_uuid"`
 }
 
-// The list of failures equals what the API says with a call for each event, also after a
-// kill and from a replica that follows, and it costs no call.
+// The list of failures equals what the API says about each event, even after a kill and from
+// a follower, and takes no API call.
 func TestFailuresAreTheTruth(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 31})
@@ -62,7 +62,7 @@ func TestFailuresAreTheTruth(t *testing.T) {
 		}
 	}
 	if len(truth) != 240 {
-		t.Fatalf("%d events have failed", len(truth))
+		t.Fatalf("%d events failed", len(truth))
 	}
 
 	same := func(t *testing.T, p *program) {
@@ -70,7 +70,7 @@ func TestFailuresAreTheTruth(t *testing.T) {
 		asked := account.Calls().Requests[simulator.GetEvent]
 		response, rows := do(t, p.url()+"/failures?format=ndjson")
 		if more := account.Calls().Requests[simulator.GetEvent] - asked; response.StatusCode != http.StatusOK || more > 0 {
-			t.Errorf("status %d, and the API was asked for %d events", response.StatusCode, more)
+			t.Errorf("status %d, and the export made %d requests for events", response.StatusCode, more)
 		}
 		exported := make(map[failedEvent]bool)
 		for line := range strings.Lines(rows) {
@@ -84,7 +84,7 @@ func TestFailuresAreTheTruth(t *testing.T) {
 			exported[f] = true
 		}
 		if !maps.Equal(exported, truth) {
-			t.Errorf("%d are exported, %d have failed, and they are not the same", len(exported), len(truth))
+			t.Errorf("%d events are exported, %d failed, and they differ", len(exported), len(truth))
 		}
 	}
 	learned := func(s *scrape) error {
@@ -92,7 +92,7 @@ func TestFailuresAreTheTruth(t *testing.T) {
 			return err
 		}
 		if n := s.sum("omegastream_exporter_history_detail_backlog"); n > 0 {
-			return fmt.Errorf("%v details are not fetched", n)
+			return fmt.Errorf("%v details are not fetched yet", n)
 		}
 		return nil
 	}
@@ -118,7 +118,7 @@ func TestFailuresAreTheTruth(t *testing.T) {
 		}
 		p.kill()
 		again := s.serve(t)
-		same(t, again) // before anything was read
+		same(t, again) // before the replica has read a list
 		again.stop()
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// The first failure of a kind is a step from 0 to 1 that increase() sees, and so
-// is what happened while the program was down.
+// increase() sees the first failure of a kind as a step from 0 to 1, and also what happened
+// while the program was down.
 func TestFirstFailureIsSeen(t *testing.T) {
 	t.Parallel()
 	const hold = time.Second
@@ -23,8 +23,8 @@ func TestFirstFailureIsSeen(t *testing.T) {
 	s := watching(t, apiURL, "--collector.hold-new-series="+hold.String(), "--collector.min-interval=50ms")
 	p := s.serve(t)
 	record := newRecorder(t, hold)
-	// scrapeUntil scrapes as Prometheus does, only faster, and lets the record
-	// find what begins above 0 or comes too early.
+	// scrapeUntil scrapes often, and records whether a series starts above 0 or is released
+	// too early.
 	scrapeUntil := func(ok func(*scrape) bool) *scrape {
 		t.Helper()
 		tick := time.NewTicker(100 * time.Millisecond)
@@ -37,7 +37,7 @@ func TestFirstFailureIsSeen(t *testing.T) {
 			}
 			<-tick.C
 		}
-		t.Fatal("it never came")
+		t.Fatal("the condition never held")
 		return nil
 	}
 	contacted := scrapeUntil(func(s *scrape) bool { return s.sum("omegastream_up") == 1 })
@@ -51,7 +51,7 @@ func TestFirstFailureIsSeen(t *testing.T) {
 		failed, _ := s.get("webhook_delivery_failures_total", failure...)
 		delivered, _ := s.get("webhook_deliveries_total", failure...)
 		if failed != delivered {
-			t.Errorf("%v failures of %v deliveries", failed, delivered)
+			t.Errorf("%v failures in %v deliveries", failed, delivered)
 		}
 		if shown := s.exemplars[key("webhook_delivery_failures_total", failure...)]; failed == 0 && shown != "" {
 			t.Errorf("a series at 0 has the exemplar %s", shown)
@@ -66,7 +66,7 @@ func TestFirstFailureIsSeen(t *testing.T) {
 		t.Errorf("created at %v, first shown at %v", born, record.series[key("webhook_delivery_failures_total", failure...)].at)
 	}
 
-	// Down, while the world goes on.
+	// Failures happen while the program is down.
 	before := scrapeUntil(func(*scrape) bool { return true }).counters()
 	p.stop()
 	for range 20 {
@@ -74,7 +74,7 @@ func TestFirstFailureIsSeen(t *testing.T) {
 		account.Emit(id, "video.ready_to_watch", simulator.Responded(418))
 	}
 	p = s.serve(t)
-	// What is no complete scrape does not count as one.
+	// An incomplete scrape does not end the hold.
 	if status, _, err := p.fetch(context.Background(), http.MethodHead, "/metrics"); err != nil || status != http.StatusOK {
 		t.Errorf("HEAD: status %d, error %v", status, err)
 	}
@@ -83,13 +83,13 @@ func TestFirstFailureIsSeen(t *testing.T) {
 	loaded := first.counters()
 	maps.DeleteFunc(loaded, func(k string, v float64) bool { _, known := before[k]; return !known && v == 0 })
 	if diff := cmp.Diff(before, loaded); diff != "" {
-		t.Errorf("the first scrape after a start differs from the last one before (-before +now):\n%s", diff)
+		t.Errorf("the first scrape after a start differs from the last one before it (-before +now):\n%s", diff)
 	}
 	if up := first.sum("omegastream_up"); up != 1 {
-		t.Errorf("up %v: it did not wait for the sync", up)
+		t.Errorf("up %v: the scrape did not wait for the sync", up)
 	}
 	if backlog := first.sum("omegastream_exporter_event_detail_backlog"); backlog != 0 {
-		t.Errorf("%v details not fetched", backlog)
+		t.Errorf("%v details are not fetched", backlog)
 	}
 	scrapeUntil(func(s *scrape) bool {
 		got, _ := s.get("webhook_delivery_failures_total", failure...)
@@ -102,7 +102,7 @@ func TestFirstFailureIsSeen(t *testing.T) {
 	})
 }
 
-// text returns a scrape as a stock Prometheus makes it.
+// text scrapes like a Prometheus with default settings.
 func text(t *testing.T, p *program, timeout time.Duration) *scrape {
 	t.Helper()
 	s, err := p.scrapeText(timeout)

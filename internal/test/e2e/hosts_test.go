@@ -10,8 +10,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// The URL names a primary and its standby, without target_session_attrs. While the primary
-// is away for 6 s, both replicas try the standby, which takes no writes; once it is back,
+// The URL names a primary and its standby, without target_session_attrs. While the primary is
+// away for 6 s, both replicas try the standby, which is read-only. When the primary is back,
 // they return to it.
 func TestSeveralHosts(t *testing.T) {
 	t.Parallel()
@@ -48,5 +48,5 @@ func TestSeveralHosts(t *testing.T) {
 	primary.StartAgain(t)
 	back := time.Now()
 	all(well)
-	figures(t, "both replicas are well %v after the primary is back", time.Since(back).Round(10*time.Millisecond))
+	figures(t, "both replicas have recovered %v after the primary is back", time.Since(back).Round(10*time.Millisecond))
 }

@@ -11,8 +11,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// A key is replaced while the program runs, in the ways that people and
-// Kubernetes do it.
+// A key can be replaced while the program runs, in the ways of people and of Kubernetes.
 func TestKeyRotation(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 5, Key: "key-1"})
@@ -29,7 +28,7 @@ func TestKeyRotation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	point := func(to string) { // as the kubelet does
+	point := func(to string) { // like the kubelet
 		t.Helper()
 		link := filepath.Join(s.dir, "next")
 		if err := os.Symlink(to, link); err != nil {
@@ -62,21 +61,21 @@ func TestKeyRotation(t *testing.T) {
 	p.mustScrape(5 * time.Second)
 	works()
 
-	write("one/key", "key-2") // first the file, then the account
+	write("one/key", "key-2") // the file first, then the account
 	account.SetKey("key-2")
 	account.ResetCalls()
 	works()
 	if refused := account.Calls().Count(simulator.ListEndpoints, 401); refused != 0 {
-		t.Errorf("the old key was still used %d times after the file had changed", refused)
+		t.Errorf("the old key was used %d times after the file had changed", refused)
 	}
 
 	failed := p.mustScrape(5*time.Second).sum("omegastream_exporter_syncs_total", "result", "error")
-	account.SetKey("key-3") // first the account, then the file
+	account.SetKey("key-3") // the account first, then the file
 	account.ResetCalls()
 	eventually(t, 10*time.Second, func() error {
 		got := p.mustScrape(5 * time.Second)
 		if got.sum("omegastream_up") != 0 {
-			return fmt.Errorf("up without a valid key")
+			return fmt.Errorf("up is 1 without a valid key")
 		}
 		failed = got.sum("omegastream_exporter_syncs_total", "result", "error") - failed
 		return nil
@@ -84,18 +83,18 @@ func TestKeyRotation(t *testing.T) {
 	refused := 0
 	for answered, n := range account.Calls().Answers {
 		if answered.Code != http.StatusUnauthorized {
-			t.Errorf("%d answers %v with a key that is refused", n, answered)
+			t.Errorf("%d answers %v with a refused key", n, answered)
 		}
 		refused += n
 	}
 	if float64(refused) != failed || refused == 0 {
-		t.Errorf("%d calls were refused in %v syncs: the first one ends a sync", refused, failed)
+		t.Errorf("%d calls were refused in %v syncs, but the first refusal ends a sync", refused, failed)
 	}
 	write("two/key", " key-3 \r\n")
 	point("two")
 	works()
 
-	account.SetKey("key-4") // a file that is gone for a moment, and empty for another
+	account.SetKey("key-4") // the file is first gone and then empty
 	if err := os.Remove(filepath.Join(s.dir, "two", "key")); err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// A busy account, and a program that is killed at any moment: while it starts,
-// reads, asks, commits or answers. What it shows never goes back, and in the end
-// everything was counted once.
+// The program is killed at random moments while an account is busy: during its start, reads,
+// asks, commits or answers. No value ever goes back, and in the end everything is counted
+// once.
 func TestKillAnytime(t *testing.T) {
 	t.Parallel()
 	waves, kills := needs.Count(1, 3), needs.Count(4, 9) // kills in each wave
@@ -27,7 +27,7 @@ func TestKillAnytime(t *testing.T) {
 		}
 		account.Bulk(account.AddEndpoint(simulator.Endpoint{Active: true}), 40, time.Minute, history...)
 	}
-	account.AddEndpoint(simulator.Endpoint{Active: true}) // without a history
+	account.AddEndpoint(simulator.Endpoint{Active: true}) // without history
 	began := time.Now()
 
 	s := watching(t, apiURL, "--collector.hold-new-series="+hold.String(), "--collector.min-interval=30ms",
@@ -48,7 +48,7 @@ func TestKillAnytime(t *testing.T) {
 		account.AddFault(f)
 	}
 
-	// No seed can decide what a kill hits, but it decides when each one comes.
+	// The seed determines when kills come, but not what they hit.
 	moments := rand.New(rand.NewPCG(seed, 2))
 	traffic := newTraffic(account, seed)
 	for wave := range waves {
@@ -57,7 +57,7 @@ func TestKillAnytime(t *testing.T) {
 			if moments.IntN(2) == 0 {
 				<-time.After(time.Duration(moments.Int64N(int64(600 * time.Millisecond))))
 			} else {
-				scraper.more(1 + moments.Int64N(5)) // at once after an answer
+				scraper.more(1 + moments.Int64N(5)) // right after an answer
 			}
 			p.kill()
 			p = s.start(t)
@@ -72,7 +72,7 @@ func TestKillAnytime(t *testing.T) {
 			traffic.retry()
 		}
 	}
-	scraper.more(5) // it stays so
+	scraper.more(5) // it stays that way
 	scraper.await(time.Minute, traffic.check)
 	p.stop()
 	p = s.serve(t)

@@ -21,13 +21,13 @@ import (
 	"go.uber.org/goleak"
 )
 
-// built is the folder with the binaries.
+// built is the folder of the binaries.
 var built string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup the programs would inherit that it is ignored
-	// The tests wait for processes far more than they work.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // programs started under nohup would inherit that the signal is ignored
+	// The tests spend most of their time waiting for processes.
 	if err := errors.Join(flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))), prepare()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -38,8 +38,8 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// prepare makes the folder of the binaries, where other users may run them, and
-// builds the program.
+// prepare creates the folder of the binaries, where other users can run them, and builds the
+// program.
 func prepare() (err error) {
 	if built, err = os.MkdirTemp("", "omegastream-e2e-"); err != nil {
 		return err
@@ -50,16 +50,15 @@ func prepare() (err error) {
 	return build(exporter())
 }
 
-// root is the path of the repository's root.
+// root is the root of the repository.
 const root = "../../.."
 
-// lookAtSources looks at everything that the program is built of. Another process
-// builds it: without this go test would give its results of an older program. Only
-// looks of a running test count.
+// lookAtSources reads the names of all sources. A separate process builds them, so go test
+// would otherwise cache results of an older program. Only what a running test reads counts.
 var lookAtSources = sync.OnceValue(func() error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // another test's
+		case errors.Is(err, fs.ErrNotExist): // a file of another test
 			return nil
 		case err != nil:
 			return err
@@ -84,11 +83,11 @@ func build(to string, flags ...string) error {
 	return nil
 }
 
-// A patch is a line of the ledger that a program for tests has otherwise.
+// patch changes a line of the ledger in a program for tests.
 type patch struct{ file, old, next string }
 
-// waits are the waits between two asks for the same event: five minutes are too
-// long for a test.
+// waits shortens the waits between asks for the same event, as five minutes are too long for
+// a test.
 var waits = []patch{
 	{"work.go", `waitFirst( += )5 \* time\.Second`, `waitFirst${1}1 * time.Second`},
 	{"work.go", `retryFirst( += )5 \* time\.Minute`, `retryFirst${1}1 * time.Second`},
@@ -96,8 +95,7 @@ var waits = []patch{
 	{"work.go", `waitLongest( += )5 \* time\.Minute\n`, "waitLongest${1}4 * time.Second\n"},
 }
 
-// impatient returns the path of the program with shorter waits. All else is the
-// same.
+// impatient returns the path of the program with shorter waits.
 func impatient(t *testing.T) string {
 	t.Helper()
 	return patched(t, buildImpatient)
@@ -116,7 +114,7 @@ var buildImpatient = sync.OnceValues(func() (string, error) { return buildPatche
 
 func buildPatched(name string, patches []patch) (string, error) {
 	replace := make(map[string]string)
-	code := make(map[string][]byte) // by the path of the source
+	code := make(map[string][]byte) // by path of the source
 	for _, p := range patches {
 		source, err := filepath.Abs(filepath.Join(root, "internal", "ledger", p.file))
 		if err != nil {
@@ -129,7 +127,7 @@ func buildPatched(name string, patches []patch) (string, error) {
 		}
 		line := regexp.MustCompile(`\b` + p.old)
 		if n := len(line.FindAll(code[source], -1)); n != 1 {
-			return "", fmt.Errorf("%s has %q %d times, not once: mend the list of patches in this test", source, p.old, n)
+			return "", fmt.Errorf("%s has %q %d times, not once: update the patches of this test", source, p.old, n)
 		}
 		code[source] = line.ReplaceAll(code[source], []byte(p.next))
 	}

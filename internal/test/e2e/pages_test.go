@@ -13,8 +13,8 @@ import (
 
 var href = regexp.MustCompile(`(?:href|src|action)="([^"#]*)`)
 
-// Every page of the demo is reached through a proxy that takes a path off, links
-// to nothing else and shows no secret.
+// Behind a proxy that strips a path, every page of the demo is reachable, has no links
+// elsewhere, and shows no secret.
 func TestPagesOfTheDemo(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
@@ -23,14 +23,14 @@ func TestPagesOfTheDemo(t *testing.T) {
 	}{
 		{"plain", "", "", "/metrics", nil},
 		{"external", "/proxy/omega", "/proxy/omega", "/metrics", []string{"--web.external-url=https://monitoring.example.com/proxy/omega/"}},
-		{"taken off", "/proxy/omega", "", "/metrics", []string{"--web.external-url=https://monitoring.example.com/proxy/omega", "--web.route-prefix=/"}},
-		{"prefix alone", "/inner", "/inner", "/m", []string{"--web.route-prefix=/inner/", "--web.telemetry-path=/m"}},
+		{"stripped", "/proxy/omega", "", "/metrics", []string{"--web.external-url=https://monitoring.example.com/proxy/omega", "--web.route-prefix=/"}},
+		{"prefix only", "/inner", "/inner", "/m", []string{"--web.route-prefix=/inner/", "--web.telemetry-path=/m"}},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 			p := setup{args: append(row.args, "--demo", "--api.rate-limit=0", "--web.show-response-body")}.serve(t)
 			base := p.url()
-			do(t, base+row.routes+row.metrics) // the first sync
+			do(t, base+row.routes+row.metrics) // makes the first sync
 			visited := map[string]bool{}
 			for deadline := time.Now().Add(20 * time.Second); countWith(visited, "/events/") < 5; {
 				if time.Now().After(deadline) {
@@ -50,7 +50,7 @@ func TestPagesOfTheDemo(t *testing.T) {
 				t.Errorf("/ leads to %d %q", response.StatusCode, response.Header.Get("Location"))
 			}
 			if response, _ := do(t, base+"/metrics"); response.StatusCode != http.StatusNotFound {
-				t.Errorf("the metrics are outside of the prefix: %d", response.StatusCode)
+				t.Errorf("the metrics are outside the prefix: %d", response.StatusCode)
 			}
 		})
 	}
@@ -89,13 +89,13 @@ func crawl(t *testing.T, base, links, routes, path string, visited map[string]bo
 		return
 	}
 	for _, match := range href.FindAllStringSubmatch(body, -1) {
-		if match[1] != "" { // an anchor
+		if match[1] != "" { // not an anchor
 			crawl(t, base, links, routes, strings.ReplaceAll(match[1], "&amp;", "&"), visited)
 		}
 	}
 }
 
-// do asks for a page on a connection of its own, and follows no redirect.
+// do requests a page on a new connection, without following redirects.
 func do(t *testing.T, url string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)

@@ -13,8 +13,8 @@ import (
 	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
-// Replicas behind a real pgbouncer, in both of its modes: they start, share a sync, replace
-// one that was killed, and one that was stopped in the midst of a commit.
+// Replicas run behind a real pgbouncer, in either mode: they start, share a sync, and replace
+// a replica that was killed, or stopped during a commit.
 func TestPooler(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -63,15 +63,15 @@ func TestPooler(t *testing.T) {
 			eventually(t, lease+30*time.Second, right(second))
 			second.stop()
 			if log := second.log.String(); strings.Contains(log, "prepared statement") {
-				t.Errorf("it prepares statements:\n%s", log)
+				t.Errorf("the replicas prepare statements:\n%s", log)
 			}
-			figures(t, "pool_mode %s: the other is on %v after a replica was stopped in a commit", mode, took.Round(time.Second/10))
+			figures(t, "pool_mode %s: the other replica takes over %v after one was stopped in a commit", mode, took.Round(time.Second/10))
 		})
 	}
 }
 
-// stopInCommit stops a program in the midst of the transaction of a commit, and returns
-// when. The way to its database is made slow for that.
+// stopInCommit stops a program during the transaction of a commit, and returns when. It slows
+// down the connection to the database for that.
 func stopInCommit(t *testing.T, server *postgres.Server, dsn string, slow *proxy.Proxy, p *program, emit func()) time.Time {
 	t.Helper()
 	slow.Delay(200 * time.Millisecond)
@@ -99,7 +99,7 @@ func stopInCommit(t *testing.T, server *postgres.Server, dsn string, slow *proxy
 		}
 	}()
 	defer close(scraping)
-	t.Cleanup(func() { <-done }) // the scrape under way is answered once the program goes on
+	t.Cleanup(func() { <-done }) // the scrape under way ends when the program continues
 	var stopped time.Time
 	eventually(t, time.Minute, func() error {
 		emit()
@@ -112,9 +112,9 @@ func stopInCommit(t *testing.T, server *postgres.Server, dsn string, slow *proxy
 			if within() {
 				return nil
 			}
-			signal(syscall.SIGCONT) // it was over by then
+			signal(syscall.SIGCONT) // too late, the commit was over
 		}
-		return fmt.Errorf("it was not found in a commit")
+		return fmt.Errorf("the program was not stopped in a commit")
 	})
 	return stopped
 }

@@ -18,22 +18,22 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// stopLimit is how long the program can take to end after SIGTERM, as Kubernetes allows.
+// stopLimit is how long the program can take to stop after SIGTERM, as in Kubernetes.
 const stopLimit = 30 * time.Second
 
-// setup is how a program is started. Its zero value runs it in a new folder, with
-// its state there, and with nothing in the environment.
+// setup configures a program. Its zero value runs it in a new folder, with its state there
+// and an empty environment.
 type setup struct {
-	binary string   // "" for the program as it is
-	dir    string   // where it runs, "" for a new folder
+	binary string   // "" for the normal program
+	dir    string   // working directory; "" for a new folder
 	args   []string // besides the address
 	env    []string
 	attr   *syscall.SysProcAttr
-	shell  string // run by sh before the program takes its place, "" for none
-	brief  bool   // shows little of the log where the test fails
+	shell  string // run by sh before it executes the program; "" for none
+	brief  bool   // shows little of the log if the test fails
 }
 
-// watching returns the setup of a program that watches an account.
+// watching returns the setup of a program for an account.
 func watching(t *testing.T, apiURL string, args ...string) setup {
 	t.Helper()
 	return setup{
@@ -43,8 +43,7 @@ func watching(t *testing.T, apiURL string, args ...string) setup {
 	}.with(args...)
 }
 
-// with returns the setup with more arguments, in the place of those that set the
-// same flag.
+// with returns the setup with more arguments, which replace those for the same flags.
 func (s setup) with(args ...string) setup {
 	s.args = slices.Clone(s.args)
 	for _, arg := range args {
@@ -55,7 +54,7 @@ func (s setup) with(args ...string) setup {
 	return s
 }
 
-// command returns the process, not yet started.
+// command returns the process before its start.
 func (s setup) command(t *testing.T) *exec.Cmd {
 	t.Helper()
 	if err := lookAtSources(); err != nil {
@@ -77,7 +76,7 @@ func (s setup) command(t *testing.T) *exec.Cmd {
 	return cmd
 }
 
-// run runs a program that is to end by itself, and soon.
+// run runs a program that exits on its own.
 func (s setup) run(t *testing.T) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -98,16 +97,16 @@ func (s setup) run(t *testing.T) (status int, stdout, stderr string) {
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
-// program is one process of the exporter.
+// program is a process of the exporter.
 type program struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	log    *logBuffer
 	http   *http.Client
-	exited chan struct{} // closed once it is gone
+	exited chan struct{} // closed when the process is gone
 }
 
-// start starts a program that serves. Its log is shown where the test fails.
+// start starts a program that serves. If the test fails, it shows the log.
 func (s setup) start(t *testing.T) *program {
 	t.Helper()
 	s.args = append([]string{"--web.listen-address=127.0.0.1:0"}, s.args...)
@@ -139,18 +138,17 @@ func (s setup) start(t *testing.T) *program {
 	return p
 }
 
-// serve starts a program and waits until it serves.
+// serve starts a program, and waits until it serves.
 func (s setup) serve(t *testing.T) *program {
 	t.Helper()
 	p := s.start(t)
 	if p.url() == "" {
-		t.Fatalf("it ended before it served: %v", p.cmd.ProcessState)
+		t.Fatalf("the program ended before it served: %v", p.cmd.ProcessState)
 	}
 	return p
 }
 
-// url returns where the program serves, once it does. It returns "" for one that
-// ends before.
+// url waits until the program serves, and returns its URL; "" if the program ends before.
 func (p *program) url() string {
 	select {
 	case <-p.log.serving:
@@ -163,21 +161,20 @@ func (p *program) url() string {
 	}
 }
 
-// kill ends the program without a chance to say goodbye.
+// kill ends the program abruptly.
 func (p *program) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.exited
 	p.http.CloseIdleConnections()
 }
 
-// stop ends the program as a supervisor does, and fails the test where it is slow
-// or not content.
+// stop stops the program like a supervisor. The test fails if that is slow or unclean.
 func (p *program) stop() {
 	p.t.Helper()
 	p.end(syscall.SIGTERM)
 }
 
-// signal sends a signal to a program, which can have ended already.
+// signal sends a signal to a program, which can already have ended.
 func (p *program) signal(s syscall.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -185,7 +182,7 @@ func (p *program) signal(s syscall.Signal) {
 	}
 }
 
-// end is stop by any signal.
+// end is stop with another signal.
 func (p *program) end(signal syscall.Signal) {
 	p.t.Helper()
 	began := time.Now()
@@ -193,17 +190,17 @@ func (p *program) end(signal syscall.Signal) {
 	select {
 	case <-p.exited:
 	case <-time.After(stopLimit):
-		p.t.Fatalf("it still runs %v after %v", stopLimit, signal)
+		p.t.Fatalf("the program still runs %v after %v", stopLimit, signal)
 	}
 	p.http.CloseIdleConnections()
 	if status := p.cmd.ProcessState; status.ExitCode() != 0 {
-		p.t.Errorf("%v ended it with %v after %v", signal, status, time.Since(began))
+		p.t.Errorf("%v ended the program with %v after %v", signal, status, time.Since(began))
 	}
 }
 
-// logBuffer collects what a process writes.
+// logBuffer holds the output of a process.
 type logBuffer struct {
-	serving chan struct{} // closed once address is known
+	serving chan struct{} // closed when address is known
 	address string
 
 	mu   sync.Mutex
@@ -219,7 +216,7 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	n, err := b.text.Write(p)
 	if found := listening.FindSubmatch(b.text.Bytes()); b.address == "" && found != nil {
-		b.address = string(found[1]) + string(found[2]) // one of the two formats
+		b.address = string(found[1]) + string(found[2]) // one of the two log formats
 		close(b.serving)
 	}
 	return n, err
@@ -242,7 +239,7 @@ func checkLog(t *testing.T, log string) {
 	}
 }
 
-// tail returns the last n bytes of a text, from the beginning of a line.
+// tail returns the last n bytes of a text, from the start of a line.
 func tail(text string, n int) string {
 	if len(text) <= n {
 		return text
@@ -252,7 +249,7 @@ func tail(text string, n int) string {
 	return fmt.Sprintf("[...]\n%s", text)
 }
 
-// figures shows what a test has done, also in the summary of a run that passes.
+// figures logs results of a test, which the summary shows even if the test passes.
 func figures(t *testing.T, format string, args ...any) {
 	t.Helper()
 	text := fmt.Sprintf(format, args...)
@@ -260,13 +257,13 @@ func figures(t *testing.T, format string, args ...any) {
 	t.Attr("figures", text)
 }
 
-// patience is how long a test waits for what it expects before it fails. It says nothing
-// about the program: a busy machine can stop everything for half a minute. A test that
-// is about a time measures it.
+// patience is the minimum time that a test waits before it fails. It says nothing about the
+// program, as a busy machine can stop everything for half a minute. Tests of durations
+// measure them.
 const patience = 90 * time.Second
 
-// eventually asks until there is no error, and fails the test with the last one after
-// the time given or patience, whichever is longer.
+// eventually retries until there is no error. It fails the test with the last error after
+// limit or patience, whichever is longer.
 func eventually(t *testing.T, within time.Duration, ask func() error) {
 	t.Helper()
 	within = max(within, patience)
@@ -285,7 +282,7 @@ func eventually(t *testing.T, within time.Duration, ask func() error) {
 	}
 }
 
-// serveAccount makes an account and serves it until the test ends.
+// serveAccount serves a new account until the end of the test.
 func serveAccount(t *testing.T, o simulator.Options) (account *simulator.Account, apiURL string) {
 	t.Helper()
 	account = simulator.New(o)
@@ -297,5 +294,5 @@ func serveAccount(t *testing.T, o simulator.Options) (account *simulator.Account
 	return account, apiURL
 }
 
-// head returns up to n bytes of a text from a place on.
+// head returns up to n bytes of a text, from an offset.
 func head(text string, from, n int) string { return text[from:min(len(text), from+n)] }

@@ -2,5 +2,5 @@
 
 package e2e
 
-// raceFlag builds the program as the tests were built.
+// raceFlag builds the program like the tests.
 const raceFlag = "-race=true"

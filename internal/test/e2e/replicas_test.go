@@ -15,11 +15,11 @@ import (
 	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
-// lease is how long a replica that is gone keeps an endpoint from the others.
+// lease is how long a replica that is gone keeps its lease.
 const lease = 5 * time.Second
 
-// sharing returns the setup of a replica whose state is in a database. The URL has
-// a password, so that it goes by the environment.
+// sharing returns the setup of a replica with its state in a database. It passes the URL
+// through the environment, because it contains a password.
 func sharing(t *testing.T, dsn, apiURL string, args ...string) setup {
 	t.Helper()
 	s := watching(t, apiURL, args...)
@@ -28,7 +28,7 @@ func sharing(t *testing.T, dsn, apiURL string, args ...string) setup {
 	return s
 }
 
-// by returns a URL of a database that goes by way of another address.
+// by returns the URL of a database through another address.
 func by(t *testing.T, dsn, address string) string {
 	t.Helper()
 	u, err := url.Parse(dsn)
@@ -49,14 +49,14 @@ func host(t *testing.T, dsn string) string {
 	return u.Host
 }
 
-// proxied returns a URL of a database that goes by way of a new proxy.
+// proxied returns the URL of a database through a new proxy.
 func proxied(t *testing.T, dsn string, seed uint64) (*proxy.Proxy, string) {
 	t.Helper()
 	p := proxy.New(t, host(t, dsn), seed)
 	return p, by(t, dsn, p.Address())
 }
 
-// scrapeAll scrapes several programs at once.
+// scrapeAll scrapes several programs at the same time.
 func scrapeAll(t *testing.T, timeout time.Duration, programs ...*program) []*scrape {
 	t.Helper()
 	got := make([]*scrape, len(programs))
@@ -74,8 +74,8 @@ func scrapeAll(t *testing.T, timeout time.Duration, programs ...*program) []*scr
 	return got
 }
 
-// serveReplicas starts n replicas on a fresh database of the shared server and
-// waits until one has contacted all the endpoints.
+// serveReplicas starts n replicas with a new database on the shared server, and waits until
+// one has contacted all endpoints.
 func serveReplicas(t *testing.T, n int, account *simulator.Account, apiURL string, args ...string) []*program {
 	t.Helper()
 	s := sharing(t, postgres.NewDatabase(t), apiURL, append([]string{"--api.rate-limit=200"}, args...)...)
@@ -89,8 +89,8 @@ func serveReplicas(t *testing.T, n int, account *simulator.Account, apiURL strin
 	return replicas
 }
 
-// Replicas that are scraped at once read each list once between them, and all
-// answer with what was read.
+// Replicas that are scraped at the same time read each list once between them, and all show
+// what was read.
 func TestReplicasShareOneSync(t *testing.T) {
 	t.Parallel()
 	const (
@@ -115,8 +115,8 @@ func TestReplicasShareOneSync(t *testing.T) {
 				account.Emit(id, "video.process_succeeded", simulator.Responded(200))
 			}
 		}
-		// Scrapes within the interval of the last sync show what it has read.
-		times := 2 // and those that count the syncs
+		// Scrapes soon after a sync show what it has read.
+		times := 2 // plus the scrapes that count the syncs
 		eventually(t, 30*time.Second, func() error {
 			times++
 			var wrong error
@@ -129,11 +129,11 @@ func TestReplicasShareOneSync(t *testing.T) {
 		})
 		made := syncs(t, programs) - before
 		if made > times {
-			t.Errorf("%d syncs for %d times that %d replicas were scraped at once", made, times, replicas)
+			t.Errorf("%d syncs for %d scrapes of %d replicas at once", made, times, replicas)
 		}
 		calls := account.Calls()
 		for id, n := range calls.Lists {
-			if n > made+1 { // one that goes on
+			if n > made+1 { // a sync can be under way
 				t.Errorf("the list of %s was read %d times in %d syncs", id, n, made)
 			}
 		}
@@ -143,7 +143,7 @@ func TestReplicasShareOneSync(t *testing.T) {
 	}
 }
 
-// syncs returns how many syncs the programs have made between them.
+// syncs returns the number of syncs of all programs together.
 func syncs(t *testing.T, programs []*program) int {
 	t.Helper()
 	sum := 0.0
@@ -153,7 +153,7 @@ func syncs(t *testing.T, programs []*program) int {
 	return int(sum)
 }
 
-// However often replicas are scraped, the API sees the passes of one.
+// However often replicas are scraped, the API sees no more syncs than of one.
 func TestReplicasKeepOneInterval(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -171,12 +171,12 @@ func TestReplicasKeepOneInterval(t *testing.T) {
 	}
 	took := time.Since(began)
 	if most := int(took/interval) + 1; account.Calls().Requests[simulator.ListEvents] > most {
-		t.Errorf("%d passes in %v, one replica would make %d", account.Calls().Requests[simulator.ListEvents], took, most)
+		t.Errorf("%d syncs in %v, one replica would make %d", account.Calls().Requests[simulator.ListEvents], took, most)
 	}
 }
 
-// One replica is told to wait: all of them do, also one that starts when those that
-// were told are gone.
+// If the API asks one replica to wait, all of them wait, and so does one that starts after
+// those have gone.
 func TestReplicasObeyOnePause(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -208,11 +208,11 @@ func TestReplicasObeyOnePause(t *testing.T) {
 	eventually(t, 20*time.Second, func() error {
 		scrapeAll(t, 500*time.Millisecond, programs...)
 		if told().IsZero() {
-			return fmt.Errorf("nobody was told to wait")
+			return fmt.Errorf("no replica was asked to wait")
 		}
 		return nil
 	})
-	scrapeAll(t, time.Second, programs...) // what it was told is not known to the others at once
+	scrapeAll(t, time.Second, programs...) // the others do not learn of the pause at once
 	for _, p := range programs {
 		p.kill()
 	}
@@ -230,13 +230,13 @@ func TestReplicasObeyOnePause(t *testing.T) {
 	early, after := 0, 0
 	for _, r := range log {
 		switch since := r.Start.Sub(at); {
-		case since > 500*time.Millisecond && since < pause: // what was under way had its time to get there
+		case since > 500*time.Millisecond && since < pause: // allow for requests that were under way
 			early++
 		case since >= pause:
 			after++
 		}
 	}
 	if early > 0 || after == 0 {
-		t.Errorf("%d requests in a pause of %v, and %d after it", early, pause, after)
+		t.Errorf("%d requests during a pause of %v, %d after it", early, pause, after)
 	}
 }

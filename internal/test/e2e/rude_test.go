@@ -15,29 +15,29 @@ import (
 	"time"
 )
 
-// rudeEvent is an event as the API's examples show it.
+// rudeEvent is an event as in the API's examples.
 type rudeEvent struct {
 	id       string
 	happened time.Time
 	created  time.Time // by a clock that can be ahead
 	code     int
-	refused  bool // its detail answers 403
+	refused  bool // whether its detail answers 403
 }
 
-// rudeEndpoint is an endpoint whose answers are legal HTTP, and no more than that.
+// rudeEndpoint is an endpoint whose answers are valid HTTP, but little more.
 type rudeEndpoint struct {
 	id     string
-	list   func(w http.ResponseWriter, asks int, elements []string) // how it is listed
-	never  bool                                                     // it cannot be read
-	late   time.Duration                                            // until details are there
-	ahead  time.Duration                                            // of the clock, for its first event
-	quoted bool                                                     // created is a string
+	list   func(w http.ResponseWriter, asks int, elements []string) // writes the list
+	never  bool                                                     // it can never be read
+	late   time.Duration                                            // delay of details
+	ahead  time.Duration                                            // of the clock, for the first event
+	quoted bool                                                     // whether created is a string
 	events []*rudeEvent
 	asks   int
 }
 
-// rudeAPI is an API written after its documentation alone, and not after what the exporter
-// or its simulator takes for granted.
+// rudeAPI is an API written only from the documentation, without the assumptions of the
+// exporter or its simulator.
 type rudeAPI struct {
 	mu        sync.Mutex
 	endpoints []*rudeEndpoint
@@ -53,7 +53,7 @@ func (a *rudeAPI) endpoint(id string) *rudeEndpoint {
 	return nil
 }
 
-// emit lets an event happen now.
+// emit adds an event that happens now.
 func (a *rudeAPI) emit(e *rudeEndpoint, code int, refused bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,7 +123,7 @@ func writeList(w io.Writer, elements []string) {
 
 func plain(w http.ResponseWriter, _ int, elements []string) { writeList(w, elements) }
 
-// sometimes answers every third ask in another way, the first one too.
+// sometimes answers differently every third time, starting with the first.
 func sometimes(other func(w http.ResponseWriter)) func(http.ResponseWriter, int, []string) {
 	return func(w http.ResponseWriter, asks int, elements []string) {
 		if asks%3 == 1 {
@@ -134,8 +134,8 @@ func sometimes(other func(w http.ResponseWriter)) func(http.ResponseWriter, int,
 	}
 }
 
-// An API that does what HTTP and its documentation allow is watched exactly: each outcome
-// of each endpoint that can be read is counted once, whatever the others do.
+// Against an API that uses everything that HTTP and its documentation allow, each outcome of
+// each readable endpoint is counted once, whatever the others do.
 func TestRudeAPI(t *testing.T) {
 	t.Parallel()
 	api := new(rudeAPI)
@@ -148,7 +148,7 @@ func TestRudeAPI(t *testing.T) {
 	}
 	add(&rudeEndpoint{})
 	add(&rudeEndpoint{list: func(w http.ResponseWriter, _ int, _ []string) { http.Error(w, "no", http.StatusForbidden) }, never: true})
-	add(&rudeEndpoint{list: func(w http.ResponseWriter, _ int, elements []string) { // an answer that has more pages
+	add(&rudeEndpoint{list: func(w http.ResponseWriter, _ int, elements []string) { // a next page
 		w.Header().Set("Link", `<https://api.example.com/x?page=2>; rel="next"`)
 		writeList(w, elements)
 	}, never: true})
@@ -168,17 +168,17 @@ func TestRudeAPI(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "]")
 	}})
-	empty := &rudeEndpoint{list: func(w http.ResponseWriter, _ int, elements []string) { // null for no events
+	empty := &rudeEndpoint{list: func(w http.ResponseWriter, _ int, elements []string) { // null instead of an empty list
 		if len(elements) == 0 {
 			_, _ = io.WriteString(w, "null")
 			return
 		}
 		writeList(w, elements)
 	}}
-	add(&rudeEndpoint{list: func(w http.ResponseWriter, _ int, elements []string) { // some elements are none
+	add(&rudeEndpoint{list: func(w http.ResponseWriter, _ int, elements []string) { // some unusable elements
 		writeList(w, append([]string{`{"id":{"$oid":"1"},"created":1}`, `null`, `7`}, elements...))
 	}})
-	add(&rudeEndpoint{list: func(w http.ResponseWriter, _ int, elements []string) { // in no order
+	add(&rudeEndpoint{list: func(w http.ResponseWriter, _ int, elements []string) { // unordered
 		rand.Shuffle(len(elements), func(i, j int) { elements[i], elements[j] = elements[j], elements[i] })
 		writeList(w, elements)
 	}})
@@ -191,7 +191,7 @@ func TestRudeAPI(t *testing.T) {
 	})})
 	add(&rudeEndpoint{list: sometimes(func(w http.ResponseWriter) { w.WriteHeader(http.StatusOK) })})
 	add(&rudeEndpoint{list: sometimes(func(w http.ResponseWriter) { _, _ = io.WriteString(w, "<html>welcome</html>") })})
-	for _, e := range api.endpoints[:6] { // history, which is not counted; a list of elements that are none is an error
+	for _, e := range api.endpoints[:6] { // history, which is not counted; a list with only unusable elements would be an error
 		api.emit(e, 500, false)
 	}
 
@@ -223,10 +223,10 @@ func TestRudeAPI(t *testing.T) {
 		}
 		return readable(func(e *rudeEndpoint) error {
 			if n := s.sum("webhook_events_total", "endpoint_id", e.id); n != 0 {
-				t.Fatalf("endpoint %s: %v events of history are counted", e.id, n)
+				t.Fatalf("endpoint %s: counted %v events of history", e.id, n)
 			}
 			if !slices.ContainsFunc(s.named("webhook_events_total"), func(k string) bool { return strings.Contains(k, strconv.Quote(e.id)) }) {
-				return fmt.Errorf("endpoint %s is not met", e.id)
+				return fmt.Errorf("endpoint %s is not contacted", e.id)
 			}
 			return nil
 		})()
@@ -253,7 +253,7 @@ func TestRudeAPI(t *testing.T) {
 			return err
 		}
 		if up := s.sum("omegastream_up"); up != 0 {
-			return fmt.Errorf("up %v while two lists cannot be read", up)
+			return fmt.Errorf("up %v although two lists cannot be read", up)
 		}
 		return readable(func(e *rudeEndpoint) error {
 			if n := s.sum("webhook_events_total", "endpoint_id", e.id); n != 12 {
@@ -265,7 +265,7 @@ func TestRudeAPI(t *testing.T) {
 				}
 			}
 			if n := s.sum("omegastream_exporter_event_detail_backlog", "endpoint_id", e.id); n != 1 {
-				return fmt.Errorf("endpoint %s: %v details are missing, want the one that is refused", e.id, n)
+				return fmt.Errorf("endpoint %s: %v details are missing, want only the refused one", e.id, n)
 			}
 			return nil
 		})()

@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// What a scraper asks for.
+// What scrapers ask for.
 const (
 	acceptOpenMetrics = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.1"
 	acceptText        = "text/plain;version=0.0.4"
@@ -29,12 +29,12 @@ const (
 // scrape is one complete answer to a scraper.
 type scrape struct {
 	began, ended time.Time
-	values       map[string]float64   // by series, as key writes it
-	created      map[string]time.Time // by series, of counters and histograms; empty for OpenMetrics
-	exemplars    map[string]string    // by series, the label of its exemplar
+	values       map[string]float64   // by series, in the format of key
+	created      map[string]time.Time // by series, of counters and histograms; not in OpenMetrics
+	exemplars    map[string]string    // by series, the exemplar's label
 }
 
-// key writes a series as name{label="value",...}, its labels in order.
+// key formats a series as name{label="value",...}, with its labels in order.
 func key(name string, labels ...string) string {
 	var pairs []string
 	for i := 0; i < len(labels); i += 2 {
@@ -44,13 +44,13 @@ func key(name string, labels ...string) string {
 	return name + "{" + strings.Join(pairs, ",") + "}"
 }
 
-// get returns the value of a series, and false where it is not there.
+// get returns the value of a series, and whether it exists.
 func (s *scrape) get(name string, labels ...string) (float64, bool) {
 	v, ok := s.values[key(name, labels...)]
 	return v, ok
 }
 
-// named returns the series of a name, in order.
+// named returns the series with a name, in order.
 func (s *scrape) named(name string) []string {
 	var found []string
 	for k := range s.values {
@@ -62,7 +62,7 @@ func (s *scrape) named(name string) []string {
 	return found
 }
 
-// sum adds up the series of a name that have all the labels given.
+// sum adds up the series with a name that have all the given labels.
 func (s *scrape) sum(name string, labels ...string) float64 {
 	total := 0.0
 	for _, k := range s.named(name) {
@@ -77,11 +77,11 @@ func (s *scrape) sum(name string, labels ...string) float64 {
 	return total
 }
 
-// fetch asks for a page as it stands. header is keys and values in turn.
+// fetch requests a page. header is a list of keys and values.
 func (p *program) fetch(ctx context.Context, method, path string, header ...string) (status int, body []byte, err error) {
 	base := p.url()
 	if base == "" {
-		return 0, nil, fmt.Errorf("it does not serve")
+		return 0, nil, fmt.Errorf("the program does not serve")
 	}
 	req, err := http.NewRequestWithContext(ctx, method, base+path, nil)
 	if err != nil {
@@ -99,13 +99,12 @@ func (p *program) fetch(ctx context.Context, method, path string, header ...stri
 	return resp.StatusCode, body, err
 }
 
-// scrape asks for the metrics as Prometheus does that waits so long and takes
-// created timestamps.
+// scrape scrapes like a Prometheus with this timeout that accepts created timestamps.
 func (p *program) scrape(timeout time.Duration) (*scrape, error) {
 	return p.ask(timeout, acceptProtobuf, (*scrape).parseProtobuf)
 }
 
-// scrapeText is scrape in OpenMetrics, which a stock Prometheus prefers.
+// scrapeText is scrape in OpenMetrics, which Prometheus prefers by default.
 func (p *program) scrapeText(timeout time.Duration) (*scrape, error) {
 	return p.ask(timeout, acceptOpenMetrics, (*scrape).parseOpenMetrics)
 }
@@ -130,7 +129,7 @@ func (p *program) ask(timeout time.Duration, accept string, parse func(*scrape, 
 	return s, nil
 }
 
-// statusError is a scrape that was answered in full, but not with metrics.
+// statusError is a complete answer to a scrape with another status than 200.
 type statusError struct {
 	status int
 	body   string
@@ -138,7 +137,7 @@ type statusError struct {
 
 func (e *statusError) Error() string { return fmt.Sprintf("status %d: %.300s", e.status, e.body) }
 
-// mustScrape is scrape in a test that cannot go on without.
+// mustScrape is scrape, but ends the test on an error.
 func (p *program) mustScrape(timeout time.Duration) *scrape {
 	p.t.Helper()
 	s, err := p.scrape(timeout)
@@ -191,14 +190,14 @@ func (s *scrape) parseProtobuf(body []byte) error {
 	}
 }
 
-// newOf returns a new value for a function to fill, whose type then needs no name.
+// newOf returns a new value for a function to fill, so that its type needs no name.
 func newOf[T any](func(*T) error) *T { return new(T) }
 
 var exemplar = regexp.MustCompile(`^(.*) (\S+) # \{(.*)\} \S+ \S+$`)
 
-// parseOpenMetrics reads OpenMetrics by way of the parser for the older text
-// format. That one knows no exemplars, and without their types every series comes
-// out as it is written.
+// parseOpenMetrics reads OpenMetrics with the parser for the older text format. It removes
+// exemplars, which that one does not know, and the types, so that every series keeps its
+// name.
 func (s *scrape) parseOpenMetrics(body []byte) error {
 	text := string(body)
 	if !strings.HasSuffix(text, "\n# EOF\n") {
@@ -238,8 +237,7 @@ func (s *scrape) parseOpenMetrics(body []byte) error {
 	return nil
 }
 
-// durable reports whether the state brings a series back after a restart: a
-// counter or a part of a histogram.
+// durable reports whether a series comes from the state: a counter, or part of a histogram.
 func durable(series string) bool {
 	name, _, _ := strings.Cut(series, "{")
 	switch name {
@@ -250,18 +248,18 @@ func durable(series string) bool {
 		func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
-// counters returns what the state brings back after a restart.
+// counters returns the values that come from the state.
 func (s *scrape) counters() map[string]float64 {
 	found := maps.Clone(s.values)
 	maps.DeleteFunc(found, func(k string, _ float64) bool { return !durable(k) })
 	return found
 }
 
-// recorder remembers what a scraper was shown of one state, over restarts.
+// recorder records what a scraper has seen of one state, over restarts.
 type recorder struct {
 	t       *testing.T
 	hold    time.Duration // --collector.hold-new-series
-	skew    time.Duration // of the clock that gives births
+	skew    time.Duration // of the clock behind created timestamps
 	series  map[string]*shown
 	scrapes int
 }
@@ -270,15 +268,15 @@ type recorder struct {
 type shown struct {
 	value   float64
 	created time.Time
-	at      time.Time // when the scrape began that showed it first
+	at      time.Time // start of the first scrape that showed it
 }
 
 func newRecorder(t *testing.T, hold time.Duration) *recorder {
 	return &recorder{t: t, hold: hold, series: make(map[string]*shown)}
 }
 
-// note takes in a complete scrape. A counter begins at 0 and stays there for the
-// hold, never comes back lower, with another birth, or not at all.
+// note records a complete scrape. Every counter starts at 0 and stays there for the hold. It
+// never disappears, goes back, or changes its created timestamp.
 func (r *recorder) note(s *scrape) {
 	r.t.Helper()
 	r.scrapes++
@@ -289,7 +287,7 @@ func (r *recorder) note(s *scrape) {
 		switch {
 		case !known:
 			if v != 0 && r.hold > 0 {
-				r.t.Errorf("scrape %d: %s begins at %v", r.scrapes, k, v)
+				r.t.Errorf("scrape %d: %s starts at %v", r.scrapes, k, v)
 			}
 			if len(s.created) > 0 && created.Unix() <= 0 || created.After(s.ended.Add(r.skew)) {
 				r.t.Errorf("scrape %d: %s was created at %v", r.scrapes, k, created)
@@ -297,18 +295,18 @@ func (r *recorder) note(s *scrape) {
 			r.series[k] = &shown{value: v, created: created, at: s.began}
 			continue
 		case v < before.value:
-			r.t.Errorf("scrape %d: %s comes back as %v after it was shown as %v", r.scrapes, k, v, before.value)
+			r.t.Errorf("scrape %d: %s is shown as %v after %v", r.scrapes, k, v, before.value)
 		case before.value == 0 && v > 0 && s.ended.Sub(before.at) < r.hold:
-			r.t.Errorf("scrape %d: %s is %v already %v after it was first shown", r.scrapes, k, v, s.ended.Sub(before.at))
+			r.t.Errorf("scrape %d: %s is %v only %v after it was first shown", r.scrapes, k, v, s.ended.Sub(before.at))
 		}
 		if !created.Equal(before.created) {
-			r.t.Errorf("scrape %d: %s was created %v, now %v", r.scrapes, k, before.created, created)
+			r.t.Errorf("scrape %d: %s was created at %v, now at %v", r.scrapes, k, before.created, created)
 		}
 		before.value = v
 	}
 	for k := range r.series {
 		if _, ok := now[k]; !ok {
-			r.t.Errorf("scrape %d: %s is not shown any more", r.scrapes, k)
+			r.t.Errorf("scrape %d: %s is no longer shown", r.scrapes, k)
 			delete(r.series, k)
 		}
 	}

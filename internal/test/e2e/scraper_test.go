@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// scraper scrapes whichever program runs, again and again, and notes what it is
-// shown.
+// scraper scrapes the running program again and again, and records what it shows.
 type scraper struct {
 	t       *testing.T
 	record  *recorder
@@ -23,7 +22,7 @@ type scraper struct {
 	stop    chan struct{}
 }
 
-// newScraper starts a scraper of what target is set to.
+// newScraper starts to scrape the program in target.
 func newScraper(t *testing.T, record *recorder) *scraper {
 	t.Helper()
 	s := &scraper{t: t, record: record, timeout: 400 * time.Millisecond, stop: make(chan struct{})}
@@ -50,7 +49,7 @@ func (s *scraper) run() {
 			s.t.Errorf("a scrape failed: %v", err)
 		}
 		if err != nil {
-			continue // it was stopped meanwhile
+			continue // stopped meanwhile
 		}
 		s.record.note(got)
 		s.last.Store(got)
@@ -58,7 +57,7 @@ func (s *scraper) run() {
 	}
 }
 
-// end stops it.
+// end stops the scraper.
 func (s *scraper) end() {
 	s.target.Store(nil)
 	select {
@@ -69,7 +68,7 @@ func (s *scraper) end() {
 	s.running.Wait()
 }
 
-// await waits until a scrape that begins from now on is as wanted.
+// await waits until a scrape from now on satisfies ok.
 func (s *scraper) await(within time.Duration, ok func(*scrape) error) {
 	s.t.Helper()
 	from := time.Now()

@@ -8,8 +8,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// Several scrapers at once share one pass over the lists, and the API never sees
-// more requests than it may.
+// Concurrent scrapers share one sync, and the API never sees more requests than its limit.
 func TestTwoScrapersAtOnce(t *testing.T) {
 	t.Parallel()
 	const (
@@ -39,7 +38,7 @@ func TestTwoScrapersAtOnce(t *testing.T) {
 	}
 	calls := account.Calls()
 	if n := calls.Requests[simulator.ListEndpoints]; n != rounds {
-		t.Errorf("%d scrapes in %d rounds made %d passes", scrapers*rounds, rounds, n)
+		t.Errorf("%d scrapes in %d rounds made %d syncs", scrapers*rounds, rounds, n)
 	}
 	for _, id := range ids {
 		if n := calls.Lists[id]; n != rounds {
@@ -63,7 +62,7 @@ func TestTwoScrapersAtOnce(t *testing.T) {
 				return
 			}
 			if n := got.sum("webhook_deliveries_total"); n != events {
-				t.Errorf("a scrape that had time shows %v of %d deliveries", n, events)
+				t.Errorf("a scrape with enough time shows %v of %d deliveries", n, events)
 			}
 		})
 	}
@@ -71,12 +70,12 @@ func TestTwoScrapersAtOnce(t *testing.T) {
 	took := time.Since(began)
 	calls = account.Calls()
 	if calls.MaxConcurrent > concurrent {
-		t.Errorf("%d requests at a time, %d allowed", calls.MaxConcurrent, concurrent)
+		t.Errorf("%d requests at a time, want at most %d", calls.MaxConcurrent, concurrent)
 	}
-	// A tenth above the rate by its burst; the network may press what was sent
-	// evenly together.
+	// The burst allows a tenth more than the rate, and the network can bunch up requests that
+	// were sent evenly.
 	if calls.MaxPerSecond > perSecond*15/10 {
-		t.Errorf("%d requests in a second, %d allowed", calls.MaxPerSecond, perSecond)
+		t.Errorf("%d requests in a second, want at most %d", calls.MaxPerSecond, perSecond)
 	}
 	if n := calls.Requests[simulator.GetEvent]; n != events {
 		t.Errorf("%d details for %d events", n, events)
@@ -85,7 +84,7 @@ func TestTwoScrapersAtOnce(t *testing.T) {
 		calls.MaxPerSecond, calls.MaxConcurrent)
 }
 
-// A low rate is what the API sees, whatever piles up.
+// The API sees a low rate limit, however large the backlog is.
 func TestRateLimit(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 10})
@@ -103,13 +102,13 @@ func TestRateLimit(t *testing.T) {
 	})
 	calls, took := account.Calls(), time.Since(began)
 	if most := 10*took.Seconds() + 2; float64(calls.Total()) > most {
-		t.Errorf("%d requests in %v, at most %.0f allowed", calls.Total(), took, most)
+		t.Errorf("%d requests in %v, want at most %.0f", calls.Total(), took, most)
 	}
-	if calls.MaxPerSecond > 15 { // as above: a stall of the machine presses requests together
-		t.Errorf("%d requests in a second, 10 allowed", calls.MaxPerSecond)
+	if calls.MaxPerSecond > 15 { // as above, a busy machine can bunch up requests
+		t.Errorf("%d requests in a second, want about 10", calls.MaxPerSecond)
 	}
 	if waited := p.mustScrape(time.Second).sum("omegastream_api_rate_limit_wait_seconds_total"); waited == 0 {
-		t.Error("it does not tell that it waited")
+		t.Error("the metrics do not show that it waited")
 	}
 	figures(t, "%d requests in %v, at most %d a second", calls.Total(), took.Round(time.Second/100), calls.MaxPerSecond)
 }

@@ -19,7 +19,7 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// The key has characters that URLs, JSON and base64 write differently.
+// The key contains characters that URLs, JSON and base64 write differently.
 const (
 	theKey      = `sk_live+Zm9v/YmFy==&"q`
 	pathToken   = "PathT0ken4711"
@@ -29,19 +29,19 @@ const (
 	bodyToken   = "BodyT0ken4715"
 )
 
-// secrets are the forms in which a secret can leak.
+// secrets returns the forms in which a secret can leak.
 func secrets() []string {
 	quoted := fmt.Sprintf("%q", theKey)
 	return []string{
 		theKey, quoted[1 : len(quoted)-1], url.QueryEscape(theKey), url.PathEscape(theKey),
 		strings.ReplaceAll(quoted[1:len(quoted)-1], "&", `\u0026`),
 		base64.StdEncoding.EncodeToString([]byte(theKey)),
-		"sk_live", // what all of the above begins with
+		"sk_live", // the start of all forms above
 		pathToken, queryToken, userToken, secretToken, bodyToken,
 	}
 }
 
-// noSecret fails the test where a text has a secret in it.
+// noSecret fails the test if a text contains a secret.
 func noSecret(t *testing.T, where, text string) {
 	t.Helper()
 	for _, s := range secrets() {
@@ -51,8 +51,8 @@ func noSecret(t *testing.T, where, text string) {
 	}
 }
 
-// A hostile or clumsy API gives back what it was sent, and endpoints have secrets
-// in their URLs: nothing of that gets out.
+// Even if a hostile or careless API returns what it received, and endpoints have secrets in
+// their URLs, none of them shows.
 func TestSecretsStaySecret(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"logfmt", "json"} {
@@ -64,7 +64,7 @@ func TestSecretsStaySecret(t *testing.T) {
 }
 
 func testSecrets(t *testing.T, format string) {
-	// A client that follows a redirect sends the key there.
+	// A client that followed a redirect would send the key there.
 	var strayed atomic.Int64
 	elsewhere := serveHandler(t, func(http.ResponseWriter, *http.Request) { strayed.Add(1) })
 
@@ -86,7 +86,7 @@ func testSecrets(t *testing.T, format string) {
 	p := s.serve(t)
 	p.mustScrape(5 * time.Second)
 
-	// Every way for a secret to come in.
+	// All the ways for a secret to get in.
 	hook := "https://" + userToken + ":" + secretToken + "@hooks.example.com/in/" + pathToken + "?token=" + queryToken
 	for _, cause := range append([]string{"dial " + hook + ": connection refused", "proxy said " + theKey}, causes...) {
 		account.Emit(id, "video.process_failed", simulator.NoResponse(cause).WithBody(bodyToken+theKey))
@@ -117,7 +117,7 @@ func testSecrets(t *testing.T, format string) {
 				account.Emit(id, "video.deleted", simulator.Responded(200))
 			}
 			heal := account.AddFault(simulator.Fault{Operation: op, Times: 1, Do: effect})
-			// Where it pauses or hangs, the next one need not wait for it.
+			// If an answer pauses or hangs, the next scrape need not wait for it.
 			if _, err := p.scrape(600 * time.Millisecond); err != nil {
 				t.Errorf("effect %d at %s: %v", i, op, err)
 			}
@@ -125,7 +125,7 @@ func testSecrets(t *testing.T, format string) {
 		}
 	}
 
-	// Every way for it to come out.
+	// All the ways for a secret to get out.
 	for _, accept := range []string{acceptText, acceptOpenMetrics, acceptProtobuf} {
 		for _, encoding := range []string{"identity", "gzip"} {
 			_, body, err := p.fetch(context.Background(), http.MethodGet, "/metrics", "Accept", accept, "Accept-Encoding", encoding)
@@ -157,10 +157,10 @@ func testSecrets(t *testing.T, format string) {
 	}
 	noSecret(t, "the log", p.log.String())
 	if !strings.Contains(p.log.String(), "debug") {
-		t.Error("there is nothing at debug level in the log")
+		t.Error("the log has no lines at level debug")
 	}
 
-	// A crash is the last one.
+	// The last way is a crash.
 	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 		t.Fatal(err)
 	}
@@ -172,21 +172,21 @@ func testSecrets(t *testing.T, format string) {
 	state := read(t, filepath.Join(s.dir, "ledger.db"))
 	noSecret(t, "the state", string(state))
 	if !bytes.Contains(state, []byte("hooks.example.com")) {
-		t.Error("the state does not hold what it should: this test looks in the wrong place")
+		t.Error("the state lacks a known text: this test looks in the wrong place")
 	}
 }
 
-// Errors and logs do not repeat mistyped input, which can hold a secret.
+// Errors and logs do not repeat mistyped input, which can be a secret.
 func TestSecretsInBadInput(t *testing.T) {
 	t.Parallel()
 	withSpace := "sk_live " + theKey
 	for name, s := range map[string]setup{
-		"a key that is none":      {args: []string{"--state.url=memory:"}, env: []string{"OMEGASTREAM_API_KEY=" + withSpace}},
+		"an invalid key":          {args: []string{"--state.url=memory:"}, env: []string{"OMEGASTREAM_API_KEY=" + withSpace}},
 		"a key as a flag":         {args: []string{"--api.key=" + theKey}},
 		"a password in the URL":   {args: []string{"--api.url=https://" + userToken + ":" + secretToken + "@api.example.com/company"}, env: []string{"OMEGASTREAM_API_KEY=" + theKey}},
 		"a token in the URL":      {args: []string{"--api.url=https://api.example.com/company?key=" + queryToken}, env: []string{"OMEGASTREAM_API_KEY=" + theKey}},
 		"a password of the state": {args: []string{"--state.url=postgres://" + userToken + ":" + secretToken + "@db/x"}, env: []string{"OMEGASTREAM_API_KEY=" + theKey}},
-		"a URL for an id":         {args: []string{"--webhook.endpoint-id=https://hooks.example.com/" + pathToken}, env: []string{"OMEGASTREAM_API_KEY=" + theKey}},
+		"a URL as an id":          {args: []string{"--webhook.endpoint-id=https://hooks.example.com/" + pathToken}, env: []string{"OMEGASTREAM_API_KEY=" + theKey}},
 		"a key in an odd place":   {args: []string{"--state.url=" + theKey}, env: []string{"OMEGASTREAM_API_KEY=" + theKey}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestSecretsInBadInput(t *testing.T) {
 			noSecret(t, "stderr", stderr)
 		})
 	}
-	t.Run("a key file that is none", func(t *testing.T) {
+	t.Run("an invalid key file", func(t *testing.T) {
 		t.Parallel()
 		s := setup{dir: t.TempDir(), args: []string{"--api.key-file=key"}}
 		write(t, filepath.Join(s.dir, "key"), []byte(withSpace))
@@ -209,12 +209,12 @@ func TestSecretsInBadInput(t *testing.T) {
 		}
 		noSecret(t, "stderr", stderr)
 		if names := files(t, s.dir); names != "key" {
-			t.Errorf("it wrote something: %s", names)
+			t.Errorf("the program wrote files: %s", names)
 		}
 	})
 }
 
-// serveHandler serves on loopback until the test ends and returns the URL.
+// serveHandler serves on loopback until the end of the test, and returns the URL.
 func serveHandler(t *testing.T, handle http.HandlerFunc) string {
 	t.Helper()
 	base, stop, err := simulator.Serve(handle)
@@ -225,7 +225,7 @@ func serveHandler(t *testing.T, handle http.HandlerFunc) string {
 	return strings.TrimSuffix(base, simulator.BasePath)
 }
 
-// unzip returns a body as it was before it was compressed, if it was.
+// unzip decompresses a body if it is compressed.
 func unzip(t *testing.T, body []byte) []byte {
 	t.Helper()
 	if !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) {

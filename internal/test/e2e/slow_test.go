@@ -10,8 +10,8 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// However slow the API is, or whether it is there at all, every scrape is answered
-// in time, with all that is known; the work goes on behind.
+// However slow the API is, or even without one, every scrape is answered in time with
+// everything known, while the work continues in the background.
 func TestSlowAPINeverFailsAScrape(t *testing.T) {
 	t.Parallel()
 	account := simulator.New(simulator.Options{Seed: 6})
@@ -42,7 +42,7 @@ func TestSlowAPINeverFailsAScrape(t *testing.T) {
 		}
 	}
 
-	// Details hang: what is listed is counted, and what is missing is told.
+	// Details hang: listed events are counted, and the missing outcomes are visible.
 	hang := account.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Hang()})
 	emit(slow, 30)
 	got := inTime()
@@ -53,37 +53,37 @@ func TestSlowAPINeverFailsAScrape(t *testing.T) {
 		t.Errorf("a backlog of %v, want 30", n)
 	}
 	if oldest := got.sum("omegastream_exporter_oldest_unfetched_event_timestamp_seconds", "endpoint_id", slow); oldest == 0 {
-		t.Error("it does not tell how old the backlog is")
+		t.Error("the age of the backlog is not shown")
 	}
 	if missed(got) != 1 {
 		t.Errorf("%v scrapes were answered early, want 1", missed(got))
 	}
 	hang()
-	// Nobody scrapes now.
+	// The exporter continues without a scrape.
 	eventually(t, 10*time.Second, func() error {
 		if n := account.Calls().Count(simulator.GetEvent, 200); n < 30 {
-			return fmt.Errorf("%d of 30 details were fetched behind the scrapes", n)
+			return fmt.Errorf("only %d of 30 details were fetched in the background", n)
 		}
 		return nil
 	})
 	if got = inTime(); got.sum("webhook_deliveries_total", "endpoint_id", slow) != 30 {
-		t.Error("what was fetched behind the scrapes is not shown")
+		t.Error("details fetched in the background are not shown")
 	}
 
-	// One list hangs: the other endpoint is as fresh as ever, until the slow one
-	// is given up and after that.
+	// One list hangs: the other endpoint stays fresh, until the exporter gives up on the slow
+	// one, and afterwards.
 	hang = account.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: slow, Do: simulator.Hang()})
 	emit(quick, 10)
 	eventually(t, 4*time.Second, func() error {
 		if n := inTime().sum("webhook_deliveries_total", "endpoint_id", quick); n != 10 {
-			return fmt.Errorf("%v deliveries at the quick endpoint, want 10", n)
+			return fmt.Errorf("%v deliveries of the quick endpoint, want 10", n)
 		}
 		return nil
 	})
 	eventually(t, 10*time.Second, func() error {
 		s := inTime()
 		if s.sum("omegastream_up") != 0 || s.sum("omegastream_exporter_syncs_total", "result", "partial") == 0 {
-			return fmt.Errorf("nothing tells that an endpoint is missing")
+			return fmt.Errorf("no metric shows that an endpoint is missing")
 		}
 		return nil
 	})
@@ -94,7 +94,7 @@ func TestSlowAPINeverFailsAScrape(t *testing.T) {
 	hang()
 	eventually(t, 10*time.Second, func() error { return upAndContacted(2)(inTime()) })
 
-	// No API: the values stay.
+	// Without the API, the values stay.
 	before := inTime().counters()
 	stopAPI()
 	for range 3 {
@@ -102,19 +102,19 @@ func TestSlowAPINeverFailsAScrape(t *testing.T) {
 	}
 	eventually(t, 10*time.Second, func() error {
 		if inTime().sum("omegastream_up") != 0 {
-			return fmt.Errorf("up without an API")
+			return fmt.Errorf("up is 1 without an API")
 		}
 		return nil
 	})
 	for k, v := range inTime().counters() {
 		if before[k] != v {
-			t.Errorf("%s was %v and is %v without an API", k, before[k], v)
+			t.Errorf("%s was %v, but is %v without an API", k, before[k], v)
 		}
 	}
 }
 
-// SIGTERM while the API hangs: the scrape under way is answered, and the end comes
-// in time.
+// SIGTERM while the API hangs: the scrape under way is answered, and the program ends in
+// time.
 func TestStopWhileTheAPIHangs(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 8})
@@ -140,13 +140,13 @@ func TestStopWhileTheAPIHangs(t *testing.T) {
 	}
 	<-p.exited
 	if took := time.Since(began); took > stopLimit || p.cmd.ProcessState.ExitCode() != 0 {
-		t.Errorf("it ended with %v after %v", p.cmd.ProcessState, took)
+		t.Errorf("the program ended with %v after %v", p.cmd.ProcessState, took)
 	}
 	scraping.Wait()
 	if err != nil {
 		t.Fatalf("the scrape under way: %v", err)
 	}
 	if _, ok := got.get("omegastream_up"); !ok {
-		t.Error("the scrape under way was answered with nothing")
+		t.Error("the scrape under way got an empty answer")
 	}
 }

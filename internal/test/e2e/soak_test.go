@@ -14,24 +14,23 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-var soak = flag.Duration("soak", 2*time.Minute, "how long the soak lasts")
+var soak = flag.Duration("soak", 2*time.Minute, "duration of the soak")
 
-// fullReads are the full reads of a day.
+// fullReads makes full reads more frequent, as in a day.
 var fullReads = []patch{
 	{"read.go", `fullReadEvery( += )time\.Hour\n`, "fullReadEvery${1}2 * time.Second\n"},
 	{"read.go", `fullReadSpan( += )10 \* time\.Minute`, `fullReadSpan${1}500 * time.Millisecond`},
 }
 
-// hasty returns the path of the program that is impatient and reads lists to their
-// end more often.
+// hasty returns the path of the program with shorter waits and more frequent full reads.
 func hasty(t *testing.T) string {
 	t.Helper()
 	return patched(t, func() (string, error) { return buildPatched("hasty", slices.Concat(waits, fullReads)) })
 }
 
-// The soak is one process for as long as -soak says, on an account with every
-// fault there is. In between, when nothing is on its way, the counts must be exact,
-// and the process no larger than it was when all had been seen once.
+// The soak runs one process for -soak, with an account that has all kinds of faults. Whenever
+// nothing is under way, the counts must be exact, and the process no larger than after it had
+// seen everything once.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	const (
@@ -61,7 +60,7 @@ func TestSoak(t *testing.T) {
 
 	traffic := newTraffic(account, seed)
 	random := rand.New(rand.NewPCG(seed, 3))
-	var settled, last footprint // settled: when 40 % of the time was over
+	var settled, last footprint // settled: after 40 % of the time
 	for n := 1; time.Since(began) < lasts; n++ {
 		until := time.Now().Add(phase)
 		end := traffic.flow(t, 20*time.Millisecond, 4)
@@ -94,15 +93,14 @@ func TestSoak(t *testing.T) {
 		traffic.events, traffic.retries, record.scrapes, calls.Total(), time.Since(began).Round(time.Second))
 }
 
-// footprint is what a process takes while nothing happens.
+// footprint is what an idle process uses.
 type footprint struct {
 	goroutines, files, tracked float64
-	heap, state                float64 // MB, the heap after a collection
+	heap, state                float64 // MB; the heap after a collection
 }
 
-// footprint measures the program; it needs --web.enable-pprof. Between a collection
-// and the scrape that tells of it garbage comes into being: the least of a few is
-// what is in use.
+// footprint measures the program, which needs --web.enable-pprof. Each scrape creates garbage
+// after the collection, so the smallest of a few values counts.
 func (p *program) footprint(t *testing.T) (least footprint) {
 	t.Helper()
 	for n := range 5 {
@@ -131,15 +129,15 @@ func (f footprint) String() string {
 		f.goroutines, f.files, f.heap, f.state, f.tracked)
 }
 
-// compare fails the test over what has grown since. Connections come and go: each
-// is a file and two goroutines.
+// compare fails the test if something has grown. Connections vary: each takes a file and two
+// goroutines.
 func (f footprint) compare(t *testing.T, since footprint) {
 	t.Helper()
-	const connections = 20 // to the API at most, and from the scrapers
+	const connections = 20 // to the API, and from scrapers
 	for _, grown := range []struct {
 		what        string
 		then, now   float64
-		slack, part float64 // what it may grow by, and by which part of it
+		slack, part float64 // accepted growth, absolute and relative
 	}{
 		{"goroutines", since.goroutines, f.goroutines, 2 * connections, 0},
 		{"files", since.files, f.files, connections, 0},

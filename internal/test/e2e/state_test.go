@@ -20,8 +20,7 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// counted is a program's folder with a state in which something was counted, and
-// the account that it belongs to.
+// counted is a folder with a state in which events were counted, and their account.
 type counted struct {
 	setup
 	account *simulator.Account
@@ -29,7 +28,7 @@ type counted struct {
 	values  map[string]float64
 }
 
-// stateFile is the path of the state.
+// stateFile returns the path of the state.
 func (c counted) stateFile() string { return filepath.Join(c.dir, "ledger.db") }
 
 // count runs a program until it has counted some events, and stops it.
@@ -60,7 +59,7 @@ func refused(t *testing.T, s setup, words ...string) {
 		t.Errorf("exit status %d, want 1", status)
 	}
 	if strings.Count(stderr, "\n") != 1 || stdout != "" {
-		t.Errorf("want one line on stderr, have %q and on stdout %q", stderr, stdout)
+		t.Errorf("want one line on stderr, got %q, and on stdout %q", stderr, stdout)
 	}
 	for _, word := range append(words, "--state.url") {
 		if !strings.Contains(stderr, word) {
@@ -99,7 +98,7 @@ func write(t *testing.T, path string, content []byte) {
 	}
 }
 
-// A state that cannot be used ends the start, and nothing is moved or written.
+// If a state cannot be used, the start fails, and nothing is moved or written.
 func TestStateIsRefused(t *testing.T) {
 	t.Parallel()
 	c := count(t)
@@ -138,7 +137,7 @@ func TestStateIsRefused(t *testing.T) {
 		other.dir = "/"
 		if os.Geteuid() == 0 {
 			other.attr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-			if err := os.Chmod(c.dir, 0o755); err != nil { // the file is what is not allowed
+			if err := os.Chmod(c.dir, 0o755); err != nil { // only the file is inaccessible
 				t.Fatal(err)
 			}
 			for dir := c.dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
@@ -188,23 +187,23 @@ func TestStateIsRefused(t *testing.T) {
 			}
 		}
 		if after := files(t, dir); after != before || string(read(t, at("conf.yml"))) != "listen: 80\n" {
-			t.Errorf("something was touched: %s, there was %s", after, before)
+			t.Errorf("the files have changed: %s, before %s", after, before)
 		}
 		refused(t, c.with("--state.url=none"), "memory:")
 	})
 
-	// After all of that the values are there.
+	// After all that, the values are intact.
 	p := c.serve(t)
 	if diff := cmp.Diff(c.values, p.mustScrape(5*time.Second).counters()); diff != "" {
 		t.Errorf("the state has changed (-before +now):\n%s", diff)
 	}
 	info, err := os.Stat(c.stateFile())
 	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("the state has the mode %v, error %v", info.Mode(), err)
+		t.Errorf("the state has mode %v, error %v", info.Mode(), err)
 	}
 }
 
-// setSchema changes the version of a state's layout, checksum and all.
+// setSchema changes the layout version of a state, with its checksum.
 func setSchema(t *testing.T, path string, version uint32) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
@@ -222,8 +221,8 @@ func setSchema(t *testing.T, path string, version uint32) {
 	}
 }
 
-// Content that is wrong is set aside whole and begun anew, or it was not wrong
-// where it matters and all of it is there. Nothing in between.
+// A damaged state is either set aside as a whole, and a new one started, or is intact because
+// the damage hit an unused part.
 func TestStateIsSetAside(t *testing.T) {
 	t.Parallel()
 	c := count(t)
@@ -232,7 +231,7 @@ func TestStateIsSetAside(t *testing.T) {
 	type row struct {
 		name    string
 		content []byte
-		mayHeal bool // where the change may be in a part that is not in use
+		mayHeal bool // the damage can be in an unused part
 	}
 	flip := func(at int) []byte {
 		content := append([]byte(nil), intact...)
@@ -271,31 +270,31 @@ func TestStateIsSetAside(t *testing.T) {
 				return
 			}
 			if resets != 1 {
-				t.Errorf("%v resets are shown, want 1", resets)
+				t.Errorf("the metrics show %v resets, want 1", resets)
 			}
-			// The new state takes the counted events as history, and does not count them again.
+			// The new state treats the counted events as history.
 			for k, v := range first.counters() {
 				if v != 0 && k != "omegastream_exporter_state_resets_total{}" {
-					t.Errorf("%s begins at %v", k, v)
+					t.Errorf("%s starts at %v", k, v)
 				}
 			}
 			aside, err := filepath.Glob(path + ".unreadable-*")
 			if err != nil || len(aside) != 1 || !bytes.Equal(read(t, aside[0]), r.content) {
-				t.Errorf("it was not set aside as it was: %s", files(t, broken.dir))
+				t.Errorf("the damaged file was not set aside unchanged: %s", files(t, broken.dir))
 			}
 			if log := p.log.String(); !strings.Contains(log, "level=error") || !strings.Contains(log, "unreadable-") {
-				t.Error("the log does not tell")
+				t.Error("the log does not say so")
 			}
 			c.account.Emit(c.id, "video.deleted", simulator.Responded(200))
 			if n := p.mustScrape(30 * time.Second).sum("webhook_events_total"); n != 1 {
 				t.Errorf("%v events after the reset, want 1", n)
 			}
-			c.account.ForgetEvents(c.id, c.account.EventIDs(c.id)[0]) // for the next one
+			c.account.ForgetEvents(c.id, c.account.EventIDs(c.id)[0]) // for the next row
 		})
 	}
 }
 
-// inUse returns where an endpoint's id stands in the pages that a state uses.
+// inUse returns the offsets of an endpoint's id in used pages of a state.
 func inUse(t *testing.T, path, id string) (places []int) {
 	t.Helper()
 	content := read(t, path)
@@ -329,8 +328,7 @@ func inUse(t *testing.T, path, id string) (places []int) {
 	return places
 }
 
-// `state reset-counters` starts the counters anew and forgets nothing of what was
-// seen.
+// `state reset-counters` resets the counters, but remembers all events.
 func TestResetCounters(t *testing.T) {
 	t.Parallel()
 	c := count(t)
@@ -342,7 +340,7 @@ func TestResetCounters(t *testing.T) {
 		c.account.Emit(c.id, "video.deleted", simulator.Responded(200))
 	}
 	reset := c.with("state", "reset-counters")
-	reset.env = nil // it needs no key
+	reset.env = nil // reset-counters needs no key
 	if status, stdout, stderr := reset.run(t); status != 0 || !strings.Contains(stdout, "ledger.db") {
 		t.Fatalf("exit status %d, %q, %q", status, stdout, stderr)
 	}
@@ -353,23 +351,23 @@ func TestResetCounters(t *testing.T) {
 		if strings.HasPrefix(k, "webhook_events_total{") && strings.Contains(k, "video.deleted") ||
 			strings.HasPrefix(k, "webhook_deliveries_total{") && strings.Contains(k, "video.deleted") && strings.Contains(k, `"200"`) ||
 			strings.HasPrefix(k, "webhook_delivery_latency_seconds") {
-			continue // what happened meanwhile
+			continue // counts what happened meanwhile
 		}
 		if v != want {
 			t.Errorf("%s is %v after the reset", k, v)
 		}
 		if !after.created[k].After(before.created[k]) && strings.HasPrefix(k, "webhook_") {
-			t.Errorf("%s has still its old birth", k)
+			t.Errorf("%s still has its old created timestamp", k)
 		}
 	}
 	if n := after.sum("webhook_events_total"); n != 5 {
-		t.Errorf("%v events, want the 5 that came after the reset", n)
+		t.Errorf("%v events, want the 5 after the reset", n)
 	}
 }
 
-// onADisk gives the program a disk of its own in its folder disk, in a namespace of its
-// own: no rights are needed for that on most systems, and it goes with the process. The
-// shell runs prepare before.
+// onADisk gives the program a disk of its own in the folder disk. It uses a namespace, which
+// needs no rights on most systems and disappears with the process. The shell runs prepare
+// first.
 func (s setup) onADisk(t *testing.T, options, prepare string) setup {
 	t.Helper()
 	s.shell = "mkdir -p disk && mount -t tmpfs -o mode=0777," + options + " tmpfs disk && " + prepare
@@ -385,7 +383,7 @@ func (s setup) onADisk(t *testing.T, options, prepare string) setup {
 	return s
 }
 
-// A check fails where the start would, and leaves nothing behind.
+// A check fails if a start would, and leaves nothing behind.
 func TestCheckWritesTheState(t *testing.T) {
 	t.Parallel()
 	c := count(t)
@@ -400,7 +398,7 @@ func TestCheckWritesTheState(t *testing.T) {
 		"read-only":               {"size=1m", "mount -o remount,ro disk", []string{"read-only"}},
 		"read-only, with a state": {"size=1m", copied + "mount -o remount,ro disk", []string{"read-only"}},
 		"well":                    {"size=1m", "true", nil},
-		"well, with a state":      {"size=1m", copied + "true", nil},
+		"working, with a state":   {"size=1m", copied + "true", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -412,15 +410,15 @@ func TestCheckWritesTheState(t *testing.T) {
 			}
 			for _, word := range row.words {
 				if !strings.Contains(stdout, word) {
-					t.Errorf("%q is not said:\n%s", word, stdout)
+					t.Errorf("the output lacks %q:\n%s", word, stdout)
 				}
 			}
 		})
 	}
 }
 
-// A full disk stops the counting, not the answers, and nothing is lost or counted
-// twice once there is space again.
+// On a full disk, counting stops but scrapes are answered. Nothing is lost or counted twice
+// when there is space again.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 13})
@@ -445,12 +443,12 @@ func TestFullDisk(t *testing.T) {
 	if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); err == nil {
 		t.Fatal("the disk is not full")
 	}
-	emit(3000) // more than fits into the pages that the state has
+	emit(3000) // more than the state's free pages hold
 	var full *scrape
 	eventually(t, 20*time.Second, func() error {
 		full = p.mustScrape(time.Second)
 		if full.sum("omegastream_exporter_state_commit_failures_total") == 0 {
-			return fmt.Errorf("no commit failed")
+			return fmt.Errorf("no commit has failed")
 		}
 		return nil
 	})
@@ -468,14 +466,14 @@ func TestFullDisk(t *testing.T) {
 		return nil
 	})
 	if n := account.Calls().Requests[simulator.GetEvent]; n > 32 {
-		t.Errorf("%d details were asked for that cannot be kept", n)
+		t.Errorf("%d details were requested that cannot be stored", n)
 	}
-	// Another process finds on that disk what this one shows.
+	// Another process finds the shown values on that disk.
 	copied := watching(t, apiURL)
 	write(t, filepath.Join(copied.dir, "ledger.db"), read(t, disk+"ledger.db"))
 	loaded := copied.serve(t).mustScrape(30 * time.Second)
 	if diff := cmp.Diff(full.counters(), loaded.counters()); diff != "" {
-		t.Errorf("what was shown is not what was written (-shown +written):\n%s", diff)
+		t.Errorf("the shown values differ from the written ones (-shown +written):\n%s", diff)
 	}
 
 	if err := os.Remove(filler); err != nil {
@@ -485,14 +483,14 @@ func TestFullDisk(t *testing.T) {
 		return expect(account.Truth(), nil).compare(p.mustScrape(2 * time.Second))
 	})
 
-	// A stop on a full disk says why, and what is lost.
+	// A stop on a full disk says why it failed, and what is lost.
 	if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); err == nil {
 		t.Fatal("the disk is not full")
 	}
 	emit(6000)
 	eventually(t, time.Minute, func() error {
 		if p.mustScrape(time.Second).values[`omegastream_exporter_state_failing{reason="write_failed"}`] != 1 {
-			return fmt.Errorf("no commit fails")
+			return fmt.Errorf("no commit has failed yet")
 		}
 		return nil
 	})

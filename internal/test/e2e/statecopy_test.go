@@ -14,7 +14,7 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// The state moves from a file to a database and goes on where it stood.
+// The state moves from a file to a database, and counting continues.
 func TestStateCopy(t *testing.T) {
 	t.Parallel()
 	c := count(t)
@@ -39,7 +39,7 @@ func TestStateCopy(t *testing.T) {
 	}
 	oneLine(t, stdout+stderr, dsn)
 
-	// Counters, births and identities go on.
+	// Counters, created timestamps and known events continue.
 	before := c.serve(t)
 	old := before.mustScrape(5 * time.Second)
 	before.stop()
@@ -51,7 +51,7 @@ func TestStateCopy(t *testing.T) {
 		}
 		for k, at := range old.created {
 			if durable(k) && !got.created[k].Equal(at) {
-				t.Errorf("replica %d: %s was created %v, in the file %v", i, k, got.created[k], at)
+				t.Errorf("replica %d: %s was created at %v, in the file at %v", i, k, got.created[k], at)
 			}
 		}
 	}
@@ -71,7 +71,7 @@ func TestStateCopy(t *testing.T) {
 	if n := c.account.Calls().Requests[simulator.GetEvent] - asked; n < events {
 		t.Errorf("%d details for %d new events", n, events)
 	}
-	t.Run("there is one already", func(t *testing.T) {
+	t.Run("there already is a state", func(t *testing.T) {
 		status, _, stderr := command.run(t)
 		if status != 1 || strings.Count(stderr, "\n") != 1 {
 			t.Errorf("exit status %d, %q", status, stderr)
@@ -79,11 +79,11 @@ func TestStateCopy(t *testing.T) {
 		oneLine(t, stderr, dsn, "--state.url")
 		for i, p := range replicas {
 			if err := expect(c.account.Truth(), nil).compare(p.mustScrape(5 * time.Second)); err != nil {
-				t.Errorf("a copy that was refused changed something at replica %d: %v", i, err)
+				t.Errorf("a refused copy changed replica %d: %v", i, err)
 			}
 		}
 	})
-	t.Run("there is none", func(t *testing.T) {
+	t.Run("there is no state", func(t *testing.T) {
 		missing := command
 		missing.args = []string{"state", "copy", "--from=file:absent.db", "--api.url=" + apiURLOf(c.setup)}
 		status, _, stderr := missing.run(t)
@@ -91,12 +91,12 @@ func TestStateCopy(t *testing.T) {
 			t.Errorf("exit status %d, %q", status, stderr)
 		}
 		if _, err := os.Stat(c.dir + "/absent.db"); err == nil {
-			t.Error("it made the file that it was to read")
+			t.Error("the copy created the file that it should read")
 		}
 	})
 }
 
-// A copy whose source cannot be read says what to do about that source.
+// If the source of a copy cannot be read, the error says what to do about it.
 func TestStateCopySaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	c := count(t)

@@ -15,8 +15,8 @@ import (
 
 const replaced = `omegastream_exporter_state_failing{reason="replaced"}`
 
-// A state that is removed or renamed under the running program, with or without its
-// folder, is written again, said in one line, and holds everything after a kill.
+// If the state is removed or renamed while the program runs, with or without its folder, the
+// program writes it again, logs one line, and has lost nothing after a kill.
 func TestStateIsRemoved(t *testing.T) {
 	t.Parallel()
 	for name, harm := range map[string]func(path string) error{
@@ -48,7 +48,7 @@ func TestStateIsRemoved(t *testing.T) {
 			}
 			counted()
 			if n := strings.Count(p.log.String(), "State file was removed"); n != 1 {
-				t.Errorf("%d lines say that it was gone", n)
+				t.Errorf("%d lines say that the state was removed", n)
 			}
 			refused(t, s, "in use")
 			shown := p.mustScrape(30 * time.Second)
@@ -62,8 +62,9 @@ func TestStateIsRemoved(t *testing.T) {
 	}
 }
 
-// The exporter does not write over a file that has replaced its state: it keeps the values,
-// says so in one line and in its metrics, and goes on once the state is back.
+// The exporter does not overwrite a file that has replaced its state. It keeps its values,
+// reports the failure in one log line and in its metrics, and continues when the state is
+// back.
 func TestStateIsReplaced(t *testing.T) {
 	t.Parallel()
 	c := count(t)
@@ -88,10 +89,10 @@ func TestStateIsReplaced(t *testing.T) {
 		}
 	}
 	if string(read(t, path)) != "of somebody else" {
-		t.Error("the other file was written over")
+		t.Error("the other file was overwritten")
 	}
 	if n := strings.Count(p.log.String(), "removed or replaced"); n != 1 {
-		t.Errorf("%d lines tell", n)
+		t.Errorf("%d lines say that the state was replaced", n)
 	}
 	if err := os.Rename(path+".moved", path); err != nil {
 		t.Fatal(err)
@@ -106,8 +107,8 @@ func TestStateIsReplaced(t *testing.T) {
 	p.stop()
 }
 
-// Where the state was moved away, a second program may start at its path. The first
-// one notices, shows what it had, and leaves the second one's state alone.
+// If the state was moved away, a second program can start at its path. The first one notices,
+// shows its last values, and leaves the second one's state alone.
 func TestSecondProgramAtThePath(t *testing.T) {
 	t.Parallel()
 	c := count(t)
@@ -136,7 +137,7 @@ func TestSecondProgramAtThePath(t *testing.T) {
 	p.kill()
 }
 
-// A first start with a wrong --api.url binds the state to nothing.
+// A first start with a wrong --api.url does not bind the state.
 func TestStateOfAWrongStart(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 22})

@@ -9,8 +9,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// Counters that an exporter works on are not reset by a slip: without a terminal to ask
-// on, it takes --yes.
+// The counters of a running exporter are not reset by accident: without a terminal to ask on,
+// reset-counters requires --yes.
 func TestResetWhileAnExporterRuns(t *testing.T) {
 	t.Parallel()
 	account, apiURL := serveAccount(t, simulator.Options{Seed: 23})

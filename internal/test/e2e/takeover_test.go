@@ -10,8 +10,8 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// A replica that dies in the midst of its work is replaced within seconds, one
-// that is stopped at once, and nothing is counted twice or lost.
+// A replica that dies while it works is replaced within seconds, one that is stopped at once.
+// Nothing is lost or counted twice.
 func TestReplicaTakesOver(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -42,7 +42,7 @@ func TestReplicaTakesOver(t *testing.T) {
 			eventually(t, 10*time.Second, func() error {
 				programs[0].mustScrape(200 * time.Millisecond)
 				if account.Calls().Requests[simulator.GetEvent] == asked {
-					return fmt.Errorf("it asks for nothing")
+					return fmt.Errorf("the leader requests nothing")
 				}
 				return nil
 			})
@@ -53,13 +53,13 @@ func TestReplicaTakesOver(t *testing.T) {
 				return expect(account.Truth(), nil).compare(programs[1].mustScrape(time.Second))
 			})
 			took := time.Since(ended)
-			// It asks again for the answers that hung at the end, and for nothing else.
+			// Only the answers that hung at the end are requested again.
 			if twice := account.Calls().Requests[simulator.GetEvent] - asked - 2*events; twice > 4 {
-				t.Errorf("%d details were asked for twice, at most 4 were under way", twice)
+				t.Errorf("%d details were requested twice, want at most the 4 under way", twice)
 			}
 			for range 3 {
 				if err := expect(account.Truth(), nil).compare(programs[1].mustScrape(time.Second)); err != nil {
-					t.Errorf("it does not stay so: %v", err)
+					t.Errorf("the counts do not stay right: %v", err)
 				}
 			}
 			figures(t, "a replica that was %s is replaced after %v", name, took.Round(time.Second/100))
@@ -67,8 +67,8 @@ func TestReplicaTakesOver(t *testing.T) {
 	}
 }
 
-// A replica that stood still for longer than its lease finds that others have its
-// endpoints, and writes nothing over them.
+// A replica that was paused for longer than its lease notices that another one leads, and
+// writes nothing.
 func TestReplicaStoodStill(t *testing.T) {
 	t.Parallel()
 	needs.Minutes(t)
@@ -89,7 +89,7 @@ func TestReplicaStoodStill(t *testing.T) {
 	eventually(t, 10*time.Second, func() error {
 		programs[0].mustScrape(200 * time.Millisecond)
 		if account.Calls().Requests[simulator.GetEvent] == asked {
-			return fmt.Errorf("it asks for nothing")
+			return fmt.Errorf("the leader requests nothing")
 		}
 		return nil
 	})

@@ -10,15 +10,15 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// The silence of traffic: after noResponse the program gives a delivery up that
-// has no response. Late answers come far sooner.
+// After noResponse, the program gives up on a delivery without a response. Late answers come
+// much sooner.
 const (
 	noResponse = 2900 * time.Millisecond
 	latest     = 1500 * time.Millisecond
 )
 
-// mostFailures is how many failures an endpoint has at a time: the program asks
-// again whether a retry changed them, ten times a second at most.
+// mostFailures is the maximum number of failures of an endpoint at a time, because the
+// program asks for failures again at most ten times a second.
 const mostFailures = 5
 
 var types = append([]string{"video.thumbnail_generated", "video.caption/ready é"}, simulator.EventTypes...)
@@ -28,18 +28,18 @@ var causes = []string{
 	simulator.CauseTLS, simulator.CauseEOF, "",
 }
 
-// traffic is what happens in an account while the program watches it. All of it
-// follows from the seed, but for the moments at which it happens.
+// traffic generates the events of an account. Everything except the moments depends on the
+// seed.
 type traffic struct {
 	account *simulator.Account
 
 	mu       sync.Mutex
 	rng      *rand.Rand
-	into     []string            // the endpoints
-	failed   map[string][]string // by endpoint, events whose delivery may be retried
+	into     []string            // endpoints
+	failed   map[string][]string // by endpoint, failed events that can be retried
 	failures map[string]int      // by endpoint
 	silent   map[[2]string]int   // by endpoint and type
-	final    map[string]bool     // events that need one ask: they are delivered at once
+	final    map[string]bool     // events that are delivered at once, and need one ask
 	events   int
 	retries  int
 }
@@ -52,7 +52,7 @@ func newTraffic(account *simulator.Account, seed uint64) *traffic {
 	}
 }
 
-// emit lets n events happen.
+// emit emits n events.
 func (f *traffic) emit(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -73,7 +73,7 @@ func (f *traffic) event(endpoint, eventType string) {
 	answer := simulator.Responded(200 + f.rng.IntN(2)*4)
 	chance := f.rng.Float64()
 	switch {
-	case fails && chance < 0.1: // never an answer
+	case fails && chance < 0.1: // without any answer
 		insert()
 		f.silent[[2]string{endpoint, eventType}]++
 		return
@@ -95,9 +95,8 @@ func (f *traffic) event(endpoint, eventType string) {
 	}
 }
 
-// retry lets the platform repeat the deliveries that failed: most succeed, some
-// fail in another way. The truth counts the answers of before,
-// so the program must have seen them.
+// retry retries failed deliveries: most succeed, some fail differently. The program must have
+// seen the earlier answers, which the truth counts.
 func (f *traffic) retry() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -120,8 +119,8 @@ func (f *traffic) retry() {
 	}
 }
 
-// forget takes all but the newest events from the lists, among them those that
-// might be retried.
+// forget removes all but the newest events from the lists, including those that could be
+// retried.
 func (f *traffic) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -134,7 +133,7 @@ func (f *traffic) forget() {
 	}
 }
 
-// addEndpoint makes a new endpoint, which has events from its first moment on.
+// addEndpoint adds an endpoint that has events from its first moment.
 func (f *traffic) addEndpoint(e simulator.Endpoint) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -143,7 +142,7 @@ func (f *traffic) addEndpoint(e simulator.Endpoint) {
 	f.event(id, "video.process_failed")
 }
 
-// check compares a scrape with what has happened, once nothing is on its way.
+// check compares a scrape with the truth, when nothing is under way.
 func (f *traffic) check(s *scrape) error {
 	if n := s.sum("webhook_deliveries_pending") + s.sum("omegastream_exporter_event_detail_backlog"); n != 0 {
 		return fmt.Errorf("%v deliveries have no outcome yet", n)
@@ -153,7 +152,7 @@ func (f *traffic) check(s *scrape) error {
 	return expect(f.account.Truth(), f.silent).compare(s)
 }
 
-// flow lets events happen until it is ended, about n of them at a time.
+// flow emits about n events at a time, until it is ended.
 func (f *traffic) flow(t *testing.T, every time.Duration, n int) (end func()) {
 	t.Helper()
 	stop := make(chan struct{})

@@ -13,8 +13,8 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// A sync costs the database three transactions, however many endpoints there are and whichever
-// replica made the last one, and one for every batch of details; a replica that is not scraped
+// A sync takes three transactions, however many endpoints there are and whichever replica
+// made the last one, and one more for each batch of details. A replica that is not scraped
 // makes one in five seconds.
 func TestTransactions(t *testing.T) {
 	t.Parallel()
@@ -46,8 +46,8 @@ func TestTransactions(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = database.Close(t.Context()) }()
-			// round returns what a scrape of a replica costs, up to the end of the lease, but
-			// for heartbeats.
+			// round returns the transactions of one scrape, up to the end of the lease and
+			// without heartbeats.
 			round := func(p *program, count func() int64) int64 {
 				t.Helper()
 				before, began := count(), time.Now()
@@ -63,7 +63,7 @@ func TestTransactions(t *testing.T) {
 			}
 			least := func(p *program, count func() int64, before func()) int64 {
 				n := int64(math.MaxInt64)
-				for range 6 { // a look that was due anyhow is not of the scrape
+				for range 6 { // a regular look at the state does not belong to the scrape
 					before()
 					n = min(n, round(p, count))
 				}
@@ -85,14 +85,14 @@ func TestTransactions(t *testing.T) {
 				t.Errorf("a sync of %d endpoints after one of another replica takes %d transactions", endpoints, inTurn)
 			}
 			before, began := followers(), time.Now()
-			for time.Since(began) < idle { // each time there is news
+			for time.Since(began) < idle { // there is news each time
 				round(leader, leaders)
 			}
 			took := time.Since(began)
 			if n := followers() - before; n > int64(took/look)+1 {
-				t.Errorf("a replica that nobody scrapes made %d transactions in %v", n, took)
+				t.Errorf("a replica that is not scraped made %d transactions in %v", n, took)
 			}
-			figures(t, "%d endpoints: %d transactions a sync, %d after one of another replica, %d with 30 details; a replica that nobody scrapes %d in %v",
+			figures(t, "%d endpoints: %d transactions a sync, %d after one of another replica, %d with 30 details; a replica that is not scraped %d in %v",
 				endpoints, syncs, inTurn, details, followers()-before, took.Round(time.Second))
 		})
 	}

@@ -13,7 +13,7 @@ import (
 	"omegastream_exporter/internal/test/postgres/proxy"
 )
 
-// trouble makes it for replicas and their database, and remembers when.
+// trouble causes faults of replicas and their database, and records when.
 type trouble struct {
 	t        *testing.T
 	rng      *rand.Rand
@@ -24,10 +24,10 @@ type trouble struct {
 	faults []span
 	counts map[string]int
 	paused map[*replica]bool
-	ending sync.WaitGroup // of what goes on for a while
+	ending sync.WaitGroup // faults that last for a while
 }
 
-// span is a period with a fault.
+// span is the time of a fault.
 type span struct{ from, to time.Time }
 
 func newTrouble(t *testing.T, seed uint64, server *postgres.Server, replicas []*replica) *trouble {
@@ -37,7 +37,7 @@ func newTrouble(t *testing.T, seed uint64, server *postgres.Server, replicas []*
 	}
 }
 
-// during notes a fault that lasts as long as the function.
+// during records a fault that lasts as long as a function.
 func (f *trouble) during(what string, do func()) {
 	from := time.Now()
 	do()
@@ -52,9 +52,9 @@ func (f *trouble) wait(least, most time.Duration) {
 	<-time.After(least + time.Duration(f.rng.Int64N(int64(most-least))))
 }
 
-// wave makes trouble for a while, in an order that the seed decides. Some time in
-// it a lot happens at once, and after half of it midway is called. In the end
-// everything works again.
+// wave causes faults for a while, in an order that depends on the seed. For part of the time
+// many occur at once, and midway is called after half of it. At the end everything works
+// again.
 func (f *trouble) wave(long time.Duration, burst, midway func()) {
 	f.t.Helper()
 	f.chances(byChance)
@@ -64,7 +64,7 @@ func (f *trouble) wave(long time.Duration, burst, midway func()) {
 		func() { f.cutOne(proxy.Chances{AfterCommit: 1}, func(c proxy.Counts) int64 { return c.AfterCommit }) },
 		func() { f.cutOne(proxy.Chances{Message: 0.2}, func(c proxy.Counts) int64 { return c.Message }) },
 		func() { f.during("restarts of the database", func() { f.server.Restart(f.t) }) },
-		func() { f.during("crashes of it", func() { f.server.Crash(f.t) }) },
+		func() { f.during("crashes of the database", func() { f.server.Crash(f.t) }) },
 	}
 	f.rng.Shuffle(len(once), func(i, j int) { once[i], once[j] = once[j], once[i] })
 	f.pause(f.replicas[f.rng.IntN(len(f.replicas))])
@@ -89,35 +89,35 @@ func (f *trouble) wave(long time.Duration, burst, midway func()) {
 		case chance < 10:
 			f.lasting("refusals", 200*time.Millisecond, 2*time.Second, r.proxy.Refuse)
 		case time.Since(began) < long/2:
-			f.pause(r) // it lasts
+			f.pause(r) // the pause lasts a while
 		}
 	}
 	f.ending.Wait()
 	f.chances(proxy.Chances{})
 }
 
-// leastKills is how many a wave has, however long that takes.
+// leastKills is the minimum number of kills in a wave, however long that takes.
 const leastKills = 3
 
-// count is how often something was done.
+// count returns how often a fault occurred.
 func (f *trouble) count(what string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.counts[what]
 }
 
-// byChance are the cuts of a wave that come by chance: how many there are depends on how
-// often the replicas commit, hence on the machine.
+// byChance are the random cuts of a wave. Their number depends on how often the replicas
+// commit, and so on the machine.
 var byChance = proxy.Chances{BeforeCommit: 0.03, AfterCommit: 0.03, Message: 0.001}
 
-// chances sets those of all replicas.
+// chances sets the chances of random cuts for all replicas.
 func (f *trouble) chances(c proxy.Chances) {
 	for _, r := range f.replicas {
 		r.proxy.Set(c)
 	}
 }
 
-// cutOne waits until there was one more cut of a kind, however rarely the replicas commit.
+// cutOne waits for one more cut of a kind, however rarely the replicas commit.
 func (f *trouble) cutOne(c proxy.Chances, kind func(proxy.Counts) int64) {
 	f.t.Helper()
 	before := kind(f.proxies())
@@ -131,7 +131,7 @@ func (f *trouble) cutOne(c proxy.Chances, kind func(proxy.Counts) int64) {
 	})
 }
 
-// kill kills a replica. The next one is there at once or after a while.
+// kill kills a replica. The next process starts at once, or after a while.
 func (f *trouble) kill(r *replica) {
 	if f.isPaused(r) {
 		return
@@ -145,7 +145,7 @@ func (f *trouble) kill(r *replica) {
 	})
 }
 
-// pause lets a replica stand still for longer than its lease, unless one does.
+// pause pauses a replica for longer than its lease, unless another one is paused.
 func (f *trouble) pause(r *replica) {
 	f.mu.Lock()
 	busy := len(f.paused) > 0
@@ -180,7 +180,7 @@ func (f *trouble) isPaused(r *replica) bool {
 	return f.paused[r]
 }
 
-// lasting begins something and ends it after a while.
+// lasting starts a fault, and ends it after a while.
 func (f *trouble) lasting(what string, least, most time.Duration, begin func() (end func())) {
 	long := least + time.Duration(f.rng.Int64N(int64(most-least)))
 	f.ending.Go(func() {
@@ -192,7 +192,7 @@ func (f *trouble) lasting(what string, least, most time.Duration, begin func() (
 	})
 }
 
-// proxies adds up what they did.
+// proxies adds up the counts of all proxies.
 func (f *trouble) proxies() (sum proxy.Counts) {
 	for _, r := range f.replicas {
 		c := r.proxy.Counts()
@@ -205,13 +205,13 @@ func (f *trouble) proxies() (sum proxy.Counts) {
 	return sum
 }
 
-// enough fails the test where it was too quiet to prove anything.
+// enough fails the test if there were too few faults to prove anything.
 func (f *trouble) enough(waves int) {
 	f.t.Helper()
 	c := f.proxies()
 	for what, n := range map[string]int{
 		"kills": f.counts["kills"] / leastKills, "pauses": f.counts["pauses"], "restarts": f.counts["restarts of the database"],
-		"crashes": f.counts["crashes of it"], "cuts before a COMMIT": int(c.BeforeCommit), "lost answers of a COMMIT": int(c.AfterCommit),
+		"crashes": f.counts["crashes of the database"], "cuts before a COMMIT": int(c.BeforeCommit), "lost answers of a COMMIT": int(c.AfterCommit),
 		"cuts in a message": int(c.Message), "cuts of all connections": f.counts["cuts of all connections"],
 	} {
 		if n < waves {
@@ -220,23 +220,23 @@ func (f *trouble) enough(waves int) {
 	}
 }
 
-// String tells what was done.
+// String lists the faults.
 func (f *trouble) String() string {
 	c := f.proxies()
 	n := f.counts
 	return fmt.Sprintf("%d kills, %d pauses, %d restarts and %d crashes of the database, %d stalls, %d refusals, "+
 		"%d connections cut (%d before a COMMIT, %d after one, %d in a message) at %d commits",
-		n["kills"], n["pauses"], n["restarts of the database"], n["crashes of it"], n["stalls"], n["refusals"],
+		n["kills"], n["pauses"], n["restarts of the database"], n["crashes of the database"], n["stalls"], n["refusals"],
 		c.Cuts(), c.BeforeCommit, c.AfterCommit, c.Message, c.Commits)
 }
 
-// uncommitted is how long after it was asked for a detail may be not yet durable,
-// and how long the effects of a fault outlast it.
+// uncommitted is the time from the request for a detail until it is surely durable. The
+// effects of a fault can last as long.
 const uncommitted = 5 * time.Second
 
-// explain finds a fault for each detail that was asked for twice: one that was on
-// while the first answer was not yet durable. One fault explains only as many as
-// can be under way in one replica. It returns what is left.
+// explain finds a fault for each detail that was requested twice: one that occurred before
+// the first answer was durable. A fault explains only as many as one replica can have under
+// way. It returns the unexplained ones.
 func (f *trouble) explain(twice []double, each int) (left []string) {
 	f.mu.Lock()
 	faults := slices.Clone(f.faults)
@@ -246,7 +246,7 @@ func (f *trouble) explain(twice []double, each int) (left []string) {
 			faults = append(faults, span{at, at})
 		}
 	}
-	// Those that end first are used first: the others may serve what comes later.
+	// Use the fault that ends first, as the others can explain later details.
 	slices.SortFunc(faults, func(a, b span) int { return a.to.Compare(b.to) })
 	used := make([]int, len(faults))
 next:

@@ -10,13 +10,13 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// expected is what the counters of deliveries must be in the end, by series; what
-// is not in it must be 0 or absent.
+// expected holds the final values of delivery counters, by series. All others must be 0 or
+// absent.
 type expected map[string]float64
 
-// expect turns the truth into counters. Events that never got a response are
-// given apart, by endpoint and type: the truth does not know that they count as
-// deliveries without one after a while.
+// expect converts the truth to counters. Events that never got a response are given
+// separately, by endpoint and type, because the truth does not know that they eventually
+// count as deliveries without a response.
 func expect(truth simulator.Truth, silent map[[2]string]int) expected {
 	want := make(expected)
 	for id, types := range truth {
@@ -47,7 +47,7 @@ func (e expected) add(n int, name string, labels ...string) {
 	}
 }
 
-// compare says what is not as expected, nil where all is.
+// compare returns the differences as an error.
 func (e expected) compare(s *scrape) error {
 	var wrong []string
 	for _, name := range []string{
@@ -84,14 +84,14 @@ func (e expected) compare(s *scrape) error {
 	return errors.New(strings.Join(wrong, "\n") + more)
 }
 
-// upAndContacted waits for the end of the first sync of a number of endpoints,
-// when all that is listed so far is history.
+// upAndContacted waits for the end of the first sync, when all endpoints are contacted and
+// all listed events are history.
 func upAndContacted(endpoints int) func(*scrape) error {
 	return func(s *scrape) error {
 		up, _ := s.get("omegastream_up")
 		contacted := len(s.named("omegastream_exporter_tracked_events"))
 		if up != 1 || contacted < endpoints {
-			return fmt.Errorf("up %v, %d endpoints contacted, want %d", up, contacted, endpoints)
+			return fmt.Errorf("up %v, contacted %d endpoints, want %d", up, contacted, endpoints)
 		}
 		return nil
 	}

@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// witness sees what all replicas show. What one of them has shown is durable.
+// witness sees what all replicas show. Everything that one of them has shown is durable.
 type witness struct {
 	t    *testing.T
 	hold time.Duration // --collector.hold-new-series
-	calm atomic.Int64  // the number of the quiet time, 0 while there is trouble
+	calm atomic.Int64  // number of the quiet time, or 0 during trouble
 
 	mu      sync.Mutex
 	quiets  int64
 	high    map[string]float64 // by series
-	first   map[string]sight   // by series, of the scrape that showed it first
+	first   map[string]sight   // by series, the first scrape that showed it
 	scrapes int
 }
 
 // sight is when and where a series was seen.
 type sight struct {
 	by      string
-	began   time.Time // of the scrape
+	began   time.Time // start of the scrape
 	created time.Time
 }
 
@@ -32,8 +32,8 @@ func newWitness(t *testing.T, hold time.Duration) *witness {
 	return &witness{t: t, hold: hold, high: make(map[string]float64), first: make(map[string]sight)}
 }
 
-// quiet begins a time in which nothing happens to the replicas: in it no scrape
-// shows less than another did that had ended before it began.
+// quiet starts a time without faults. In it no scrape shows less than an earlier one of any
+// replica.
 func (w *witness) quiet() (end func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -42,15 +42,15 @@ func (w *witness) quiet() (end func()) {
 	return func() { w.calm.Store(0) }
 }
 
-// floor returns the most that was shown so far.
+// floor returns the highest values shown so far.
 func (w *witness) floor() map[string]float64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return maps.Clone(w.high)
 }
 
-// note takes in what a replica shows. A series is the same at all of them: it was
-// made at one moment, and one of them showed it at 0 for the hold.
+// note records what a replica shows. A series is the same at all replicas: it was created at
+// one moment, and one of them showed it at 0 for the hold.
 func (w *witness) note(name string, s *scrape) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,11 +66,11 @@ func (w *witness) note(name string, s *scrape) {
 		first, known := w.first[k]
 		switch {
 		case !known && v != 0:
-			tell("begins to show %s at %v, nobody has shown it at 0", k, v)
-		case known && before == 0 && v > 0 && s.ended.Sub(first.began) < w.hold/2: // one that showed it earlier may be killed before it could tell
-			tell("shows %s as %v already %v after %s showed it first", k, v, s.ended.Sub(first.began), first.by)
+			tell("first shows %s at %v, but no replica showed it at 0", k, v)
+		case known && before == 0 && v > 0 && s.ended.Sub(first.began) < w.hold/2: // a replica that showed it earlier can be killed before the test knows
+			tell("shows %s as %v only %v after %s first showed it", k, v, s.ended.Sub(first.began), first.by)
 		case known && !first.created.Equal(s.created[k]):
-			tell("shows %s as created %v, %s at %v showed %v", k, s.created[k], first.by, first.began.Format(time.StampMilli), first.created)
+			tell("shows %s as created at %v, %s at %v showed %v", k, s.created[k], first.by, first.began.Format(time.StampMilli), first.created)
 		}
 		if !known || !first.created.Equal(s.created[k]) {
 			w.first[k] = sight{name, s.began, s.created[k]}
