@@ -8,8 +8,8 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// crowded are the pages of an account with so many events in the window, one in
-// ten of them failed.
+// crowded returns the pages of an account with this many events in the window, one in ten of
+// them failed.
 func crowded(t testing.TB, events int) *Pages {
 	t.Helper()
 	st := openState(t, policy())
@@ -72,7 +72,7 @@ func BenchmarkPages(b *testing.B) {
 	}
 }
 
-// BenchmarkLocked is the time that a page keeps the account from everyone else.
+// BenchmarkLocked measures how long a page locks the account.
 func BenchmarkLocked(b *testing.B) {
 	p := crowded(b, 100_000)
 	for b.Loop() {
@@ -84,7 +84,7 @@ func BenchmarkLocked(b *testing.B) {
 	}
 }
 
-// What a page costs does not follow the number of events.
+// The cost of a page does not depend on the number of events.
 func TestPagesCostTheSame(t *testing.T) { //nolint:paralleltest // AllocsPerRun counts what others allocate, too
 	allocations := func(events int) map[string]float64 {
 		p, found := crowded(t, events), make(map[string]float64)

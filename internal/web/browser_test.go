@@ -19,10 +19,10 @@ import (
 	"omegastream_exporter/internal/test/browser"
 )
 
-// Keep pictures of the pages with: go test ./internal/web -run TestBrowser -pictures /tmp/pictures
-var pictures = flag.String("pictures", "", "folder to keep pictures of the pages in")
+// To save screenshots: go test ./internal/web -run TestBrowser -pictures /tmp/pictures
+var pictures = flag.String("pictures", "", "folder for screenshots of the pages")
 
-// TestBrowser reads the pages as a person does, in a real browser.
+// TestBrowser uses the pages in a real browser.
 func TestBrowser(t *testing.T) {
 	t.Parallel()
 	ctx := browser.Open(t)
@@ -37,7 +37,7 @@ func TestBrowser(t *testing.T) {
 		"accessibility":                                accessible,
 		"keyboard order":                               keyboardOrder,
 	} {
-		t.Run(name, func(t *testing.T) { // one after the other: they share two cores
+		t.Run(name, func(t *testing.T) { // in sequence, as they share two cores
 			own, closeTab := chromedp.NewContext(ctx)
 			defer closeTab()
 			limited, cancel := context.WithTimeout(own, 10*time.Minute)
@@ -47,7 +47,7 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// tab is one page of the browser.
+// tab is a page in the browser.
 type tab struct {
 	*testing.T
 	ctx context.Context
@@ -69,15 +69,14 @@ func eval[V any](b *tab, expression string) V {
 	return v
 }
 
-// click clicks what a selector finds. It does so at once: a page that refreshes has
-// another element in its place a moment later.
+// click clicks the element that a selector finds, in one step, because a refresh can replace
+// the element at any moment.
 func (b *tab) click(selector string) {
 	b.Helper()
 	eval[bool](b, "document.querySelector(`"+selector+"`).click(), true")
 }
 
-// until waits for an expression to be true. On the way from one page to the next
-// there is nothing to ask.
+// until waits for an expression to be true. Between two pages there is nothing to evaluate.
 func (b *tab) until(expression string) {
 	b.Helper()
 	deadline := time.Now().Add(2 * time.Minute)
@@ -87,13 +86,13 @@ func (b *tab) until(expression string) {
 			return
 		}
 		if time.Now().After(deadline) || b.ctx.Err() != nil {
-			b.Fatalf("not within 2 minutes: %s, %v; the page says\n%s", expression, err, eval[string](b, "document.body.innerText"))
+			b.Fatalf("still false after 2 minutes: %s, %v; the page says\n%s", expression, err, eval[string](b, "document.body.innerText"))
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 }
 
-// opened opens a page and waits until it shows a text, which can take a sync.
+// opened opens a page, and waits until it shows a text, which can take a sync.
 func (b *tab) opened(url, text string) {
 	b.Helper()
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
@@ -118,7 +117,7 @@ func (b *tab) looks(width int64, scheme string) {
 	b.do(chromedp.EmulateViewport(width, 900))
 }
 
-// picture keeps a picture of the whole page where they are wanted.
+// picture saves a screenshot of the whole page, if -pictures is set.
 func (b *tab) picture(name string) {
 	b.Helper()
 	if *pictures == "" {
@@ -149,7 +148,7 @@ func failingMovesUp(t *testing.T, b *tab) {
 	l.Emit(late, "video.process_failed", simulator.Responded(http.StatusBadGateway))
 	b.until(firstRow + `.dataset.endpoint === "` + late + `" && ` + firstRow + `.innerText.includes("failing")`)
 	if !eval[bool](b, "window.sameDocument === true") {
-		t.Error("the page was loaded anew")
+		t.Error("the page was loaded again")
 	}
 }
 
@@ -173,7 +172,7 @@ func failureIsThere(t *testing.T, b *tab) {
 		t.Errorf("the page of the event: %s", text)
 	}
 	if l.Calls().Requests[simulator.GetEvent] > calls.Requests[simulator.GetEvent]+1 {
-		t.Error("looking at pages called the API")
+		t.Error("viewing pages called the API")
 	}
 }
 
@@ -194,7 +193,7 @@ func filterWorks(t *testing.T, b *tab) {
 			t.Errorf("with scripts %v: %s", scripts, text)
 		}
 		if !eval[bool](b, `document.querySelector("select[name=code]").value === "500"`) {
-			t.Error("the filter does not show what it is set to")
+			t.Error("the filter does not show its value")
 		}
 	}
 }
@@ -229,9 +228,9 @@ func nothingHostile(t *testing.T, b *tab) {
 			shows = "hooks.example.com"
 		}
 		b.opened(l.url+path, shows)
-		b.do(chromedp.Sleep(1500 * time.Millisecond)) // over a refresh
+		b.do(chromedp.Sleep(1500 * time.Millisecond)) // long enough for a refresh
 		if eval[bool](b, `"hacked" in window || document.querySelector("img") !== null`) {
-			t.Errorf("%s: hostile content came alive", path)
+			t.Errorf("%s: hostile content was executed", path)
 		}
 	}
 	mu.Lock()
@@ -246,7 +245,7 @@ func nothingHostile(t *testing.T, b *tab) {
 		}
 	}
 	if refreshed < 2 {
-		t.Errorf("the requests were not seen: %v", asked)
+		t.Errorf("the requests are missing: %v", asked)
 	}
 }
 
@@ -259,7 +258,7 @@ func pausedStays(t *testing.T, b *tab) {
 	before := eval[string](b, "document.body.innerText")
 	b.do(chromedp.Sleep(2 * time.Second))
 	if after := eval[string](b, "document.body.innerText"); after != before {
-		t.Errorf("it changed to\n%s", after)
+		t.Errorf("the page changed to\n%s", after)
 	}
 	b.click(".pause")
 	b.until(`document.body.innerText.includes("500 Internal")`)
@@ -272,7 +271,7 @@ func staleIsSaid(_ *testing.T, b *tab) {
 	l.down.Store(true)
 	b.until(`document.getElementById("refreshed").classList.contains("stale")`)
 	if !eval[bool](b, `document.body.innerText.includes("hooks.example.com")`) {
-		b.Error("what was there is gone")
+		b.Error("the content is gone")
 	}
 	l.down.Store(false)
 	b.until(`!document.getElementById("refreshed").classList.contains("stale")`)

@@ -55,7 +55,7 @@ func TestChartCounts(t *testing.T) {
 	}
 	for i, b := range c.Bars {
 		if b.FailedY < 0 || b.DeliveredY+b.DeliveredHeight != 100 || b.FailedHeight > 0 && b.FailedY+b.FailedHeight > b.DeliveredY+0.001 {
-			t.Errorf("bar %d leaves its place: %+v", i, b)
+			t.Errorf("bar %d exceeds its place: %+v", i, b)
 		}
 	}
 	const want = "Last 24 h: 711 delivered, 26 failed; most failures from 1 Mar 12:00 UTC on: 25."

@@ -14,8 +14,8 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// TestDemoShowsEachState looks at the first page of a demo as a visitor does, every five
-// seconds for five minutes of a bubble's time.
+// TestDemoShowsEachState views the first page of a demo every five seconds, for five minutes
+// of fake time.
 func TestDemoShowsEachState(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestDemoShowsEachState(t *testing.T) {
 		}
 		for _, state := range statesByDegree {
 			if seen[state.Word] == 0 {
-				t.Errorf("no endpoint is %q in five minutes; the others were for %v", state.Word, seen)
+				t.Errorf("no endpoint was %q within five minutes; the times of the others: %v", state.Word, seen)
 			}
 		}
 	})

@@ -18,8 +18,8 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// missed are pages of an account with failures of several kinds in two endpoints; of
-// each it is known what the API said of it.
+// missed returns the pages of an account with failures of several kinds in two endpoints, and
+// what the API said about each.
 func missed(t testing.TB, n int) (*Pages, map[string]failedJSON) {
 	t.Helper()
 	st := openState(t, policy())
@@ -103,7 +103,7 @@ func lines(t *testing.T, p *Pages, query string) []failedJSON {
 	return all
 }
 
-// Each format exports every failed delivery with its true values.
+// Each format exports every failed delivery with the right values.
 func TestExportsAreTheTruth(t *testing.T) {
 	t.Parallel()
 	p, truth := missed(t, 150)
@@ -155,7 +155,7 @@ func TestExportsAreTheTruth(t *testing.T) {
 	}
 }
 
-// Each filter, against the truth.
+// Each filter selects the right failures.
 func TestSelections(t *testing.T) {
 	t.Parallel()
 	p, truth := missed(t, 150)
@@ -203,7 +203,7 @@ func TestSelections(t *testing.T) {
 	}
 }
 
-// The pages of the list have every event once, the newest first.
+// The pages of the list have every event once, newest first.
 func TestPagesOfFailures(t *testing.T) {
 	t.Parallel()
 	p, truth := missed(t, 400)
@@ -226,7 +226,7 @@ func TestPagesOfFailures(t *testing.T) {
 			path, _, _ = strings.Cut(strings.ReplaceAll(href, "&amp;", "&"), "#")
 		}
 		if n > 10 {
-			t.Fatal("the pages do not end")
+			t.Fatal("there are too many pages")
 		}
 	}
 	if len(seen) != len(truth) {
@@ -239,7 +239,7 @@ func TestPagesOfFailures(t *testing.T) {
 	}
 }
 
-// Failures that look the same share a line, which opens to its events.
+// Failures that look the same share a line, which expands to its events.
 func TestGroupsOfFailures(t *testing.T) {
 	t.Parallel()
 	p, truth := missed(t, 60)
@@ -252,7 +252,7 @@ func TestGroupsOfFailures(t *testing.T) {
 	_, body := get(p, "/failures")
 	at := strings.Index(body, "no response: TLS error</a>")
 	if at < 0 || strings.Count(body, `class="code" href=`) != 2 {
-		t.Fatalf("the groups are not there: %s", body)
+		t.Fatalf("the groups are missing: %s", body)
 	}
 	href := body[strings.LastIndex(body[:at], `href="`)+6:]
 	href, _, _ = strings.Cut(href, `"`)
@@ -263,7 +263,7 @@ func TestGroupsOfFailures(t *testing.T) {
 	}
 }
 
-// A request that cannot be answered is told what to change, in the form it asked for.
+// An invalid request gets an error in the format it asked for, which says what to change.
 func TestErrorsOfSelections(t *testing.T) {
 	t.Parallel()
 	p := filled(t, options())

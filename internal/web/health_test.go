@@ -29,23 +29,23 @@ func TestHealthOf(t *testing.T) {
 		hours []ledger.Hour
 		stale bool
 	}{
-		"not read yet":                  {want: stateUnread, e: ledger.EndpointView{Meta: active, Consecutive: 1}},
-		"switched off":                  {want: stateOff, e: ledger.EndpointView{Meta: off, Contacted: true, Consecutive: 9, HasCode: true, LastCode: 500}},
-		"three in a row":                {want: stateFailing, e: ledger.EndpointView{Contacted: true, Consecutive: 3, HasCode: true, LastCode: 503, Window: window(90, 3)}},
-		"all that there is":             {want: stateFailing, e: ledger.EndpointView{Contacted: true, Consecutive: 1, HasCode: true, LastCode: 503, Window: window(0, 1)}},
-		"no response twice":             {want: stateSilent, e: ledger.EndpointView{Contacted: true, Consecutive: 2, HasCode: true, Window: window(9, 2)}},
-		"the newest failed":             {want: statePartly, e: ledger.EndpointView{Contacted: true, Consecutive: 1, HasCode: true, LastCode: 503, Window: window(9, 1)}},
-		"half fail":                     {want: statePartly, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(50, 50)},
-		"half fail, and not read":       {want: statePartly, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(50, 50), stale: true},
-		"one of a thousand":             {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(999, 1)}, hours: now(999, 1)},
-		"failed yesterday":              {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(9, 0)},
-		"delivers, and is not read":     {want: stateStale, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0)}, stale: true},
-		"delivers, as far as known":     {want: stateBehind, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0), OldestUnfetched: epoch.Add(-11 * time.Minute).Unix()}},
-		"a little behind":               {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0), OldestUnfetched: epoch.Add(-9 * time.Minute).Unix()}},
-		"quiet, and is not read":        {want: stateStale, e: ledger.EndpointView{Contacted: true, LastSync: epoch.Add(-time.Hour)}, stale: true},
-		"new, and not read yet":         {want: stateUnread, e: ledger.EndpointView{Meta: active, Contacted: true}, stale: true},
-		"no deliveries":                 {want: stateQuiet, e: ledger.EndpointView{Meta: active, Contacted: true}},
-		"named by a flag, and delivers": {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 204, Window: window(1, 0)}},
+		"not read yet":                {want: stateUnread, e: ledger.EndpointView{Meta: active, Consecutive: 1}},
+		"switched off":                {want: stateOff, e: ledger.EndpointView{Meta: off, Contacted: true, Consecutive: 9, HasCode: true, LastCode: 500}},
+		"three in a row":              {want: stateFailing, e: ledger.EndpointView{Contacted: true, Consecutive: 3, HasCode: true, LastCode: 503, Window: window(90, 3)}},
+		"the only one failed":         {want: stateFailing, e: ledger.EndpointView{Contacted: true, Consecutive: 1, HasCode: true, LastCode: 503, Window: window(0, 1)}},
+		"no response twice":           {want: stateSilent, e: ledger.EndpointView{Contacted: true, Consecutive: 2, HasCode: true, Window: window(9, 2)}},
+		"the newest failed":           {want: statePartly, e: ledger.EndpointView{Contacted: true, Consecutive: 1, HasCode: true, LastCode: 503, Window: window(9, 1)}},
+		"half fail":                   {want: statePartly, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(50, 50)},
+		"half fail, and not read":     {want: statePartly, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(50, 50), stale: true},
+		"one of a thousand":           {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(999, 1)}, hours: now(999, 1)},
+		"failed yesterday":            {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(50, 50)}, hours: now(9, 0)},
+		"delivers, but is not read":   {want: stateStale, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0)}, stale: true},
+		"delivers, as far as known":   {want: stateBehind, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0), OldestUnfetched: epoch.Add(-11 * time.Minute).Unix()}},
+		"a little behind":             {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 200, Window: window(9, 0), OldestUnfetched: epoch.Add(-9 * time.Minute).Unix()}},
+		"quiet, but not read":         {want: stateStale, e: ledger.EndpointView{Contacted: true, LastSync: epoch.Add(-time.Hour)}, stale: true},
+		"new, and not read yet":       {want: stateUnread, e: ledger.EndpointView{Meta: active, Contacted: true}, stale: true},
+		"no deliveries":               {want: stateQuiet, e: ledger.EndpointView{Meta: active, Contacted: true}},
+		"named by flag, and delivers": {want: stateFine, e: ledger.EndpointView{Contacted: true, HasCode: true, LastCode: 204, Window: window(1, 0)}},
 	} {
 		if got := healthOf(&row.e, row.hours, row.stale, epoch); got != row.want {
 			t.Errorf("%s: %+v, want %+v", name, got, row.want)
@@ -53,8 +53,8 @@ func TestHealthOf(t *testing.T) {
 	}
 }
 
-// Nothing is green while the key is refused, a list cannot be read, nothing was read
-// for long, or an endpoint fails.
+// Nothing is green if the key is refused, a list cannot be read, nothing was read for a long
+// time, or an endpoint fails.
 func TestGreenMeansWell(t *testing.T) {
 	t.Parallel()
 	st := openState(t, policy())
@@ -83,11 +83,11 @@ func TestGreenMeansWell(t *testing.T) {
 			status: syncer.Status{Ended: epoch, Result: syncer.Partial, Problems: problem(client.OpListEvents, "ep", client.ErrServer)},
 			says:   []string{"not read lately", "h.example.com"},
 		},
-		"not read for long": {
+		"not read for a long time": {
 			later: time.Hour, status: syncer.Status{Ended: epoch, Result: syncer.Success},
 			says: []string{"not read lately", "60 min ago"},
 		},
-		"a slow turn is no trouble": {
+		"a slow turn is fine": {
 			well: true, later: 8 * time.Minute, status: syncer.Status{Ended: epoch, Result: syncer.Success, Turn: 5 * time.Minute},
 			says: []string{"delivering"},
 		},
@@ -118,12 +118,12 @@ func TestGreenMeansWell(t *testing.T) {
 			t.Errorf("%s: %s", name, body)
 		}
 		if _, body = get(p, "/endpoints/ep"); strings.Contains(body, `<span class="pill good">delivering</span>`) != row.well {
-			t.Errorf("%s: the endpoint's page is green otherwise", name)
+			t.Errorf("%s: the endpoint's page has the wrong color", name)
 		}
 	}
 }
 
-// One trouble of many endpoints is told once.
+// A problem that many endpoints have is shown once.
 func TestNotices(t *testing.T) {
 	t.Parallel()
 	var problems []syncer.Problem
@@ -139,7 +139,7 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-// If there are very many endpoints, the page folds those that are well until a visitor asks for all.
+// If there are very many endpoints, the page hides healthy ones until a visitor asks for all.
 func TestVeryManyEndpoints(t *testing.T) {
 	t.Parallel()
 	st := openState(t, policy())
@@ -153,7 +153,7 @@ func TestVeryManyEndpoints(t *testing.T) {
 			if i%200 == 7 {
 				code = 503
 			}
-			for n := range 1 + i*7%29 { // over the whole day, so that no chart is like another
+			for n := range 1 + i*7%29 { // over the whole day, so that the charts differ
 				lists[id] = append(lists[id], event{hexID(i*100 + n), ready, epoch.Add(-time.Duration(n*n*i%23*60+i%60+1) * time.Minute), []ledger.Answer{answered(code, "said")}})
 			}
 		}
@@ -181,26 +181,26 @@ func TestVeryManyEndpoints(t *testing.T) {
 			t.Errorf("%s lists %d endpoints, want %d", path, got, rows)
 		}
 		if path == "/" && !strings.Contains(body, "995 more endpoints") {
-			t.Errorf("%s does not say what is folded", path)
+			t.Errorf("%s does not say what is hidden", path)
 		}
 		if response.Header.Get("Content-Encoding") != "" {
-			t.Errorf("%s is compressed for a client that did not ask", path)
+			t.Errorf("%s is compressed for a client that did not ask for it", path)
 		}
 		zipped := ask(p, path, "Accept-Encoding", "gzip")
 		if size := zipped.Body.Len(); size > 150<<10 {
-			t.Errorf("%s has %d bytes over the wire", path, size)
+			t.Errorf("%s takes %d bytes on the wire", path, size)
 		}
 		unzipped, err := gzip.NewReader(zipped.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if text, err := io.ReadAll(unzipped); err != nil || string(text) != body {
-			t.Errorf("%s is not the same compressed: %v", path, err)
+			t.Errorf("%s differs when compressed: %v", path, err)
 		}
 	}
 }
 
-// An exporter that fetches outcomes too slowly says so, and is not green.
+// If an exporter fetches outcomes too slowly, its pages say so and are not green.
 func TestBehindIsSaid(t *testing.T) {
 	t.Parallel()
 	st := openState(t, policy())
@@ -228,7 +228,7 @@ func TestBehindIsSaid(t *testing.T) {
 		} {
 			_, body := get(p, path)
 			if strings.Contains(body, says) != row.behind {
-				t.Errorf("after %v, %s: that it says %q is %v", row.later, path, says, !row.behind)
+				t.Errorf("after %v, %s: whether it says %q is %v", row.later, path, says, !row.behind)
 			}
 			if row.behind && strings.Contains(body, "pill good") {
 				t.Errorf("after %v, %s is green", row.later, path)

@@ -15,7 +15,7 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// everyPage are pages with everything on them, by name.
+// everyPage maps names to pages that together show everything.
 var everyPage = map[string]string{
 	"overview": "/", "endpoint": "/endpoints/ep-bad", "filtered": "/endpoints/ep-bad?code=none", "pending": "/endpoints/ep-good",
 	"failures": "/failures", "one code": "/failures?code=503", "no failures": "/failures?code=404", "runbooks": "/runbooks",
@@ -31,7 +31,7 @@ func stillServer(t *testing.T) string {
 	return server.URL
 }
 
-// A look is the width and the colours in which a page is seen.
+// look is a window width and a color scheme.
 type look struct {
 	width  int64
 	scheme string
@@ -39,10 +39,10 @@ type look struct {
 
 var looks = []look{{390, "light"}, {390, "dark"}, {768, "light"}, {768, "dark"}, {1440, "light"}, {1440, "dark"}}
 
-// eachLook shows the pages that are wanted in a look. Those of a state of its own have
-// the state in their name, before a comma.
+// eachLook opens the wanted pages in each look. Pages of a scene have its name as a prefix,
+// before a comma.
 func eachLook(b *tab, wanted func(page string, l look) bool, see func(look string)) {
-	pages := make(map[string]string) // addresses by name
+	pages := make(map[string]string) // URLs by name
 	url := stillServer(b.T)
 	for name, path := range everyPage {
 		pages[name] = url + path
@@ -64,11 +64,11 @@ func eachLook(b *tab, wanted func(page string, l look) bool, see func(look strin
 	}
 }
 
-// brokenTypes are the documented event types that are not in one line.
+// brokenTypes finds documented event types that wrap.
 const brokenTypes = `[...document.querySelectorAll(".type.documented")].filter((e) => new Set([...e.getClientRects()].map((box) => box.top)).size > 1).map((e) => e.textContent)`
 
-// faintBars are the contrasts of the bars with what is behind them, as far as they are
-// below 3:1, and what was found of bars that differ by their colour alone.
+// faintBars finds bars whose contrast with the background is below 3:1, and bars that differ
+// only by color.
 const faintBars = `(() => {
 	const style = getComputedStyle(document.documentElement);
 	const light = (name) => {
@@ -82,15 +82,14 @@ const faintBars = `(() => {
 	return faint.concat(plain.map((e) => e.outerHTML.slice(0, 120)));
 })()`
 
-// tooWide are the elements that reach out of the window, but for those in a part
-// that scrolls by itself.
+// tooWide finds elements that exceed the window, except in parts that scroll on their own.
 const tooWide = `[...document.querySelectorAll("body *")].filter((e) => {
 	const box = e.getBoundingClientRect();
 	return box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5) && !e.closest(".scroll, .skip, .hidden, thead");
 }).map((e) => e.outerHTML.slice(0, 120))`
 
-// cramped is what is wrong with a table of endpoints that is wide enough to be one: the success
-// is hidden, or the last column that is seen touches the edge.
+// cramped finds problems of a wide table of endpoints: a hidden success column, or a last
+// column that touches the edge.
 const cramped = `[...document.querySelectorAll(".endpoints thead tr")].flatMap((row) => {
 	const seen = [...row.children].filter((cell) => getComputedStyle(cell).display !== "none");
 	return [
@@ -99,7 +98,7 @@ const cramped = `[...document.querySelectorAll(".endpoints thead tr")].flatMap((
 	].filter(Boolean);
 })`
 
-// splitTimes are the times whose zone is alone in a line.
+// splitTimes finds times whose zone can wrap onto its own line.
 const splitTimes = `[...document.querySelectorAll("time:not(.now)")].filter((e) => / UTC$/.test(e.textContent)).map((e) => e.outerHTML)`
 
 func layoutHolds(t *testing.T, b *tab) {
@@ -116,24 +115,24 @@ func layoutHolds(t *testing.T, b *tab) {
 			t.Errorf("%s: scrolls sideways", look)
 		}
 		if broken := eval[[]string](b, brokenTypes); len(broken) > 0 && strings.Contains(look, "-1440-") {
-			t.Errorf("%s: the types are broken: %v", look, broken)
+			t.Errorf("%s: types wrap: %v", look, broken)
 		}
 		if cells := eval[bool](b, `[...document.querySelectorAll(".cards tr")].some((row) => getComputedStyle(row).display !== "table-row")`); cells && !strings.Contains(look, "-390-") {
-			t.Errorf("%s: a table of cards", look)
+			t.Errorf("%s: a table turned into cards", look)
 		}
 		if wrong := eval[[]string](b, cramped); len(wrong) > 0 && !strings.Contains(look, "-390-") {
 			t.Errorf("%s: the endpoints: %v", look, wrong)
 		}
 		if split := eval[[]string](b, splitTimes); len(split) > 0 {
-			t.Errorf("%s: the time zone can be alone in a line: %s", look, split[0])
+			t.Errorf("%s: the time zone can wrap onto its own line: %s", look, split[0])
 		}
 		for _, bar := range eval[[]string](b, faintBars) {
-			t.Errorf("%s: a bar that cannot be told from others: %s", look, bar)
+			t.Errorf("%s: a bar that looks like others: %s", look, bar)
 		}
 		backs[look[strings.LastIndex(look, "-")+1:]] = eval[string](b, "getComputedStyle(document.body).backgroundColor")
 	})
 	if backs["light"] == backs["dark"] {
-		t.Errorf("dark is as light: %v", backs)
+		t.Errorf("dark looks like light: %v", backs)
 	}
 }
 
@@ -159,7 +158,7 @@ func accessible(t *testing.T, b *tab) {
 	if checked < 500 {
 		t.Errorf("only %d checks passed: axe did not run", checked)
 	}
-	// It must be able to find something.
+	// Check that axe can find something.
 	eval[bool](b, `document.querySelector("main").innerHTML = "<img src='x.png'><p style='color:#ccc;background:#fff'>faint</p>"; true`)
 	eval[bool](b, `document.querySelector("main p").style.cssText = "color:#ccc;background:#fff"; true`)
 	found := eval[[]string](b, `axe.run().then((r) => r.violations.map((v) => v.id))`)
@@ -184,11 +183,11 @@ func keyboardOrder(t *testing.T, b *tab) {
 				t.Fatalf("%s: Tab number %d leads to %d: %s", name, i+1, at, eval[string](b, "document.activeElement.outerHTML"))
 			}
 			if !eval[bool](b, `getComputedStyle(document.activeElement).outlineStyle !== "none"`) {
-				t.Errorf("%s: no focus is seen on %s", name, eval[string](b, "document.activeElement.outerHTML"))
+				t.Errorf("%s: no visible focus on %s", name, eval[string](b, "document.activeElement.outerHTML"))
 			}
 		}
 		if eval[string](b, `all[0].textContent`) != "Skip to the content" {
-			t.Errorf("%s: the first stop does not skip to the content", name)
+			t.Errorf("%s: the first stop is not the link to the content", name)
 		}
 	}
 	if *pictures != "" {

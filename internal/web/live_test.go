@@ -13,11 +13,11 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// lively is an exporter with its pages on a simulated account, syncing by itself.
+// lively is an exporter with pages and a simulated account, which syncs on its own.
 type lively struct {
 	*simulator.Account
 	url  string
-	down *atomic.Bool // answers every request with an error
+	down *atomic.Bool // whether every request gets an error
 }
 
 func newLively(t testing.TB) *lively {
@@ -62,7 +62,7 @@ func newLively(t testing.TB) *lively {
 	return &lively{account, server.URL, down}
 }
 
-// endpoint adds an endpoint that has been there for long, with events.
+// endpoint adds an endpoint that has existed for a long time, with events.
 func (l *lively) endpoint(id, host string, events ...simulator.Answer) string {
 	description := "Endpoint " + id
 	l.AddEndpoint(simulator.Endpoint{

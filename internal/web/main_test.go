@@ -19,7 +19,7 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 var epoch = time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)
 
@@ -51,8 +51,7 @@ func policy() ledger.Policy {
 	return ledger.Policy{Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute, ShowBody: true}
 }
 
-// event is an event of a test's account and the answers of its detail, one after
-// the other; the last one stays.
+// event is an event with the successive answers for its detail. The last one repeats.
 type event struct {
 	id, typ string
 	created time.Time
@@ -83,8 +82,8 @@ func list(a *ledger.Account, endpoint string, now time.Time, events ...event) {
 	a.End(r, true, now)
 }
 
-// live lets the time up to the epoch pass: the lists show what was created, and
-// every detail that is due is asked for.
+// live advances time up to the epoch: lists show the events created so far, and due details
+// are fetched.
 func live(a *ledger.Account, lists map[string][]event) {
 	asked := make(map[string]int)
 	for at := epoch.Add(-24 * time.Hour); !at.After(epoch); at = at.Add(10 * time.Minute) {
@@ -112,7 +111,7 @@ func live(a *ledger.Account, lists map[string][]event) {
 	}
 }
 
-// account fills a state with an endpoint of every kind.
+// account adds an endpoint of every kind to a state.
 func account(t testing.TB, st *state.State) {
 	t.Helper()
 	began := epoch.Add(-24 * time.Hour)
@@ -155,7 +154,7 @@ func account(t testing.TB, st *state.State) {
 	}
 }
 
-// status is that of an exporter which does not get on well.
+// status returns the status of an exporter with problems.
 func status() Status {
 	return Status{
 		Status: syncer.Status{
@@ -199,7 +198,7 @@ func ask(p http.Handler, path, header, value string) *httptest.ResponseRecorder 
 	return w
 }
 
-// brokenLedger cannot tell anything.
+// brokenLedger has no data.
 type brokenLedger struct{ Ledger }
 
 func (brokenLedger) View(time.Time) *ledger.View { panic("no view: s3cr3t") }

@@ -17,7 +17,7 @@ func TestCatchingUp(t *testing.T) {
 	t.Parallel()
 	done := &ledger.EndpointView{Tracked: 10}
 	if c := catchingUp([]*ledger.EndpointView{done}); c != nil {
-		t.Errorf("nothing is left to do: %+v", c)
+		t.Errorf("the progress ends too early: %+v", c)
 	}
 	c := catchingUp([]*ledger.EndpointView{done, {Tracked: 30, Backlog: 4, HistoryBacklog: 11}})
 	if c == nil || *c != (catchup{Done: 25, Total: 40, New: 4, History: 11}) {
@@ -100,7 +100,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A page that cannot be rendered is an error page, and not half a page.
+// A page that cannot be rendered becomes an error page, not half a page.
 func TestContentThatCannotBeShown(t *testing.T) {
 	t.Parallel()
 	p := New(openState(t, policy()), options())
@@ -115,8 +115,8 @@ func TestContentThatCannotBeShown(t *testing.T) {
 	}
 }
 
-// At first sight a page says what is wrong, since when and what to do, once, and nothing
-// that contradicts it.
+// A page says at the top what is wrong, since when, and what to do, once and without
+// contradictions.
 func TestFirstSight(t *testing.T) {
 	t.Parallel()
 	const endpoint = "/endpoints/6b0a9abaec89025cc19756ce"
@@ -164,7 +164,7 @@ func TestFirstSight(t *testing.T) {
 	}
 	for _, s := range statesByDegree {
 		if id := alertOf(s); !strings.Contains(string(runbooks), `id="`+id+`"`) {
-			t.Errorf("%s: there is no runbook of %s", s.Word, id)
+			t.Errorf("%s: there is no runbook for %s", s.Word, id)
 		}
 	}
 }

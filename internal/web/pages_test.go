@@ -19,7 +19,7 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// Refresh the golden files with: go test ./internal/web -run TestGolden -update
+// To update the golden files: go test ./internal/web -run TestGolden -update
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	bodies := options()
@@ -99,7 +99,7 @@ func TestHeaders(t *testing.T) {
 
 var link = regexp.MustCompile(`(?:href|src|action)="([^"]*)"`)
 
-// Every link of every page leads to a page or an asset, behind a proxy too.
+// Every link on every page leads to a page or an asset, even behind a proxy.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ base, prefix string }{{"", ""}, {"/a/b", "/a/b"}, {"/a/b", ""}, {"", "/inner"}} {
@@ -111,7 +111,7 @@ func TestLinks(t *testing.T) {
 		for len(todo) > 0 {
 			path := todo[0]
 			todo = todo[1:]
-			if strings.HasPrefix(path, "https://") { // of the runbooks
+			if strings.HasPrefix(path, "https://") { // in the runbooks
 				continue
 			}
 			own, ok := strings.CutPrefix(path, row.base)
@@ -166,7 +166,7 @@ func TestHostileContentIsEscaped(t *testing.T) {
 	}
 }
 
-// Pages show the receivers' answers on request only.
+// Pages show receivers' answers only if configured.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	for _, show := range []bool{false, true} {
@@ -175,7 +175,7 @@ func TestBodies(t *testing.T) {
 		p := filled(t, o)
 		for _, path := range []string{"/events/" + hexID(3), "/events/" + hexID(3) + "?format=json"} {
 			if _, body := get(p, path); strings.Contains(body, "body of second") != show {
-				t.Errorf("%s shows the body where %v is wanted", path, show)
+				t.Errorf("%s: want the body shown: %v", path, show)
 			}
 		}
 		if _, body := get(p, "/endpoints/ep-bad"); strings.Contains(body, "body of") {
@@ -233,7 +233,7 @@ func TestLongListOfFailures(t *testing.T) {
 		}
 	}
 	if _, body := get(p, "/endpoints/ep?format=json"); strings.Count(body, `"event_id"`) != 120 {
-		t.Error("the form for scripts does not have all")
+		t.Error("the JSON does not have all events")
 	}
 }
 
@@ -265,14 +265,14 @@ func TestUnsavedState(t *testing.T) {
 	t.Parallel()
 	st := openState(t, policy())
 	if _, body := get(New(st, options()), "/"); strings.Contains(body, "cannot be written") {
-		t.Error("says that the state cannot be written where it can")
+		t.Error("the page says that a working state cannot be written")
 	}
 	if _, body := get(New(fullDisk{st}, options()), "/"); !strings.Contains(body, `no space left on device\x1b[31m`) {
-		t.Errorf("does not say that the state cannot be written: %s", body)
+		t.Errorf("the page does not say that the state cannot be written: %s", body)
 	}
 }
 
-// A link of an alert leads to its section.
+// An alert's link leads to the section of its runbook.
 func TestRunbooks(t *testing.T) {
 	t.Parallel()
 	response, body := get(filled(t, options()), "/runbooks")
@@ -285,7 +285,7 @@ func TestRunbooks(t *testing.T) {
 	}
 	alerts := regexp.MustCompile(`(?m)^\s+- alert: (\w+)`).FindAllStringSubmatch(string(rules), -1)
 	for _, alert := range alerts {
-		// GitHub writes it small.
+		// GitHub uses lower case in anchors.
 		for _, id := range []string{alert[1], strings.ToLower(alert[1])} {
 			if !strings.Contains(body, `id="`+id+`"`) {
 				t.Errorf("no section #%s", id)
@@ -301,6 +301,6 @@ func TestRunbooks(t *testing.T) {
 		}
 	}
 	if strings.Contains(body, `href="../`) || strings.Contains(body, ".md") && strings.Contains(body, `href="`+"operating.md") {
-		t.Error("a link leads into the source")
+		t.Error("a link leads to a source file")
 	}
 }

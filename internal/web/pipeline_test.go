@@ -12,8 +12,7 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// The script of docs/failures.md processes every missed event once, however often it
-// runs.
+// The script in docs/failures.md processes every missed event once, however often it runs.
 func TestScriptProcessesWhatWasMissed(t *testing.T) {
 	t.Parallel()
 	for _, tool := range []string{"sh", "curl", "jq"} {
@@ -57,7 +56,7 @@ func TestScriptProcessesWhatWasMissed(t *testing.T) {
 		}
 		got := strings.Split(strings.TrimRight(string(processed), "\n"), "\n")
 		if slices.Sort(got); !slices.Equal(got, want) {
-			t.Fatalf("after run %d %d events are processed, want %d", run+1, len(got), len(want))
+			t.Fatalf("after run %d, %d events are processed, want %d", run+1, len(got), len(want))
 		}
 	}
 }

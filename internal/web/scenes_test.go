@@ -12,16 +12,16 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// scene is an exporter in a state of its own, and the pages that are looked at.
+// scene is an exporter in some state, with the pages to look at.
 type scene struct {
-	pages     map[string]string // path by name
+	pages     map[string]string // paths by name
 	endpoints []ledger.Found
 	lists     map[string][]event // by endpoint
 	status    syncer.Status
-	later     time.Duration // by which the lists are out of date
+	later     time.Duration // age of the lists
 }
 
-// well is the status of an exporter that gets on well.
+// well is the status of a healthy exporter.
 var well = syncer.Status{Ended: epoch.Add(-3 * time.Second), Took: 80 * time.Millisecond, Result: syncer.Success}
 
 func found(id, host, description string) ledger.Found {
@@ -31,7 +31,7 @@ func found(id, host, description string) ledger.Found {
 	}}
 }
 
-// deliveries are n events of an endpoint over so many hours, whose answers go round.
+// deliveries returns n events of an endpoint over some hours, with the answers in turn.
 func deliveries(n int, hours float64, answers ...ledger.Answer) (all []event) {
 	for i := range n {
 		at := epoch.Add(-time.Duration(float64(i+1) * hours / float64(n) * float64(time.Hour)))
@@ -93,7 +93,7 @@ func serveScene(t testing.TB, s scene) string {
 		}
 		began := epoch.Add(-24 * time.Hour)
 		a.List(s.endpoints, began, began)
-		if len(s.endpoints) > 10 { // a day of all of them takes too long
+		if len(s.endpoints) > 10 { // a whole day of all of them takes too long
 			for _, e := range s.endpoints {
 				list(a, e.ID, epoch, s.lists[e.ID]...)
 			}

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A page of an endpoint that is not known is not found, and somebody is told of it.
+// The page of an unknown endpoint is a 404, and the exporter asks for the account's
+// endpoints.
 func TestUnknownEndpoint(t *testing.T) {
 	t.Parallel()
 	var asked []string

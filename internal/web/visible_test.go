@@ -12,8 +12,8 @@ import (
 
 var anyTag = regexp.MustCompile(`<[^>]*>`)
 
-// What turns the direction of a text, or has no width, is seen on every page, and what it
-// stands in is found by its links all the same.
+// Every page makes characters visible that have no width or change the direction of text.
+// Links still find what contains them.
 func TestHiddenCharactersAreSeen(t *testing.T) {
 	t.Parallel()
 	const (

@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// A page that a browser has is sent again only where more than the time has changed.
+// A page that the browser has is sent again only if more than the time has changed.
 func TestNotModified(t *testing.T) {
 	t.Parallel()
 	st := openState(t, policy())
@@ -63,7 +63,7 @@ func TestNotModified(t *testing.T) {
 		}
 	}
 	if w := ask(p, "/nothing", "If-None-Match", "*"); w.Code != http.StatusNotFound {
-		t.Errorf("a page that is not there: %d", w.Code)
+		t.Errorf("a missing page: %d", w.Code)
 	}
 }
 
@@ -90,7 +90,7 @@ func (f *flushed) Write(p []byte) (int, error) {
 	return f.ResponseRecorder.Write(p)
 }
 
-// A page that is open looks for what is new as often as syncs bring it.
+// An open page refreshes as often as syncs bring news.
 func TestPace(t *testing.T) {
 	t.Parallel()
 	for every, want := range map[time.Duration]string{

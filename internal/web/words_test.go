@@ -10,7 +10,7 @@ import (
 func TestAge(t *testing.T) {
 	t.Parallel()
 	if got := age(epoch, epoch.Add(time.Hour)); got != "1 s" {
-		t.Errorf("what begins later is %q old", got)
+		t.Errorf("the age of something in the future is %q", got)
 	}
 }
 
