@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// costs are round: a scrape of 1 ms, 1 ms more for each endpoint, 1 us for an element, 100 us and 100 bytes for an event.
+// costs are round figures: a scrape takes 1 ms, and 1 ms more for each endpoint; an element
+// takes 1 us, an event 100 us and 100 bytes.
 const costs = `
 BenchmarkSync/endpoints=1-2 	 3	 1000000 ns/op
 BenchmarkSync/endpoints=1k-2 	 3	 1000000000 ns/op
@@ -27,14 +28,15 @@ func TestSizing(t *testing.T) {
 		"memory 20 MB + 200 B an event tracked + 0.2 MB an endpoint, disk 100 B an event"; got != want {
 		t.Errorf("units are\n%s\nwant\n%s", got, want)
 	}
-	// 10 events a second and 10 lists every 10 s, of which 10 * (20 + 600/6) elements are read again: 10.2 ms of sync
-	// beside the 0.5 s that the API takes at 20 calls a second. 720,000 events are tracked.
+	// There are 10 events a second. Every 10 s, 10 lists are read, with 10 * (20 + 600/6)
+	// elements: 10.2 ms of sync besides the 0.5 s of the API at 20 calls a second. 720,000
+	// events are tracked.
 	s := size{events: 864_000, endpoints: 9, window: 19, overlap: 10, interval: 10, rateLimit: 20}
 	want := "| 864,000 | 9 | 19 h | 10 min | 10 s | 20/s | 11 | 0.2 % | 170 MB | 140 MB | 510 ms | 66 min |\n"
 	if got := s.line(u); got != want {
 		t.Errorf("the line is\n%swant\n%s", got, want)
 	}
 	if _, ok := measured(parse([]byte(strings.Replace(costs, "CatchUp", "Other", 1)))); ok {
-		t.Error("units without a benchmark")
+		t.Error("measured returns units although a benchmark is missing")
 	}
 }

@@ -29,7 +29,7 @@ const (
 
 var committed = time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// command runs a command and returns what it wrote.
+// command runs a command, and returns its output.
 func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), name, args...)
@@ -44,8 +44,8 @@ func command(t *testing.T, dir, name string, args ...string) string {
 	return strings.TrimSpace(out.String())
 }
 
-// clone copies what git would commit to a repository of its own, as one commit that
-// has the tag.
+// clone copies the files that git would commit to a new repository, in one commit with the
+// tag.
 func clone(t *testing.T) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "clone")
@@ -55,7 +55,7 @@ func clone(t *testing.T) (dir string) {
 	}
 	for _, name := range strings.Split(command(t, root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00") {
 		info, err := os.Stat(filepath.Join(root, name))
-		if name == "" || errors.Is(err, fs.ErrNotExist) { // removed, not yet committed
+		if name == "" || errors.Is(err, fs.ErrNotExist) { // removed, but not yet committed
 			continue
 		}
 		if err != nil {
@@ -74,8 +74,8 @@ func clone(t *testing.T) (dir string) {
 	return dir
 }
 
-// make release packs every platform out of a tag, and the same commit gives the same
-// bytes in another folder, on another branch.
+// `make release` builds every platform from a tag. The same commit gives the same bytes in
+// another folder, on another branch.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	first, second := clone(t), clone(t)
@@ -104,7 +104,7 @@ func TestRelease(t *testing.T) {
 	}
 	for name, sum := range again {
 		if sums[name] != sum {
-			t.Errorf("%s differs from one of the same commit", name)
+			t.Errorf("%s differs from that of the same commit", name)
 		}
 	}
 	if status := command(t, first, "git", "status", "--porcelain"); status != "" {
@@ -112,7 +112,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// checksums reads dist/sha256sums.txt after sha256sum has confirmed it.
+// checksums reads dist/sha256sums.txt, after sha256sum has verified it.
 func checksums(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	dist := filepath.Join(dir, "dist")
@@ -150,7 +150,7 @@ func checkArchive(t *testing.T, dist, base, end string, platform []string) {
 	for name := range content {
 		name, inside := strings.CutPrefix(name, base+"/")
 		if !inside {
-			t.Errorf("%s%s has %s beside its folder", base, end, name)
+			t.Errorf("%s%s has %s outside its folder", base, end, name)
 		}
 		if top, _, deep := strings.Cut(name, "/"); !deep || top != "docs" && top != "dashboards" && top != "deploy" {
 			got = append(got, name)
@@ -163,7 +163,7 @@ func checkArchive(t *testing.T, dist, base, end string, platform []string) {
 	}
 	slices.Sort(got)
 	if slices.Sort(want); !slices.Equal(got, want) {
-		t.Errorf("%s%s has besides documents, dashboards and deploy\n%q, want\n%q", base, end, got, want)
+		t.Errorf("besides documents, dashboards and deploy, %s%s has\n%q, want\n%q", base, end, got, want)
 	}
 	for _, name := range []string{
 		"dashboards/webhook-deliveries.json", "dashboards/omegastream-exporter.json", "dashboards/rules/omegastream.rules.yaml",
@@ -177,12 +177,12 @@ func checkArchive(t *testing.T, dist, base, end string, platform []string) {
 	}
 	checkDocuments(t, base, content)
 	if page := content[base+"/man/omegastream_exporter.1"]; !strings.HasPrefix(page, `.TH OMEGASTREAM_EXPORTER 1 "2024-01-02" "omegastream_exporter 1.2.3"`) {
-		t.Errorf("the manual page begins with %.80q", page)
+		t.Errorf("the manual page starts with %.80q", page)
 	}
-	// One text of each kind, to its end.
+	// One license of each kind, complete.
 	for _, text := range []string{"github.com/prometheus/client_golang v", "END OF TERMS AND CONDITIONS", "\nstdlib 1.", "Neither the name of Google LLC"} {
 		if !strings.Contains(content[base+"/THIRD_PARTY_LICENSES.txt"], text) {
-			t.Errorf("the licences of others lack %q", text)
+			t.Errorf("the licenses of dependencies lack %q", text)
 		}
 	}
 	if platform[0] != runtime.GOOS || platform[1] != runtime.GOARCH {
@@ -198,7 +198,7 @@ func checkArchive(t *testing.T, dist, base, end string, platform []string) {
 	}
 }
 
-// checkDocuments follows the links and pictures of every document of an archive.
+// checkDocuments follows the links and images of every document in an archive.
 func checkDocuments(t *testing.T, base string, content map[string]string) {
 	t.Helper()
 	link := regexp.MustCompile(`\]\(([^)#\s]+)|<img[^>]* src="([^"]+)"`)
@@ -228,7 +228,7 @@ func checkDocuments(t *testing.T, base string, content map[string]string) {
 	}
 }
 
-// readTarGz returns an archive's files, and checks what they have beside their content.
+// readTarGz returns an archive's files, and checks their modes, owners and times.
 func readTarGz(t *testing.T, name string) map[string]string {
 	t.Helper()
 	f, err := os.Open(name)
@@ -296,7 +296,7 @@ func checkEntry(t *testing.T, name string, mode fs.FileMode, date time.Time) {
 	}
 }
 
-// What is missing ends a release, and says what.
+// A missing file makes the release fail with an error that names it.
 func TestReleaseFails(t *testing.T) {
 	t.Parallel()
 	built := t.TempDir()

@@ -12,8 +12,8 @@ import (
 	"github.com/spdx/tools-golang/spdxlib"
 )
 
-// checkDocument reads an SBOM with SPDX's own library, which finds references that
-// lead nowhere, and looks for what the specification calls mandatory.
+// checkDocument reads an SBOM with SPDX's own library, which finds dangling references, and
+// checks mandatory fields.
 func checkDocument(t *testing.T, name, title string) {
 	t.Helper()
 	content, err := os.ReadFile(name)
@@ -73,8 +73,7 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// A module that nobody may give away, or that nobody knows whether they may, ends
-// the release.
+// A module without a license, or with an unknown one, makes the release fail.
 func TestUnknownLicense(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -90,7 +89,7 @@ func TestUnknownLicense(t *testing.T) {
 	}
 }
 
-// Identifiers of SPDX have few characters, package URLs escape theirs.
+// SPDX identifiers allow few characters, and package URLs escape theirs.
 func TestDocumentOfAModule(t *testing.T) {
 	t.Parallel()
 	d := newDocument("x", options{version: "1"}, nil, []module{{path: "example.com/A_b/v2", version: "v2.0.0+incompatible", license: "MIT"}})

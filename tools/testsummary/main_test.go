@@ -14,8 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/*.golden anew")
 
-// The sample module has one package for each way in which a run can end. To refresh what is expected of it:
-// go test ./tools/testsummary -update.
+// The sample module has one package for each way in which a run can end. To update the
+// expected reports: go test ./tools/testsummary -update.
 func TestReport(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -36,7 +36,7 @@ func TestReport(t *testing.T) {
 			}
 			t.Chdir(filepath.Join("testdata", "module"))
 			var out strings.Builder
-			// One package at a time, in the order of their names.
+			// Test one package at a time, in alphabetical order.
 			if got := run(append([]string{"-p=1", "-count=1"}, tt.args...), tt.race, tt.ci, &out); got != tt.status {
 				t.Errorf("exit status %d, want %d", got, tt.status)
 			}
@@ -66,7 +66,8 @@ var (
 	addresses = regexp.MustCompile(`(?m)^(goroutine |\t|[\w./]+\(.*\)$|created by ).*\n?`)
 )
 
-// masked is a report without what differs between runs and Go versions: times, and the frames of a panic.
+// masked returns a report without what differs between runs and Go versions: times, and the
+// frames of a panic.
 func masked(report string) string {
 	return addresses.ReplaceAllString(seconds.ReplaceAllString(report, "0.0s"), "")
 }
