@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The tests build the program with the flags of the Makefile, but for the version in it.
+// The tests build the program with the Makefile's flags, except for the version.
 func TestFlags(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile("../../../Makefile")

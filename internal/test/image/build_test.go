@@ -15,16 +15,15 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// goImage stands for the Dockerfile's GO_IMAGE.
+// goImage replaces the Dockerfile's GO_IMAGE.
 const goImage = "localhost/go"
 
-// certificates is where Debian has the authorities, here and in golang's images.
+// certificates is the path of the CA certificates, on Debian and in golang's images.
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
 
-// makeGoImage makes the image to build in: a shell with the few commands that the
-// Dockerfile uses, and the authorities with one of the test's own. Go, the modules
-// and Go's cache are mounted: what is compiled once on this machine need not be
-// compiled again, as Go knows what depends on the flags and the place.
+// makeGoImage builds the image that the Dockerfile builds in: a shell with the few commands
+// that it uses, and CA certificates including that of the test. Go, its modules and its cache
+// are mounted, so that packages are compiled only once on this machine.
 func (e *engine) makeGoImage(authority string) (flags []string) {
 	e.t.Helper()
 	busybox := needs.Tool(e.t, "busybox")
@@ -68,7 +67,7 @@ ENV PATH=`+goroot+`/bin:/bin HOME=/tmp GOPROXY=file:///modules GOSUMDB=off GOTOO
 	}
 }
 
-// stamp is what a build is told of its commit.
+// stamp holds the build arguments about the commit.
 var stamp = []string{
 	"VERSION=v1.2.3-test", "REVISION=0123456789abcdef0123456789abcdef01234567", "BUILD_DATE=20240102-03:04:05",
 	"EPOCH=" + strconv.FormatInt(stamped.Unix(), 10),
@@ -76,7 +75,7 @@ var stamp = []string{
 
 var stamped = time.Date(2024, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// build makes the image of the sources in dir.
+// build builds the image from the sources in dir.
 func (e *engine) build(dir, name string, flags []string) {
 	e.t.Helper()
 	began := time.Now()
@@ -85,7 +84,7 @@ func (e *engine) build(dir, name string, flags []string) {
 	e.t.Logf("built %s in %s", name, time.Since(began).Round(time.Second))
 }
 
-// root is the folder of the repository.
+// root is the root of the repository.
 func root(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("../../..")
@@ -95,13 +94,13 @@ func root(t *testing.T) string {
 	return dir
 }
 
-// copySources copies what git would commit to another place and time.
+// copySources copies the files that git would commit to another folder, with other times.
 func (e *engine) copySources() (dir string) {
 	e.t.Helper()
 	dir = e.path("elsewhere")
 	for _, name := range strings.Split(e.run(root(e.t), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"), "\x00") {
 		content, err := os.ReadFile(filepath.Join(root(e.t), name))
-		if name == "" || os.IsNotExist(err) { // removed, not yet committed
+		if name == "" || os.IsNotExist(err) { // removed, but not yet committed
 			continue
 		}
 		if err != nil {
@@ -115,13 +114,13 @@ func (e *engine) copySources() (dir string) {
 	return dir
 }
 
-// mounted is the file system of an image.
+// mounted mounts the file system of an image, and returns its path.
 func (e *engine) mounted(image string) string {
 	e.t.Helper()
 	return e.podman("image", "mount", image)
 }
 
-// files lists an image's files with what a layer says of them.
+// files lists an image's files, with their modes, owners and times.
 func files(t *testing.T, dir string) (list []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -137,7 +136,7 @@ func files(t *testing.T, dir string) (list []string) {
 			return err
 		}
 		if strings.HasPrefix(name, "licenses") && info.Size() > 0 {
-			list = append(list, name) // they come with the modules
+			list = append(list, name) // they depend on the modules
 			return nil
 		}
 		list = append(list, describe(name, info))

@@ -14,17 +14,16 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// engine is buildah and podman with a storage and settings of the test's own.
+// engine is buildah and podman, with storage and settings of the test.
 type engine struct {
 	t   *testing.T
 	dir string
 	env []string
 }
 
-// newEngine says what of it works on a machine that is a container or a small
-// virtual machine itself: images are unpacked by copying (vfs), a build has no
-// container of its own (chroot), containers share the network, and limits are not
-// above this process's.
+// newEngine uses what works inside a container or a small virtual machine: images are
+// unpacked by copying (vfs), builds run in a chroot, containers share the network, and limits
+// do not exceed those of this process.
 func newEngine(t *testing.T) *engine {
 	t.Helper()
 	for _, tool := range []string{"buildah", "podman", "make", "git"} {
@@ -54,7 +53,7 @@ tmp_dir = %q
 runc = [%q]
 `, pause, e.path("tmp"), runc)))
 	t.Cleanup(func() {
-		// Not e.run: the test's context has ended.
+		// Do not use e.run, because the test's context has ended.
 		for _, args := range [][]string{{"pod", "rm"}, {"rm"}} {
 			cmd := exec.Command("podman", append(args, "--all", "--force", "--time", "0")...)
 			cmd.Env = e.env
@@ -68,7 +67,7 @@ runc = [%q]
 
 func (e *engine) path(name string) string { return filepath.Join(e.dir, name) }
 
-// write makes a file that a container's user can read.
+// write writes a file that a container's user can read.
 func (e *engine) write(name, content string) (path string) {
 	e.t.Helper()
 	path = e.path(name)
@@ -81,7 +80,7 @@ func (e *engine) write(name, content string) (path string) {
 	return path
 }
 
-// try runs a command in dir and returns what it wrote to each output.
+// try runs a command in dir, and returns its two outputs.
 func (e *engine) try(dir, name string, args ...string) (stdout, stderr string, err error) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(e.t.Context(), name, args...)
@@ -90,7 +89,7 @@ func (e *engine) try(dir, name string, args ...string) (stdout, stderr string, e
 	return strings.TrimSpace(out.String()), strings.TrimSpace(errs.String()), err
 }
 
-// run is try for what must succeed.
+// run runs a command that must succeed.
 func (e *engine) run(dir, name string, args ...string) string {
 	e.t.Helper()
 	out, errs, err := e.try(dir, name, args...)

@@ -22,7 +22,7 @@ func describe(name string, info fs.FileInfo) string {
 	return fmt.Sprintf("%s %s %d:%d %s", info.Mode(), name, owner.Uid, owner.Gid, info.ModTime().UTC().Format(time.DateTime))
 }
 
-// inspected is the part of `podman image inspect` on which people rely.
+// inspected holds the parts of `podman image inspect` that people rely on.
 type inspected struct {
 	ID     string `json:"Id"`
 	Size   int64
@@ -60,15 +60,15 @@ func TestImage(t *testing.T) {
 	first, second := e.inspect("localhost/first"), e.inspect("localhost/second")
 
 	t.Run("same bytes", func(t *testing.T) {
-		// Layers, and not the image's id: buildah writes the id of the container that it
-		// built in into configurations of Docker's format, which HEALTHCHECK needs.
+		// Compare layers instead of image ids: buildah writes the id of its build container
+		// into configurations in Docker's format, which HEALTHCHECK needs.
 		if len(first.RootFS.Layers) == 0 || !cmp.Equal(first.RootFS.Layers, second.RootFS.Layers) {
-			t.Errorf("layers %q, and of the same sources elsewhere %q", first.RootFS.Layers, second.RootFS.Layers)
+			t.Errorf("layers %q, but %q from the same sources elsewhere", first.RootFS.Layers, second.RootFS.Layers)
 		}
 		binary := e.path("program")
 		e.run(root(t), "make", append([]string{"--silent", "build", "BINARY=" + binary, "BRANCH=HEAD"}, stamp...)...)
 		if !bytes.Equal(read(t, binary), read(t, e.mounted("localhost/first")+"/bin/omegastream_exporter")) {
-			t.Error("make build gives another program than the Dockerfile")
+			t.Error("make build and the Dockerfile give different programs")
 		}
 		t.Logf("image %.12s, %d layers, %.1f MB", first.ID, len(first.RootFS.Layers), float64(first.Size)/1e6)
 	})

@@ -23,14 +23,14 @@ import (
 	"omegastream_exporter/internal/test/tools"
 )
 
-// pause is the image that keeps a pod, and stands for the application in the manifests.
+// pause is the image that holds a pod, and replaces the application in the manifests.
 const pause = "registry.k8s.io/pause:3.10"
 
-// object is a part of a manifest.
+// object is part of a manifest.
 type object = map[any]any
 
-// pods plays each variant of deploy/kubernetes with podman, as the manifests are but for
-// what podman lacks, asks what the kubelet would ask, and scrapes.
+// pods runs each variant of deploy/kubernetes with podman, changed only where podman lacks a
+// feature, sends the kubelet's probes, and scrapes.
 func pods(t *testing.T, e *engine, image string) {
 	kustomize, err := tools.Path(root(t), "kustomize")
 	if err != nil {
@@ -85,7 +85,7 @@ func pods(t *testing.T, e *engine, image string) {
 				}
 			}
 			running := strings.Fields(e.podman("ps", "--format", "{{.Names}}"))
-			apps := len(running) - 2*tt.pods // each pod has its keeper and the exporter
+			apps := len(running) - 2*tt.pods // each pod has a pause container and the exporter
 			if want := strings.HasPrefix(tt.variant, "sidecar"); (apps == tt.pods) != want {
 				t.Errorf("these run: %q", running)
 			}
@@ -93,7 +93,7 @@ func pods(t *testing.T, e *engine, image string) {
 	}
 }
 
-// makePause makes an image that does nothing.
+// makePause builds an image that does nothing.
 func (e *engine) makePause() {
 	e.t.Helper()
 	program, err := os.ReadFile(needs.Tool(e.t, "busybox"))
@@ -107,11 +107,11 @@ func (e *engine) makePause() {
 	e.run(e.path("pause"), "buildah", "build", "-t", pause, ".")
 }
 
-// secret makes a Secret with one file.
+// secret creates a Secret with one file.
 func (e *engine) secret(name, key, content string) {
 	e.t.Helper()
 	if !strings.HasPrefix(e.podman("version", "--format", "{{.Client.Version}}"), "4.3.") {
-		// Podman 4.3 mounts what stands in the Secret as it stands there.
+		// Podman 4.3 mounts the data of a Secret without decoding it.
 		content = base64.StdEncoding.EncodeToString([]byte(content))
 	}
 	e.podman("secret", "create", name, e.write(name+".yaml", manifest(e.t, object{
@@ -119,10 +119,9 @@ func (e *engine) secret(name, key, content string) {
 	})))
 }
 
-// playable changes what podman 4.3 cannot do of a manifest: it has the node's network
-// and so no ports, probes with a program that the image does not have, asks for Secrets
-// by force, and has one pod of a Deployment. It returns the exporter's image and the
-// paths of its probes with it.
+// playable adapts a manifest to podman 4.3: the pod uses the host's network and no ports, has
+// no probes, which would run a program that the image lacks, requires its Secrets, and has
+// one replica. It also returns the exporter's image and the paths of its probes.
 func playable(t *testing.T, text, name, api, address string) (played, image string, probes []string) {
 	t.Helper()
 	var keep []object
@@ -144,7 +143,7 @@ func playable(t *testing.T, text, name, api, address string) (played, image stri
 			spec := o["spec"].(object)
 			spec["replicas"] = 1
 			pod := spec["template"].(object)["spec"].(object)
-			pod["hostNetwork"], pod["restartPolicy"] = true, "Never" // a test that is killed leaves nothing that starts again
+			pod["hostNetwork"], pod["restartPolicy"] = true, "Never" // so that a killed test leaves nothing that restarts
 			for _, v := range pod["volumes"].([]any) {
 				if secret, is := v.(object)["secret"].(object); is {
 					secret["optional"] = false

@@ -27,13 +27,13 @@ import (
 	"omegastream_exporter/internal/simulator"
 )
 
-// authority signs the certificate of the simulated API.
+// authority is the CA of the simulated API's certificate.
 type authority struct {
 	pem    string
 	server tls.Certificate
 }
 
-// newAuthority makes one that only the image of this test trusts.
+// newAuthority creates a CA that only the image of this test trusts.
 func newAuthority(t *testing.T) authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -54,8 +54,8 @@ func newAuthority(t *testing.T) authority {
 	}
 }
 
-// serves runs the image against a simulated API over TLS, stops it and runs it
-// again on the same volume.
+// serves runs the image with a simulated API over TLS, stops it, and runs it again with the
+// same volume.
 func serves(t *testing.T, e *engine, image string, ca authority) {
 	account := simulator.New(simulator.Options{})
 	endpoint := account.AddEndpoint(simulator.Endpoint{Active: true})
@@ -95,19 +95,19 @@ func serves(t *testing.T, e *engine, image string, ca authority) {
 	}
 	confined(t, e, "one")
 	if _, logs, _ := e.try(e.dir, "podman", "logs", "one"); !strings.Contains(logs, "+09:00 ") || strings.Contains(logs, simulator.DefaultKey) {
-		t.Errorf("the log is not in Tokyo's time, or shows the key: %s", logs)
+		t.Errorf("the log does not use Tokyo's time zone, or shows the key: %s", logs)
 	}
 	stop(t, e, "one")
 
 	start("two")
-	await(t, address, counted) // not once more, and not from 0
+	await(t, address, counted) // counted once, and not from 0 again
 	stop(t, e, "two")
 }
 
-// kernels are the mounts that are no files.
+// kernels matches the mounts of kernel file systems.
 var kernels = regexp.MustCompile(`^/(proc|dev|sys)(/|$)`)
 
-// confined compares what the kernel says of the process with what was asked for.
+// confined compares the kernel's view of the process with the requested restrictions.
 func confined(t *testing.T, e *engine, name string) {
 	t.Helper()
 	process := "/proc/" + e.podman("inspect", "--format", "{{.State.Pid}}", name)
@@ -130,7 +130,7 @@ func confined(t *testing.T, e *engine, name string) {
 		}
 	}
 	if !slices.Equal(writable, []string{"/data"}) {
-		t.Errorf("the process can write in %q", writable)
+		t.Errorf("the process can write to %q", writable)
 	}
 	ledger, err := os.Stat(filepath.Join(process, "root", "data", "ledger.db"))
 	if err != nil || ledger.Mode() != 0o600 {
@@ -138,7 +138,7 @@ func confined(t *testing.T, e *engine, name string) {
 	}
 }
 
-// stop ends a container as `docker stop` does: it has to end by itself.
+// stop stops a container like `docker stop`: it must end on its own.
 func stop(t *testing.T, e *engine, name string) {
 	t.Helper()
 	began := time.Now()
@@ -149,7 +149,7 @@ func stop(t *testing.T, e *engine, name string) {
 	}
 }
 
-// otherFlags runs the image with arguments: as people try it, and wrong.
+// otherFlags runs the image with other arguments, right and wrong ones.
 func otherFlags(t *testing.T, e *engine, image string) {
 	out, _, err := e.try(e.dir, "podman", "run", "--rm", "--read-only", "--no-healthcheck", image, "--version")
 	if err != nil || !strings.HasPrefix(out, "omegastream_exporter, version 1.2.3-test (branch: HEAD, revision: 0123456789abcdef") {
@@ -162,7 +162,7 @@ func otherFlags(t *testing.T, e *engine, image string) {
 	address := freeAddress(t)
 	e.podman("run", "--detach", "--name", "demo", "--read-only", image, "--demo", "--web.listen-address="+address)
 	await(t, address, "webhook_events_total{")
-	// A command cannot see another's flags, and says so.
+	// A healthcheck cannot know the flags of the running exporter, and says so.
 	if out, errs, err := e.try(e.dir, "podman", "healthcheck", "run", "demo"); err == nil {
 		t.Errorf("healthcheck without the exporter's flags: %s %s", out, errs)
 	}
@@ -172,21 +172,21 @@ func otherFlags(t *testing.T, e *engine, image string) {
 	stop(t, e, "demo")
 }
 
-// asTheReadmeSays runs the README's own commands, with podman for docker, and without
-// building the image again. What it cannot know is where this test's API and port are.
+// asTheReadmeSays runs the README's commands, with podman instead of docker, and without
+// building the image again. It only changes the API's address and the port.
 func asTheReadmeSays(t *testing.T, e *engine, image string) {
 	page := string(read(t, root(t)+"/README.md"))
 	found := regexp.MustCompile("(?s)\n### A container\n.*?```sh\n(.*?)```").FindStringSubmatch(page)
 	if found == nil {
-		t.Fatal("the README has no command for a container")
+		t.Fatal("the README has no commands for a container")
 	}
 	build := regexp.MustCompile(`(?m)^make image IMAGE=(\S+)\n`).FindStringSubmatch(found[1])
 	if build == nil {
-		t.Fatal("the README does not say how to build the image")
+		t.Fatal("the README has no command to build the image")
 	}
 	script := strings.Replace(found[1], build[0], "", 1)
 	e.podman("tag", image, build[1])
-	account := simulator.New(simulator.Options{Key: "..."}) // the README's
+	account := simulator.New(simulator.Options{Key: "..."}) // the README's key
 	account.AddEndpoint(simulator.Endpoint{Active: true})
 	api, stopAPI, err := simulator.Serve(account)
 	if err != nil {
@@ -204,7 +204,7 @@ func asTheReadmeSays(t *testing.T, e *engine, image string) {
 	stop(t, e, "omegastream_exporter")
 }
 
-// freeAddress is one that nothing listens on.
+// freeAddress returns an unused address.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -67,7 +67,7 @@ func TestMinutes(t *testing.T) {
 	}
 }
 
-// ending is a test that tells how it was ended.
+// ending is a test that records how it ended.
 type ending struct {
 	testing.TB
 	how string

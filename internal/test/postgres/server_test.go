@@ -9,7 +9,7 @@ import (
 	"omegastream_exporter/internal/test/postgres"
 )
 
-// ask runs a statement by way of a URL, as a program does that has nothing else.
+// ask runs a statement with nothing but a URL.
 func ask(t *testing.T, url, statement string) (string, error) {
 	t.Helper()
 	out, err := exec.Command(needs.Tool(t, "psql"), "--no-psqlrc", "--tuples-only", "--no-align", "--dbname="+url, "--command="+statement).CombinedOutput()
@@ -29,7 +29,7 @@ func TestNewDatabase(t *testing.T) {
 	mustAsk(t, one, "CREATE TABLE x (i int); INSERT INTO x VALUES (7)", "CREATE TABLE\nINSERT 0 1")
 	mustAsk(t, one, "SELECT i FROM x", "7")
 	if got, err := ask(t, two, "SELECT i FROM x"); err == nil {
-		t.Errorf("another database has it as well: %s", got)
+		t.Errorf("another database has the table too: %s", got)
 	}
 	mustAsk(t, one, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user", "f")
 	for _, setting := range []string{"fsync", "synchronous_commit", "full_page_writes"} {
@@ -37,7 +37,7 @@ func TestNewDatabase(t *testing.T) {
 	}
 }
 
-// A password that is wrong does not help.
+// A wrong password is refused.
 func TestPasswordIsAskedFor(t *testing.T) {
 	t.Parallel()
 	s := postgres.Start(t)
@@ -48,7 +48,7 @@ func TestPasswordIsAskedFor(t *testing.T) {
 	}
 }
 
-// Commits survive every kind of end, and the server comes back at the same address.
+// Commits survive however the server ends, and it comes back at the same address.
 func TestEnds(t *testing.T) {
 	t.Parallel()
 	s := postgres.Start(t)
@@ -70,7 +70,7 @@ func TestEnds(t *testing.T) {
 func down(t *testing.T, url string) {
 	t.Helper()
 	if got, err := ask(t, url, "SELECT 1"); err == nil {
-		t.Errorf("a server that is down answers %s", got)
+		t.Errorf("a stopped server answers %s", got)
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// through returns a proxy in front of the shared server, and how to connect to a
-// fresh database by way of it. The table x is there.
+// through returns a proxy in front of the shared server, and the URLs of a new database with
+// a table x, direct and through the proxy.
 func through(t *testing.T) (p *proxy.Proxy, direct, by string) {
 	t.Helper()
 	direct = postgres.NewDatabase(t)
@@ -50,7 +50,7 @@ func mustExec(t *testing.T, c *pgx.Conn, statement string) {
 	}
 }
 
-// rows counts those of x without the proxy.
+// rows counts the rows of x without the proxy.
 func rows(t *testing.T, direct string) int {
 	t.Helper()
 	var n int
@@ -81,7 +81,8 @@ var ways = map[string]func(context.Context, *pgx.Conn) error{
 	},
 }
 
-// The worst moments: an error is all that the client sees of either.
+// The connection is cut right before or after a commit, which looks the same to the client:
+// an error.
 func TestCommit(t *testing.T) {
 	t.Parallel()
 	for name, commit := range ways {
@@ -94,7 +95,7 @@ func TestCommit(t *testing.T) {
 			c := connect(t, by)
 			p.Set(proxy.Chances{BeforeCommit: 1})
 			if err := commit(t.Context(), c); err == nil || !c.IsClosed() {
-				t.Errorf("a commit that did not arrive: %v", err)
+				t.Errorf("a commit cut before it arrived: %v", err)
 			}
 			c = connect(t, by)
 			if n := rows(t, direct); n != 1 {
@@ -102,14 +103,14 @@ func TestCommit(t *testing.T) {
 			}
 			p.Set(proxy.Chances{AfterCommit: 1})
 			if err := commit(t.Context(), c); err == nil || !c.IsClosed() {
-				t.Errorf("a commit whose answer was lost: %v", err)
+				t.Errorf("a commit with a lost answer: %v", err)
 			}
 			if n := rows(t, direct); n != 2 {
-				t.Errorf("%d rows, want 2: it was carried out", n)
+				t.Errorf("%d rows, want 2, as the commit was made", n)
 			}
 			got := p.Counts()
-			got.Transactions = 0  // depend on the way
-			got.CancelRequest = 0 // of a connection that broke, a courtesy of the client
+			got.Transactions = 0  // depends on the way
+			got.CancelRequest = 0 // pgx sends one for a broken connection
 			if want := (proxy.Counts{Connections: 3, Commits: 2, BeforeCommit: 1, AfterCommit: 1}); got != want || got.Cuts() != 2 {
 				t.Errorf("%+v, want %+v", got, want)
 			}
@@ -117,7 +118,7 @@ func TestCommit(t *testing.T) {
 	}
 }
 
-// A rollback, and text that only mentions it, are no commits.
+// Rollbacks, and text that only mentions a commit, do not count as commits.
 func TestNoCommit(t *testing.T) {
 	t.Parallel()
 	p, _, by := through(t)
@@ -147,11 +148,11 @@ func TestMessage(t *testing.T) {
 	}
 }
 
-// What comes before the end of an answer arrives.
+// Everything before the end of an answer arrives.
 func TestBeforeEnd(t *testing.T) {
 	t.Parallel()
 	p, _, by := through(t)
-	c := connect(t, by+"&default_query_exec_mode=exec") // else what a statement returns has an end as well
+	c := connect(t, by+"&default_query_exec_mode=exec") // otherwise the description of a statement has an end too
 	p.Set(proxy.Chances{BeforeEnd: 1})
 	one := 0
 	err := c.QueryRow(t.Context(), "SELECT 1").Scan(&one)
@@ -169,7 +170,7 @@ func TestCut(t *testing.T) {
 	}
 	for _, c := range []*pgx.Conn{one, two} {
 		if err := c.Ping(t.Context()); err == nil {
-			t.Error("a connection that was cut works")
+			t.Error("a cut connection works")
 		}
 	}
 	mustExec(t, connect(t, by), "SELECT 1")
@@ -196,9 +197,9 @@ func TestStall(t *testing.T) {
 	default:
 	}
 	resume()
-	resume() // does no harm
+	resume() // harmless
 	if err := <-done; err != nil {
-		t.Errorf("what hung does not go on: %v", err)
+		t.Errorf("hanging connections do not continue: %v", err)
 	}
 	if n := rows(t, direct); n != 1 {
 		t.Errorf("%d rows, want 1", n)
@@ -223,7 +224,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// A server that is not there is not there behind the proxy either.
+// A server that is down is unreachable through the proxy too.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	s := postgres.Start(t)
@@ -232,7 +233,7 @@ func TestUnreachable(t *testing.T) {
 	mustExec(t, connect(t, s.URLAt(p.Address(), name)), "SELECT 1")
 	s.Stop(t)
 	if _, err := pgx.Connect(t.Context(), s.URLAt(p.Address(), name)); err == nil {
-		t.Error("it connects to nothing")
+		t.Error("the client connects to a stopped server")
 	}
 	s.StartAgain(t)
 	mustExec(t, connect(t, s.URLAt(p.Address(), name)), "SELECT 1")
@@ -241,7 +242,7 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-// What a client asks for besides a session.
+// Messages that clients send before, or instead of, starting a session.
 func TestFirstMessages(t *testing.T) {
 	t.Parallel()
 	p, _, by := through(t)
@@ -275,7 +276,7 @@ func TestFirstMessages(t *testing.T) {
 func TestTransactions(t *testing.T) {
 	t.Parallel()
 	p, _, by := through(t)
-	c := connect(t, by+"&default_query_exec_mode=exec") // else it asks first what a statement returns
+	c := connect(t, by+"&default_query_exec_mode=exec") // otherwise it first asks for the description of the statement
 	var b pgx.Batch
 	b.Queue("SELECT 1")
 	b.Queue("SELECT 2")
@@ -301,7 +302,7 @@ func TestDelay(t *testing.T) {
 	p.Delay(delay)
 	began := time.Now()
 	var n int
-	// All of the answer is under way at once.
+	// The whole answer is under way at once.
 	if err := c.QueryRow(t.Context(), "SELECT count(*) FROM (SELECT generate_series(1, 100)) AS x").Scan(&n); err != nil || n != 100 {
 		t.Fatal(n, err)
 	}
