@@ -1,4 +1,4 @@
-// Package dashboards holds the Grafana dashboards, the recording rules and the
-// alerts: TypeScript in src, generated files beside it, and the tests of both,
-// which need the tools that `make tools` builds.
+// Package dashboards contains the Grafana dashboards, the recording rules and the alerts:
+// TypeScript sources in src, the files generated from them, and tests, which need the tools
+// that `make tools` builds.
 package dashboards

@@ -1,4 +1,4 @@
-// Package docs holds the documents that the program serves.
+// Package docs embeds the documents that the program serves.
 package docs
 
 import _ "embed"

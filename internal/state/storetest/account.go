@@ -14,15 +14,15 @@ const (
 	Type = "video.process_failed"
 )
 
-// Epoch is when the accounts of tests begin.
+// Epoch is when most tests begin.
 var Epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// Policy is a policy of tests, with holds.
+// Policy returns a policy with holds.
 func Policy() ledger.Policy {
 	return ledger.Policy{Window: 24 * time.Hour, Overlap: 15 * time.Minute, NoResponseAfter: 10 * time.Minute, Hold: time.Minute}
 }
 
-// HexID returns the id of an event by its number.
+// HexID returns the id of the n-th event.
 func HexID(n int) string { return fmt.Sprintf("%024x", n+1<<20) }
 
 // Item is an element of a list.
@@ -31,12 +31,12 @@ type Item struct {
 	Created  int64
 }
 
-// Read makes one pass over an endpoint's list.
+// Read reads an endpoint's list once.
 func Read(t *testing.T, a *ledger.Account, endpoint string, now time.Time, complete bool, items ...Item) bool {
 	t.Helper()
 	r := a.Begin(endpoint, now, now, now)
 	if r == nil {
-		t.Fatalf("endpoint %s is not known", endpoint)
+		t.Fatalf("unknown endpoint %s", endpoint)
 	}
 	for _, it := range items {
 		if r.Note([]byte(it.ID), it.Type, it.Created) {
@@ -66,7 +66,7 @@ func CounterOf(v *ledger.View, endpoint string, kind ledger.CounterKind, typ str
 	return 0, false
 }
 
-// Contact brings endpoints into being that have no history.
+// Contact contacts new endpoints, which have no history.
 func Contact(a *ledger.Account, now time.Time, ids ...string) {
 	found := make([]ledger.Found, len(ids))
 	for i, id := range ids {
@@ -78,7 +78,7 @@ func Contact(a *ledger.Account, now time.Time, ids ...string) {
 	}
 }
 
-// Happen makes events of an endpoint new.
+// Happen lists new events of an endpoint.
 func Happen(a *ledger.Account, endpoint string, now time.Time, ids ...string) {
 	r := a.Begin(endpoint, now, now, now)
 	for _, id := range ids {
@@ -88,13 +88,13 @@ func Happen(a *ledger.Account, endpoint string, now time.Time, ids ...string) {
 	a.End(r, false, now)
 }
 
-// EventsOf returns how many events of [Type] an endpoint counts.
+// EventsOf returns the number of counted events of [Type] of an endpoint.
 func EventsOf(v *ledger.View, endpoint string) uint64 {
 	n, _ := CounterOf(v, endpoint, ledger.CountEvents, Type, 0)
 	return n
 }
 
-// ShownCounters names what a view shows.
+// ShownCounters returns the shown counters of a view by name.
 func ShownCounters(v *ledger.View) map[string]uint64 {
 	shown := make(map[string]uint64)
 	for _, e := range v.Endpoints {
@@ -108,7 +108,7 @@ func ShownCounters(v *ledger.View) map[string]uint64 {
 	return shown
 }
 
-// BucketSum returns how many observations there are.
+// BucketSum returns the number of observations.
 func BucketSum(c ledger.LatencyCounts) (sum uint64) {
 	for _, n := range c.Buckets {
 		sum += n
@@ -116,7 +116,7 @@ func BucketSum(c ledger.LatencyCounts) (sum uint64) {
 	return sum
 }
 
-// CounterName names a counter.
+// CounterName returns a name for a counter.
 func CounterName(k ledger.CounterKind, typ string, code ledger.Code, reason ledger.Reason) string {
 	switch k { //nolint:exhaustive // the rest is gaps
 	case ledger.CountEvents:
@@ -133,7 +133,7 @@ func CounterName(k ledger.CounterKind, typ string, code ledger.Code, reason ledg
 	return "gaps"
 }
 
-// AnswerAll answers every detail that is due.
+// AnswerAll answers for every detail that is due.
 func AnswerAll(a *ledger.Account, now time.Time, answer ledger.Answer) {
 	a.Promote(now)
 	for {

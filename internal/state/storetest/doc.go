@@ -1,4 +1,4 @@
-// Package storetest has what the tests of stores and of states share: the suite that every
+// Package storetest contains what tests of stores and states share: the suite that every
 // store passes ([Test]), a double that fails and blocks on demand ([Double]), a row of every
-// kind ([EveryRow]), and what drives an account and a state. It is for tests only.
+// kind ([EveryRow]), and helpers that drive an account and a state. It is for tests only.
 package storetest

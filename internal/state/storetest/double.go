@@ -10,7 +10,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// ErrDisk is why a commit fails in tests.
+// ErrDisk is the error of failing commits in tests.
 var ErrDisk = errors.New("no space left on device")
 
 // Place is an event's place in the order of creation.
@@ -19,8 +19,7 @@ type Place struct {
 	Key  ledger.Key
 }
 
-// Double keeps exactly the rows of the commits that returned nil. It fails and
-// blocks on demand.
+// Double is a store that keeps the rows of successful commits. It fails and blocks on demand.
 type Double struct {
 	Mu        sync.Mutex
 	Row       *ledger.AccountRow
@@ -32,13 +31,13 @@ type Double struct {
 	Traces    map[string]map[Place]ledger.TraceRow
 	Commits   int
 
-	Fail    func() error  // asked before every commit; nil means none fails
-	Entered chan struct{} // where not nil, a commit sends here and
+	Fail    func() error  // called before every commit; nil means that none fails
+	Entered chan struct{} // if not nil, each commit sends here and then
 	Pass    chan struct{} // waits for this
 	Closed  bool
 }
 
-// NewDouble returns a double that holds nothing.
+// NewDouble returns an empty double.
 func NewDouble() *Double {
 	return &Double{
 		Endpoints: make(map[string]ledger.EndpointRow), Counters: make(map[string]map[ledger.CounterKey]ledger.CounterRow),
@@ -173,7 +172,7 @@ func (s *Double) Close() error {
 	return nil
 }
 
-// Value returns how many events of an endpoint are counted.
+// Value returns the number of counted events of an endpoint.
 func (s *Double) Value(endpoint string) uint64 {
 	s.Mu.Lock()
 	defer s.Mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// Collect returns every row of a store, in the order of a store double.
+// Collect returns every row of a store, in the order of a double.
 func Collect(t testing.TB, s state.Store) (*Double, error) {
 	t.Helper()
 	c := &collector{rows: NewDouble()}
@@ -52,7 +52,7 @@ func (c *collector) Trace(r ledger.TraceRow) error {
 
 func (c *collector) put(b ledger.Batch) error { return c.rows.Commit(context.Background(), &b) }
 
-// EveryRow is a batch with a row of every kind, for n endpoints of m events.
+// EveryRow returns a batch with a row of every kind, for n endpoints of m events.
 func EveryRow(n, m int) *ledger.Batch {
 	b := &ledger.Batch{Account: &ledger.AccountRow{APIURL: URL, CompanyID: "co", Created: Epoch, Types: []string{"video.odd"}, LastListing: Epoch}}
 	for i := range n {
@@ -93,7 +93,7 @@ func EveryRow(n, m int) *ledger.Batch {
 	return b
 }
 
-// TraceOf is the trace of an event, with names of its video of every kind.
+// TraceOf returns the trace of an event, with all kinds of video ids.
 func TraceOf(endpoint string, r ledger.EventRow, n int) ledger.TraceRow {
 	row := ledger.TraceRow{Endpoint: endpoint, Time: r.Event.Time, Key: r.Event.Key, Trace: ledger.Trace{Asked: uint32(n), Code: 503}}
 	row.Odd = row.Trace.SetVideo([]ledger.Video{
@@ -105,7 +105,7 @@ func TraceOf(endpoint string, r ledger.EventRow, n int) ledger.TraceRow {
 	return row
 }
 
-// FailureOf is a failure with something in every field.
+// FailureOf returns a failure with all fields set.
 func FailureOf(endpoint string, r ledger.EventRow) ledger.FailureRow {
 	id := r.ID
 	if id == "" {
@@ -141,7 +141,7 @@ func nonEmpty[K comparable, V any](m map[string]map[K]V) map[string]map[K]V {
 	return out
 }
 
-// Held returns all rows of a store that is opened for it.
+// Held opens a store and returns all its rows.
 func Held(t *testing.T, open func() state.Store) *ledger.Batch {
 	t.Helper()
 	s := open()
@@ -152,7 +152,7 @@ func Held(t *testing.T, open func() state.Store) *ledger.Batch {
 	return &b
 }
 
-// SameRows compares what two batches hold, in any order.
+// SameRows compares the rows of two batches, in any order.
 func SameRows(t *testing.T, what string, got, want *ledger.Batch) {
 	t.Helper()
 	name := func(v any) string { return fmt.Sprintf("%+v", v) }

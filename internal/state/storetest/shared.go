@@ -11,8 +11,7 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// Shared is a state in memory that replicas of this process share. It works on a fake clock,
-// too.
+// Shared is an in-memory state for replicas in this process. It also works on a fake clock.
 type Shared struct {
 	mu             sync.Mutex
 	commits        []*ledger.Batch
@@ -22,14 +21,14 @@ type Shared struct {
 	silences       []time.Duration
 }
 
-// NewShared returns a state that holds nothing.
+// NewShared returns an empty state.
 func NewShared() *Shared { return &Shared{rows: NewDouble()} }
 
-// Store returns the store of one more replica.
+// Store returns the store of another replica.
 func (m *Shared) Store() state.SharedStore { return &sharingReplica{Shared: m} }
 
-// Silences returns for how long each leader was not heard of that was replaced without having
-// given the lease back.
+// Silences returns how long each leader was silent that was replaced without having released
+// its lease.
 func (m *Shared) Silences() []time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -39,7 +38,7 @@ func (m *Shared) Silences() []time.Duration {
 // sharingReplica is the store of one replica.
 type sharingReplica struct {
 	*Shared
-	at int // commits that it knows
+	at int // number of commits that it has seen
 }
 
 // Load implements [state.Store].
@@ -50,14 +49,14 @@ func (r *sharingReplica) Load(ctx context.Context, rows ledger.Rows) error {
 	return r.rows.Load(ctx, rows)
 }
 
-// Commit implements [state.Store]: it begins the state.
+// Commit implements [state.Store]: it makes the first commit.
 func (r *sharingReplica) Commit(_ context.Context, b *ledger.Batch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.append(b)
 }
 
-// append takes in a commit. The caller holds r.mu.
+// append adds a commit. The caller holds r.mu.
 func (r *sharingReplica) append(b *ledger.Batch) error {
 	r.commits = append(r.commits, b)
 	r.at = len(r.commits)
@@ -118,7 +117,7 @@ func (r *sharingReplica) CommitLed(_ context.Context, b *ledger.Batch) (state.Le
 	return r.seen(), nil
 }
 
-// seen is the lease as this replica sees it. The caller holds r.mu.
+// seen returns the lease as this replica sees it. The caller holds r.mu.
 func (r *sharingReplica) seen() state.Lease {
 	l := r.lease
 	l.Held, l.Ours, l.Sync.Ours = r.holder != nil, r.holder == r, r.synced == r

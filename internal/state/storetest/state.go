@@ -25,7 +25,7 @@ func (Quiet) LoadedAnew(error) {}
 // Waiting implements [state.Watcher].
 func (Quiet) Waiting(error) {}
 
-// Loads is a Watcher that counts how often the account was loaded anew.
+// Loads is a Watcher that counts how often the account was loaded again.
 type Loads struct {
 	Quiet
 	atomic.Int64
@@ -49,17 +49,17 @@ func Open(t testing.TB, s state.Store, policy ledger.Policy, w state.Watcher) *s
 	return b
 }
 
-// Lead makes a state lead, and fails the test where it does not.
+// Lead makes a state lead, or fails the test.
 func Lead(t *testing.T, b *state.State) context.Context {
 	t.Helper()
 	led, err := b.Lead(context.Background())
 	if err != nil || led == nil {
-		t.Fatalf("it does not lead: %v", err)
+		t.Fatalf("the state does not lead: %v", err)
 	}
 	return led
 }
 
-// GiveBack ends a lead once all is durable.
+// GiveBack releases a lease when everything is durable.
 func GiveBack(led context.Context, t *testing.T, b *state.State) {
 	t.Helper()
 	b.GiveBack(led, 0)
@@ -69,7 +69,7 @@ func GiveBack(led context.Context, t *testing.T, b *state.State) {
 	Eventually(t, func() bool { return led.Err() != nil })
 }
 
-// Refresh makes a state take in what others have committed.
+// Refresh makes a state follow the commits of others.
 func Refresh(t *testing.T, b *state.State) {
 	t.Helper()
 	if err := b.Await(context.Background(), time.Now()); err != nil {
@@ -77,8 +77,8 @@ func Refresh(t *testing.T, b *state.State) {
 	}
 }
 
-// ReadOn makes a state read an endpoint that it has a lease on. An empty list is read
-// twice, so that it is believed.
+// ReadOn makes a leading state read an endpoint's list. It reads an empty list twice, so that
+// the ledger believes it.
 func ReadOn(b *state.State, id string, items []Item) {
 	if len(items) == 0 {
 		readOnce(b, id, items)
@@ -90,7 +90,7 @@ func readOnce(b *state.State, id string, items []Item) {
 	now := b.Now()
 	b.Do(func(a *ledger.Account) {
 		r := a.Begin(id, now, now, now)
-		if r == nil { // it has lost the lease
+		if r == nil { // the state has lost the lease
 			return
 		}
 		for _, it := range items {
@@ -114,7 +114,7 @@ func Answer(b *state.State, n int, answer func() ledger.Answer) {
 	}
 }
 
-// MakeKnown makes endpoints known to the account: all that it has.
+// MakeKnown makes the account list exactly these endpoints.
 func MakeKnown(b *state.State, ids ...string) {
 	found := make([]ledger.Found, len(ids))
 	for i, id := range ids {
@@ -123,7 +123,7 @@ func MakeKnown(b *state.State, ids ...string) {
 	b.Do(func(a *ledger.Account) { a.List(found, b.Now(), b.Now()) })
 }
 
-// Eventually waits for a condition.
+// Eventually waits until a condition holds.
 func Eventually(t *testing.T, reached func() bool) {
 	t.Helper()
 	limit, tick := time.After(3*time.Minute), time.NewTicker(5*time.Millisecond)
@@ -132,7 +132,7 @@ func Eventually(t *testing.T, reached func() bool) {
 		select {
 		case <-tick.C:
 		case <-limit:
-			t.Fatal("it does not come to pass")
+			t.Fatal("the condition never holds")
 		}
 	}
 }

@@ -8,8 +8,9 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// Test is what every store passes. keeps says that what was committed is there at the next
-// start; place returns a new place, and how to open the store there, again and again.
+// Test is the suite for every store. keeps reports whether commits survive the next start.
+// place chooses a new place, and returns a function that opens the store there, as often as
+// it is called.
 func Test(t *testing.T, keeps bool, place func(t *testing.T) (open func() state.Store)) {
 	t.Helper()
 	t.Run("keeps what was committed", func(t *testing.T) {
@@ -22,7 +23,7 @@ func Test(t *testing.T, keeps bool, place func(t *testing.T) (open func() state.
 		}
 		b := EveryRow(3, 40)
 		Commit(t, s, b)
-		Commit(t, s, b) // as after an answer that was lost
+		Commit(t, s, b) // like a repeated commit after a lost answer
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +47,7 @@ func Test(t *testing.T, keeps bool, place func(t *testing.T) (open func() state.
 		change.Account = &ledger.AccountRow{APIURL: URL, CompanyID: "other", Created: Epoch, Types: []string{"video.odd"}, LastListing: Epoch}
 		rows := EveryRow(2, 40)
 		for _, r := range rows.Events {
-			if r.Endpoint == "endpoint-1" && r.Slot < 60 { // whole records of the file, and a part of one
+			if r.Endpoint == "endpoint-1" && r.Slot < 60 { // whole records of the file, and part of one
 				r.Event, r.ID, r.Relisted = ledger.Event{}, "", 0
 				change.Events = append(change.Events, r)
 			}

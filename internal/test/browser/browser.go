@@ -1,4 +1,4 @@
-// Package browser starts a headless Chromium for tests that look at pages as a person does.
+// Package browser starts a headless Chromium for tests that use pages as a person does.
 package browser
 
 import (
@@ -10,7 +10,7 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// Open starts a browser with one empty tab, in whose context chromedp works. Both are
+// Open starts a browser with an empty tab, and returns its context for chromedp. Both are
 // closed when the test ends. It needs chromium.
 func Open(t testing.TB) context.Context {
 	t.Helper()

@@ -1,4 +1,4 @@
-// Package gobuild builds the exporter for tests that run it as people do.
+// Package gobuild builds the exporter for tests that run it.
 package gobuild
 
 import (
@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// flags are those of `make build` and `make demo`, so that Go compiles its packages once for
-// all of them.
+// flags are the flags of `make build` and `make demo`, so that Go compiles its packages once
+// for all of them.
 var flags = []string{"-trimpath", "-buildvcs=false", "-tags", "timetzdata"}
 
-// Exporter builds the exporter at path. It needs Go in the PATH and a working directory
+// Exporter builds the exporter at path. It needs Go in the PATH, and a working directory
 // within the module.
 func Exporter(path string) error {
 	args := slices.Concat([]string{"build"}, flags, []string{"-ldflags", "-s -w", "-o", path, "omegastream_exporter"})

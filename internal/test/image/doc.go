@@ -1,9 +1,8 @@
-// Package image builds the container image as `make image` does, twice, and runs
-// it as production should: as a numeric user, without capabilities, on a read-only
-// root. It has tests only.
+// Package image builds the container image twice, as `make image` does, and runs it as
+// production should: as a numeric user, without capabilities, with a read-only root. It
+// contains only tests.
 //
-// No image can be pulled for it. The one that the Dockerfile calls GO_IMAGE is made
-// of this machine's Go and a static busybox; the exporter's own image has nothing
-// of it but the certificate authorities. With it, podman plays each variant of
-// deploy/kubernetes.
+// It pulls no images. It builds the one that the Dockerfile calls GO_IMAGE from this
+// machine's Go and a static busybox; the exporter's image takes only the CA certificates from
+// it. podman then runs each variant of deploy/kubernetes with the exporter's image.
 package image

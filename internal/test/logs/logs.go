@@ -1,4 +1,4 @@
-// Package logs keeps what a program under test writes.
+// Package logs collects the output of a program under test.
 package logs
 
 import (
@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// Buffer is a writer that keeps what is written to it. Its zero value is empty; it is safe
+// Buffer is a writer that collects what is written to it. Its zero value is empty. It is safe
 // for concurrent use.
 type Buffer struct {
 	mu   sync.Mutex
@@ -28,7 +28,7 @@ func (b *Buffer) String() string {
 	return b.text.String()
 }
 
-// Count returns how many lines hold all of the parts.
+// Count returns the number of lines that contain all parts.
 func (b *Buffer) Count(parts ...string) int {
 	n := 0
 lines:

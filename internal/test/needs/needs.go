@@ -1,5 +1,6 @@
-// Package needs is for tests that need something that a machine can lack. On a person's machine such a test is
-// skipped with a reason that starts with "needs", which `make test` lists; with CI=true it fails.
+// Package needs is for tests that need something a machine can lack. On a developer's machine
+// such a test is skipped, with a reason that starts with "needs" and that `make test` lists.
+// With CI=true it fails.
 package needs
 
 import (
@@ -8,7 +9,7 @@ import (
 	"testing"
 )
 
-// Tool returns the path of the executable name.
+// Tool returns the path of an executable.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
@@ -18,7 +19,8 @@ func Tool(t testing.TB, name string) string {
 	return path
 }
 
-// Missing ends a test that cannot run here. what names the thing and how it was looked for.
+// Missing skips or fails a test that cannot run here. what names the missing thing and where
+// it was looked for.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -27,8 +29,8 @@ func Missing(t testing.TB, what string) {
 	t.Skip("needs " + what)
 }
 
-// Minutes ends a test that takes long, or repeats on a real server what a faster
-// test shows: it runs in CI and with `make test-all`, which sets LONG=1.
+// Minutes skips a test that takes long, or that repeats a faster test with a real server,
+// except in CI and with `make test-all`, which sets LONG=1.
 func Minutes(t testing.TB) {
 	t.Helper()
 	if !long() {
@@ -36,8 +38,8 @@ func Minutes(t testing.TB) {
 	}
 }
 
-// Count returns how many repetitions a test makes, or how large its account is: few on a
-// person's machine, many where Minutes lets tests run.
+// Count returns a number of repetitions, or a size: few on a developer's machine, many where
+// Minutes lets tests run.
 func Count(few, many int) int {
 	if long() {
 		return many

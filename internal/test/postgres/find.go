@@ -11,11 +11,11 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// needed are the programs of PostgreSQL that the package runs.
+// needed lists the programs of PostgreSQL that the package runs.
 var needed = []string{"postgres", "initdb", "pg_ctl", "psql"}
 
-// programs returns the folder of PostgreSQL's programs, and ends the test where
-// the machine has none. Debian keeps the server's out of PATH.
+// programs returns the folder of PostgreSQL's programs, and ends the test if there is none.
+// Debian does not put the server's programs in PATH.
 func programs(t testing.TB) string {
 	t.Helper()
 	var folders []string
@@ -35,10 +35,9 @@ func programs(t testing.TB) string {
 	return ""
 }
 
-// installed returns the folders of the programs of every version below root, the
-// newest first.
+// installed returns the folders with the programs of all versions below root, newest first.
 func installed(root string) []string {
-	folders, _ := filepath.Glob(filepath.Join(root, "*", "bin")) // the pattern is a good one
+	folders, _ := filepath.Glob(filepath.Join(root, "*", "bin")) // the pattern is valid
 	version := func(folder string) float64 {
 		v, _ := strconv.ParseFloat(filepath.Base(filepath.Dir(folder)), 64)
 		return v
@@ -47,7 +46,7 @@ func installed(root string) []string {
 	return folders
 }
 
-// complete reports whether a folder has all the programs.
+// complete reports whether a folder contains all programs.
 func complete(folder string) bool {
 	return !slices.ContainsFunc(needed, func(name string) bool {
 		info, err := os.Stat(filepath.Join(folder, name))

@@ -16,15 +16,15 @@ import (
 	"time"
 )
 
-// home is a temporary folder in which PostgreSQL's programs run, as a user whom
-// they accept. It is removed once the test binary has ended.
+// home is a temporary folder in which PostgreSQL's programs run, as a user that they accept.
+// It is removed after the test binary has ended.
 type home struct {
 	bin  string // the folder of the programs
 	dir  string
 	attr *syscall.SysProcAttr
 }
 
-// newHome makes one.
+// newHome creates a home.
 func newHome(bin string) (home, error) {
 	attr, err := notRoot()
 	if err != nil {
@@ -43,7 +43,7 @@ func newHome(bin string) (home, error) {
 	return h, h.keep()
 }
 
-// notRoot returns how to run a program that refuses to be root's.
+// notRoot returns how to run a program that refuses to run as root.
 func notRoot() (*syscall.SysProcAttr, error) {
 	if os.Geteuid() != 0 {
 		return &syscall.SysProcAttr{}, nil
@@ -66,15 +66,14 @@ func notRoot() (*syscall.SysProcAttr, error) {
 	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is neither a user postgres nor nobody")
 }
 
-// held are the ends of pipes that stay open for as long as the process lives.
+// held holds pipe ends that stay open as long as the process lives.
 var held struct {
 	mu    sync.Mutex
 	pipes []*os.File
 }
 
-// keep starts a shell that waits for the end of this process, whatever ends it,
-// and then stops a server that is left and removes the folder. No clean-up of a
-// test comes after a panic or a time limit.
+// keep starts a shell that waits until this process ends for any reason, stops a leftover
+// server and removes the folder. A test's cleanup does not run after a panic or a timeout.
 func (h home) keep() error {
 	const script = `
 trap '' INT TERM HUP QUIT
@@ -100,8 +99,7 @@ cd / && rm -rf "$0" || { sleep 1; rm -rf "$0"; } # a program of the test may be 
 	return nil
 }
 
-// run runs one of PostgreSQL's programs, or one of the system's, to its end and
-// returns what it wrote.
+// run runs a program of PostgreSQL or of the system to its end, and returns its output.
 func (h home) run(program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -111,7 +109,7 @@ func (h home) run(program string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the programs of this machine's PostgreSQL
 	cmd.Dir, cmd.SysProcAttr = h.dir, h.attr
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
-	// A file, for a server that goes on in the background keeps it open.
+	// Use a file instead of a pipe, because a background server would keep the pipe open.
 	out, err := os.CreateTemp(h.dir, "out-")
 	if err != nil {
 		return "", err
@@ -136,8 +134,8 @@ func isFile(path string) bool {
 	return err == nil && info.Mode().IsRegular()
 }
 
-// template makes the data folder that every server starts from a copy of, once.
-// initdb takes most of a second, a copy a tenth of it.
+// template creates, once, a data folder of which every server starts with a copy. initdb
+// takes most of a second, a copy a tenth of that.
 func template(t testing.TB) (home, error) {
 	t.Helper()
 	bin := programs(t)

@@ -15,9 +15,8 @@ import (
 	"omegastream_exporter/internal/test/needs"
 )
 
-// Pool starts a pgbouncer in front of an address of the server, which is its own or that
-// of a proxy, for as long as the test runs, and returns where it listens. The mode is
-// session or transaction.
+// Pool starts a pgbouncer in front of an address, the server's own or a proxy's, until the
+// end of the test, and returns its address. The mode is session or transaction.
 func (s *Server) Pool(t testing.TB, address, mode string) string {
 	t.Helper()
 	program := pooler(t)
@@ -33,7 +32,7 @@ func (s *Server) Pool(t testing.TB, address, mode string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The file of its process is where the keeper of the folder looks for a server's.
+	// The keeper of the folder looks for the server's PID file under this name.
 	settings := fmt.Sprintf(`[databases]
 * = host=%s port=%s
 
@@ -59,7 +58,7 @@ logfile = log
 	}
 	t.Cleanup(func() {
 		cancel()
-		_ = cmd.Wait() // it was killed
+		_ = cmd.Wait() // killed
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(h.dir, "log"))
 			t.Logf("the log of pgbouncer:\n%s", log[max(0, len(log)-4<<10):])
@@ -76,7 +75,7 @@ logfile = log
 	return at
 }
 
-// pooler returns the path of pgbouncer. Debian keeps it where only root's PATH leads to.
+// pooler returns the path of pgbouncer, which Debian puts where only root's PATH leads.
 func pooler(t testing.TB) string {
 	t.Helper()
 	const debian = "/usr/sbin/pgbouncer"
@@ -103,13 +102,13 @@ func listens(address string) error {
 	}
 }
 
-// write makes a file that the programs of the folder can read.
+// write writes a file that programs in the folder can read.
 func (h home) write(name, content string) error {
 	path := filepath.Join(h.dir, name)
 	return errors.Join(os.WriteFile(path, []byte(content), 0o600), h.own(path))
 }
 
-// folder makes a folder that the programs of the folder can write into.
+// folder creates a folder that programs in the folder can write to.
 func (h home) folder(name string) error {
 	path := filepath.Join(h.dir, name)
 	return errors.Join(os.Mkdir(path, 0o700), h.own(path))

@@ -7,9 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// LeastRights takes all rights in a schema from the role in a database's URL but to
-// read and write the tables that are there: the role is then as one that does not own
-// them.
+// LeastRights leaves the role in a database's URL only the rights to read and write the
+// existing tables of a schema, like a role that does not own them.
 func LeastRights(t testing.TB, url, schema string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)

@@ -20,22 +20,22 @@ import (
 	"time"
 )
 
-// role is the role that tests connect as. It owns the databases and nothing else.
+// role is the role that tests connect as. It only owns the databases.
 const role = "exporter"
 
-// Server is a PostgreSQL server. Its methods can be called from several goroutines;
-// those that take a test fail it where something goes wrong.
+// Server is a PostgreSQL server. Its methods are safe for concurrent use. Methods that take a
+// test fail it on errors.
 type Server struct {
 	home
 	port     int
 	password string
 	names    atomic.Int64 // of databases
 
-	mu sync.Mutex // one thing at a time is done to the server
+	mu sync.Mutex // only one operation on the server at a time
 }
 
-// Start starts a server of the test's own, which ends with it. Where the test
-// fails, the end of the server's log is shown.
+// Start starts a server until the end of the test. If the test fails, it shows the end of the
+// server's log.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s, err := start(t)
@@ -46,7 +46,7 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// endsWith ends the server with a test.
+// endsWith stops the server at the end of a test.
 func (s *Server) endsWith(t testing.TB) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -73,7 +73,7 @@ func start(t testing.TB) (*Server, error) {
 	if _, err := s.run("cp", "-R", "-p", filepath.Join(from.dir, "template"), "data"); err != nil {
 		return nil, err
 	}
-	for range 5 { // somebody may be quicker at the port
+	for range 5 { // another process can take the port first
 		if s.port, err = freePort(); err != nil {
 			return nil, err
 		}
@@ -90,8 +90,8 @@ func start(t testing.TB) (*Server, error) {
 	return s, nil
 }
 
-// freePort returns a port below those that the system gives to outgoing
-// connections: it stays free while the server is down.
+// freePort returns a port below those for outgoing connections, so that it stays free while
+// the server is down.
 func freePort() (int, error) {
 	for range 100 {
 		n, err := rand.Int(rand.Reader, big.NewInt(12000))
@@ -108,8 +108,7 @@ func freePort() (int, error) {
 	return 0, errors.New("no free port from 20000 to 32000")
 }
 
-// begin starts the server on the data that is there and waits until it accepts
-// connections.
+// begin starts the server with its data, and waits until it accepts connections.
 func (s *Server) begin() error {
 	settings := map[string]string{
 		"listen_addresses": "127.0.0.1", "port": strconv.Itoa(s.port), "unix_socket_directories": s.dir,
@@ -126,7 +125,7 @@ func (s *Server) begin() error {
 	return err
 }
 
-// end stops the server. It is no error where none runs.
+// end stops the server, if it runs.
 func (s *Server) end(mode string) error {
 	if !isFile(filepath.Join(s.dir, "data", "postmaster.pid")) {
 		return nil
@@ -135,23 +134,23 @@ func (s *Server) end(mode string) error {
 	return err
 }
 
-// remove stops the server and takes away its data.
+// remove stops the server and deletes its data.
 func (s *Server) remove() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return errors.Join(s.end("immediate"), os.RemoveAll(s.dir))
 }
 
-// Address is where the server listens.
+// Address returns the server's address.
 func (s *Server) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
-// Password is the one that every URL has.
+// Password returns the password in every URL.
 func (s *Server) Password() string { return s.password }
 
-// URL returns how to connect to a database over TCP.
+// URL returns the URL of a database, over TCP.
 func (s *Server) URL(database string) string { return s.URLAt(s.Address(), database) }
 
-// URLAt is URL by way of another address, as that of a proxy.
+// URLAt returns the URL of a database through another address, such as a proxy's.
 func (s *Server) URLAt(address, database string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword(role, s.password), Host: address, Path: database,
@@ -160,7 +159,7 @@ func (s *Server) URLAt(address, database string) string {
 	return u.String()
 }
 
-// NewDatabase makes an empty database and returns its URL.
+// NewDatabase creates an empty database, and returns its URL.
 func (s *Server) NewDatabase(t testing.TB) string {
 	t.Helper()
 	name, err := s.newDatabase()
@@ -176,8 +175,8 @@ func (s *Server) newDatabase() (string, error) {
 	return name, err
 }
 
-// SQL runs statements as a superuser and returns what they answer: a line for each
-// row, its columns separated by |.
+// SQL runs statements as a superuser and returns the result: a line for each row, with
+// columns separated by |.
 func (s *Server) SQL(t testing.TB, database, statements string) string {
 	t.Helper()
 	said, err := s.psql(database, statements)
@@ -187,22 +186,21 @@ func (s *Server) SQL(t testing.TB, database, statements string) string {
 	return said
 }
 
-// psql uses the socket, which only the server's user can open: it needs no
-// password.
+// psql uses the socket, which needs no password, because only the server's user can open it.
 func (s *Server) psql(database, statements string) (string, error) {
 	return s.run("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1",
 		"--host="+s.dir, "--port="+strconv.Itoa(s.port), "--username=postgres", "--dbname="+database, "--command="+statements)
 }
 
-// Restart stops the server and starts it again, as an upgrade of its package does:
-// connections are ended with a word of it.
+// Restart stops the server and starts it again, as a package upgrade does: clients are told
+// why their connections end.
 func (s *Server) Restart(t testing.TB) {
 	t.Helper()
 	s.restart(t, "fast")
 }
 
-// Crash is Restart without a word and without a checkpoint: the server comes back
-// by its write-ahead log, as after a loss of power.
+// Crash is like Restart, but without notice or checkpoint: the server recovers from its
+// write-ahead log, as after a power failure.
 func (s *Server) Crash(t testing.TB) {
 	t.Helper()
 	s.restart(t, "immediate")
@@ -227,8 +225,7 @@ func (s *Server) Stop(t testing.TB) {
 	}
 }
 
-// Kill ends the server with SIGKILL until StartAgain. Its file of its process
-// remains, as after any such end.
+// Kill kills the server with SIGKILL, until StartAgain. Its PID file remains.
 func (s *Server) Kill(t testing.TB) {
 	t.Helper()
 	s.mu.Lock()
@@ -240,7 +237,7 @@ func (s *Server) Kill(t testing.TB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for { // it goes when the system gets to it
+	for { // the system removes it eventually
 		c, err := new(net.Dialer).DialContext(context.Background(), "tcp", s.Address())
 		if err != nil {
 			return
@@ -249,7 +246,7 @@ func (s *Server) Kill(t testing.TB) {
 	}
 }
 
-// pid returns the number of the server's first process.
+// pid returns the process id of the server.
 func (s *Server) pid() (int, error) {
 	content, err := os.ReadFile(filepath.Join(s.dir, "data", "postmaster.pid"))
 	if err != nil {
@@ -259,8 +256,8 @@ func (s *Server) pid() (int, error) {
 	return strconv.Atoi(line)
 }
 
-// StartAgain starts a server that was stopped or killed. What is left of a killed
-// one goes by itself, and in a moment; until then the data is in use.
+// StartAgain starts a server that was stopped or killed. Processes of a killed server end on
+// their own soon, and use the data until then.
 func (s *Server) StartAgain(t testing.TB) {
 	t.Helper()
 	s.mu.Lock()
@@ -280,10 +277,10 @@ func (s *Server) StartAgain(t testing.TB) {
 	}
 }
 
-// Backup is a copy of all the data of a server at one moment.
+// Backup is a copy of all data of a server.
 type Backup struct{ dir string }
 
-// Backup takes a copy while the server runs, as pg_basebackup does it.
+// Backup copies the data of a running server with pg_basebackup.
 func (s *Server) Backup(t testing.TB) Backup {
 	t.Helper()
 	dir := fmt.Sprintf("backup-%d", s.names.Add(1))
@@ -294,8 +291,8 @@ func (s *Server) Backup(t testing.TB) Backup {
 	return Backup{dir}
 }
 
-// Restore stops the server, puts the copy in the place of its data and starts it.
-// The copy can be used again.
+// Restore stops the server, replaces its data with the copy, and starts it. The copy can be
+// used again.
 func (s *Server) Restore(t testing.TB, b Backup) {
 	t.Helper()
 	s.mu.Lock()
@@ -315,8 +312,7 @@ func (s *Server) Restore(t testing.TB, b Backup) {
 	}
 }
 
-// logged returns the end of the server's log, of one database only where one is
-// named.
+// logged returns the end of the server's log, or only the part of one database.
 func (s *Server) logged(database string) string {
 	const most = 8 << 10
 	f, err := os.Open(filepath.Join(s.dir, "log"))

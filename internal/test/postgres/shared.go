@@ -5,12 +5,11 @@ import (
 	"testing"
 )
 
-// NewDatabase makes an empty database at the server that the tests of this binary
-// share, and returns its URL. Where the test fails, what the server's log says of
-// the database is shown.
+// NewDatabase creates an empty database on the server that the tests of this binary share,
+// and returns its URL. If the test fails, it shows the server's log of the database.
 func NewDatabase(t testing.TB) string {
 	t.Helper()
-	programs(t) // ends the test before Once remembers anything
+	programs(t) // ends the test before Once has run
 	shared.Do(func() { shared.server, shared.err = start(t) })
 	if shared.err != nil {
 		t.Fatal(shared.err)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Standby starts a server that streams what this one writes, for as long as the test runs.
-// It knows the same databases and passwords.
+// Standby starts a server that streams from this one, until the end of the test. It has the
+// same databases and passwords.
 func (s *Server) Standby(t testing.TB) *Server {
 	t.Helper()
 	h, err := newHome(s.bin)
@@ -30,7 +30,7 @@ func (s *Server) Standby(t testing.TB) *Server {
 	return standby
 }
 
-// Sever lets a standby get no more of what its primary writes.
+// Sever stops a standby from receiving more from its primary.
 func (s *Server) Sever(t testing.TB) {
 	t.Helper()
 	s.SQL(t, "postgres", "ALTER SYSTEM SET primary_conninfo = ''")
@@ -38,27 +38,27 @@ func (s *Server) Sever(t testing.TB) {
 	s.until(t, "SELECT count(*) = 0 FROM pg_stat_wal_receiver")
 }
 
-// Promote makes a primary of a standby.
+// Promote promotes a standby to primary.
 func (s *Server) Promote(t testing.TB) {
 	t.Helper()
 	s.SQL(t, "postgres", "SELECT pg_promote(true, 60)")
 }
 
-// Received waits until a standby has all that the server has written so far.
+// Received waits until a standby has received everything that the server has written so far.
 func (s *Server) Received(t testing.TB, standby *Server) {
 	t.Helper()
 	at := s.SQL(t, "postgres", "SELECT pg_current_wal_flush_lsn()")
 	standby.until(t, "SELECT pg_last_wal_replay_lsn() >= '"+at+"'")
 }
 
-// until asks until the answer is yes.
+// until waits until the answer to a query is true.
 func (s *Server) until(t testing.TB, question string) {
 	t.Helper()
 	for s.SQL(t, "postgres", question) != "t" {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-t.Context().Done():
-			t.Fatalf("the test ended before this was so: %s", question)
+			t.Fatalf("the test ended while this was still false: %s", question)
 		}
 	}
 }

@@ -9,9 +9,8 @@ import (
 	"runtime"
 )
 
-// modules are the modules of the tools, each below tools/ in a folder of the same
-// name as the folder of its binaries, which the version of one of its modules
-// names: a new version is another binary.
+// modules maps each tool to its module below tools/ and to the module whose version is part
+// of the name of its folder in .tools, so that a new version is another binary.
 var modules = map[string]struct{ folder, module string }{
 	"prometheus":       {"prometheus", "github.com/prometheus/prometheus"},
 	"promtool":         {"prometheus", "github.com/prometheus/prometheus"},
@@ -25,8 +24,8 @@ var modules = map[string]struct{ folder, module string }{
 	"checkcompose":     {"compose", "github.com/compose-spec/compose-go/v2"},
 }
 
-// Path returns the path of a tool in the version that tools/ names. root is the
-// path of the repository's root. The error of a missing tool says how to build it.
+// Path returns the path of a tool, in the version that tools/ names. root is the root of the
+// repository. The error for a missing tool says how to build it.
 func Path(root, tool string) (string, error) {
 	m, ok := modules[tool]
 	if !ok {

@@ -11,28 +11,28 @@ import (
 )
 
 var (
-	// errCut ends a direction that chance has cut.
+	// errCut ends a direction in which a message is cut.
 	errCut = errors.New("proxy: the connection is cut here")
 
-	// errCutBehind is errCut behind what has come so far, which still arrives.
+	// errCutBehind is errCut after what has come so far, which still arrives.
 	errCutBehind = errors.New("proxy: the connection is cut behind this")
 )
 
-// connection is one client's way to the server.
+// connection is a connection between a client and the server.
 type connection struct {
 	proxy  *Proxy
 	client *net.TCPConn
 
-	commits map[string]bool // prepared statements that are a COMMIT, by name
-	begun   bool            // the server is ready for a first transaction
+	commits map[string]bool // names of prepared statements that commit
+	begun   bool            // the server was ready for its first transaction
 
 	once   sync.Once
 	gone   chan struct{} // closed by cut
 	mu     sync.Mutex
-	server *net.TCPConn // nil until there is one
+	server *net.TCPConn // nil until connected
 }
 
-// cut ends it without a goodbye to either side.
+// cut ends the connection without notifying either side.
 func (c *connection) cut() {
 	c.once.Do(func() {
 		close(c.gone)
@@ -45,14 +45,13 @@ func (c *connection) cut() {
 	})
 }
 
-// reset closes a connection so that the other side finds it broken, not ended.
+// reset closes a connection so that the other side sees it broken, not ended.
 func reset(c *net.TCPConn) {
-	_ = c.SetLinger(0) // it may be closed already
+	_ = c.SetLinger(0) // it can already be closed
 	c.Close()
 }
 
-// passes waits while the proxy stalls. It is false where the connection went in
-// the meantime.
+// passes waits while the proxy stalls. It returns false if the connection ended meanwhile.
 func (c *connection) passes() bool {
 	select {
 	case <-c.proxy.flowing():
@@ -76,7 +75,7 @@ func (c *connection) dial(ctx context.Context) bool {
 	defer c.mu.Unlock()
 	c.server = server.(*net.TCPConn)
 	select {
-	case <-c.gone: // cut before there was anything to cut here
+	case <-c.gone: // cut while connecting
 		reset(c.server)
 		return false
 	default:
@@ -84,7 +83,7 @@ func (c *connection) dial(ctx context.Context) bool {
 	}
 }
 
-// carry carries messages in both directions until one side ends or chance does.
+// carry forwards messages in both directions, until one side ends or the connection is cut.
 func (c *connection) carry(ctx context.Context) {
 	client := bufio.NewReaderSize(c.client, 64<<10)
 	first, err := c.start(client)
@@ -96,7 +95,7 @@ func (c *connection) carry(ctx context.Context) {
 	}
 	if first.cancels {
 		c.proxy.cancels.Add(1)
-		_, _ = io.Copy(io.Discard, c.server) // it is answered by the end of the connection
+		_, _ = io.Copy(io.Discard, c.server) // the server answers by closing the connection
 		return
 	}
 	c.proxy.connections.Add(1)
@@ -107,8 +106,8 @@ func (c *connection) carry(ctx context.Context) {
 	_ = c.pump(bufio.NewReaderSize(c.server, 64<<10), c.client, c.toClient, func(message) bool { return true })
 }
 
-// pump carries messages in one direction. look sees each before it goes on; it is sent no
-// sooner than one that ends what is sent at once.
+// pump forwards messages in one direction. look sees each before it is forwarded. Messages
+// are buffered until one for which ends returns true.
 func (c *connection) pump(from *bufio.Reader, to io.Writer, look func(message) error, ends func(message) bool) error {
 	out := bufio.NewWriterSize(to, 64<<10)
 	arrivals := make(chan arrival, 1<<10)
@@ -141,13 +140,13 @@ func (c *connection) pump(from *bufio.Reader, to io.Writer, look func(message) e
 	return nil
 }
 
-// arrival is a message that is on its way.
+// arrival is a message under way.
 type arrival struct {
 	message
 	at time.Time
 }
 
-// arrive notes when each message came.
+// arrive records when each message came.
 func (c *connection) arrive(from *bufio.Reader, arrivals chan<- arrival) {
 	defer close(arrivals)
 	for {
@@ -163,8 +162,7 @@ func (c *connection) arrive(from *bufio.Reader, arrivals chan<- arrival) {
 	}
 }
 
-// waits waits for as long as what came then takes. It is false where the connection went
-// in the meantime.
+// waits delays an arrival. It returns false if the connection ended meanwhile.
 func (c *connection) waits(came time.Time) bool {
 	left := time.Until(came.Add(time.Duration(c.proxy.delay.Load())))
 	if left <= 0 {
@@ -180,7 +178,7 @@ func (c *connection) waits(came time.Time) bool {
 	}
 }
 
-// toServer cuts in front of a COMMIT, where chance wants it.
+// toServer cuts before a COMMIT, depending on chance.
 func (c *connection) toServer(m message) error {
 	if most := c.proxy.longest.Load(); most > 0 && int64(len(m.raw)) > most {
 		c.proxy.swallowed.Add(1)
@@ -193,8 +191,8 @@ func (c *connection) toServer(m message) error {
 	return nil
 }
 
-// toClient cuts in front of the answer to a COMMIT, or of the end of any answer, where chance
-// wants it.
+// toClient cuts before the answer to a COMMIT, or before the end of any answer, depending on
+// chance.
 func (c *connection) toClient(m message) error {
 	if m.idle() {
 		if c.begun {

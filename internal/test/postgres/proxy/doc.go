@@ -1,9 +1,8 @@
-// Package proxy stands between a program and PostgreSQL and makes trouble: it cuts
-// connections at chosen moments, lets them hang, makes them slow, swallows long messages,
-// and refuses new ones. It also counts transactions.
+// Package proxy is a proxy in front of PostgreSQL that causes trouble: it cuts connections at
+// chosen moments, lets them hang, slows them down, swallows long messages, and refuses new
+// ones. It also counts transactions.
 //
-// It reads as much of the protocol as it takes to know the two worst moments: a
-// COMMIT that is on its way to the server, and the answer to one on its way back.
-// After the first nothing has happened, after the second everything has, and the
-// program sees the same of both.
+// It understands enough of the protocol to know the two worst moments: when a COMMIT is on
+// its way to the server, and when the answer is on its way back. After a cut at the first
+// nothing has happened, at the second everything has, but the program cannot tell which.
 package proxy

@@ -10,20 +10,20 @@ import (
 	"regexp"
 )
 
-// longest is more than any message of a test.
+// longest is longer than any message in a test.
 const longest = 64 << 20
 
-// message is one of the protocol: a letter, a length that counts itself, and a
-// body. See https://www.postgresql.org/docs/current/protocol-message-formats.html.
+// message is a message of the protocol: a letter, a length that includes itself, and a body.
+// See https://www.postgresql.org/docs/current/protocol-message-formats.html.
 type message struct {
 	raw     []byte
-	cancels bool // a first message that is a CancelRequest
+	cancels bool // this first message is a CancelRequest
 }
 
-// kind is the letter.
+// kind returns the letter.
 func (m message) kind() byte { return m.raw[0] }
 
-// body is what follows the length.
+// body returns what follows the length.
 func (m message) body() []byte { return m.raw[5:] }
 
 func readMessage(r *bufio.Reader) (message, error) {
@@ -34,7 +34,7 @@ func readMessage(r *bufio.Reader) (message, error) {
 	return readRaw(r, 1, binary.BigEndian.Uint32(head[1:]))
 }
 
-// readRaw reads a message whose length, without the letter, is known.
+// readRaw reads a message of known length, without the letter.
 func readRaw(r *bufio.Reader, letter int, length uint32) (message, error) {
 	if length < 4 || length > longest {
 		return message{}, fmt.Errorf("proxy: a message of %d bytes", length)
@@ -51,8 +51,8 @@ const (
 	gssRequest    = 80877104
 )
 
-// start reads the first message, which has no letter. A wish for encryption is
-// answered with no: the proxy has to read along.
+// start reads the first message, which has no letter. It refuses encryption, because the
+// proxy has to read the messages.
 func (c *connection) start(r *bufio.Reader) (message, error) {
 	for {
 		head, err := r.Peek(8)
@@ -77,28 +77,28 @@ func (c *connection) start(r *bufio.Reader) (message, error) {
 	}
 }
 
-// awaited reports whether a client waits for an answer to a message. Those that prepare,
-// bind, describe, run and close a statement come before one of that kind, most often in
-// the same packet.
+// awaited reports whether the client waits for an answer to a message. Messages that prepare,
+// bind, describe, run and close a statement come before such a message, usually in the same
+// packet.
 func (m message) awaited() bool { return !bytes.ContainsRune([]byte("PBDEC"), rune(m.kind())) }
 
 var commits = regexp.MustCompile(`(?i)(^|;)\s*commit\s*(;|$)`)
 
-// commit reports whether a message of the client makes the server commit, and
-// remembers prepared statements that do.
+// commit reports whether a client's message makes the server commit, and remembers prepared
+// statements that do.
 func (c *connection) commit(m message) bool {
 	switch m.kind() {
 	case 'Q': // a query as text
 		text, _, err := cString(m.body())
 		return err == nil && commits.Match(text)
-	case 'P': // prepares a statement: its name, its text
+	case 'P': // prepares a statement: name, text
 		name, rest, err := cString(m.body())
 		if err != nil {
 			return false
 		}
 		text, _, err := cString(rest)
 		c.commits[string(name)] = err == nil && commits.Match(text)
-	case 'B': // runs one: the name of the portal, that of the statement
+	case 'B': // runs a statement: name of the portal, name of the statement
 		_, rest, err := cString(m.body())
 		if err != nil {
 			return false
@@ -109,17 +109,17 @@ func (c *connection) commit(m message) bool {
 	return false
 }
 
-// committed reports whether a message of the server says that it has committed.
+// committed reports whether a server's message confirms a commit.
 func (m message) committed() bool {
 	return m.kind() == 'C' && bytes.Equal(m.body(), []byte("COMMIT\x00"))
 }
 
-// idle reports whether a message of the server says that no transaction is under way.
+// idle reports whether a server's message says that no transaction is open.
 func (m message) idle() bool { return m.kind() == 'Z' && bytes.Equal(m.body(), []byte("I")) }
 
 var errNoString = errors.New("proxy: no end of a string")
 
-// cString returns a string that ends with a zero byte, and what follows.
+// cString returns a string that ends with a zero byte, and what follows it.
 func cString(b []byte) (text, rest []byte, err error) {
 	text, rest, found := bytes.Cut(b, []byte{0})
 	if !found {

@@ -13,64 +13,63 @@ import (
 
 // Chances are the probabilities of a cut, each from 0 to 1.
 type Chances struct {
-	// BeforeCommit is of a COMMIT, which then does not reach the server.
+	// BeforeCommit cuts before a COMMIT, which does not reach the server.
 	BeforeCommit float64
-	// AfterCommit is of the answer to a COMMIT that was carried out, which then
-	// does not reach the client.
+	// AfterCommit cuts before the answer to a COMMIT that was made, which does not reach the
+	// client.
 	AfterCommit float64
-	// BeforeEnd is of the end of an answer, which then does not reach the client; what
-	// comes before it does.
+	// BeforeEnd cuts before the end of an answer. The rest of the answer reaches the client.
 	BeforeEnd float64
-	// Message is of any message in either direction; half of it arrives.
+	// Message cuts in the middle of any message, in either direction.
 	Message float64
 }
 
-// Counts is what a proxy has done.
+// Counts is what a proxy has done so far.
 type Counts struct {
-	Connections   int64 // that were let through to the server
-	Commits       int64 // that the server said it carried out
-	Transactions  int64 // that have ended, of one statement or several, and asks for what a statement returns
+	Connections   int64 // to the server
+	Commits       int64 // confirmed by the server
+	Transactions  int64 // ended, of one statement or several, including requests for the description of a statement
 	Swallowed     int64 // messages
-	BeforeCommit  int64 // cuts of that kind
+	BeforeCommit  int64 // number of such cuts
 	AfterCommit   int64
 	BeforeEnd     int64
 	Message       int64
 	Cut           int64 // connections cut by Cut
 	Refused       int64 // connections
 	Stalls        int64
-	Unreachable   int64 // connections closed since the server was not there
+	Unreachable   int64 // connections closed because the server was unreachable
 	CancelRequest int64
 }
 
-// Cuts is the number of connections that were cut, for any reason.
+// Cuts returns the number of cut connections, for any reason.
 func (c Counts) Cuts() int64 {
 	return c.BeforeCommit + c.AfterCommit + c.BeforeEnd + c.Message + c.Cut
 }
 
-// Proxy is one of them. Its methods are safe for concurrent use.
+// Proxy is a proxy in front of a server. Its methods are safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
 	running  sync.WaitGroup
-	ended    context.Context // of the whole proxy
+	ended    context.Context // of the proxy
 	end      context.CancelFunc
 
 	connections, commits, transactions, swallowed, beforeCommit, afterCommit, beforeEnd, message, cut, refused, stalls, unreachable, cancels atomic.Int64
 
-	delay   atomic.Int64 // of each message, in each direction
-	longest atomic.Int64 // message of a client that arrives; 0 for any
+	delay   atomic.Int64 // of each message in each direction
+	longest atomic.Int64 // longest message of a client that arrives; 0 for no limit
 
 	mu      sync.Mutex
 	target  string
 	rng     *rand.Rand
 	chances Chances
 	refuse  bool
-	flow    chan struct{} // closed while messages may pass
+	flow    chan struct{} // closed while messages can pass
 	open    map[*connection]bool
 	moments []time.Time
 }
 
-// New starts a proxy in front of a server, for as long as the test runs. The seed
-// decides which messages chance picks.
+// New starts a proxy in front of a server, until the end of the test. The seed decides which
+// messages are cut by chance.
 func New(t testing.TB, target string, seed uint64) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -88,10 +87,10 @@ func New(t testing.TB, target string, seed uint64) *Proxy {
 	return p
 }
 
-// Address is where the proxy listens.
+// Address returns the proxy's address.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
-// Turn cuts all connections, and leads new ones to another server.
+// Turn cuts all connections, and connects new ones to another server.
 func (p *Proxy) Turn(target string) {
 	p.mu.Lock()
 	p.target = target
@@ -106,7 +105,7 @@ func (p *Proxy) Set(c Chances) {
 	p.chances = c
 }
 
-// Cut cuts all connections now and returns how many there were.
+// Cut cuts all connections, and returns their number.
 func (p *Proxy) Cut() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,8 +117,8 @@ func (p *Proxy) Cut() int {
 	return len(p.open)
 }
 
-// Stall lets every connection hang, new ones as well, as a network does that drops
-// what it is given. What was under way arrives after resume.
+// Stall lets all connections hang, including new ones, like a network that drops packets.
+// What was under way arrives after resume.
 func (p *Proxy) Stall() (resume func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -129,16 +128,16 @@ func (p *Proxy) Stall() (resume func()) {
 	return sync.OnceFunc(func() { close(flow) })
 }
 
-// Delay lets every message arrive so much later, as from another continent: a round trip
-// takes twice that.
+// Delay delays every message, as if the server were on another continent. A round trip takes
+// twice as long.
 func (p *Proxy) Delay(d time.Duration) { p.delay.Store(int64(d)) }
 
-// Swallow lets no message of a client arrive that has more bytes than that, nor what comes
-// after it on that connection, as a network does whose path takes smaller packets than it
-// says. Zero ends it for connections to come.
+// Swallow drops messages of clients that are longer than a number of bytes, and everything
+// after them on that connection, like a network path with a smaller packet size than it
+// announces. Zero ends this for new connections.
 func (p *Proxy) Swallow(longer int) { p.longest.Store(int64(longer)) }
 
-// Refuse cuts all connections and closes new ones at once.
+// Refuse cuts all connections, and closes new ones at once.
 func (p *Proxy) Refuse() (accept func()) {
 	p.mu.Lock()
 	p.refuse = true
@@ -161,14 +160,14 @@ func (p *Proxy) Counts() Counts {
 	}
 }
 
-// Moments returns when each cut was.
+// Moments returns the time of each cut.
 func (p *Proxy) Moments() []time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.moments)
 }
 
-// close ends it and everything that it has open.
+// close closes the proxy and all its connections.
 func (p *Proxy) close() {
 	p.end()
 	p.listener.Close()
@@ -186,7 +185,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// serve carries one connection.
+// serve handles one connection.
 func (p *Proxy) serve(client *net.TCPConn) {
 	c := &connection{proxy: p, client: client, commits: make(map[string]bool), gone: make(chan struct{})}
 	p.mu.Lock()
@@ -211,7 +210,7 @@ func (p *Proxy) serve(client *net.TCPConn) {
 	}
 }
 
-// chance decides whether something happens, and counts it where it does.
+// chance decides by chance whether a cut happens, and counts it.
 func (p *Proxy) chance(of func(Chances) float64, count *atomic.Int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
