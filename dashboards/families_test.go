@@ -12,7 +12,7 @@ import (
 // unread lists the families that neither a panel nor a rule reads, and who needs them.
 var unread = map[string]string{
 	"omegastream_account_info":     "users with several accounts join it to tell them apart",
-	"omegastream_exporter_leading": "users with replicas see which one leads; any of them may",
+	"omegastream_exporter_leading": "users with replicas see which one leads; any of them can lead",
 }
 
 // TestEveryFamilyIsRead checks that a panel or rule reads each family, unless it is listed as

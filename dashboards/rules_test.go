@@ -131,7 +131,7 @@ func TestEveryAlert(t *testing.T) {
 	}
 	for _, found := range regexp.MustCompile(`(?m)^### (OmegaStream\S+)$`).FindAllStringSubmatch(runbooks, -1) {
 		if !strings.Contains(strings.Join(names, " ")+" ", found[1]+" ") {
-			t.Errorf("docs/runbooks.md has a section for %s, which is no alert", found[1])
+			t.Errorf("docs/runbooks.md has a section for %s, which is not an alert", found[1])
 		}
 	}
 }
@@ -188,7 +188,7 @@ func TestExample(t *testing.T) {
 	config := read(t, "../deploy/prometheus/prometheus.yml")
 	pair := regexp.MustCompile(`(?m)^ {2}# ((external_labels|alert_relabel_configs): \[?\{.*)$`).ReplaceAllString(config, "  $1")
 	if strings.Count(pair, "#") != strings.Count(config, "#")-2 {
-		t.Fatal("the lines for a pair are not there")
+		t.Fatal("the lines for a pair are missing")
 	}
 	for _, text := range []string{config, pair} {
 		dir := t.TempDir()
@@ -233,7 +233,7 @@ func TestGrafanaAlerts(t *testing.T) {
 	policies := read(t, "../deploy/grafana/optional/notification-policies.yaml")
 	for _, found := range regexp.MustCompile(`receiver: (\S+)`).FindAllStringSubmatch(policies, -1) {
 		if !strings.Contains(policies, "\n    name: "+found[1]+"\n") {
-			t.Errorf("the receiver %s is no contact point", found[1])
+			t.Errorf("the receiver %s is not a contact point", found[1])
 		}
 	}
 	// One cause is one message: what Alertmanager's example groups by.

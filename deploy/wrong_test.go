@@ -19,7 +19,7 @@ func TestWrongManifests(t *testing.T) {
 		{"unknown field of a monitor", []string{"standalone", "servicemonitor"}, "scrapeTimeout:", "scrapeTimeOut:", `spec.endpoints[0].scrapeTimeOut: Invalid value`},
 		{"wrong type", []string{"replicated"}, "replicas: 2", "replicas: two", `spec.replicas: Invalid value: "string"`},
 		{"value against a monitor's pattern", []string{"standalone", "servicemonitor"}, "interval: 15s", "interval: often", "spec.endpoints[0].interval: Invalid value"},
-		{"rules that are no list", []string{"rules"}, "    rules:", "    rules: 1\n    others:", "spec.groups[0].others: Invalid value"},
+		{"rules that are not a list", []string{"rules"}, "    rules:", "    rules: 1\n    others:", "spec.groups[0].others: Invalid value"},
 		{"unknown kind", []string{"replicated"}, "kind: PodDisruptionBudget", "kind: PodDisruptionPlan", "PodDisruptionPlan"},
 		{"twice", []string{"standalone", "replicated"}, "", "", "Service/omegastream-exporter: is there twice"},
 
@@ -41,8 +41,8 @@ func TestWrongManifests(t *testing.T) {
 		{"a ServiceMonitor alone", []string{"servicemonitor"}, "", "", "selects no service"},
 		{"a budget for others", []string{"replicated"}, "  selector:\n    matchLabels:\n      app.kubernetes.io/name: omegastream-exporter\n  unhealthy", "  selector:\n    matchLabels:\n      app.kubernetes.io/name: other\n  unhealthy", "PodDisruptionBudget/omegastream-exporter: selects no pod"},
 		{"port of a policy", []string{"standalone", "network-policy"}, "port: 9877\n      protocol", "port: 9999\n      protocol", "its pods have no port 9999"},
-		{"claim that is not there", []string{"standalone"}, "claimName: omegastream-exporter", "claimName: other", "there is no PersistentVolumeClaim other"},
-		{"volume that is not there", []string{"standalone"}, "mountPath: /data\n          name: data", "mountPath: /data\n          name: date", "there is no volume date"},
+		{"missing claim", []string{"standalone"}, "claimName: omegastream-exporter", "claimName: other", "there is no PersistentVolumeClaim other"},
+		{"missing volume", []string{"standalone"}, "mountPath: /data\n          name: data", "mountPath: /data\n          name: date", "there is no volume date"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

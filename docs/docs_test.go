@@ -27,7 +27,7 @@ func TestPromisesNameTests(t *testing.T) {
 		case strings.HasPrefix(name, "Test"), strings.HasPrefix(name, "Fuzz"):
 			named++
 			if !strings.Contains(source, "\nfunc "+name+"(") {
-				t.Errorf("%s is not a test of the package that is named before it", name)
+				t.Errorf("%s is not a test of the package named before it", name)
 			}
 		default:
 			if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.IsDir() {

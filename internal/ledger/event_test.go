@@ -60,7 +60,7 @@ func TestStates(t *testing.T) {
 				outcomes, healed, first = outcomes+one(out.Counts), healed+one(out.Recovered), first+one(out.FirstResponse)
 			}
 			if ev.Stage != row.state || ev.Code != row.code || ev.Reason != row.reason {
-				t.Errorf("state %d, code %d, reason %s, want %d, %d, %s", ev.Stage, ev.Code, ev.Reason, row.state, row.code, row.reason)
+				t.Errorf("stage %d, code %d, reason %s, want %d, %d, %s", ev.Stage, ev.Code, ev.Reason, row.state, row.code, row.reason)
 			}
 			if outcomes != row.outcomes || healed != row.healed || first != row.first {
 				t.Errorf("%d outcomes, %d recoveries, %d first responses, want %d, %d, %d", outcomes, healed, first, row.outcomes, row.healed, row.first)

@@ -31,7 +31,7 @@ func TestTasksOfALeaseThatEnded(t *testing.T) {
 		late, want = append(late, task), append(want, task.EndpointID+" "+task.EventID)
 	}
 	if len(want) != 4 {
-		t.Fatalf("handed out %q", want)
+		t.Fatalf("took %q", want)
 	}
 	a.Resign()
 	for _, task := range late[:2] {

@@ -151,7 +151,7 @@ func TestUnresolved(t *testing.T) {
 			}
 			i, _ := e.events.find(KeyOf([]byte(hexID(1))))
 			if got := e.events.at(i).Stage; got != row.want {
-				t.Errorf("state %d, want %d", got, row.want)
+				t.Errorf("stage %d, want %d", got, row.want)
 			}
 			want := uint64(one(row.want == Unresolved))
 			if n, _ := counterOf(a.unheld(epoch), "a", CountUnresolved, failed, 0); n != want {

@@ -83,7 +83,7 @@ func TestWebFileThatBreaks(t *testing.T) {
 			}
 			log := i.log.String()
 			if broken, mended := strings.Count(log, "is invalid"), strings.Count(log, "is valid again"); broken != 2 || mended != 2 {
-				t.Errorf("broken in %d lines, mended in %d:\n%s", broken, mended, log)
+				t.Errorf("reported invalid in %d lines, valid again in %d:\n%s", broken, mended, log)
 			}
 			for _, hidden := range []string{"s3cret", "$2b$", "Unable to parse"} {
 				if strings.Contains(log, hidden) {

@@ -155,7 +155,7 @@ func TestVideo(t *testing.T) {
 			if first.Data.Video.UUID == "" {
 				first = d
 			} else if d != first {
-				t.Fatalf("one video, two tales: %+v and %+v", first, d)
+				t.Fatalf("one video, two details: %+v and %+v", first, d)
 			}
 		}
 		seen[first.Data.Video.UUID] = true

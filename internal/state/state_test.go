@@ -362,6 +362,6 @@ func TestFailedIsToldBeforeTheCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(told) != 1 || told[0] != storetest.HexID(1) || tries != 3 {
-		t.Errorf("told of %v, %d tries", told, tries)
+		t.Errorf("reported %v, %d tries", told, tries)
 	}
 }

@@ -400,7 +400,7 @@ func TestOddElements(t *testing.T) {
 	})
 }
 
-// TestLeadThatLapses checks that a replica that briefly may not lead, for example because its
+// TestLeadThatLapses checks that a replica that is briefly not sure to lead, for example because its
 // database is slow, does not report the calls that it did not make as failures of the API.
 func TestLeadThatLapses(t *testing.T) {
 	t.Parallel()

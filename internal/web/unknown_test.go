@@ -18,6 +18,6 @@ func TestUnknownEndpoint(t *testing.T) {
 	w := httptest.NewRecorder()
 	pages.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/endpoints/aaaaaaaaaaaaaaaaaaaaaaaa", http.NoBody))
 	if w.Code != http.StatusNotFound || !slices.Equal(asked, []string{"aaaaaaaaaaaaaaaaaaaaaaaa"}) {
-		t.Errorf("status %d, told of %q", w.Code, asked)
+		t.Errorf("status %d, asked for %q", w.Code, asked)
 	}
 }

@@ -211,7 +211,7 @@ func TestOtherServerIsNoticed(t *testing.T) {
 	execSQL(t, dsn, `UPDATE %[1]s.state SET server = 'another 00000002'`)
 	storetest.GiveBack(storetest.Lead(t, b), t, b)
 	if p.history == history || loads.Load() != 1 {
-		t.Errorf("history %s after %s, loaded anew %d times", p.history, history, loads.Load())
+		t.Errorf("history %s after %s, loaded again %d times", p.history, history, loads.Load())
 	}
 	if err := b.Healthy(context.Background()); err != nil {
 		t.Error(err)

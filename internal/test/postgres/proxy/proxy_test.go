@@ -99,7 +99,7 @@ func TestCommit(t *testing.T) {
 			}
 			c = connect(t, by)
 			if n := rows(t, direct); n != 1 {
-				t.Errorf("%d rows, want the 1 of before", n)
+				t.Errorf("%d rows, want 1", n)
 			}
 			p.Set(proxy.Chances{AfterCommit: 1})
 			if err := commit(t.Context(), c); err == nil || !c.IsClosed() {
