@@ -11,12 +11,12 @@ import (
 	"omegastream_exporter/internal/wait"
 )
 
-// call is one question to the API, however many requests it takes.
+// call is one call of the API, which can take several requests.
 type call struct {
 	op         Operation
 	endpointID string
 	eventID    string
-	path       string // escaped, behind the base URL
+	path       string // escaped, below the base URL
 }
 
 func endpointsCall() *call {
@@ -47,7 +47,7 @@ func (q *call) fail(err error) *Error {
 	return &Error{Op: q.op, EndpointID: q.endpointID, EventID: q.eventID, Err: err}
 }
 
-// check refuses ids that cannot stand in a path.
+// check refuses ids that cannot be part of a path.
 func (q *call) check() error {
 	switch {
 	case q.op != OpListEndpoints && !ValidEndpointID(q.endpointID):
@@ -58,8 +58,8 @@ func (q *call) check() error {
 	return nil
 }
 
-// do asks until there is an answer or no reason to ask again. An answer with
-// status 200 goes to read, which closes it.
+// do sends requests until one succeeds or another try is pointless. An answer with status 200
+// goes to read, which closes it.
 func (c *Client) do(ctx context.Context, q *call, read func(*request) error) error {
 	if err := q.check(); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (c *Client) do(ctx context.Context, q *call, read func(*request) error) err
 	if err != nil {
 		return q.fail(err)
 	}
-	// From here on the ids serve errors alone, the path has them already.
+	// From here on the ids are only for errors, as the path already contains them.
 	q.endpointID, q.eventID = key.redact(q.endpointID), key.redact(q.eventID)
 
 	delays, replaced := newDelays(), false
@@ -88,7 +88,7 @@ func (c *Client) do(ctx context.Context, q *call, read func(*request) error) err
 			key, replaced, attempt = another, true, 0
 		case !shouldRetry(attempt, failed):
 			return failed
-		case failed.RetryAfter == 0: // else the limiter holds this call back like all others
+		case failed.RetryAfter == 0: // otherwise the limiter delays this call like all others
 			if ended := wait.For(ctx, delays.NextBackOff()); ended != nil {
 				failed.Err = fmt.Errorf("%w, before another try after: %w", ended, failed.Err)
 				return failed
@@ -98,21 +98,21 @@ func (c *Client) do(ctx context.Context, q *call, read func(*request) error) err
 	}
 }
 
-// anotherKey reads the key again, which can have been rotated. It returns the zero Secret
-// where the key is still the one that was sent. Whether Reload found a change does not
-// say that: another call can have read the new key before.
+// anotherKey reads the key again, in case it was rotated. It returns the zero Secret if the
+// key is still the one that was sent. Reload cannot tell, because another call can have read
+// the new key before.
 func (c *Client) anotherKey(sent Secret) (Secret, error) {
 	if _, err := c.keys.Reload(); err != nil {
 		return Secret{}, err
 	}
 	key, err := c.keys.Key()
 	if err != nil || key.Reveal() == sent.Reveal() {
-		return Secret{}, nil //nolint:nilerr // The answer says enough.
+		return Secret{}, nil //nolint:nilerr // the answer is the better error
 	}
 	return key, nil
 }
 
-// attempt makes one request, as soon as the limiter lets it.
+// attempt sends one request when the limiter allows it.
 func (c *Client) attempt(ctx context.Context, q *call, key Secret, read func(*request) error) *Error {
 	slot, limited, err := c.limiter.Acquire(ctx, q.class())
 	if limited > 0 {

@@ -12,7 +12,7 @@ import (
 	"omegastream_exporter/internal/ratelimit"
 )
 
-// The values that Options take where they are zero.
+// The defaults of Options.
 const (
 	DefaultUserAgent     = "omegastream_exporter"
 	DefaultTimeout       = 10 * time.Second
@@ -21,7 +21,7 @@ const (
 	DefaultConcurrency   = 16
 )
 
-// Options are the settings of a client that have a default.
+// Options configure a client. Their zero values are the defaults.
 type Options struct {
 	// UserAgent is sent with every request. Empty means DefaultUserAgent.
 	UserAgent string
@@ -39,29 +39,29 @@ type Options struct {
 	// in ErrTooLarge. Zero means DefaultMaxListEvents.
 	MaxListEvents int
 
-	// Concurrency is the number of requests at a time. A list of events that takes
-	// more than 2 s to read is no longer among them: as many again are read on
-	// beside the others. Zero means DefaultConcurrency.
+	// Concurrency is the number of concurrent requests. A list of events that takes more than
+	// 2 s to read no longer counts; up to as many such lists are read in addition. Zero means
+	// DefaultConcurrency.
 	Concurrency int
 
-	// RateLimit is the number of requests a second, all operations together; it
-	// may be below 1. Zero means no limit.
+	// RateLimit is the number of requests a second, of all operations together. It can be
+	// below 1. Zero means no limit.
 	RateLimit float64
 
 	// URLDetail says how much of the endpoints' URLs the client returns, alone and in other
 	// texts. Empty means URLHost.
 	URLDetail URLDetail
 
-	// Observer observes every request. Nil means none.
+	// Observer observes every request. Nil means no observer.
 	Observer Observer
 
-	// Transport carries the requests. Nil means a transport of the client's own:
-	// HTTP/2, the proxy of the environment, the certificates of the system.
+	// Transport sends the requests. Nil means the client's own transport, with HTTP/2, the
+	// environment's proxy and the system's certificates.
 	Transport http.RoundTripper
 }
 
-// Client asks the API. It is safe for concurrent use; all calls share one rate
-// limit, one set of slots and one set of connections.
+// Client calls the API. It is safe for concurrent use; all calls share a rate limit, slots
+// and connections.
 type Client struct {
 	base     string // without a trailing slash
 	keys     KeySource
@@ -72,8 +72,9 @@ type Client struct {
 	urls     knownURLs
 }
 
-// New returns a client for the API at baseURL, whose path is kept. It makes no request. It
-// reports all mistakes in the input at once; the error repeats neither the URL nor the key.
+// New returns a client for the API at baseURL, whose path it keeps. It sends no request. It
+// reports all mistakes in its arguments at once, in an error that contains neither the URL
+// nor the key.
 func New(baseURL string, key KeySource, o Options) (*Client, error) {
 	base, urlErr := checkBaseURL(baseURL)
 	if err := errors.Join(urlErr, checkKeySource(key), o.check()); err != nil {
@@ -96,8 +97,8 @@ func (c *Client) Limiter() *ratelimit.Limiter { return c.limiter }
 // CloseIdleConnections closes the connections that no request uses.
 func (c *Client) CloseIdleConnections() { c.http.CloseIdleConnections() }
 
-// lastResponse returns a redirect to the caller: following one would carry the key to
-// wherever the answer points.
+// lastResponse returns a redirect to the caller, because following it would send the key to
+// another place.
 func lastResponse(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // checkBaseURL returns the URL without its trailing slashes. Its errors do not repeat the

@@ -12,26 +12,26 @@ import (
 )
 
 const (
-	readAhead  = 64 << 10  // bytes; HTTP/2 hands out its data in crumbs otherwise
-	maxRecycle = 256 << 10 // a decoder that met a longer value has grown, and is dropped
+	readAhead  = 64 << 10  // bytes; HTTP/2 returns its data in small pieces otherwise
+	maxRecycle = 256 << 10 // a decoder that has grown beyond this is dropped
 	maxDepth   = 1000      // of nested values
 )
 
-// lenient accepts what a poisoned event can contain: one of them must not blind an
-// endpoint.
+// lenient accepts what a malformed event can contain, so that one event does not make a whole
+// endpoint unreadable.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// decoder reads an answer as JSON tokens. Only broken syntax, a broken body or a
-// value beyond its bound is an error.
+// decoder reads an answer as JSON tokens. It only fails on broken syntax, a broken body, or a
+// value above its limit.
 type decoder struct {
 	json  *jsontext.Decoder
 	body  *bufio.Reader
-	text  []byte // the last string that text read
-	left  int64  // bytes of the body that may still be read, see allow
-	limit int64  // the last bound set by allow
-	what  string // that has the bound
+	text  []byte // the last string that text has read
+	left  int64  // bytes of the body that can still be read, see allow
+	limit int64  // the last limit set by allow
+	what  string // what the limit applies to
 	grown bool
-	err   error // the first error of the body, nil at its regular end
+	err   error // the first error of the body; nil at its regular end
 }
 
 var decoders = sync.Pool{New: func() any {
@@ -57,7 +57,7 @@ func (d *decoder) recycle() {
 	}
 }
 
-// allow sets how much can be read from here on, and what of.
+// allow limits how much can be read from here on. what names the limited part in errors.
 func (d *decoder) allow(bytes int64, what string) {
 	d.grown = d.grown || d.limit-d.left > maxRecycle
 	d.left, d.limit, d.what = bytes, bytes, what
@@ -97,7 +97,7 @@ func (d *decoder) openList() (empty bool, err error) {
 	return false, d.open(jsontext.KindBeginArray)
 }
 
-// fault says what an error of the JSON decoder comes from.
+// fault describes the cause of an error of the JSON decoder.
 func (d *decoder) fault(err error) error {
 	switch {
 	case err == nil:
@@ -146,8 +146,8 @@ func (d *decoder) name() (name []byte, more bool, err error) {
 	return d.unquote(raw), true, nil
 }
 
-// members calls read with the name of each member of an object, to read its value.
-// It skips a value that is not an object.
+// members calls read with the name of each member of an object; read must read its value. A
+// value that is not an object is skipped.
 func (d *decoder) members(read func(name []byte) error) error {
 	if d.json.PeekKind() != jsontext.KindBeginObject {
 		return d.skip()
@@ -166,13 +166,13 @@ func (d *decoder) members(read func(name []byte) error) error {
 	}
 }
 
-// unquote returns what a JSON string says, valid until the next read. It may be
-// invalid UTF-8 where the string is.
+// unquote returns the content of a JSON string, valid until the next read. It can contain
+// invalid UTF-8 if the string does.
 func (d *decoder) unquote(raw jsontext.Value) []byte {
 	inner := raw[1 : len(raw)-1]
 	for _, c := range inner { // most are too short for bytes.IndexByte to pay
 		if c == '\\' {
-			// The error tells of invalid UTF-8, which is replaced.
+			// The error reports invalid UTF-8, which is replaced.
 			d.text, _ = jsontext.AppendUnquote(d.text[:0], raw)
 			return d.text
 		}
@@ -180,8 +180,8 @@ func (d *decoder) unquote(raw jsontext.Value) []byte {
 	return inner
 }
 
-// str reads a string; null is the empty one. ok is false where it is neither. The
-// string is valid until the next read.
+// str reads a string. null becomes the empty string. ok is false for all else. The string is
+// valid until the next read.
 func (d *decoder) str() (s []byte, ok bool, err error) {
 	raw, err := d.json.ReadValue()
 	if err != nil {
@@ -196,9 +196,9 @@ func (d *decoder) str() (s []byte, ok bool, err error) {
 	return nil, false, nil
 }
 
-// integer reads a number without its fraction, in quotes or not; what an int64
-// cannot hold becomes the nearest that it can. known is false for null, ok is false
-// where it is neither.
+// integer reads a number, in quotes or not, and drops its fraction. Numbers beyond int64
+// become the nearest one. known is false for null, ok is false for anything but a number or
+// null.
 func (d *decoder) integer() (n int64, known, ok bool, err error) {
 	switch d.json.PeekKind() {
 	case jsontext.KindNumber:
@@ -206,7 +206,7 @@ func (d *decoder) integer() (n int64, known, ok bool, err error) {
 		if err != nil {
 			return 0, false, false, err
 		}
-		n, _ = token.Int() // the error tells of a fraction, or of the nearest
+		n, _ = token.Int() // the error reports a fraction, or a number out of range
 		return n, true, true, nil
 	case jsontext.KindString:
 		text, _, err := d.str()
@@ -217,7 +217,7 @@ func (d *decoder) integer() (n int64, known, ok bool, err error) {
 	return 0, false, ok, err
 }
 
-// quotedInt returns the number that a string holds.
+// quotedInt returns the number in a string.
 func quotedInt(text string) (n int64, ok bool) {
 	number := jsontext.Value(text)
 	if number.Kind() != jsontext.KindNumber || !number.IsValid() {
@@ -235,8 +235,8 @@ func quotedInt(text string) (n int64, ok bool) {
 	return n, true
 }
 
-// idText reads an id: a string, or a number as its text. What is neither counts as
-// empty. The text is valid until the next read.
+// idText reads an id: a string, or the text of a number. Anything else becomes empty. The
+// text is valid until the next read.
 func (d *decoder) idText() (text []byte, err error) {
 	raw, err := d.json.ReadValue()
 	if err != nil {

@@ -1,13 +1,11 @@
-// Package client asks the OmegaStream API about the webhooks of an account and
-// returns plain values. It speaks HTTP and JSON; it knows no metric, writes no
-// log and keeps nothing but its connections and the pace it may ask at.
+// Package client reads the webhooks of an account from the OmegaStream API and returns plain
+// values. It speaks HTTP and JSON. It has no metrics, writes no log, and keeps no state
+// except its connections, the rate limit and the URLs of endpoints.
 //
-// Every call goes the same way: its method ([Client.ListEndpoints],
-// [Client.ListEvents], [Client.GetEvent]), the attempts of do, the limiter, one
-// http.Client.Do.
+// Every call takes the same path: its method ([Client.ListEndpoints], [Client.ListEvents],
+// [Client.GetEvent]), the attempts of do, the limiter, and one http.Client.Do.
 //
-// The API is undocumented in much, so the client trusts little: an element of a
-// wrong type is skipped and counted, only broken syntax breaks a read, every
-// body is bounded, redirects are not followed, and neither the key nor a full
-// URL appears in an error.
+// Much of the API is undocumented, so the client trusts little: it skips and counts elements
+// of a wrong type, fails only on broken syntax, limits every body, does not follow redirects,
+// and puts neither the key nor a full URL into an error.
 package client

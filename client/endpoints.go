@@ -19,9 +19,9 @@ const (
 
 // EndpointList is the answer of GET /client/webhooks/all.
 type EndpointList struct {
-	Endpoints []Endpoint // in the API's order, no id twice
-	Date      time.Time  // the answer's own, zero if it has none
-	Faults    Faults     // of elements left out: no object, no valid id, an id again
+	Endpoints []Endpoint // in the API's order, without duplicate ids
+	Date      time.Time  // of the answer; zero if it has none
+	Faults    Faults     // of skipped elements: not an object, no valid id, a duplicate id
 }
 
 // Endpoint is a webhook endpoint of the account. All strings are valid UTF-8. A
@@ -29,10 +29,10 @@ type EndpointList struct {
 type Endpoint struct {
 	ID          string   // valid, see ValidEndpointID
 	CompanyID   string   // at most 4 KiB
-	URL         string   // what Options.URLDetail says of it; at most 8 KiB
+	URL         string   // as much as Options.URLDetail allows; at most 8 KiB
 	Description string   // at most 4 KiB, the URLs in it reduced likewise
-	Events      []string // the subscribed types
-	Active      bool     // unless the API says that it is not
+	Events      []string // at most 4 KiB, with URLs reduced likewise
+	Active      bool     // true unless the API says otherwise
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -72,8 +72,8 @@ type endpointReader struct {
 	*decoder
 	key    Secret
 	detail URLDetail
-	types  map[string]string // those seen: most endpoints subscribe to the same
-	urls   map[string]string // by endpoint, as sent
+	types  map[string]string // types seen so far, as most endpoints subscribe to the same
+	urls   map[string]string // by endpoint, as the API sent them
 }
 
 func (r *endpointReader) list() (list EndpointList, err error) {
@@ -109,7 +109,7 @@ func (r *endpointReader) list() (list EndpointList, err error) {
 	return list, list.Faults.check(len(list.Endpoints))
 }
 
-// endpoint reads one element, whatever it is.
+// endpoint reads one element of any type.
 func (r *endpointReader) endpoint() (e Endpoint, rawURL string, isObject bool, err error) {
 	isObject = r.json.PeekKind() == jsontext.KindBeginObject
 	e.Active = true
@@ -145,8 +145,8 @@ func (r *endpointReader) endpoint() (e Endpoint, rawURL string, isObject bool, e
 	return e, rawURL, isObject, err
 }
 
-// active reads whether an endpoint is on. It is, unless the API says in some way
-// that it is not: an endpoint that is taken to be off has no alerts.
+// active reads whether an endpoint is active. It is, unless the API clearly says otherwise,
+// because an inactive endpoint has no alerts.
 func (r *endpointReader) active() (bool, error) {
 	switch r.json.PeekKind() {
 	case jsontext.KindBeginObject, jsontext.KindBeginArray:
@@ -163,8 +163,8 @@ func (r *endpointReader) active() (bool, error) {
 	return true, nil
 }
 
-// eventTypes reads an array of strings; elements of another type are left out, and
-// what is no array counts as none.
+// eventTypes reads an array of strings. It skips elements of other types, and returns none
+// for anything but an array.
 func (r *endpointReader) eventTypes() ([]string, error) {
 	if r.json.PeekKind() != jsontext.KindBeginArray {
 		return nil, r.skip()

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// Errors that an answer of the API causes.
+// Errors caused by an answer of the API.
 var (
 	// ErrUnauthorized is returned when the API answers 401, after the key was
 	// read again.
 	ErrUnauthorized = errors.New("the API does not accept the key")
 
-	// ErrForbidden is returned when the API answers 403; with a Retry-After, to the last
-	// attempt.
+	// ErrForbidden is returned when the API answers 403. A 403 with a Retry-After is retried
+	// first.
 	ErrForbidden = errors.New("the key is not allowed to do this")
 
 	// ErrNotFound is returned when the API answers 404 or 410.
@@ -25,48 +25,46 @@ var (
 	// ErrGone is returned when the API answers 410. It is an ErrNotFound.
 	ErrGone = fmt.Errorf("%w any more", ErrNotFound)
 
-	// ErrRateLimited is returned when the API answers 429 to the last attempt, and
-	// without a request while it wants to be left alone for more than 10 s.
+	// ErrRateLimited is returned when the API answers 429 to the last attempt, and without a
+	// request while the API asks for a pause of more than 10 s.
 	ErrRateLimited = errors.New("the API asks for fewer requests")
 
-	// ErrServer is returned when the last attempt is answered with 500 or above.
+	// ErrServer is returned when the API answers 500 or above to the last attempt.
 	ErrServer = errors.New("the API failed")
 
 	// ErrRedirected is returned when the API answers with a redirect.
 	ErrRedirected = errors.New("redirects are not followed")
 
-	// ErrUnexpectedStatus is returned when the API answers with any other status
-	// but 200.
+	// ErrUnexpectedStatus is returned when the API answers any other status than 200.
 	ErrUnexpectedStatus = errors.New("unexpected status")
 
-	// ErrBadPayload is returned when an answer cannot be what was asked for: broken
-	// JSON, another type, another event.
+	// ErrBadPayload is returned when an answer is not what was requested: broken JSON, a
+	// wrong type, another event.
 	ErrBadPayload = errors.New("unusable answer")
 
-	// ErrPaged is returned when a list has a Link to a next page: what it shows is
-	// not all.
+	// ErrPaged is returned when a list links to a next page, so that it is incomplete.
 	ErrPaged = errors.New("the API pages its answer, which this version does not follow")
 
-	// ErrTooLarge is returned when an answer, or one element of it, exceeds its bound.
+	// ErrTooLarge is returned when an answer, or one of its elements, exceeds its limit.
 	ErrTooLarge = errors.New("answer too large")
 )
 
-// Errors that the way to the API and back causes.
+// Errors caused by the connection to the API.
 var (
-	// ErrConnection is returned when the last attempt could not reach the API or
-	// lost the connection to it.
+	// ErrConnection is returned when the last attempt could not reach the API, or lost the
+	// connection.
 	ErrConnection = errors.New("no connection")
 
 	// ErrTimeout is returned when the API is slower than Options.Timeout or
-	// Options.ListSilence allow. The end of the caller's context is no ErrTimeout,
-	// it is the context's own error.
+	// Options.ListSilence. If the caller's context ends, the error is that of the context.
 	ErrTimeout = errors.New("too slow")
 
-	// ErrInvalidID is returned, without a request, when an id cannot be asked for.
+	// ErrInvalidID is returned, without a request, for an id that cannot be used in a
+	// request.
 	ErrInvalidID = errors.New("invalid id")
 )
 
-// kindOf returns the sentinel for a status that is not 200.
+// kindOf returns the sentinel error for a status other than 200.
 func kindOf(code int) error {
 	switch {
 	case code == http.StatusUnauthorized:
@@ -87,26 +85,24 @@ func kindOf(code int) error {
 	return ErrUnexpectedStatus
 }
 
-// IsUnauthorized reports whether the API does not accept the key at all (401), so
-// that no other call can go well.
+// IsUnauthorized reports whether the API does not accept the key at all (401), so that every
+// call would fail.
 func IsUnauthorized(err error) bool { return errors.Is(err, ErrUnauthorized) }
 
-// IsForbidden reports whether the key may not do what this one call asks for (403).
+// IsForbidden reports whether the key has no access to what a call requested (403).
 func IsForbidden(err error) bool { return errors.Is(err, ErrForbidden) }
 
-// Error is the error of a call. Every error that a method of Client or EventList
-// returns is one.
+// Error is the error of a call. Every error of a method of Client or EventList is one.
 type Error struct {
 	Op         Operation
 	EndpointID string        // empty for OpListEndpoints
-	EventID    string        // empty but for OpGetEvent
-	StatusCode int           // of the answer, 0 if none came
-	RetryAfter time.Duration // how long the API wants to be left alone, 0 if it did not say
-	Err        error         // wraps one of the sentinels, or the caller's context error
+	EventID    string        // only for OpGetEvent
+	StatusCode int           // of the answer; 0 without one
+	RetryAfter time.Duration // the pause that the API asks for; 0 if it did not say
+	Err        error         // wraps a sentinel error, or the error of the caller's context
 }
 
-// Error names the operation and what it was about. It holds neither the key nor
-// a URL.
+// Error names the operation and its ids. It contains neither the key nor a URL.
 func (e *Error) Error() string {
 	var b strings.Builder
 	switch e.Op {
@@ -127,14 +123,14 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// printable escapes what would break a line of a log.
+// printable escapes characters that would break a line of a log.
 func printable(id string) string {
 	quoted := strconv.Quote(id)
 	return quoted[1 : len(quoted)-1]
 }
 
-// scrubbed shows an error's text without its secrets. Is and As see through it; there is no
-// Unwrap, which would give the unscrubbed text to a caller that prints it.
+// scrubbed shows an error's text without secrets. Is and As can see the error; there is no
+// Unwrap, which would give a caller the text with secrets.
 type scrubbed struct {
 	text string
 	err  error

@@ -15,46 +15,45 @@ const (
 	maxVideo     = 128     // of each member of Video
 )
 
-// Event is one event with the answer that its delivery got. All strings are valid
-// UTF-8; of data only the video's names are kept.
+// Event is an event with the answer to its delivery. All strings are valid UTF-8. Of its data
+// only the video's ids are kept.
 type Event struct {
-	ID         string    // the one that was asked for
-	EndpointID string    // as sent, the path decides; empty if missing
+	ID         string    // the requested one
+	EndpointID string    // as sent, but the request decides; empty if missing
 	CompanyID  string    // coid or ocid
 	Type       string    // as sent, at most 1 KiB; empty if missing or null
 	Created    int64     // Unix seconds as sent, without a fraction; 0 if missing or null
 	Video      Video     // data.video
-	Response   *Response // nil as long as the API has recorded none
-	Date       time.Time // the answer's own, zero if it has none
+	Response   *Response // nil while the API has not recorded one
+	Date       time.Time // of the answer; zero if it has none
 	Unusable   []string  // members of a wrong type, whose fields are zero: type, created
 }
 
-// Video names the video that an event is about. A member is empty where it is
-// missing or no string.
+// Video identifies the video of an event. A member is empty if it is missing or not a string.
 type Video struct {
-	ID   string // at most 128 bytes, as UUID
+	ID   string // at most 128 bytes, like UUID
 	UUID string
 }
 
-// Response is what the receiver of an event answered, or what the API says instead.
-// A member that is neither a string nor null appears as its JSON text. URLs in it are
-// reduced to what Options.URLDetail says, and the secrets of the endpoint's own URL are
-// taken out however they are spelled.
+// Response is what the receiver of an event answered, or what the API says about a failed
+// delivery. Members that are neither strings nor null appear as their JSON text. URLs are
+// reduced as Options.URLDetail allows, and secrets of the endpoint's own URL are removed in
+// any spelling.
 type Response struct {
-	StatusCode int    // as sent; 0 if sent so, missing or null
+	StatusCode int    // as sent; 0 if missing or null
 	Status     string // at most 4 KiB
-	Message    string // the API's own words, at most 4 KiB
-	Cause      string // Message without any URL, for the words that say what went wrong
-	Body       string // at most 1 KiB; of paths without a host only the endpoint's own is hidden
+	Message    string // the API's own text, at most 4 KiB
+	Cause      string // Message without any URL, to find the cause of a failure
+	Body       string // at most 1 KiB; of paths without a host, only the endpoint's own is removed
 }
 
-// GetEvent returns one event of an endpoint. An answer about another event, or
-// with a response or status_code of a wrong type, is ErrBadPayload. A number in
-// quotes is one, and an id that is a number is its text.
+// GetEvent returns one event of an endpoint. It fails with ErrBadPayload if the answer is
+// about another event, or if its response or status_code has a wrong type. Numbers can be in
+// quotes, and ids can be numbers.
 //
-// The event's Response is nil where the API sent none, null or {}, or an object
-// without a status_code that is a number and without any text. A status_code of 0
-// is a response, and so is text without a status_code.
+// The event's Response is nil if the API sent none, null or {}, or an object with neither a
+// numeric status_code nor any text. A status_code of 0 is a response, and so is text without
+// a status_code.
 //
 // Source: GET /client/webhooks/:id/events/:eid.
 func (c *Client) GetEvent(ctx context.Context, endpointID, eventID string) (Event, error) {
@@ -141,7 +140,7 @@ func readData(d *decoder, key Secret) (v Video, err error) {
 	return v, err
 }
 
-// readResponse returns nil where nothing is recorded.
+// readResponse returns nil if no response is recorded.
 func readResponse(d *decoder, r *redactor) (*Response, error) {
 	switch kind := d.json.PeekKind(); kind {
 	case jsontext.KindBeginObject, jsontext.KindInvalid:

@@ -12,38 +12,36 @@ import (
 
 const (
 	maxElement = 1 << 20 // bytes of an element of a list of events
-	maxTypes   = 1000    // that a list keeps to use their strings again
+	maxTypes   = 1000    // whose strings a list reuses
 )
 
-// slotTime is how long a list of events keeps the slot that it was asked for in,
-// from its header on. After that it is read on beside the other calls.
+// slotTime is how long a list of events keeps its slot, from its header on. After that it is
+// read besides the other calls.
 const slotTime = 2 * time.Second
 
-// EventList is a list of events that is still on its way. It holds a connection
-// until it is closed, which the end of Events does too. It is not safe for
-// concurrent use.
+// EventList is a list of events that is being received. It holds a connection until it is
+// closed, or until Events ends. It is not safe for concurrent use.
 type EventList struct {
 	x        *request
 	reader   *eventReader
 	date     time.Time
 	count    int    // elements read
-	usable   int    // of these
-	faults   Faults // of the others
+	usable   int    // of these elements
+	faults   Faults // of the other elements
 	paged    bool
 	begun    bool
 	complete bool
 	err      error
 }
 
-// ListEvents returns all events of an endpoint that the API lists, as soon as the
-// header of the answer is there. ctx is the context of the whole read. The list
-// must be read with Events or closed with Close.
+// ListEvents returns the list of all events of an endpoint as soon as its header has arrived.
+// ctx applies to the whole read. Read the list with Events, or Close it.
 //
 // Source: GET /client/webhooks/:id.
 func (c *Client) ListEvents(ctx context.Context, endpointID string) (*EventList, error) {
 	var list *EventList
 	err := c.do(ctx, eventsCall(endpointID), func(x *request) error {
-		x.timer.Stop() // from here on the silence counts, see request.Read
+		x.timer.Stop() // from here on ListSilence applies, see request.Read
 		x.observe()
 		x.left = c.opts.ListSilence
 		x.slow = time.AfterFunc(slotTime, x.slot.StepAside)
@@ -58,10 +56,9 @@ func (c *Client) ListEvents(ctx context.Context, endpointID string) (*EventList,
 	return list, err
 }
 
-// Events returns the events in the API's order, which is newest first as far as is
-// known, as they arrive. It can be used once. The event it yields is overwritten by
-// the next one. When it ends, for whatever reason, the list is closed and Err and
-// Complete tell how far it came.
+// Events yields the events as they arrive, in the API's order, which seems to be newest
+// first. It can be used once. Each event overwrites the previous one. When the loop ends for
+// any reason, the list is closed, and Err and Complete report how far it was read.
 func (l *EventList) Events() iter.Seq[*ListedEvent] {
 	return func(yield func(*ListedEvent) bool) {
 		if l.begun || l.x == nil {
@@ -81,8 +78,7 @@ func (l *EventList) Events() iter.Seq[*ListedEvent] {
 	}
 }
 
-// read yields the events until the end of the list, an error, or a yield that
-// wants no more.
+// read yields the events until the end of the list, an error, or a yield that returns false.
 func (l *EventList) read(yield func(*ListedEvent) bool) error {
 	r := l.reader
 	r.allow(maxElement, "the beginning")
@@ -104,7 +100,7 @@ func (l *EventList) read(yield func(*ListedEvent) bool) error {
 			continue
 		}
 		l.usable++
-		if !yield(&r.event) || l.x == nil { // the caller may have closed it
+		if !yield(&r.event) || l.x == nil { // the caller can have closed it
 			return nil
 		}
 	}
@@ -118,22 +114,22 @@ func (l *EventList) read(yield func(*ListedEvent) bool) error {
 	return nil
 }
 
-// Err returns why the list is not complete: an *Error, or nil if it is or the caller
-// ended it. A list that has more pages has an error in any case.
+// Err returns why the list is incomplete: an *Error, or nil if it is complete or the caller
+// stopped. A list with more pages always has an error.
 func (l *EventList) Err() error { return l.err }
 
 // Complete reports whether the end of the list was read.
 func (l *EventList) Complete() bool { return l.complete }
 
-// Faults returns what was wrong with the elements that are no events: no object, no
-// valid id, a type or created of a wrong type. It is there once Events has ended.
+// Faults returns what was wrong with skipped elements: not an object, no valid id, a type or
+// created of a wrong type. It is valid after Events has ended.
 func (l *EventList) Faults() Faults { return l.faults }
 
-// Date returns the answer's own time, zero if it has none.
+// Date returns the answer's own time; zero if it has none.
 func (l *EventList) Date() time.Time { return l.date }
 
-// Close ends the list and gives its connection and slot back. It may be called more
-// than once; after the end of Events there is no need to.
+// Close ends the list, and releases its connection and slot. It can be called more than once,
+// and is not needed after Events has ended.
 func (l *EventList) Close() {
 	if l.x == nil {
 		return
@@ -144,27 +140,24 @@ func (l *EventList) Close() {
 	r.recycle()
 }
 
-// ListedEvent is an event as a list shows it: no data and no response, whether or
-// not there is one.
+// ListedEvent is an event as a list shows it: without data and response, even if they exist.
 type ListedEvent struct {
 	ID      []byte // valid, see ValidEventID; overwritten by the next iteration
 	Type    string // as sent in valid UTF-8, at most 1 KiB; empty if missing or null
 	Created int64  // Unix seconds as sent, without a fraction; 0 if missing or null
 }
 
-// eventReader reads the elements of a list of events, without an allocation for
-// each.
+// eventReader reads the elements of a list of events, without allocating for each.
 type eventReader struct {
 	*decoder
 	key    Secret
-	types  map[string]string // those seen, by their raw form
+	types  map[string]string // types seen so far, by their raw form
 	id     []byte
 	event  ListedEvent
 	faults Faults
 }
 
-// element reads one element, whatever it is, into r.event. ok is false where it is
-// no event.
+// element reads one element of any type into r.event. ok is false if it is not an event.
 func (r *eventReader) element() (ok bool, err error) {
 	r.allow(maxElement, "one event")
 	r.event = ListedEvent{}
@@ -178,7 +171,7 @@ func (r *eventReader) element() (ok bool, err error) {
 	if _, err := r.json.ReadToken(); err != nil {
 		return false, err
 	}
-	fault := "" // the first member that is wrong
+	fault := "" // the first wrong member
 	for {
 		name, more, err := r.name()
 		if err != nil {
@@ -214,10 +207,10 @@ func (r *eventReader) element() (ok bool, err error) {
 	return fault == "", nil
 }
 
-// readID reads a string, or a number as its text. What is neither counts as empty.
+// readID reads a string, or the text of a number. Anything else becomes empty.
 func (r *eventReader) readID() error {
 	s, err := r.idText()
-	// One byte more than an id may have tells that it is too long.
+	// Keep one byte more than an id can have, to detect that it is too long.
 	r.id = append(r.id[:0], s[:min(len(s), maxEventID+1)]...)
 	r.event.ID = r.id
 	return err

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Faults counts the elements of a list that cannot be used, by the first member of
-// each that is missing or wrong. Nil means that there are none.
+// Faults counts the unusable elements of a list by their first missing or wrong member. Nil
+// means none.
 type Faults map[string]int
 
-// notObject stands in Faults for elements that have no members at all.
+// notObject is the key in Faults for elements that are not objects.
 const notObject = ""
 
-// Total returns the number of elements that cannot be used.
+// Total returns the number of unusable elements.
 func (f Faults) Total() (n int) {
 	for _, elements := range f {
 		n += elements
@@ -42,8 +42,8 @@ func (f *Faults) add(member string) {
 	(*f)[member]++
 }
 
-// check returns an error where a list has elements and none of them is usable: the API
-// speaks another language then, and the list says nothing.
+// check returns an error if a list has elements but none is usable: then the API has changed,
+// and the list says nothing.
 func (f Faults) check(usable int) error {
 	if usable > 0 || len(f) == 0 {
 		return nil

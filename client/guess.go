@@ -6,8 +6,8 @@ import (
 	"unicode"
 )
 
-// guess returns text without the words that can have a secret part of a URL in them,
-// where the URL itself is not known.
+// guess removes the words of a text that can contain a secret part of a URL, for when the URL
+// itself is unknown.
 func (r *redactor) guess(text string) string {
 	if !r.blind || isPlain(text) {
 		return text
@@ -20,8 +20,8 @@ func (r *redactor) guess(text string) string {
 	})
 }
 
-// isPlain reports whether a text has nothing but words of letters and numbers of digits, as
-// most answers have. None of them is suspicious, and looking at each is slow.
+// isPlain reports whether a text has only words of letters and numbers of digits, like most
+// answers. None of these is suspicious, and checking each is slow.
 func isPlain(text string) bool {
 	letters, digits := false, false
 	for _, c := range []byte(text) {
@@ -43,17 +43,18 @@ func isPlain(text string) bool {
 }
 
 var (
-	// anyWord matches a word as it is spelled: a space in it is part of a URL.
+	// anyWord matches a spelled word, because a space in the plain form is part of a URL.
 	anyWord = regexp.MustCompile(`[^ \t\r\n]+`)
 
-	// harmless matches the words with a slash that are in the errors of many programs.
+	// harmless matches words with a slash that occur in the errors of many programs.
 	harmless = regexp.MustCompile(`^["'(]?(?i:i/o|n/a|net/http|http/[\d.]{1,3}|text/html|text/plain|application/json)["'):;,.]*$`)
 
-	// urlSign matches what stands in a URL and seldom in a sentence. A port is none.
+	// urlSign matches what is common in URLs and rare in sentences. A port does not match.
 	urlSign = regexp.MustCompile(`[=@%\\]|[?&].|[\pL\pN_-]:\pN*[\pL_~+$!*-]`)
 )
 
-// minMixed is the length from which letters and digits without a dot look like a token.
+// minMixed is the length from which a mix of letters and digits without a dot looks like a
+// token.
 const minMixed = 10
 
 func (r *redactor) suspicious(word string) bool {

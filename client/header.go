@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// maxPause bounds what a Retry-After can ask for.
+// maxPause is the longest pause that a Retry-After can ask for.
 const maxPause = 5 * time.Minute
 
-// retryAfter returns how long the answer asks to be left alone, at most maxPause.
-// It is 0 where the header is missing, unreadable or in the past. A date counts
-// from the answer's own Date, so that a wrong clock here does no harm.
+// retryAfter returns the pause that the answer asks for, at most maxPause. It is 0 if the
+// header is missing, unreadable or in the past. A date is relative to the answer's own Date,
+// so that a wrong local clock does no harm.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	seconds, err := strconv.ParseUint(value, 10, 31)
@@ -32,7 +32,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return max(0, min(until.Sub(now), maxPause))
 }
 
-// dateOf returns the time of an answer by the API's clock, zero if it has none.
+// dateOf returns the time of an answer by the API's clock; zero if it has none.
 func dateOf(h http.Header) time.Time {
 	date, err := http.ParseTime(h.Get("Date"))
 	if err != nil {
@@ -43,7 +43,7 @@ func dateOf(h http.Header) time.Time {
 
 var linkRelation = regexp.MustCompile(`(?i);\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))`)
 
-// paged reports whether the header of an answer says that there are more pages.
+// paged reports whether an answer's header links to more pages.
 func paged(h http.Header) bool {
 	for _, link := range h.Values("Link") {
 		for _, found := range linkRelation.FindAllStringSubmatch(link, -1) {

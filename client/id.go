@@ -6,19 +6,18 @@ import (
 	"unicode/utf8"
 )
 
-// The longest ids that the client passes on, in bytes. The API's own have 24.
+// The longest ids that the client accepts, in bytes. The API's own have 24.
 const (
 	maxEndpointID = 128
 	maxEventID    = 256
 )
 
-// ValidEndpointID reports whether id can be asked for and shown: not empty, at
-// most 128 bytes of valid UTF-8 without control characters and without U+FFFD,
-// the mark of a character that was lost, and neither "." nor "..", which servers
-// take for a step in the path.
+// ValidEndpointID reports whether id can be requested and shown: it is not empty, has at most
+// 128 bytes of valid UTF-8 without control characters or U+FFFD, the mark of a lost
+// character, and is neither "." nor "..", which servers resolve in paths.
 func ValidEndpointID(id string) bool { return validID([]byte(id), maxEndpointID) }
 
-// ValidEventID is ValidEndpointID for events, whose ids have at most 256 bytes.
+// ValidEventID is ValidEndpointID for events, whose ids can have 256 bytes.
 func ValidEventID(id string) bool { return validID([]byte(id), maxEventID) }
 
 func validID(id []byte, limit int) bool {

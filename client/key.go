@@ -12,22 +12,22 @@ import (
 	"unicode/utf8"
 )
 
-// maxKeyBytes bounds a key file: a wrong path should not read a disk image.
+// maxKeyBytes limits the size of a key file, so that a wrong path does not read a disk image.
 const maxKeyBytes = 64 << 10
 
-// KeySource gives the API key. Its methods are safe for concurrent use, and
-// their errors never contain the key.
+// KeySource returns the API key. Its methods are safe for concurrent use, and their errors
+// never contain the key.
 type KeySource interface {
-	// Key returns the key to use now.
+	// Key returns the current key.
 	Key() (Secret, error)
 
-	// Reload reads the key again, whether or not it seems to have changed, and
-	// reports whether it has. The client calls it when the API answers 401.
+	// Reload reads the key again, even if it seems unchanged, and reports whether it has
+	// changed. The client calls it when the API answers 401.
 	Reload() (changed bool, err error)
 }
 
-// StaticKey returns a source of one key that never changes. An unusable key is
-// reported by Key, and so by New.
+// StaticKey returns a source of a key that never changes. Key, and so New, reports an
+// unusable key.
 func StaticKey(key string) KeySource {
 	key, err := checkKey(key)
 	return staticKey{NewSecret(key), err}
@@ -48,7 +48,7 @@ type FileKey struct {
 
 	mu   sync.Mutex
 	key  Secret
-	read os.FileInfo // the file as it was when the key was read
+	read os.FileInfo // the file when the key was read
 }
 
 // KeyFile returns the key in the file at path, without the white space around
@@ -61,9 +61,9 @@ func KeyFile(path string) (*FileKey, error) {
 	return k, nil
 }
 
-// Key returns the key, read again if the file's time, size or identity has
-// changed. Where that fails the last good key stays, and the error is nil: a
-// file is often replaced in two steps.
+// Key returns the key, which it reads again if the file's time, size or identity has changed.
+// If that fails, it returns the last good key without an error, because files are often
+// replaced in two steps.
 func (k *FileKey) Key() (Secret, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -73,7 +73,7 @@ func (k *FileKey) Key() (Secret, error) {
 	return k.key, nil
 }
 
-// Reload reads the file. An error leaves the last good key in place.
+// Reload reads the file. On an error, the last good key stays.
 func (k *FileKey) Reload() (changed bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -86,8 +86,8 @@ func (k *FileKey) load() (changed bool, err error) {
 		return false, fmt.Errorf("key file: %w", err)
 	}
 	defer f.Close()
-	// The state of the open file, not of the path: what is read is what is
-	// remembered, even when the file is replaced meanwhile.
+	// Remember the state of the open file, not of the path, as the file can be replaced
+	// meanwhile.
 	info, err := f.Stat()
 	if err != nil {
 		return false, fmt.Errorf("key file: %w", err)
@@ -109,8 +109,8 @@ func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// assignment matches a line of a shell or an environment file. The = signs at the end
-// of a key in base64 are none.
+// assignment matches a line of a shell or environment file. It does not match the = signs at
+// the end of a base64 key.
 var assignment = regexp.MustCompile(`^(?:export\s+)?(?:[A-Z][A-Z0-9_]*|[A-Za-z0-9_]*(?i:key|token|secret)[A-Za-z0-9_]*)\s*=\s*[^=\s]`)
 
 // checkKey returns the key without the white space around it.

@@ -2,7 +2,7 @@ package client
 
 import "time"
 
-// Operation names a call of the API, as metrics show it.
+// Operation names a call of the API in metrics.
 type Operation string
 
 // The operations of the API.
@@ -12,17 +12,16 @@ const (
 	OpGetEvent      Operation = "get_event"      // GET /client/webhooks/:id/events/:eid
 )
 
-// Observer observes what the client does. Its methods are called from many goroutines at
-// once and must return quickly.
+// Observer observes the client. Its methods are called concurrently and must return quickly.
 type Observer interface {
-	// Request is called once per HTTP round trip, repeated ones included. code
-	// is the status code of the answer, 0 if none came. d lasts from the sending
-	// of the request to the end of the header for OpListEvents, to the last byte
-	// that was read for the others; waiting for the limiter is no part of it.
+	// Request is called for each HTTP round trip, including retries. code is the status code
+	// of the answer, or 0 without one. d is the time from sending the request to the end of
+	// the header for OpListEvents, and to the last byte read for others, without waiting for
+	// the limiter.
 	Request(op Operation, code int, d time.Duration)
 
-	// RateLimitWait is called where a request had to wait for the rate limit or
-	// for a pause that the API asked for. Waiting for a free slot is no part of d.
+	// RateLimitWait is called when a request had to wait for the rate limit, or for a pause
+	// that the API asked for. d does not include waiting for a free slot.
 	RateLimitWait(op Operation, d time.Duration)
 
 	// Retry is called before a request is repeated.

@@ -11,51 +11,51 @@ import (
 
 const (
 	redacted     = "[redacted]"
-	maxErrorText = 300 // bytes of foreign text in an error
-	maxHint      = 200 // bytes of an error's body that are worth a quote
+	maxErrorText = 300 // bytes of the API's text in an error
+	maxHint      = 200 // bytes of an error's body that are quoted
 )
 
-// redactor removes secrets from foreign text: the key, and the parts of URLs that the
-// detail hides. If it knows the URL of the endpoint that a call is about, it finds the
-// secret parts of that URL wherever they occur. If not, it hides every word that can
-// contain one. The zero value hides the paths of all URLs.
+// redactor removes secrets from texts of others: the key, and the parts of URLs that the
+// detail hides. If it knows the URL of the call's endpoint, it finds the secret parts of that
+// URL anywhere. Otherwise it hides every word that can contain one. The zero value hides the
+// paths of all URLs.
 type redactor struct {
 	key    Secret
 	detail URLDetail
 	urls   []string // of the endpoint, as the API sent them
-	blind  bool     // the endpoint has a URL that is not known
+	blind  bool     // the endpoint's URL is unknown
 
-	own []ownSecret // in urls, nil before it is needed
+	own []ownSecret // of urls; nil until needed
 }
 
-// ownSecret is a part of the endpoint's URL, in plain spelling.
+// ownSecret is a secret part of the endpoint's URL, in plain spelling.
 type ownSecret struct {
 	text  string
 	shown string
-	path  bool // it stands behind the host
+	path  bool // it follows the host
 }
 
 const (
-	minSecret = 8 // bytes of a secret that is taken out of the middle of a word, too
-	minAlone  = 6 // bytes of a password or a value of a query that is taken out alone
+	minSecret = 8 // bytes of a secret that is removed even inside a word
+	minAlone  = 6 // bytes of a password or query value that is removed on its own
 
-	// maxWords is how much of a text is looked at. That is more than is kept of any,
-	// so that a secret across the cut is found.
+	// maxWords limits how much of a text is checked. It is more than any text that is kept,
+	// so that a secret at the cut is found.
 	maxWords = 64 << 10
 )
 
-// words returns a text as people can see it: without the key, and with no more of URLs and
-// paths than the detail allows.
+// words returns a text that people can see: without the key, and with URLs and paths reduced
+// as the detail allows.
 func (r *redactor) words(text string) string {
 	return r.guess(r.detail.reducePaths(r.detail.reduceURLs(r.ownIn(r.key.redact(text)))))
 }
 
-// urlsIn is words, but leaves paths that are of no known URL.
+// urlsIn is words, but keeps paths that belong to no known URL.
 func (r *redactor) urlsIn(text string) string {
 	return r.guess(r.detail.reduceURLs(r.ownIn(r.key.redact(text))))
 }
 
-// ownIn takes the secrets of the endpoint's own URL out of a text.
+// ownIn removes the secrets of the endpoint's own URL from a text.
 func (r *redactor) ownIn(text string) string {
 	if len(r.urls) == 0 {
 		return text
@@ -83,12 +83,12 @@ func (r *redactor) ownIn(text string) string {
 	})
 }
 
-// at returns what is shown in place of the secret that plain has at i. ok is false
-// where a short one is but a part of a word.
+// at returns the replacement for the secret that plain has at i. ok is false if a short
+// secret is only part of a word.
 func (s *ownSecret) at(plain string, i int) (shown string, ok bool) {
 	before, _ := utf8.DecodeLastRuneInString(plain[:i])
 	behind, _ := utf8.DecodeRuneInString(plain[i+len(s.text):])
-	if s.path && isWord(before) { // of a host
+	if s.path && isWord(before) { // part of a host
 		return "", len(s.text) >= minSecret || !isWord(behind)
 	}
 	return s.shown, len(s.text) >= minSecret || !isWord(before) && !isWord(behind)
@@ -98,7 +98,7 @@ func isWord(r rune) bool {
 	return r != utf8.RuneError && (r == '_' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r))
 }
 
-// secretsOf returns the parts of a URL that are not to be seen.
+// secretsOf returns the secret parts of a URL.
 func secretsOf(raw string, detail URLDetail) (all []ownSecret) {
 	add := func(text, shown string, atLeast int) {
 		if text = plainOf(text); len(text) >= atLeast {
@@ -136,20 +136,20 @@ func secretsOf(raw string, detail URLDetail) (all []ownSecret) {
 	return all
 }
 
-// fit returns the first 4 KiB of what words makes of foreign text, as valid UTF-8.
-// Secrets go before the cut: half of one could not be found.
+// fit returns the first 4 KiB of a redacted text, as valid UTF-8. Redact before cutting,
+// because half of a secret cannot be found.
 func (r *redactor) fit(text []byte) string {
 	return cut(r.words(validText(text)), maxText)
 }
 
-// fitBody is fit for the first 1 KiB of what a receiver answered, which can be full of
-// other paths.
+// fitBody is fit for the first 1 KiB of a receiver's answer, which can contain many other
+// paths.
 func (r *redactor) fitBody(text []byte) string {
 	return cut(r.urlsIn(validText(text)), maxReply)
 }
 
-// cause returns a text without any URL. The words of a URL are the customer's: a host
-// named dns.example.com is no reason.
+// cause returns a text without any URL, because words in URLs are the customer's: a host
+// named dns.example.com is not a cause.
 func (r *redactor) cause(text []byte) string {
 	without := replaceSpelled(r.ownIn(r.key.redact(validText(text))), func(plain string) (found []replacement) {
 		for _, at := range anyURL.FindAllStringIndex(plain, -1) {
@@ -164,7 +164,7 @@ func validText(text []byte) string {
 	return strings.ToValidUTF8(string(text[:min(len(text), maxWords)]), "\uFFFD")
 }
 
-// scrub makes foreign text fit for an error: no secrets, one short line.
+// scrub makes a text of others fit for an error: one short line without secrets.
 func (r *redactor) scrub(text string) string { return oneLine(r.words(text)) }
 
 // oneLine makes one short line of a text.
@@ -178,8 +178,8 @@ func oneLine(text string) string {
 	return cut(text, maxErrorText)
 }
 
-// scrubError hides err's own text, and every *url.Error in it, which holds the URL,
-// but not what it is. Paths stay: those of an error of our own are of files.
+// scrubError hides err's text, and every *url.Error in it, which contains the URL, but not
+// what kind of error it is. It keeps paths, which are paths of files in errors of our own.
 func (r *redactor) scrubError(err error) error {
 	for outer, ok := errors.AsType[*url.Error](err); ok; outer, ok = errors.AsType[*url.Error](err) {
 		err = outer.Err
@@ -187,7 +187,7 @@ func (r *redactor) scrubError(err error) error {
 	return &scrubbed{oneLine(r.detail.reduceURLs(r.ownIn(r.key.redact(err.Error())))), err}
 }
 
-// hint returns the body of an error as a quote, or nothing if it is not one short line of
+// hint returns the body of an error as a quote, or nothing unless it is one short line of
 // plain text.
 func (r *redactor) hint(body []byte) string {
 	text := strings.TrimSpace(string(body))

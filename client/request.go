@@ -13,36 +13,35 @@ import (
 )
 
 const (
-	maxErrorBody  = 64 << 10               // what is read of the body of an error
-	maxDrain      = 64 << 10               // what is read of a body just to keep its connection,
-	maxBlindDrain = 16 << 10               // where its length is not known,
-	drainPatience = 100 * time.Millisecond // how long that may take
+	maxErrorBody  = 64 << 10               // read of an error's body
+	maxDrain      = 64 << 10               // read of a body only to keep its connection,
+	maxBlindDrain = 16 << 10               // if its length is unknown,
+	drainPatience = 100 * time.Millisecond // and how long that can take
 )
 
-// request is one HTTP round trip, from the slot it took to the last byte it
-// reads. Read reads its body.
+// request is one HTTP round trip, from taking its slot to the last byte read. Read reads its
+// body.
 type request struct {
 	*call
 	*redactor
 	client *Client
 	slot   *ratelimit.Slot
 	sent   time.Time
-	resp   *http.Response // nil before the header is there
+	resp   *http.Response // nil until the header has arrived
 	read   int64          // bytes of the body
 
-	// A request outlives the method that begins it where a list is streamed;
-	// the contexts tell the caller's end from the request's own.
+	// The request of a streamed list outlives the method that starts it. The contexts
+	// distinguish the caller's end from the request's own.
 	caller context.Context
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer // cancels ctx with ErrTimeout
-	slow   *time.Timer // of a list of events, gives its slot to others
+	slow   *time.Timer // lets others use the slot of a list of events
 
-	left time.Duration // that the next element of a list of events may take
+	left time.Duration // time for the next element of a list of events
 }
 
-// newRequest returns the request of a call, to be sent in a slot of the limiter. close
-// gives the slot back.
+// newRequest returns a request of a call, for a slot of the limiter. close releases the slot.
 func (c *Client) newRequest(ctx context.Context, q *call, key Secret, slot *ratelimit.Slot) *request {
 	hide := &redactor{key: key, detail: c.opts.URLDetail, urls: c.urls.of(q.endpointID)}
 	hide.blind = q.endpointID != "" && hide.urls == nil
@@ -52,7 +51,7 @@ func (c *Client) newRequest(ctx context.Context, q *call, key Secret, slot *rate
 	return x
 }
 
-// message returns the request as HTTP has it.
+// message returns the request in net/http's form.
 func (x *request) message() (*http.Request, error) {
 	req, err := http.NewRequestWithContext(x.ctx, http.MethodGet, x.client.base+x.path, nil)
 	if err != nil {
@@ -65,7 +64,7 @@ func (x *request) message() (*http.Request, error) {
 	return req, nil
 }
 
-// observe reports the round trip. Call it at its end.
+// observe reports the round trip at its end.
 func (x *request) observe() {
 	code := 0
 	if x.resp != nil {
@@ -74,11 +73,10 @@ func (x *request) observe() {
 	x.client.observer.Request(x.op, code, time.Since(x.sent))
 }
 
-// Read reads the body. A list of events has no time to be complete in, but each of
-// its elements has one. Only the time in Read counts: what the caller does between
-// elements is its own.
+// Read reads the body. A list of events has a time limit for each element instead of one for
+// the whole. Only time in Read counts, not the caller's between elements.
 func (x *request) Read(p []byte) (int, error) {
-	if x.op == OpListEvents && x.resp.StatusCode == http.StatusOK { // else it is the body of an error
+	if x.op == OpListEvents && x.resp.StatusCode == http.StatusOK { // otherwise it is the body of an error
 		began := time.Now()
 		x.timer.Reset(x.left)
 		defer func() {
@@ -91,7 +89,7 @@ func (x *request) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// close ends the request and gives its slot back.
+// close ends the request, and releases its slot.
 func (x *request) close() {
 	if x.resp != nil {
 		x.drain()
@@ -105,8 +103,8 @@ func (x *request) close() {
 	x.slot.Release()
 }
 
-// drain reads the rest of the body if that is little, so that the connection can be used
-// again. HTTP/2 keeps it anyway.
+// drain reads the rest of a body if it is short, so that the connection can be reused. HTTP/2
+// reuses it in any case.
 func (x *request) drain() {
 	length := x.resp.ContentLength
 	limit := int64(maxDrain)
@@ -119,7 +117,7 @@ func (x *request) drain() {
 	}
 }
 
-// failure makes err, of any step of the request, the error of the call.
+// failure turns err, from any step of the request, into the call's error.
 func (x *request) failure(err error) *Error {
 	e := x.fail(err)
 	if x.resp != nil {
@@ -149,9 +147,9 @@ func (x *request) slowness() string {
 	return fmt.Sprintf("not complete within %v", x.client.opts.Timeout)
 }
 
-// contentType returns a remark where the answer does not even claim to be JSON.
+// contentType returns a remark if the answer does not claim to be JSON.
 func (x *request) contentType() string {
-	// The key goes first: a media type comes back in lower case.
+	// Redact first, because the media type is returned in lower case.
 	kind, _, err := mime.ParseMediaType(x.key.redact(x.resp.Header.Get("Content-Type")))
 	if err != nil || kind == "application/json" {
 		return ""
@@ -159,9 +157,8 @@ func (x *request) contentType() string {
 	return fmt.Sprintf(" (content type %s)", cut(kind, 64))
 }
 
-// statusError returns the error of an answer whose status is not 200. Where the API
-// asks for patience the limiter learns of it, before the request gives its slot to
-// another call.
+// statusError returns the error for a status other than 200. If the API asks for a pause, the
+// limiter learns of it before another call gets the slot.
 func (x *request) statusError() *Error {
 	code := x.resp.StatusCode
 	kind := kindOf(code)
@@ -177,7 +174,7 @@ func (x *request) statusError() *Error {
 			Sent: x.sent, Wait: pause, SlowDown: code == http.StatusTooManyRequests,
 		})
 	}
-	if code == http.StatusUnauthorized { // what to do says more than what the API says
+	if code == http.StatusUnauthorized { // the advice matters more than the API's text
 		e.Err = fmt.Errorf("%w (status %d): replace it in OMEGASTREAM_API_KEY or in the file of --api.key-file", kind, code)
 		return e
 	}
@@ -186,7 +183,7 @@ func (x *request) statusError() *Error {
 	return e
 }
 
-// target returns where a redirect points to, no more of it than the host.
+// target returns the host of a redirect, and nothing else of it.
 func (x *request) target() string {
 	to, err := x.resp.Location()
 	if err != nil || to.Host == "" {

@@ -11,24 +11,23 @@ import (
 	"omegastream_exporter/internal/ratelimit"
 )
 
-// maxAttempts is the number of requests that one call makes at most, not counting
-// the one after a change of the key.
+// maxAttempts limits the requests of a call, not counting the one after a change of the key.
 const maxAttempts = 3
 
-// shouldRetry decides about a call whose attempt failed, counting from 1.
+// shouldRetry reports whether to retry a call after its n-th attempt failed.
 func shouldRetry(attempt int, failed *Error) bool {
 	switch {
-	case attempt >= maxAttempts, errors.Is(failed, ErrTimeout): // asking a slow API again makes it slower
+	case attempt >= maxAttempts, errors.Is(failed, ErrTimeout): // requests make a slow API slower
 		return false
 	case errors.Is(failed, ErrConnection):
-		_, bad := errors.AsType[*tls.CertificateVerificationError](failed) // it will not change
+		_, bad := errors.AsType[*tls.CertificateVerificationError](failed) // retrying would not help
 		return !bad
 	case failed.RetryAfter > ratelimit.Patience:
 		return false
 	}
 	switch failed.StatusCode {
 	case http.StatusForbidden:
-		return failed.RetryAfter > 0 // a limit of the rate
+		return failed.RetryAfter > 0 // a rate limit
 	case http.StatusTooManyRequests,
 		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -36,8 +35,8 @@ func shouldRetry(attempt int, failed *Error) bool {
 	return false
 }
 
-// newDelays returns the waits between the attempts of one call where the API did
-// not say: about 0.5 s, then 1 s, each half more or less.
+// newDelays returns the waits between attempts if the API did not ask for one: about 0.5 s,
+// then 1 s, each give or take a half.
 func newDelays() *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
 		InitialInterval:     500 * time.Millisecond,

@@ -2,9 +2,9 @@ package client
 
 import "strings"
 
-// Secret is a text that does not show itself, however it is printed: the API key, from
-// the configuration to the API. It holds a pointer because fmt calls no methods on the
-// unexported fields of a struct: a Secret inside one then shows as an address.
+// Secret is a text that is not shown when printed, such as the API key. It contains a
+// pointer, because fmt does not call methods on unexported fields: a Secret in one prints as
+// an address.
 type Secret struct{ text *string }
 
 // NewSecret returns text as a secret.
@@ -24,8 +24,7 @@ func (s Secret) String() string { return redacted }
 // GoString implements fmt.GoStringer.
 func (s Secret) GoString() string { return redacted }
 
-// redact replaces the secret in text, however it is spelled: a server can echo what it
-// was sent.
+// redact replaces the secret in text, in any spelling, because a server can echo it.
 func (s Secret) redact(text string) string {
 	if s.Reveal() == "" {
 		return text
@@ -43,13 +42,14 @@ func (s Secret) redact(text string) string {
 	})
 }
 
-// within reports whether text contains the secret. Such a text is no id, for ids are shown.
+// within reports whether text contains the secret. Such a text is not a valid id, because ids
+// are shown.
 func (s Secret) within(text []byte) bool {
 	secret := s.Reveal()
 	return secret != "" && len(text) >= len(secret) && s.redact(string(text)) != string(text)
 }
 
-// fit returns the first n bytes of foreign text, as valid UTF-8 and without the secret.
+// fit returns the first n bytes of a text of others, as valid UTF-8 and without the secret.
 func (s Secret) fit(text []byte, n int) string {
 	return cut(s.redact(strings.ToValidUTF8(string(text), "\uFFFD")), n)
 }

@@ -8,30 +8,29 @@ import (
 	"unicode/utf8"
 )
 
-// escapes begin a spelling of a character that is not the character itself.
+// escapes are the characters that start an escaped spelling.
 const escapes = `\%&`
 
-// maxSpellings is how often a text can have been escaped, one way over the other.
+// maxSpellings is how many times a text can be escaped, in one way after another.
 const maxSpellings = 3
 
-// entities are the characters that matter here and have a name in HTML.
+// entities are the relevant characters that have a name in HTML.
 var entities = map[string]string{
 	"amp": "&", "sol": "/", "bsol": `\`, "quot": `"`, "apos": "'", "lt": "<", "gt": ">",
 	"colon": ":", "commat": "@", "quest": "?", "equals": "=", "percnt": "%", "period": ".",
 }
 
-// hasSlash reports whether there can be a slash in text, in whatever spelling.
+// hasSlash reports whether a text can contain a slash, in any spelling.
 func hasSlash(text string) bool { return strings.ContainsAny(text, "/"+escapes) }
 
-// plainOf returns text with what JSON, URLs and HTML escape as the characters that it
-// stands for.
+// plainOf returns text with the escapes of JSON, URLs and HTML resolved.
 func plainOf(text string) string {
 	plain, _ := unspell(text)
 	return plain
 }
 
-// unspell is plainOf of at most 2 GiB, and says for each byte of plain, and for its end, where in text
-// the spelling begins. at is nil where plain is text.
+// unspell is plainOf for texts up to 2 GiB. For each byte of plain, and for its end, at has
+// the offset in text where its spelling starts. at is nil if plain is text.
 func unspell(text string) (plain string, at []int32) {
 	plain = text
 	for range maxSpellings {
@@ -69,8 +68,8 @@ func unspellOnce(text string) (plain string, at []int32) {
 	return string(out), append(at, int32(len(text)))
 }
 
-// spelled returns the character that text begins with the spelling of, and the length
-// of the spelling: 0 where it begins with none.
+// spelled returns the character whose spelling text starts with, and the length of that
+// spelling; 0 if there is none.
 func spelled(text string) (char string, n int) {
 	switch text[0] {
 	case '%':
@@ -109,7 +108,7 @@ func spelled(text string) (char string, n int) {
 	return "", 0
 }
 
-// hexByte reads the byte that two hex digits behind a prefix stand for.
+// hexByte reads the byte of two hex digits after a prefix.
 func hexByte(text string, prefix int) (char string, n int) {
 	if len(text) < prefix+2 {
 		return "", 0
@@ -129,14 +128,14 @@ func number(digits string, base, length int) (char string, n int) {
 	return string(rune(code)), length
 }
 
-// replacement says what stands in place of a part of a text.
+// replacement replaces a part of a text.
 type replacement struct {
 	from, to int
 	text     string
 }
 
-// replaceSpelled replaces in text what find found in its plain form. What find returns
-// is in order and does not overlap.
+// replaceSpelled replaces in text what find found in its plain form. The result of find must
+// be in order, without overlaps.
 func replaceSpelled(text string, find func(plain string) []replacement) string {
 	plain, at := unspell(text)
 	found := find(plain)
@@ -157,7 +156,7 @@ func replaceSpelled(text string, find func(plain string) []replacement) string {
 	return b.String()
 }
 
-// sorted puts replacements in order and joins those that overlap.
+// sorted sorts replacements, and joins those that overlap.
 func sorted(all []replacement) []replacement {
 	slices.SortStableFunc(all, func(a, b replacement) int { return cmp.Or(a.from-b.from, b.to-a.to) })
 	kept := all[:0]

@@ -6,8 +6,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// plain reads a string of at most n bytes as valid UTF-8 and without the key. What
-// is no string is skipped and counts as empty; ok is false where it is not even null.
+// plain reads a string of at most n bytes, as valid UTF-8 and without the key. Anything else
+// is skipped and becomes empty; ok is false unless it is null.
 func (d *decoder) plain(key Secret, n int) (s string, ok bool, err error) {
 	switch d.json.PeekKind() {
 	case jsontext.KindString:
@@ -19,7 +19,7 @@ func (d *decoder) plain(key Secret, n int) (s string, ok bool, err error) {
 	return "", false, d.skip()
 }
 
-// time reads a time in RFC 3339; all else counts as the zero time.
+// time reads a time in RFC 3339. Anything else becomes the zero time.
 func (d *decoder) time() (time.Time, error) {
 	s, _, err := d.plain(Secret{}, len("2006-01-02T15:04:05.999999999+00:00"))
 	if err != nil {
@@ -32,8 +32,8 @@ func (d *decoder) time() (time.Time, error) {
 	return t, nil
 }
 
-// prose reads what a receiver said: a string, or any other value as it stands, and
-// nothing for null. It is valid until the next read.
+// prose reads a receiver's text: a string, any other value as its JSON text, and nothing for
+// null. It is valid until the next read.
 func (d *decoder) prose() ([]byte, error) {
 	raw, err := d.json.ReadValue()
 	switch {

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// URLDetail says how much of an endpoint's URL is shown: the path of many webhooks is
-// a secret, like their query and password. Empty means URLHost.
+// URLDetail is how much of an endpoint's URL is shown. The path of many webhooks is a secret,
+// like their query and password. Empty means URLHost.
 type URLDetail string
 
 // The details of a URL.
@@ -18,10 +18,10 @@ const (
 	URLNone URLDetail = "none"
 )
 
-// hiddenURL stands where nothing of a URL is shown.
+// hiddenURL replaces a URL of which nothing is shown.
 const hiddenURL = "(URL)"
 
-// Reduce returns the part of a URL that is shown: nothing if it is no URL.
+// Reduce returns the shown part of a URL; nothing if it is not a URL.
 func (d URLDetail) Reduce(raw string) string {
 	u, err := url.Parse(raw)
 	switch {
@@ -33,7 +33,7 @@ func (d URLDetail) Reduce(raw string) string {
 	return u.Host
 }
 
-// ReduceShown is Reduce for what is left of a URL that was reduced before.
+// ReduceShown is Reduce for a URL that is already reduced.
 func (d URLDetail) ReduceShown(shown string) string {
 	switch d {
 	case URLPath:
@@ -50,10 +50,9 @@ func (d URLDetail) ReduceShown(shown string) string {
 // anyURL matches a URL with its scheme.
 var anyURL = regexp.MustCompile(`[a-zA-Z][a-zA-Z0-9+.-]*://[^ \t\r\n"]*`)
 
-// reduceURLs returns text with every URL in it, however it is spelled, reduced to what
-// is shown.
+// reduceURLs returns text with every URL in it reduced, in any spelling.
 func (d URLDetail) reduceURLs(text string) string {
-	if !hasSlash(text) { // spares a detail the regular expression
+	if !hasSlash(text) { // faster than the regular expression
 		return text
 	}
 	return replaceSpelled(text, func(plain string) (found []replacement) {
@@ -66,11 +65,11 @@ func (d URLDetail) reduceURLs(text string) string {
 }
 
 // bareURL matches a URL without a scheme, or a path without a host, with the rest of its
-// word: in "lookup host/path" as well as in "POST /path".
+// word, as in "lookup host/path" and "POST /path".
 var bareURL = regexp.MustCompile(`(?:^|[\s"'` + "`" + `(<\[={,;])((?:[\w-]+(?:\.[\w-]+)+(?::\d+)?)?/[^\s"'` + "`" + `<>)\]}]+)`)
 
-// reducePaths returns text with every path in it left out, and every URL without a
-// scheme reduced to what is shown: the path of a webhook is as good as its URL.
+// reducePaths returns text without the paths in it, and with every URL without a scheme
+// reduced. The path of a webhook is as secret as its URL.
 func (d URLDetail) reducePaths(text string) string {
 	if !hasSlash(text) {
 		return text
@@ -84,7 +83,7 @@ func (d URLDetail) reducePaths(text string) string {
 	})
 }
 
-// sentenceEnds ends the sentence and not the URL.
+// sentenceEnds are the characters that end a sentence, not the URL in it.
 const sentenceEnds = ".,:;"
 
 func orHidden(reduced string) string {
@@ -94,12 +93,11 @@ func orHidden(reduced string) string {
 	return reduced
 }
 
-// knownURLs are the URLs of the account's endpoints, as the API sent them: what is
-// secret in them is looked for in all texts about the endpoint. It is safe for
-// concurrent use.
+// knownURLs are the URLs of the account's endpoints, as the API sent them. Their secrets are
+// removed from all texts about the endpoint. It is safe for concurrent use.
 type knownURLs struct {
 	mu   sync.RWMutex
-	byID map[string][2]string // the newest, and the one before
+	byID map[string][2]string // the newest one, and the one before
 }
 
 // learn applies a complete list of the account's endpoints.
@@ -117,7 +115,7 @@ func (k *knownURLs) learn(urls map[string]string) {
 	k.byID = next
 }
 
-// of returns the URLs of an endpoint, none if it is not known.
+// of returns the URLs of an endpoint; none if it is unknown.
 func (k *knownURLs) of(endpointID string) []string {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
