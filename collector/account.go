@@ -21,7 +21,7 @@ var (
 
 var accountFamilies = []*Family{accountInfo, lastSync, foldedTypes, stateResets, stateCreated}
 
-// collectAccount sends what concerns the account as a whole.
+// collectAccount sends the metrics of the whole account.
 func collectAccount(v *ledger.View, send func(prometheus.Metric)) {
 	if v.CompanyID != "" {
 		send(accountInfo.gaugeValue(1, v.CompanyID))

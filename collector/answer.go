@@ -9,17 +9,16 @@ import (
 	"omegastream_exporter/internal/gate"
 )
 
-// chunkSize is how much of an answer is written at a time.
+// chunkSize is the size of the pieces in which an answer is written.
 const chunkSize = 32 << 10
 
-// answer is an encoded exposition before it is sent, and what went wrong with it. It is the
-// http.ResponseWriter of promhttp, so that no series is held for a client that takes its
-// time.
+// answer is an encoded exposition before it is sent, with its first error. It is the
+// http.ResponseWriter of promhttp, so that no series are held for a slow client.
 type answer struct {
 	header http.Header
 	status int
 	chunks [][]byte
-	err    string // the first, of what could not be gathered, encoded or written
+	err    string // the first error while gathering, encoding or writing
 }
 
 // Header implements http.ResponseWriter.
@@ -44,8 +43,8 @@ func (a *answer) Write(b []byte) (int, error) {
 	return written, nil
 }
 
-// Println implements promhttp.Logger: it is called for each metric family that could not be
-// gathered or encoded.
+// Println implements promhttp.Logger. It is called for each family that could not be gathered
+// or encoded.
 func (a *answer) Println(v ...any) { a.fail(strings.TrimSuffix(fmt.Sprintln(v...), "\n")) }
 
 func (a *answer) fail(err string) {
@@ -54,7 +53,7 @@ func (a *answer) fail(err string) {
 	}
 }
 
-// size returns how many bytes the answer has.
+// size returns the size of the answer in bytes.
 func (a *answer) size() (bytes int) {
 	for _, chunk := range a.chunks {
 		bytes += len(chunk)
@@ -81,14 +80,13 @@ func (a *answer) send(to http.ResponseWriter) {
 	}
 }
 
-// complete reports whether the client was sent everything that there is to show, as far
-// as can be known here.
+// complete reports whether the client was sent everything, as far as is known here.
 func (a *answer) complete(to *gate.Writer, r *http.Request) bool {
 	if r.Method != http.MethodGet || r.URL.Query().Has("name[]") || a.status != http.StatusOK || a.err != "" {
 		return false
 	}
-	// A short answer is still buffered. Where it cannot be sent net/http ends the
-	// request's context.
+	// A short answer is still buffered. If it cannot be sent, net/http cancels the request's
+	// context.
 	to.Flush()
 	return r.Context().Err() == nil
 }

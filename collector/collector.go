@@ -11,19 +11,18 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// scrape is the prometheus.Collector of one request. It is the one place that
-// keeps a context: Collect has no argument for it, and the deadline of the
-// request must reach the sync that Collect waits for.
+// scrape is the prometheus.Collector of one request. It keeps a context because Collect takes
+// none, and the sync that Collect waits for needs the request's deadline.
 type scrape struct {
 	ctx      context.Context
-	client   context.Context // ends when the client no longer waits for the answer
+	client   context.Context // ends when the client disconnects
 	exporter *Exporter
-	grace    time.Duration // how long writing may take after the end of ctx
+	grace    time.Duration // time for writing after the end of ctx
 	writer   *gate.Writer  // of the answer
-	pass     *gate.Pass    // through the gate; nil where it was not let in
-	waited   time.Time     // when its wait for the sync ended, or should have ended
+	pass     *gate.Pass    // through the gate; nil if the scrape was not admitted
+	waited   time.Time     // the end of its wait for the sync
 	queued   time.Duration // at the gate, since then
-	view     *ledger.View  // what was shown, once Collect has returned
+	view     *ledger.View  // what was shown; set when Collect returns
 	series   int
 }
 
@@ -36,22 +35,21 @@ func (s *scrape) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector: it brings the ledger up to date and
-// sends what is durable.
+// Collect implements prometheus.Collector: it waits for a sync, and sends what is durable.
 func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	if !s.exporter.syncer.Wait(s.ctx) && errors.Is(s.ctx.Err(), context.DeadlineExceeded) {
 		s.exporter.telemetry.deadlineExceeded.Inc()
 	}
 	s.waited = time.Now()
 	if deadline, ok := s.ctx.Deadline(); ok && deadline.Before(s.waited) {
-		s.waited = deadline // a busy machine woke this up late
+		s.waited = deadline // it woke up late, on a busy machine
 	}
 	s.release()
 	atGate := time.Now()
-	// The client's own time, not the scrape's: it has ended where the API was slow.
+	// Use the client's own context, because the scrape's has ended if the API was slow.
 	pass, err := s.exporter.gate.Enter(s.client, s.writer, 1+s.exporter.expectedSeries()/seriesPerPlace)
 	if err != nil {
-		return // the handler says so
+		return // the handler reports it
 	}
 	s.pass, s.queued = pass, time.Since(atGate)
 	now := s.exporter.state.Now()
@@ -71,8 +69,8 @@ func (s *scrape) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// release ends the holds that are over. Writing that may take the grace longer than
-// the scrape's own context.
+// release ends the holds that are over. It can take grace longer than the scrape's own
+// context.
 func (s *scrape) release() {
 	st, held := s.exporter.state, false
 	st.Look(func(a *ledger.Account) { held = a.Held() })
@@ -80,7 +78,7 @@ func (s *scrape) release() {
 		return
 	}
 	st.Do(func(a *ledger.Account) { a.Release(st.Now()) })
-	// A release that is not durable in time is shown by the next scrape.
+	// If a release is not durable in time, the next scrape shows it.
 	deadline, ok := s.ctx.Deadline()
 	if now := time.Now(); !ok || deadline.Before(now) {
 		deadline = now

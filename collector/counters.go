@@ -50,14 +50,14 @@ func counterFamilies() []*Family {
 	return []*Family{eventsTotal, deliveriesTotal, failuresTotal, noResponseTotal, recoveriesTotal, unresolvedTotal, latencySeconds, listGapsTotal}
 }
 
-// metricCache keeps the metrics of an endpoint's counters for as long as nothing
-// in them changes, which is most scrapes.
+// metricCache caches the metrics of an endpoint's counters until one of them changes; most
+// scrapes change none.
 type metricCache struct {
 	mu      sync.Mutex
 	metrics map[*ledger.Counters][]prometheus.Metric
 }
 
-// of returns the metrics of the counters of every endpoint of a view.
+// of returns the metrics of the counters of all endpoints in a view.
 func (c *metricCache) of(v *ledger.View) [][]prometheus.Metric {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -75,8 +75,8 @@ func (c *metricCache) of(v *ledger.View) [][]prometheus.Metric {
 	return all
 }
 
-// failureMetrics returns the metrics with an exemplar. They are not kept: to write
-// one changes what it consists of, which two scrapes at once must not share.
+// failureMetrics returns the metrics with an exemplar. They are not cached, because writing
+// one modifies it, and concurrent scrapes must not share it.
 func failureMetrics(id string, c *ledger.Counters) []prometheus.Metric {
 	var metrics []prometheus.Metric
 	for _, s := range c.All {
@@ -122,8 +122,8 @@ func counterMetric(f *Family, s ledger.Counter, labels ...string) prometheus.Met
 	return prometheus.MustNewConstMetricWithCreatedTimestamp(f.desc, prometheus.CounterValue, float64(s.Value), s.Born, labels...)
 }
 
-// withExemplar returns the metric with its newest failing event, and without where
-// its id is too long for an exemplar.
+// withExemplar adds the newest failing event as an exemplar to a metric, unless its id is too
+// long.
 func withExemplar(m prometheus.Metric, e *ledger.Exemplar) prometheus.Metric {
 	with, err := prometheus.NewMetricWithExemplars(m, prometheus.Exemplar{
 		Value: 1, Labels: prometheus.Labels{"event_id": e.EventID}, Timestamp: e.Observed,
@@ -148,5 +148,5 @@ func latencyMetric(id string, l *ledger.Latency) prometheus.Metric {
 		latencySeconds.desc, total, l.Counts.Sum, buckets, l.Born, id)
 }
 
-// seconds returns a time as Prometheus has it.
+// seconds returns a time in Prometheus's unit.
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

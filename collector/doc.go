@@ -1,4 +1,4 @@
-// Package collector turns the ledger of an account into Prometheus metrics. On a scrape
-// it waits, until the scrape's deadline, for the syncer to bring the ledger up to date,
-// and shows what is durable by then. The package is the only one that names metrics.
+// Package collector turns the ledger of an account into Prometheus metrics. On a scrape it
+// waits for the syncer to bring the ledger up to date, until the scrape's deadline, and shows
+// what is durable by then. No other package names metrics.
 package collector

@@ -123,8 +123,8 @@ func endpointFamilies() []*Family {
 	return families
 }
 
-// collectEndpoint adds an endpoint's gauges: the value and up to three labels, those that
-// the family does not have being empty.
+// collectEndpoint adds an endpoint's gauges. Each has a value and up to three labels; unused
+// labels are empty.
 func collectEndpoint(e *ledger.EndpointView, now time.Time, add func(f *Family, v float64, a, b, c string)) {
 	for _, g := range endpointGauges {
 		if v, ok := g.value(e, now); ok {

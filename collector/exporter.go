@@ -12,19 +12,18 @@ import (
 
 // Options are the settings of an Exporter.
 type Options struct {
-	// Timeout is the deadline of a scrape whose request names none. Zero means
-	// 9.5s.
+	// Timeout is the deadline of a scrape whose request has none. Zero means 9.5s.
 	Timeout time.Duration
 
-	// TimeoutOffset is taken off the deadline that a request names, which keeps
-	// at least half of it.
+	// TimeoutOffset is subtracted from the deadline of a request, but at least half of that
+	// remains.
 	TimeoutOffset time.Duration
 
-	// ExternalURL is where people reach the pages, without a slash at its end. Empty
-	// means that it is not known.
+	// ExternalURL is the URL of the pages for people, without a trailing slash. Empty means
+	// that it is unknown.
 	ExternalURL string
 
-	// Logger gets what goes wrong with a scrape. Nil discards it.
+	// Logger logs problems of scrapes. Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -40,14 +39,14 @@ type Exporter struct {
 	cache  metricCache
 	gauges gaugeCache
 	series atomic.Int64 // of the last scrape
-	many   atomic.Bool  // the last scrape had very many series
+	many   atomic.Bool  // whether the last scrape had very many series
 
 	exposition exposition
 	incomplete incomplete
 }
 
-// New returns an exporter of a state that a syncer brings up to date. The telemetry must
-// be the one that observes the syncer and its client, and watches the state.
+// New returns an exporter of a state that a syncer keeps up to date. The telemetry must
+// observe the syncer and its client, and watch the state.
 func New(s *syncer.Syncer, st *state.State, t *Telemetry, o Options) *Exporter {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

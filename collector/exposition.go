@@ -7,25 +7,25 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// perCounter is about what a counter, and the gauges that come with it, take to show on a
-// small machine.
+// perCounter is about the time that exposing a counter, and its share of the gauges, takes on
+// a small machine.
 const perCounter = 15 * time.Microsecond
 
-// headroom is how many times the longest recent exposition a scrape spares: on a busy
-// machine one takes twice as long as the one before it.
+// headroom is how many of the longest recent expositions a scrape leaves time for. On a busy
+// machine one can take twice as long as the one before.
 const headroom = 2
 
-// exposition is how long it takes from the end of a scrape's wait to that of its answer. A
-// scrape that waits for its sync leaves some multiple of it, or with very many series its
-// answer would be late.
+// exposition measures the time from the end of a scrape's wait to the end of its answer. A
+// scrape that waits for its sync leaves a multiple of it, as otherwise an answer with very
+// many series would be late.
 type exposition struct {
 	mu      sync.Mutex
 	learned bool
-	longest time.Duration // of the recent ones
+	longest time.Duration // of the recent expositions
 }
 
-// expected returns how long the next exposition can take. Before the first one that is an
-// estimate by the number of counters.
+// expected returns how long the next exposition can take. The first one is estimated from the
+// number of counters.
 func (x *exposition) expected(st *state.State) time.Duration {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -39,7 +39,8 @@ func (x *exposition) expected(st *state.State) time.Duration {
 	return time.Duration(counters) * perCounter * headroom
 }
 
-// learn notes how long one took. A scrape remembers half of a long one after ten others.
+// learn records how long an exposition took. After ten others, half of a long one still
+// counts.
 func (x *exposition) learn(took time.Duration) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

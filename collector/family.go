@@ -47,9 +47,9 @@ func (f *Family) gaugeValue(v float64, labels ...string) prometheus.Metric {
 	return prometheus.MustNewConstMetric(f.desc, prometheus.GaugeValue, v, labels...)
 }
 
-// Families returns every family that the exporter names, in the order in which
-// people read about them: deliveries, endpoints, the API, the exporter itself.
-// The standard ones (build_info, go_*, process_*, promhttp_*) are not among them.
+// Families returns all families that the exporter names, in reading order: deliveries,
+// endpoints, the API, the exporter itself. The standard ones (build_info, go_*, process_*,
+// promhttp_*) are not included.
 func Families() []Family {
 	var all []Family
 	for _, group := range [][]*Family{counterFamilies(), endpointFamilies(), accountFamilies, telemetryFamilies, stateFamilies} {

@@ -9,15 +9,15 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// gaugeCache keeps the metrics of gauges from scrape to scrape: most have the value
-// that they had, and to make one anew costs ten times as much as to find it.
+// gaugeCache caches the metrics of gauges between scrapes. Most values do not change, and
+// building a metric costs ten times as much as finding it.
 type gaugeCache struct {
 	mu      sync.Mutex
 	kept    map[gaugeKey]keptGauge
 	scrapes uint64
 }
 
-// gaugeKey is a gauge with its labels, as many as its family has.
+// gaugeKey is a gauge with its labels, up to as many as any family has.
 type gaugeKey struct {
 	family  *Family
 	a, b, c string
@@ -26,10 +26,10 @@ type gaugeKey struct {
 type keptGauge struct {
 	value  float64
 	metric prometheus.Metric
-	scrape uint64 // the last one that had it
+	scrape uint64 // the last scrape with this gauge
 }
 
-// of returns the gauges of every endpoint of a view, by the clock of the scrape.
+// of returns the gauges of all endpoints in a view, by the clock of the scrape.
 func (c *gaugeCache) of(v *ledger.View, now time.Time) []prometheus.Metric {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -28,26 +28,26 @@ const (
 	manySeries     = 50_000
 )
 
-// What bounds the memory of the scrapes that encode and write at a time: the more series,
-// the fewer. Those that still wait for the API hold next to nothing.
+// Limits for the memory of scrapes that encode and write concurrently: the more series, the
+// fewer scrapes. Those that still wait for the API use next to no memory.
 const (
 	maxWriters     = 40               // places
-	seriesPerPlace = 500              // while an answer is encoded: some 300 KB
+	seriesPerPlace = 500              // while an answer is encoded: about 300 KB
 	bytesPerPlace  = 512 << 10        // while an encoded answer is written
-	writeGrace     = 10 * time.Second // after its deadline, a scrape is cut off
+	writeGrace     = 10 * time.Second // a scrape is cut off this long after its deadline
 )
 
 // Handler returns the handler of the telemetry path.
 func (e *Exporter) Handler() http.Handler {
-	own := prometheus.NewRegistry() // promhttp's metrics about itself
+	own := prometheus.NewRegistry() // promhttp's own metrics
 	own.MustRegister(e.telemetry.registry)
 	return promhttp.InstrumentMetricHandler(own, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e.serve(w, r, own)
 	}))
 }
 
-// serve answers one scrape. The collector that carries the request's context is gathered
-// first, so that the exporter's own metrics cover this scrape too.
+// serve answers one scrape. It gathers the collector with the request's context first, so
+// that the exporter's own metrics include this scrape.
 func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus.Registry) {
 	began := e.state.Now()
 	timeout, spare := scrapeTimeout(r.Header, e.opts, e.exposition.expected(e.state))
@@ -55,7 +55,7 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	defer cancel()
 	client, leave := context.WithTimeout(r.Context(), timeout+writeGrace)
 	defer leave()
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + writeGrace)) // a client that reads nothing
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(timeout + writeGrace)) // for a client that reads nothing
 	out := &answer{header: make(http.Header)}
 	to := &gate.Writer{ResponseWriter: w}
 	s := &scrape{ctx: ctx, client: client, exporter: e, grace: min(spare/2, longestGrace), writer: to}
@@ -65,7 +65,7 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	var err error
 	encoder := promhttp.HandlerFor(prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return families, err }), promhttp.HandlerOpts{
 		ErrorLog:            out,
-		ErrorHandling:       promhttp.ContinueOnError, // one bad series is no reason to hide the others
+		ErrorHandling:       promhttp.ContinueOnError, // one bad series must not hide the others
 		Registry:            own,
 		EnableOpenMetrics:   true,
 		OfferedCompressions: []promhttp.Compression{promhttp.Identity, promhttp.Gzip},
@@ -78,11 +78,11 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	defer s.pass.Leave()
 	e.countSeries(s.series)
 	encoder.ServeHTTP(out, acceptable(r))
-	families = nil // what a client holds that takes its time is the text alone
+	families = nil // hold only the text for a slow client
 	s.pass.Keep(1 + out.size()/bytesPerPlace)
 	took := s.exposing()
 	out.send(to)
-	if out.err == "" { // how long a client takes that does not read is no measure
+	if out.err == "" { // a slow client does not count
 		took = s.exposing()
 	}
 	e.exposition.learn(took)
@@ -94,12 +94,12 @@ func (e *Exporter) serve(w http.ResponseWriter, r *http.Request, own *prometheus
 	}
 }
 
-// exposing returns how long the scrape has worked on its answer.
+// exposing returns how long the scrape has been working on its answer.
 func (s *scrape) exposing() time.Duration { return time.Since(s.waited) - s.queued }
 
-// acceptable returns the request with a header that promhttp can choose an encoding by: of
-// the encodings that a client takes only gzip matters, and one that takes none gets the
-// answer as it is.
+// acceptable returns the request with a header from which promhttp can choose an encoding. Of
+// the encodings that a client accepts only gzip matters. A client that accepts none gets the
+// plain text.
 func acceptable(r *http.Request) *http.Request {
 	gzip := negotiate.Gzip(r.Header)
 	r = r.Clone(r.Context())
@@ -110,9 +110,8 @@ func acceptable(r *http.Request) *http.Request {
 	return r
 }
 
-// joined gathers from registries whose families have different names.
-// prometheus.Gatherers would check and sort all series of both a second time, which
-// is a third of the time of a scrape.
+// joined gathers from registries whose families have different names. prometheus.Gatherers
+// would check and sort all series again, which takes a third of the time of a scrape.
 type joined []prometheus.Gatherer
 
 // Gather implements prometheus.Gatherer.
@@ -127,8 +126,8 @@ func (j joined) Gather() ([]*dto.MetricFamily, error) {
 	return all, errors.Join(errs...)
 }
 
-// expectedSeries is how many series the next scrape has. Before the first one, it is
-// many: that one goes alone.
+// expectedSeries is the expected number of series of the next scrape. Before the first one it
+// is so large that this scrape runs alone.
 func (e *Exporter) expectedSeries() int {
 	if n := e.series.Load(); n > 0 {
 		return int(n)
@@ -136,7 +135,7 @@ func (e *Exporter) expectedSeries() int {
 	return manySeries
 }
 
-// countSeries warns of very many series, once until they are fewer again.
+// countSeries warns about very many series, once until there are fewer.
 func (e *Exporter) countSeries(n int) {
 	e.series.Store(int64(n))
 	many := n > manySeries
@@ -145,14 +144,14 @@ func (e *Exporter) countSeries(n int) {
 	}
 }
 
-// shown enters that a complete scrape has shown a view.
+// shown records that a complete scrape has shown a view.
 func (e *Exporter) shown(v *ledger.View, began time.Time) {
 	e.state.Do(func(a *ledger.Account) { a.Shown(v, began) })
 }
 
-// scrapeTimeout returns how long a scrape can wait: what the request says less an offset
-// and the time that the exposition is expected to take, but at least half of it, and what
-// is left beside both. A request that says nothing that makes sense has the default.
+// scrapeTimeout returns how long a scrape can wait: the request's timeout minus an offset and
+// the expected time of the exposition, but at least half of it. It also returns what is left
+// besides. A request without a valid timeout gets the default.
 func scrapeTimeout(h http.Header, o Options, exposition time.Duration) (timeout, spare time.Duration) {
 	asked, err := strconv.ParseFloat(h.Get(timeoutHeader), 64)
 	if err != nil || math.IsNaN(asked) || math.IsInf(asked, 0) || asked <= 0 {
@@ -166,7 +165,7 @@ func scrapeTimeout(h http.Header, o Options, exposition time.Duration) (timeout,
 	return timeout, max(limit-timeout-exposition, 0)
 }
 
-// incomplete logs scrapes that were not answered completely, once a minute.
+// incomplete logs incomplete scrapes, once a minute.
 type incomplete struct {
 	mu        sync.Mutex
 	next      time.Time

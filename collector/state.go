@@ -29,8 +29,8 @@ var leading = gauge("omegastream_exporter_leading",
 
 var stateFamilies = []*Family{leading, up, stateSize, stateFailing, webInfo}
 
-// stateReasons are the errors behind the values of the label reason. What is none of
-// them is a write that failed.
+// stateReasons are the errors behind the values of the label reason. All other errors are
+// failed writes.
 var stateReasons = []struct {
 	reason string
 	err    error
@@ -43,12 +43,12 @@ var stateReasons = []struct {
 
 const stateWriteFailed = "write_failed"
 
-// stateCollector shows how the state is, as of the scrape, and with it whether what
-// is shown can be believed.
+// stateCollector shows the condition of the state at the time of the scrape, and so whether
+// the metrics are current.
 type stateCollector struct {
 	state  *state.State
 	syncer *syncer.Syncer
-	url    string // of the pages; "" where it is not known
+	url    string // of the pages; "" if unknown
 }
 
 // Describe implements prometheus.Collector.

@@ -43,11 +43,11 @@ var telemetryFamilies = []*Family{
 }
 
 // Telemetry measures the exporter's own work. It observes the client and the syncer and
-// watches the state, so it is made before them. It is safe for concurrent use.
+// watches the state, so create it before them. It is safe for concurrent use.
 type Telemetry struct {
 	registry *prometheus.Registry
 
-	requests, failed atomic.Uint64 // to the API, for people
+	requests, failed atomic.Uint64 // of API requests, for people
 	log              atomic.Pointer[slog.Logger]
 
 	apiRequests      *prometheus.CounterVec
@@ -62,8 +62,8 @@ type Telemetry struct {
 	commitDuration   prometheus.Histogram
 }
 
-// NewTelemetry returns metrics of the exporter's own work, at 0, with those of
-// the process and the Go runtime.
+// NewTelemetry returns metrics of the exporter's own work, at 0, including those of the
+// process and the Go runtime.
 func NewTelemetry() *Telemetry {
 	durations := apiDuration.histogramOpts([]float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10})
 	durations.NativeHistogramBucketFactor = 1.1
@@ -93,8 +93,7 @@ func NewTelemetry() *Telemetry {
 	return t
 }
 
-// zero makes every label set that is known, so that increase() sees its first
-// increment.
+// zero creates all known label sets, so that increase() sees their first increment.
 func (t *Telemetry) zero() {
 	for _, op := range []client.Operation{client.OpListEndpoints, client.OpListEvents, client.OpGetEvent} {
 		for _, code := range []string{"200", "401", "403", "429", "500", codeNoAnswer} {
@@ -110,7 +109,7 @@ func (t *Telemetry) zero() {
 	}
 }
 
-// codeNoAnswer is the code of a request that had no answer.
+// codeNoAnswer is the code of a request without an answer.
 const codeNoAnswer = "none"
 
 // Request implements client.Observer.
@@ -169,6 +168,6 @@ func (t *Telemetry) Invalid(op client.Operation, n int) {
 	t.invalidPayloads.WithLabelValues(string(op)).Add(float64(n))
 }
 
-// Requests returns how many requests to the API there were since the start, and how many
-// of them had no answer with a 2xx.
+// Requests returns the number of API requests since the start, and of those without a 2xx
+// answer.
 func (t *Telemetry) Requests() (all, failed uint64) { return t.requests.Load(), t.failed.Load() }
