@@ -6,30 +6,29 @@ import (
 	"time"
 )
 
-// Policy is what the flags set for the ledger.
+// Policy is the ledger's part of the configuration.
 type Policy struct {
 	Window          time.Duration // how far back events are tracked for the gauges
-	Overlap         time.Duration // how far below the stop mark a read goes on
+	Overlap         time.Duration // how far a read continues below the stop mark
 	NoResponseAfter time.Duration // an empty detail counts as no response when asked this long after the first
 	Hold            time.Duration // how long a new series is shown at 0; 0 shows every value at once
 
-	// MaxBacklog is how many counted events of the account may wait for an outcome: the
-	// oldest beyond it become unresolved. 0 is no limit.
+	// MaxBacklog is the maximum number of counted events of the account that wait for an
+	// outcome. The oldest events beyond it become unresolved. 0 is no limit.
 	MaxBacklog int
 
-	// CountSince counts at an endpoint's contact what was created later than so long
-	// before the state was made, in a state without one before it. 0 counts nothing.
+	// CountSince makes an endpoint's contact count events that were created at most this long
+	// before the state, unless the state follows another one. 0 counts nothing.
 	CountSince time.Duration
 
-	ShowBody bool // of what receivers answered, which the failures for people then keep
+	ShowBody bool // keep receivers' answers with the failures for people
 
-	// Endpoints limits the account to these ids; nil or empty means all. An
-	// endpoint named here is never gone.
+	// Endpoints limits the account to these ids; nil or empty means all. An endpoint named
+	// here never disappears.
 	Endpoints []string
 }
 
-// Account is the ledger of one account. It is not safe for concurrent use: a
-// state guards it.
+// Account is the ledger of one account. It is not safe for concurrent use; a state guards it.
 type Account struct {
 	policy    Policy
 	row       AccountRow
@@ -38,28 +37,28 @@ type Account struct {
 	hold      startHold
 	resetNow  bool // this start set a state aside
 
-	stored bool                // the store had it when it was loaded
-	shared bool                // other processes may change it: see leads
-	fence  uint64              // of the lease under which this process leads; 0 is none
-	reduce func(string) string // of URLs, before they are shown; nil for as they are
+	stored bool                // whether the store had it when it was loaded
+	shared bool                // other processes can change it, see leads
+	fence  uint64              // of the lease under which this process leads; 0 for none
+	reduce func(string) string // of URLs before they are shown; nil to show them unchanged
 
 	backlog    int    // counted events that wait for an outcome
-	overflowed uint64 // events that it had no room for
+	overflowed uint64 // events that the backlog had no room for
 
-	lines      [classes][]*Endpoint // endpoints that have something to fetch, by class
+	lines      [classes][]*Endpoint // endpoints with something to fetch, by class
 	clock      int64                // of the last Promote, Unix seconds
-	clockSet   int64                // when the clock was last set, by the clock that it has become, Unix seconds
+	clockSet   int64                // when the clock was last set, by its new time, Unix seconds
 	lastAnswer int64                // when the API last answered for any event, Unix seconds
-	folded     uint64               // the row's FoldedTypes at start
+	folded     uint64               // the row's FoldedTypes at the start
 
 	changedRow bool
-	marked     []*Endpoint            // with changes since the last batch
-	waiting    map[*Endpoint]struct{} // with details to ask for again some time
-	emptySince time.Time              // since when the account lists no endpoint, though it had some
+	marked     []*Endpoint            // endpoints with changes since the last batch
+	waiting    map[*Endpoint]struct{} // endpoints with details to ask for again later
+	emptySince time.Time              // since when the account lists no endpoints although it had some
 	swept      int64                  // when Promote last looked at all endpoints, Unix seconds
 	failed     []FailedDelivery       // counted since the last batch
 	dropped    []string
-	byID       []*Endpoint // nil when it must be sorted anew
+	byID       []*Endpoint // nil when it must be sorted again
 }
 
 // New returns the empty ledger of an account, for an API's URL.
@@ -69,14 +68,14 @@ func New(apiURL string, policy Policy, now time.Time) *Account {
 	return a
 }
 
-// NewAfter returns the ledger of a new account in the place of a state that was set aside.
+// NewAfter returns the ledger of a new account that replaces a state that was set aside.
 func NewAfter(apiURL string, policy Policy, now time.Time) *Account {
 	a := New(apiURL, policy, now)
 	a.row.Resets, a.resetNow = 1, true
 	return a
 }
 
-// newAccount returns an account as a row has it.
+// newAccount returns an account from its row.
 func newAccount(row AccountRow, policy Policy) *Account {
 	a := &Account{
 		policy:    policy,
@@ -91,19 +90,19 @@ func newAccount(row AccountRow, policy Policy) *Account {
 	return a
 }
 
-// selects reports whether the flags let the endpoint be synced and shown.
+// selects reports whether the endpoint is to be synced and shown.
 func (a *Account) selects(id string) bool {
 	return len(a.policy.Endpoints) == 0 || slices.Contains(a.policy.Endpoints, id)
 }
 
-// pins reports whether the endpoint was named by a flag.
+// pins reports whether a flag names the endpoint.
 func (a *Account) pins(id string) bool { return slices.Contains(a.policy.Endpoints, id) }
 
 // emptyFor is how long an account that had endpoints must list none before that is
 // believed.
 const emptyFor = 10 * time.Minute
 
-// ensure returns an endpoint, which it makes if needed.
+// ensure returns an endpoint, and creates it if needed.
 func (a *Account) ensure(id string) *Endpoint {
 	e, ok := a.endpoints[id]
 	if !ok {
@@ -115,8 +114,8 @@ func (a *Account) ensure(id string) *Endpoint {
 	return e
 }
 
-// Pin adds the endpoints that the flags name, in case the account cannot be listed. In a
-// shared account only the process that leads does.
+// Pin adds the endpoints that flags name, in case the account cannot be listed. In a shared
+// account only the leader does so.
 func (a *Account) Pin() {
 	if !a.Leads() {
 		return
@@ -126,8 +125,8 @@ func (a *Account) Pin() {
 	}
 }
 
-// ToRead returns the endpoints whose lists a sync reads, least recently read first. One
-// that a flag names is among them before anything is known of it.
+// ToRead returns the endpoints to read in a sync, least recently read first. It includes
+// endpoints that a flag names, even if nothing else is known about them.
 func (a *Account) ToRead() []string {
 	var ids []string
 	for _, id := range a.policy.Endpoints {
@@ -157,14 +156,14 @@ func (a *Account) Synced(now time.Time) {
 	a.changedRow = true
 }
 
-// Policy returns what the flags say.
+// Policy returns the account's policy.
 func (a *Account) Policy() Policy { return a.policy }
 
 // ReduceURLsAs reduces the URLs as another account does.
 func (a *Account) ReduceURLsAs(o *Account) { a.reduce = o.reduce }
 
-// ReduceURLs passes every endpoint's stored URL through reduce: the state can hold more of
-// it than the flags now allow.
+// ReduceURLs passes every stored URL through reduce, because the state can contain more of it
+// than the flags now allow.
 func (a *Account) ReduceURLs(reduce func(string) string) {
 	a.reduce = reduce
 	for _, e := range a.endpoints {
@@ -199,7 +198,7 @@ func (a *Account) sorted() []*Endpoint {
 	return a.byID
 }
 
-// ClockSet notes that the clock has jumped to a time. Nobody knows how long the pending
-// events have really waited, so their wait begins anew: no pending delivery becomes a
-// failure by the clock alone.
+// ClockSet notes that the clock has jumped. How long pending events have really waited is
+// then unknown, so their wait starts again: no pending delivery becomes a failure because of
+// the clock.
 func (a *Account) ClockSet(to time.Time) { a.clockSet = to.Unix() }

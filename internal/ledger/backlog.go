@@ -10,8 +10,8 @@ const lagAfter = 5 * 60 // seconds
 // Policy.MaxBacklog waited for an outcome.
 func (a *Account) Overflowed() uint64 { return a.overflowed }
 
-// bound keeps the backlog within Policy.MaxBacklog: it makes the oldest events that wait
-// unresolved, but none whose detail is being fetched.
+// bound keeps the backlog within Policy.MaxBacklog. It makes the oldest waiting events
+// unresolved, except for those being fetched.
 func (a *Account) bound(now time.Time) {
 	if a.policy.MaxBacklog <= 0 || a.backlog <= a.policy.MaxBacklog {
 		return
@@ -39,8 +39,8 @@ func (a *Account) bound(now time.Time) {
 	}
 }
 
-// oldestIdle returns the endpoint's oldest counted event that waits and is not being asked
-// for. It puts older ones aside; putBack returns them.
+// oldestIdle returns the endpoint's oldest counted event that waits and is not being fetched.
+// It puts older ones aside; putBack returns them.
 func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
 	if e.events.backlog == 0 || !e.account.Leads() {
 		return ranked{}, false
@@ -65,8 +65,8 @@ func (e *Endpoint) oldestIdle() (oldest ranked, found bool) {
 	return oldest, found
 }
 
-// takeNew returns the oldest new event. While that one has waited for long, every second
-// call returns the newest.
+// takeNew returns the oldest new event. If that one has waited too long, every second call
+// returns the newest.
 func (w *work) takeNew(now time.Time) (slot, bool) {
 	line := &w.ready[NewEvents]
 	r, ok := line.first(w.isNew)
@@ -92,14 +92,14 @@ func (w *work) takeNew(now time.Time) (slot, bool) {
 	return w.newest.pop().slot, true
 }
 
-// isNew reports whether a row of the lines of new events is still right.
+// isNew reports whether a row of the queues of new events is still valid.
 func (w *work) isNew(r ranked) bool {
 	ev := w.events.at(r.slot)
 	return ev.Stage == Listed && ev.Time == r.at && ev.class() == NewEvents && !w.isBusy(ev.Key)
 }
 
-// compact removes the rows of the lines of new events that are no longer right, once they
-// are most of them. In a backlog that never ends they would stay in the middle.
+// compact removes invalid rows from the queues of new events when most rows are invalid. In a
+// growing backlog they would stay in the middle.
 func (w *work) compact() {
 	for _, q := range []*queue{&w.ready[NewEvents], &w.newest} {
 		if q.len() <= 2*w.events.untried+smallestIndex {

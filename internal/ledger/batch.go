@@ -1,7 +1,6 @@
 package ledger
 
-// Batch takes what has changed since the last one. Its rows share nothing with
-// the account.
+// Batch returns the changes since the last batch. Its rows share nothing with the account.
 func (a *Account) Batch() *Batch {
 	b := &Batch{Dropped: a.dropped, Failed: a.failed, Fence: a.fence}
 	a.failed = nil
@@ -20,7 +19,7 @@ func (a *Account) Batch() *Batch {
 	return b
 }
 
-// unstored reports whether rows differ from what the last batch had.
+// unstored reports whether rows differ from those of the last batch.
 func (e *Endpoint) unstored() bool {
 	return e.changedRow || len(e.counters.changed) > 0 || len(e.events.changed) > 0 ||
 		len(e.failures.changed) > 0 || len(e.traces.changed) > 0

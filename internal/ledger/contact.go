@@ -8,8 +8,8 @@ import (
 // oldEnough is the age from which an endpoint probably has events.
 const oldEnough = time.Minute
 
-// doubts reports whether an empty list makes no contact yet: an endpoint that is old enough
-// needs two.
+// doubts reports whether an empty list does not make contact yet. An older endpoint needs
+// two.
 func (e *Endpoint) doubts(r *Read) bool {
 	if r.count > 0 || e.reads.empty != 0 {
 		return false
@@ -21,8 +21,8 @@ func (e *Endpoint) doubts(r *Read) bool {
 	return true
 }
 
-// contact makes contact. The events listed so far are history, except those that are known
-// to be new; from now on an unknown event is new if it is newer than cutoff.
+// contact makes contact. Events listed so far are history, unless they are known to be new.
+// From now on, an unknown event is new if it is newer than cutoff.
 func (e *Endpoint) contact(cutoff int64, now time.Time) {
 	e.row.Contact, e.row.Cutoff = now, cutoff
 	e.changeRow()
@@ -33,8 +33,8 @@ func (e *Endpoint) contact(cutoff int64, now time.Time) {
 	e.account.enqueue(HistoryEvents, e)
 }
 
-// news returns the creation time above which even what is listed at contact is new: an
-// empty list before it had none of it, or the policy says so.
+// news returns the creation time above which events listed at contact are new: an earlier
+// empty list did not have them, or the policy says so.
 func (e *Endpoint) news() int64 {
 	news := int64(math.MaxInt64)
 	if e.reads.empty != 0 {
@@ -57,9 +57,9 @@ func (e *Endpoint) count(i slot, now time.Time) {
 	e.countEvent(next.Type, now)
 }
 
-// gap reports whether a complete list proves that events were missed: it has
-// none of the known ones, and all that it has is newer than the newest of them.
-// A list that was empty a moment ago misses nothing.
+// gap reports whether a complete list proves that events were missed: it has none of the
+// known events, and all its events are newer than the newest known one. After a list that was
+// empty a moment ago, nothing is missed.
 func (e *Endpoint) gap(r *Read, now time.Time) bool {
 	if !e.contacted() || e.row.StopMark == 0 || !r.trusted || r.known || r.lowest <= e.row.StopMark {
 		return false
@@ -68,7 +68,7 @@ func (e *Endpoint) gap(r *Read, now time.Time) bool {
 	return !wasEmpty
 }
 
-// seed makes the counters that are shown from contact on.
+// seed creates the counters that are shown from contact on.
 func (e *Endpoint) seed(now time.Time) {
 	if !e.contacted() {
 		return

@@ -11,16 +11,16 @@ type CounterKind uint8
 // The kinds of counters.
 const (
 	CountEvents     CounterKind = iota // by type
-	CountDeliveries                    // by type and code; what is not 2xx are the failures
+	CountDeliveries                    // by type and code; failures are all except 2xx
 	CountNoResponse                    // by reason
 	CountRecoveries                    // by type
 	CountUnresolved                    // by type
-	CountGaps                          // without further labels
+	CountGaps                          // without other labels
 	kinds
 )
 
-// CounterKey is the label set of one counter of an endpoint. What its kind does
-// not use is zero.
+// CounterKey is the label set of one counter of an endpoint. Fields that its kind does not
+// use are zero.
 type CounterKey struct {
 	Kind   CounterKind
 	Type   TypeID
@@ -35,19 +35,19 @@ func (k CounterKey) compare(o CounterKey) int {
 	)
 }
 
-// Birth is what every counter and histogram has: when it began, and whether it
-// was released from being shown at 0.
+// Birth is what all counters and histograms have: a beginning, and whether they were released
+// from being shown at 0.
 type Birth struct {
 	Born     time.Time
 	Released bool
 
 	shown time.Time // start of the first complete scrape that showed it at 0
-	// heldHere marks a counter that another replica has released. This one shows it at
-	// 0 for as long, or its own scrapers would never see it there.
+	// heldHere marks a counter that another replica has released. This one shows it at 0 for
+	// its own hold, as its scrapers would otherwise never see it at 0.
 	heldHere bool
 }
 
-// held reports whether it is shown at 0.
+// held reports whether the counter is shown at 0.
 func (b *Birth) held() bool { return !b.Released || b.heldHere }
 
 func (b *Birth) showAt(at time.Time) {
@@ -61,8 +61,8 @@ func (b *Birth) due(now time.Time, hold time.Duration) bool {
 	return b.held() && !b.shown.IsZero() && now.Sub(b.shown) >= hold
 }
 
-// follow applies what another replica has committed of the birth. It is held here, although
-// it was released there, if it is new here or was held here until now.
+// follow applies another replica's commit of the birth. The counter is held here, even if it
+// was released there, if it is new here or was held here until now.
 func (b *Birth) follow(born time.Time, released, known, off bool) {
 	if released && !off && (!known || !b.Released) {
 		b.heldHere = true
@@ -70,8 +70,8 @@ func (b *Birth) follow(born time.Time, released, known, off bool) {
 	b.Born, b.Released = born, released
 }
 
-// adopt takes over what this process has shown of a counter. One that began anew, or was
-// not known, begins anew here too.
+// adopt takes over what this process has shown of a counter. A counter that was reset, or was
+// unknown, starts again here too.
 func (b *Birth) adopt(before *Birth, off bool) {
 	if !b.Born.Equal(before.Born) {
 		b.heldHere = b.Released && !off
@@ -85,11 +85,11 @@ func (b *Birth) adopt(before *Birth, off bool) {
 type counter struct {
 	Birth
 	value    uint64
-	loaded   uint64 // its value at start
+	loaded   uint64 // value at the start
 	exemplar Exemplar
 }
 
-// visible returns the value that may be shown.
+// visible returns the value to show.
 func (s *counter) visible(g startHold) uint64 {
 	switch {
 	case g.off:
@@ -102,25 +102,25 @@ func (s *counter) visible(g startHold) uint64 {
 	return s.value
 }
 
-// Exemplar names the newest event, in order of creation, behind a failure
-// counter. The zero value names none.
+// Exemplar names the newest event of a failure counter, in order of creation. The zero value
+// names none.
 type Exemplar struct {
 	EventID  string
 	Created  int64 // Unix seconds
 	Observed time.Time
 }
 
-// startHold holds all counters of the account after a start. They keep the values that were
-// loaded until one complete scrape has shown them and the hold has passed since: a process
-// comes back under a new instance name, and each of its scrapers must see them once. It is
+// startHold holds all counters of the account after a start. They keep their loaded values
+// until the hold has passed after the first complete scrape that showed them, because the
+// process comes back under a new instance, and each of its scrapers must see them once. It is
 // not stored.
 type startHold struct {
 	off   bool      // --collector.hold-new-series=0
-	open  bool      // the values as they are may be shown
-	shown time.Time // start of the first complete scrape that showed the loaded ones
+	open  bool      // the current values can be shown
+	shown time.Time // start of the first complete scrape that showed the loaded values
 }
 
-// showAt notes that a complete scrape has shown the counters as they were loaded.
+// showAt notes that a complete scrape has shown the loaded counters.
 func (g *startHold) showAt(at time.Time) {
 	if !g.open && (g.shown.IsZero() || at.Before(g.shown)) { // before: the clock was set back
 		g.shown = at
@@ -138,8 +138,8 @@ var latencyBounds = [...]float64{1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600}
 // LatencyBounds returns the upper bounds of the latency histogram, in seconds.
 func LatencyBounds() []float64 { return latencyBounds[:] }
 
-// LatencyCounts are the observations of an endpoint's latency histogram, not
-// cumulative; the last element counts what is above every bound.
+// LatencyCounts are the observations of an endpoint's latency histogram, not cumulative. The
+// last element counts those above every bound.
 type LatencyCounts struct {
 	Buckets [len(latencyBounds) + 1]uint64
 	Sum     float64 // seconds

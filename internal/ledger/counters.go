@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// counters are all that an endpoint counts, its latency histogram among them: births, holds
-// and releases are the same for both. A change marks the row for the next batch.
+// counters are all counters of an endpoint, including its latency histogram: births, holds
+// and releases work the same for both. A change marks the row for the next batch.
 type counters struct {
 	endpoint *Endpoint
 	rows     map[CounterKey]*counter
 	latency  *latency // nil before contact
 
-	held    int                     // of both, how many are shown at 0
+	held    int                     // how many of both are shown at 0
 	changed map[CounterKey]struct{} // since the last batch
-	shown   *Counters               // what can be shown of them; nil when it must be made anew
+	shown   *Counters               // what can be shown; nil when it must be built again
 }
 
 func newCounters(e *Endpoint) counters {
 	return counters{endpoint: e, rows: make(map[CounterKey]*counter), changed: make(map[CounterKey]struct{})}
 }
 
-// latencyKey stands for the histogram among the keys of the counters.
+// latencyKey is the histogram's key among those of the counters.
 var latencyKey = CounterKey{Kind: kinds}
 
-// births yields the birth of every counter and of the histogram.
+// births yields the births of all counters and the histogram.
 func (c *counters) births() iter.Seq2[CounterKey, *Birth] {
 	return func(yield func(CounterKey, *Birth) bool) {
 		for key, s := range c.rows {
@@ -41,8 +41,8 @@ func (c *counters) births() iter.Seq2[CounterKey, *Birth] {
 	}
 }
 
-// seed makes the counters that are known before anything is counted, so that each is shown
-// at 0 before its first increment.
+// seed creates the known counters before anything is counted, so that each is shown at 0
+// before its first increment.
 func (c *counters) seed(types []TypeID, now time.Time) {
 	if c.latency == nil {
 		c.latency = &latency{Birth: c.newBirth(now)}
@@ -68,7 +68,7 @@ func (c *counters) seedType(t TypeID, now time.Time) {
 	}
 }
 
-// birth returns a counter, and makes it at 0 where there is none.
+// birth returns a counter, and creates it at 0 if needed.
 func (c *counters) birth(key CounterKey, now time.Time) *counter {
 	s, ok := c.rows[key]
 	if !ok {
@@ -79,7 +79,7 @@ func (c *counters) birth(key CounterKey, now time.Time) *counter {
 	return s
 }
 
-// newBirth returns the birth of a counter, held unless holding is switched off.
+// newBirth returns the birth of a counter, held unless holds are off.
 func (c *counters) newBirth(now time.Time) Birth {
 	if c.endpoint.account.hold.off {
 		return Birth{Born: now, Released: true}
@@ -88,8 +88,8 @@ func (c *counters) newBirth(now time.Time) Birth {
 	return Birth{Born: now}
 }
 
-// bump adds one to a counter. The first event of a type makes the other counters of the
-// type as well.
+// bump increments a counter. The first event of a type also creates the type's other
+// counters.
 func (c *counters) bump(key CounterKey, now time.Time) *counter {
 	if _, ok := c.rows[key]; !ok && key.Kind == CountEvents {
 		c.seedType(key.Type, now)
@@ -112,8 +112,8 @@ func (c *counters) change(key CounterKey) {
 	c.endpoint.mark()
 }
 
-// release ends the hold of what was shown at 0 for long enough. Only the process that leads
-// releases a counter for all; each ends its own hold.
+// release ends the hold of counters that were shown at 0 long enough. Only the leader
+// releases a counter for all replicas; each replica ends its own hold.
 func (c *counters) release(now time.Time, hold time.Duration) {
 	if c.held == 0 {
 		return
@@ -134,7 +134,7 @@ func (c *counters) release(now time.Time, hold time.Duration) {
 	}
 }
 
-// releasable reports whether release would release something.
+// releasable reports whether release would change something.
 func (c *counters) releasable(now time.Time, hold time.Duration) bool {
 	if c.held == 0 {
 		return false
@@ -147,8 +147,8 @@ func (c *counters) releasable(now time.Time, hold time.Duration) bool {
 	return false
 }
 
-// releaseAll is for where holding is switched off: a later start must not hold again what
-// is shown from now on.
+// releaseAll is for when holds are off: a later start must not hold what is shown from now
+// on.
 func (c *counters) releaseAll() {
 	for key, b := range c.births() {
 		if !b.Released {
@@ -160,7 +160,7 @@ func (c *counters) releaseAll() {
 	c.held = 0
 }
 
-// reset starts every counter at 0 with a new birth.
+// reset starts every counter at 0, with a new birth.
 func (c *counters) reset(now time.Time) {
 	c.held = 0
 	for key, s := range c.rows {
@@ -173,7 +173,7 @@ func (c *counters) reset(now time.Time) {
 	}
 }
 
-// countHeld counts what is held, after rows came from elsewhere.
+// countHeld counts the held counters, after rows came from elsewhere.
 func (c *counters) countHeld() {
 	c.held, c.shown = 0, nil
 	for _, b := range c.births() {
@@ -183,7 +183,7 @@ func (c *counters) countHeld() {
 	}
 }
 
-// batch adds the rows that have changed to a batch.
+// batch adds the changed rows to a batch.
 func (c *counters) batch(b *Batch) {
 	id := c.endpoint.row.ID
 	for key := range c.changed {
@@ -198,7 +198,7 @@ func (c *counters) batch(b *Batch) {
 	clear(c.changed)
 }
 
-// show returns the counters as they can be shown.
+// show returns the counters to show.
 func (c *counters) show() *Counters {
 	if c.shown != nil {
 		return c.shown
@@ -253,8 +253,7 @@ func (c *counters) followLatency(r LatencyRow) {
 	c.latency.counts = r.Counts
 }
 
-// adopt goes on where the counters of the same endpoint stood that this process has shown
-// before.
+// adopt takes over what this process has shown of the same endpoint's counters.
 func (c *counters) adopt(was *counters) {
 	off := c.endpoint.account.hold.off
 	for key, s := range c.rows {

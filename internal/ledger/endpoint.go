@@ -10,7 +10,7 @@ import (
 type Endpoint struct {
 	account *Account
 	row     EndpointRow
-	dropped bool // the account does not know it any more
+	dropped bool // the account no longer has it
 
 	events   events
 	counters counters
@@ -20,8 +20,8 @@ type Endpoint struct {
 	traces   traces
 
 	changedRow bool
-	marked     bool          // it is among the account's marked
-	last       *EndpointView // the last view; nil when it must be made anew
+	marked     bool          // it is in the account's marked
+	last       *EndpointView // the last view; nil when it must be built again
 	version    uint64        // of the last batch with rows of this endpoint
 }
 
@@ -35,8 +35,7 @@ func newEndpoint(a *Account, row EndpointRow) *Endpoint {
 // contacted reports whether the endpoint's unknown events are new.
 func (e *Endpoint) contacted() bool { return !e.row.Contact.IsZero() }
 
-// listed reports whether the API has the endpoint as far as the account's last
-// listing tells.
+// listed reports whether the account's last listing has the endpoint.
 func (e *Endpoint) listed() bool { return e.row.Missed.IsZero() && e.row.Gone.IsZero() }
 
 func (e *Endpoint) changeRow() {
@@ -44,7 +43,7 @@ func (e *Endpoint) changeRow() {
 	e.mark()
 }
 
-// mark puts the endpoint among those that the next batch looks at. Every change does:
+// mark adds the endpoint to those that the next batch checks. Every change calls it, so that
 // a commit costs what has changed, however many endpoints there are.
 func (e *Endpoint) mark() {
 	if !e.marked {
@@ -95,7 +94,7 @@ func (e *Endpoint) noteTime(t TypeID, at int64) {
 	}
 }
 
-// apply applies what an event's detail said.
+// apply applies the answer for an event's detail.
 func (e *Endpoint) apply(i slot, a Answer, now time.Time) {
 	was := *e.events.at(i)
 	next, out := was.waitsFrom(e.account.clockSet).Answered(a, now, e.account.policy.NoResponseAfter)

@@ -10,12 +10,12 @@ var (
 	// ErrOtherAccount is returned when the state belongs to another API URL.
 	ErrOtherAccount = errors.New("state belongs to another --api.url")
 
-	// ErrOvertaken is returned when another process has changed what this one was
-	// about to: the account must be loaded anew.
+	// ErrOvertaken is returned when another process has changed the account first. It must
+	// then be loaded again.
 	ErrOvertaken = errors.New("another replica has taken over")
 
-	// ErrWentBack is returned when a shared state holds lower counters than were
-	// shown, as after the restore of a backup.
+	// ErrWentBack is returned when a shared state has lower counters than were shown, as
+	// after restoring a backup.
 	ErrWentBack = errors.New("state is older than what was shown: after a restore run state reset-counters")
 
 	// ErrOtherCompany is returned when a shared state belongs to another company.

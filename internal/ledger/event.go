@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Stage is where an event stands between being listed and having an outcome.
+// Stage is the stage of an event between listing and outcome.
 type Stage uint8
 
-// The states of an event. Free marks an unused slot and is never shown.
+// The stages of an event. Free marks an unused slot and is never shown.
 const (
 	Free       Stage = iota
 	Listed           // seen in a list, its detail not fetched yet
@@ -37,43 +37,43 @@ func (c Code) String() string {
 // Success reports whether the code is 2xx.
 func (c Code) Success() bool { return c >= 200 && c <= 299 }
 
-// Flag is one fact about an event. All but Heard are fixed at first sight.
+// Flag is a fact about an event. All but Heard are fixed at first sight.
 type Flag uint8
 
 // The flags of an event.
 const (
 	History   Flag = 1 << iota // listed before contact: never counted
-	Untrusted                  // its created is no time; its first sight stands in
-	Timely                     // the list was read often enough to tell its latency
-	Heard                      // an HTTP response came back at least once
+	Untrusted                  // its created is not a valid time; its first sight replaces it
+	Timely                     // the list was read often enough to measure its latency
+	Heard                      // an HTTP response came at least once
 	flags
 )
 
 // Event is one event of one endpoint. Times are Unix seconds.
 type Event struct {
 	Key        Key
-	Time       int64 // created, or first sight where created is not trusted
+	Time       int64 // created, or first sight if created is not trusted
 	FirstSeen  int64
 	FirstEmpty int64 // first answer without a response; 0 if there was none
 	LastAsk    int64 // last time the detail was asked for; 0 if never
 	Type       TypeID
-	Code       Code // the last outcome's; meaningful in Delivered and NoResponse
+	Code       Code // of the last outcome; valid in Delivered and NoResponse
 	Stage      Stage
-	Reason     Reason // why there was no response; meaningful in NoResponse
-	Tries      uint8  // times asked since the state was entered, saturating
+	Reason     Reason // why there was no response; valid in NoResponse
+	Tries      uint8  // asks since the stage was entered, saturating
 	Flags      Flag
 }
 
-// Answer is what an event's detail said of its delivery.
+// Answer is what an event's detail said about its delivery.
 type Answer struct {
-	Responded  bool // the detail had a response, whatever it holds
+	Responded  bool // the detail had a response, of any kind
 	StatusCode int  // as sent; anything outside 100-599 means no HTTP response
 	Reason     Reason
 	Text       AnswerText // for people only
-	Video      Video      // that the event is about, whether it was delivered or not
+	Video      Video      // of the event, whether it was delivered or not
 }
 
-// Outcome is what an answer changed, for the counters.
+// Outcome is what an answer changes in the counters.
 type Outcome struct {
 	Counts        bool // a delivery ended, or its code changed
 	Recovered     bool // a failure became a success
@@ -94,9 +94,9 @@ func (e Event) Final() bool {
 	return e.Stage == Unresolved || e.Stage == Delivered && e.Code.Success()
 }
 
-// Answered returns the event after its detail was read at now. An event without
-// a response becomes NoResponse only by an answer that is noResponseAfter younger
-// than the first empty one: time alone proves nothing about a delivery.
+// Answered returns the event after its detail was read at now. An event without a response
+// becomes NoResponse only through another empty answer, noResponseAfter after the first one:
+// time alone proves nothing about a delivery.
 func (e Event) Answered(a Answer, now time.Time, noResponseAfter time.Duration) (Event, Outcome) {
 	at := now.Unix()
 	e = e.asked(at)
@@ -106,7 +106,7 @@ func (e Event) Answered(a Answer, now time.Time, noResponseAfter time.Duration) 
 	if !a.Responded {
 		switch {
 		case e.Resolved():
-			return e, Outcome{} // an outcome is never taken back
+			return e, Outcome{} // an outcome is never undone
 		case e.Stage == Listed:
 			e.Stage, e.FirstEmpty, e.Tries = Pending, at, 1
 			return e, Outcome{}
@@ -118,7 +118,7 @@ func (e Event) Answered(a Answer, now time.Time, noResponseAfter time.Duration) 
 	return e.resolve(a)
 }
 
-// waitsFrom returns the event as one that has waited for a response since then at the most.
+// waitsFrom returns the event as having waited for a response since then at most.
 func (e Event) waitsFrom(at int64) Event {
 	if e.Stage == Pending {
 		e.FirstEmpty = max(e.FirstEmpty, at)
@@ -138,7 +138,7 @@ func (e Event) resolve(a Answer) (Event, Outcome) {
 		if e.Reason == ReasonUnknown {
 			e.Reason = was.Reason
 		}
-		return e, Outcome{} // the same result, perhaps with a better reason
+		return e, Outcome{} // the same outcome, perhaps with a better reason
 	}
 	e.Tries = 0
 	if e.Stage == Delivered {
@@ -154,11 +154,11 @@ func (e Event) resolve(a Answer) (Event, Outcome) {
 // Unanswered returns the event after its detail was asked for in vain.
 func (e Event) Unanswered(now time.Time) Event { return e.asked(now.Unix()) }
 
-// Waiting reports whether the event has no outcome yet and may still get one.
+// Waiting reports whether the event has no outcome yet but can still get one.
 func (e Event) Waiting() bool { return e.Stage == Listed || e.Stage == Pending }
 
-// aged reports whether a window had passed since the event's first sight at a time,
-// in Unix seconds.
+// aged reports whether a window has passed since the event's first sight, at a time in Unix
+// seconds.
 func (e Event) aged(at int64, window time.Duration) bool { return at-e.FirstSeen >= seconds(window) }
 
 func (e Event) asked(at int64) Event {

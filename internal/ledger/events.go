@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// events are the events that an endpoint tracks, with all that follows from them. Only
-// insert, replace and remove change an event, and they mark its row for the next batch;
-// restore and follow take over what is stored already.
+// events are the tracked events of an endpoint, with everything derived from them. Only
+// insert, replace and remove change an event, and mark its row for the next batch. restore
+// and follow apply rows that are already stored.
 type events struct {
 	endpoint *Endpoint
 	table    table
 	order    order
 	ids      map[Key]string // of hashed keys
-	relists  map[slot]int64 // last full read that listed an untrusted event
+	relists  map[slot]int64 // since the last batch, unordered, perhaps with duplicates
 	changed  []slot         // since the last batch, in no order, some perhaps more than once
 
-	// What follows from them.
+	// Derived from the events.
 	failing failingEvents
 	window  window
 	hours   hours
-	pending map[TypeID]int // how many are Pending, by type
-	backlog int            // counted ones that wait for an outcome
-	fresh   int            // of them, those that are Listed
-	untried int            // of them, those that were never asked for
-	unread  int            // history that is Listed
+	pending map[TypeID]int // number of Pending events by type
+	backlog int            // counted events without an outcome
+	fresh   int            // of these, those that are Listed
+	untried int            // of these, those never asked for
+	unread  int            // Listed events of the history
 
 	oldestWait queue    // Pending, by creation
 	oldestNew  queue    // counted and Listed, by creation
-	aside      []ranked // of the two, while an account's backlog is bounded
+	aside      []ranked // rows of these two, while the account's backlog is limited
 }
 
 func (s *events) init(e *Endpoint) {
@@ -53,7 +53,7 @@ func (s *events) find(k Key) (slot, bool) { return s.table.find(k) }
 
 func (s *events) len() int { return s.table.len() }
 
-// insert adds an event; id is that of a hashed key.
+// insert adds an event. id is the id of a hashed key.
 func (s *events) insert(ev Event, id string) {
 	i := s.table.insert(ev)
 	s.order.add(i)
@@ -76,7 +76,7 @@ func (s *events) replace(i slot, next Event) {
 	s.change(i)
 }
 
-// remove forgets an event that is not in the order any more.
+// remove forgets an event that is no longer in the order.
 func (s *events) remove(i slot) {
 	delete(s.endpoint.work.absent, s.at(i).Key)
 	s.vacate(i)
@@ -100,7 +100,7 @@ func (s *events) put(i slot, next Event) {
 	s.endpoint.work.schedule(i)
 }
 
-// enter derives all that follows from an event that has just come into its slot.
+// enter derives everything from an event that has just entered its slot.
 func (s *events) enter(i slot) {
 	s.tally(i, 1)
 	s.age(i)
@@ -115,7 +115,7 @@ func (s *events) vacate(i slot) {
 	s.table.remove(i)
 }
 
-// tally adds an event to the numbers that follow from it (n = 1) or takes it out (n = -1).
+// tally adds an event to the derived numbers (n = 1), or removes it (n = -1).
 func (s *events) tally(i slot, n int) {
 	ev, e := s.at(i), s.endpoint
 	s.window.tally(ev, n)
@@ -145,7 +145,7 @@ func (s *events) tally(i slot, n int) {
 	}
 }
 
-// age lines up an event that has just entered a stage whose oldest event is shown.
+// age queues an event that has just entered a stage whose oldest event is shown.
 func (s *events) age(i slot) {
 	switch ev := s.at(i); {
 	case ev.Stage == Pending:
@@ -155,7 +155,7 @@ func (s *events) age(i slot) {
 	}
 }
 
-// id returns the event id behind a key.
+// id returns the event id of a key.
 func (s *events) id(k Key) string {
 	if k.Hashed() {
 		return s.ids[k]
@@ -163,7 +163,7 @@ func (s *events) id(k Key) string {
 	return k.PlainID()
 }
 
-// relisted keeps the time at which an untrusted event was last listed.
+// relisted records when an untrusted event was last listed.
 func (s *events) relisted(i slot, now time.Time) {
 	if last, ok := s.relists[i]; ok && now.Unix()-last >= seconds(relistEvery) {
 		s.relists[i] = now.Unix()
@@ -179,7 +179,7 @@ func (s *events) oldest(stage Stage) *queue {
 	return &s.oldestNew
 }
 
-// putBack undoes what oldestIdle put aside.
+// putBack returns what oldestIdle put aside.
 func (s *events) putBack() {
 	for _, r := range s.aside {
 		s.oldest(s.at(r.slot).Stage).push(r.at, r.slot)
@@ -187,7 +187,7 @@ func (s *events) putBack() {
 	s.aside = nil
 }
 
-// inStage returns a test of whether a row of a queue by creation is still right.
+// inStage returns a check of whether a row of a queue by creation is still valid.
 func (s *events) inStage(stage Stage) func(ranked) bool {
 	return func(r ranked) bool {
 		ev := s.at(r.slot)
@@ -195,7 +195,7 @@ func (s *events) inStage(stage Stage) func(ranked) bool {
 	}
 }
 
-// batch adds the rows that have changed to a batch.
+// batch adds the changed rows to a batch.
 func (s *events) batch(b *Batch) {
 	slices.Sort(s.changed)
 	for _, i := range slices.Compact(s.changed) {
@@ -209,8 +209,8 @@ func (s *events) batch(b *Batch) {
 	s.changed = nil
 }
 
-// restore puts an event where a store says that it was. It reports false where the slot is
-// taken. Nothing follows from the event before restored.
+// restore puts an event into its stored slot. It returns false if the slot is taken. Nothing
+// is derived from the event before restored.
 func (s *events) restore(r EventRow) bool {
 	if !s.table.restore(r.Slot, r.Event) {
 		return false
@@ -219,7 +219,7 @@ func (s *events) restore(r EventRow) bool {
 	return true
 }
 
-// note keeps what a row says beside its event.
+// note records what a row has besides its event.
 func (s *events) note(r EventRow) {
 	if r.ID != "" {
 		s.ids[r.Event.Key] = r.ID
@@ -229,10 +229,10 @@ func (s *events) note(r EventRow) {
 	}
 }
 
-// restored derives what is not stored, after the last restore. It reports false where two
-// events have the same key.
+// restored derives what is not stored, after the last restore. It returns false if two events
+// have the same key.
 func (s *events) restored() bool {
-	var index sync.WaitGroup // the index and the order take the longest, and are made side by side
+	var index sync.WaitGroup // the index and the order take longest, and are built concurrently
 	unique := false
 	index.Go(func() { unique = s.table.restored() })
 	s.order.arrived = make([]slot, 0, s.table.used)
@@ -257,12 +257,11 @@ func (s *events) same(r EventRow) bool {
 	return *s.at(r.Slot) == r.Event && s.relists[r.Slot] == r.Relisted
 }
 
-// used reports whether an event is in a slot.
+// used reports whether a slot has an event.
 func (s *events) used(i slot) bool { return i < s.table.used && s.at(i).Stage != Free }
 
-// follow puts rows that another replica has committed into their slots. It first empties
-// the slots that another event holds or that are freed, because the order depends on what
-// the slots hold.
+// follow applies rows that another replica has committed. It first empties the slots that are
+// freed or hold another event, because the order depends on the slots' content.
 func (s *events) follow(rows []EventRow) error {
 	var out map[slot]struct{}
 	for _, r := range rows {

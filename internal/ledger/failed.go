@@ -11,24 +11,24 @@ import (
 // before it healed. Times are Unix seconds.
 type FailedDelivery struct {
 	EndpointID string
-	Host       string // of the endpoint, as far as it may be shown
+	Host       string // of the endpoint, as far as it can be shown
 	EventID    string
 	Type       string // the label
-	Created    int64  // first sight where it is not trusted
+	Created    int64  // first sight if not trusted
 	Untrusted  bool
-	History    bool // listed before contact: in no counter
+	History    bool // listed before contact, so in no counter
 	FirstSeen  int64
 	LastSeen   int64 // when the API was last asked for it
-	Asked      int   // times that it was asked for, as far as known
-	Code       Code  // the last one that was no success
+	Asked      int   // times that it was asked for, if known
+	Code       Code  // the last one other than a success
 	Reason     Reason
 	Healed     int64  // when a later answer was a success; 0 if none was
-	Video      Video  // as far as known
-	Message    string // the provider's, "" where it is not kept
+	Video      Video  // if known
+	Message    string // the provider's; "" if it is not kept
 }
 
-// FailedKeys returns the keys of the failed deliveries that the endpoint tracks, the
-// oldest first, as of now.
+// FailedKeys returns the keys of the endpoint's tracked failed deliveries, oldest first, as
+// of now.
 func (a *Account) FailedKeys(endpointID string) []Key {
 	e, ok := a.endpoints[endpointID]
 	if !ok {
@@ -56,8 +56,8 @@ func (a *Account) FailedKeys(endpointID string) []Key {
 	return keys
 }
 
-// FailedDeliveries returns what is known of failed deliveries, as of now. Those that
-// were forgotten in the meantime are left out.
+// FailedDeliveries returns what is known about failed deliveries, as of now, without those
+// that were forgotten meanwhile.
 func (a *Account) FailedDeliveries(endpointID string, keys []Key) []FailedDelivery {
 	e, ok := a.endpoints[endpointID]
 	if !ok {
@@ -74,7 +74,7 @@ func (a *Account) FailedDeliveries(endpointID string, keys []Key) []FailedDelive
 	return all
 }
 
-// failedDelivery reports false where the event has never failed.
+// failedDelivery returns false if the event has never failed.
 func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
 	t, traced := e.traces.rows[ev.Key]
 	switch {
@@ -104,7 +104,7 @@ func (e *Endpoint) failedDelivery(ev *Event) (FailedDelivery, bool) {
 	return f, true
 }
 
-// Said returns the provider's words of the last answer that was no success.
+// Said returns the provider's text of the last answer other than a success.
 func (f *Failure) Said() (status, message string) {
 	for _, r := range slices.Backward(f.Answers) {
 		if r.Stage == Delivered && r.Code == f.Code || r.Stage == NoResponse && f.Code == CodeNone {
@@ -114,7 +114,7 @@ func (f *Failure) Said() (status, message string) {
 	return "", ""
 }
 
-// report notes a counted failure for the batch that makes it durable.
+// report adds a counted failure to the batch that makes it durable.
 func (e *Endpoint) report(ev *Event, a Answer) {
 	f, _ := e.failedDelivery(ev)
 	f.Message = Prose(a.Text.Message, maxMessage)

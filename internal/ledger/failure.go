@@ -5,45 +5,45 @@ import (
 	"time"
 )
 
-// Failure is an event whose delivery failed, as it is kept for people: it
-// outlives the window and the record of the event. Times are Unix seconds.
+// Failure is a failed delivery as kept for people. It outlasts the window and the event.
+// Times are Unix seconds.
 type Failure struct {
-	EventID   string         `json:"-"`       // a store keeps it beside
+	EventID   string         `json:"-"`       // stored beside it
 	Type      string         `json:"type"`    // the label
-	Created   int64          `json:"created"` // first sight where created is not trusted
+	Created   int64          `json:"created"` // first sight if created is not trusted
 	Untrusted bool           `json:"untrusted,omitempty"`
-	History   bool           `json:"history,omitempty"` // listed before contact: in no counter
+	History   bool           `json:"history,omitempty"` // listed before contact, so in no counter
 	FirstSeen int64          `json:"first_seen"`
-	Asked     int            `json:"asked"`             // times that the detail was asked for, as far as known
-	Code      Code           `json:"code"`              // the last one that was no success
-	Reason    Reason         `json:"reason,omitempty"`  // meaningful where Code is CodeNone
+	Asked     int            `json:"asked"`             // times that the detail was asked for, if known
+	Code      Code           `json:"code"`              // the last one other than a success
+	Reason    Reason         `json:"reason,omitempty"`  // valid if Code is CodeNone
 	Healed    int64          `json:"healed,omitempty"`  // when a later answer was a success; 0 if none was
 	Answers   []AnswerRecord `json:"replies"`           // oldest first: the first answer, then the last nine
-	Omitted   int            `json:"omitted,omitempty"` // answers after the first that are not kept
+	Omitted   int            `json:"omitted,omitempty"` // number of answers after the first that are not kept
 }
 
-// AnswerRecord is what an event's detail said of its delivery, once or several times in
-// a row. The texts are the API's; URLs in them were reduced before they came here.
+// AnswerRecord is what an event's detail said about its delivery, once or several times in a
+// row. The texts are the API's, with URLs already reduced.
 type AnswerRecord struct {
 	At      int64  `json:"at"`    // when the API gave it first
 	Last    int64  `json:"last"`  // and last
 	Times   int    `json:"times"` // in a row
 	Stage   Stage  `json:"state"` // Pending: no response yet; Unresolved: the detail was gone
 	Code    Code   `json:"code"`
-	Reason  Reason `json:"reason,omitempty"` // meaningful in NoResponse
+	Reason  Reason `json:"reason,omitempty"` // valid in NoResponse
 	Status  string `json:"status,omitempty"`
 	Message string `json:"message,omitempty"`
-	Body    string `json:"body,omitempty"` // where Policy.ShowBody
+	Body    string `json:"body,omitempty"` // if Policy.ShowBody
 }
 
-// AnswerText are the texts of an answer. Nothing is decided by them.
+// AnswerText are the texts of an answer. They decide nothing.
 type AnswerText struct {
 	Status  string
 	Message string
 	Body    string
 }
 
-// Bounds of what a failure keeps.
+// Limits for what a failure keeps.
 const (
 	maxAnswers = 10 // of one failure
 	maxStatus  = 128
@@ -72,8 +72,8 @@ func (r AnswerRecord) same(o AnswerRecord) bool {
 	return r == o
 }
 
-// with returns the failure with one more answer. The receiver stays as it is: a view may
-// hold it.
+// with returns the failure with one more answer. The receiver does not change, because a view
+// can hold it.
 func (f Failure) with(r AnswerRecord) Failure {
 	f.Answers = slices.Clone(f.Answers)
 	f.Asked++
@@ -90,7 +90,7 @@ func (f Failure) with(r AnswerRecord) Failure {
 	return f
 }
 
-// fits reports whether a failure that comes from a store can be one, at its place.
+// fits reports whether a stored failure is valid at its place.
 func (f *Failure) fits(at position) bool {
 	known := func(r AnswerRecord) bool { return r.Stage > Free && r.Stage < stages && r.Reason < reasons }
 	return f.EventID != "" && KeyOf([]byte(f.EventID)) == at.Key && f.Created == at.Time &&

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// How many failures of an endpoint are kept with the texts of their answers: the newest
-// ones, and the newest of each code and reason, so that one flood does not push out the
-// rest.
+// How many failures of an endpoint are kept with the texts of their answers: the newest ones,
+// and the newest of each code and reason, so that a flood of one kind does not displace the
+// others.
 const (
 	newestFailures = 200
 	newestOfKind   = 20
 	maxFailures    = newestFailures + 32*newestOfKind // whatever codes there are
 )
 
-// failureLog holds an endpoint's failures for people, in order of creation. A Failure in
-// it never changes: views hold the same pointers.
+// failureLog holds an endpoint's failures for people, in order of creation. A Failure in it
+// never changes, as views hold the same pointers.
 type failureLog struct {
 	endpoint *Endpoint
 	rows     []loggedFailure
 	changed  map[position]struct{} // since the last batch
-	shown    []*Failure            // for a view; nil when it must be made anew
+	shown    []*Failure            // for a view; nil when it must be built again
 }
 
 func newFailureLog(e *Endpoint) failureLog {
@@ -44,8 +44,8 @@ func (l *failureLog) find(at position) (*Failure, bool) {
 	return l.rows[i].Failure, true
 }
 
-// put adds or replaces a failure and returns the places whose rows have changed: its own,
-// and those of the failures that it pushed out.
+// put adds or replaces a failure. It returns the places whose rows have changed: its own, and
+// those of the failures that it displaced.
 func (l *failureLog) put(at position, f *Failure) (changed []position) {
 	i, known := l.search(at)
 	if known {
@@ -58,7 +58,7 @@ func (l *failureLog) put(at position, f *Failure) (changed []position) {
 	if beyond <= 0 {
 		return changed
 	}
-	last := l.rows[beyond-1].Failure // it may have been among the newest until now
+	last := l.rows[beyond-1].Failure // it can have been among the newest until now
 	changed = l.trim(f.kind(), changed)
 	if last.kind() != f.kind() {
 		changed = l.trim(last.kind(), changed)
@@ -86,7 +86,7 @@ func (l *failureLog) trim(kind outcomeKind, changed []position) []position {
 	return changed
 }
 
-// outcomeKind is what failures that look the same have in common.
+// outcomeKind is what failures of one kind have in common.
 type outcomeKind struct {
 	Code   Code
 	Reason Reason
@@ -99,7 +99,7 @@ func (f *Failure) kind() outcomeKind {
 	return outcomeKind{Reason: f.Reason}
 }
 
-// set puts a failure in its place as a store has it; nil removes it.
+// set puts a stored failure into its place; nil removes it.
 func (l *failureLog) set(at position, f *Failure) {
 	i, known := l.search(at)
 	switch {
@@ -112,8 +112,8 @@ func (l *failureLog) set(at position, f *Failure) {
 	}
 }
 
-// answered logs what an answer said of an event that is, or was, a failure. was is the
-// event before the answer.
+// answered logs an answer for an event that is, or was, a failure. was is the event before
+// the answer.
 func (l *failureLog) answered(was, ev Event, a Answer, out Outcome, now time.Time) {
 	switch {
 	case a.Responded || out.Counts:
@@ -165,7 +165,7 @@ func (l *failureLog) asked(ev Event) {
 	}
 }
 
-// keep puts a failure into the log and marks the rows that have changed.
+// keep puts a failure into the log, and marks the rows that have changed.
 func (l *failureLog) keep(at position, f Failure) {
 	for _, changed := range l.put(at, &f) {
 		l.changed[changed] = struct{}{}
@@ -200,7 +200,7 @@ func (l *failureLog) dropBodies() {
 	}
 }
 
-// batch adds the rows that have changed to a batch, also those that are to be deleted.
+// batch adds the changed rows to a batch, including deleted ones.
 func (l *failureLog) batch(b *Batch) {
 	for at := range l.changed {
 		f, _ := l.find(at)

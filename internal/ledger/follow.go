@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Follow applies what another replica has committed. An error means that it does not fit
-// this account, which must then be loaded anew.
+// Follow applies what another replica has committed. An error means that it does not fit this
+// account, which must then be loaded again.
 func (a *Account) Follow(b *Batch) error {
 	if b.Account != nil {
 		if err := a.followRow(*b.Account); err != nil {

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// forget folds and drops the events up to edge, which the cutoff has passed, and
-// untrusted ones that were not listed for a window. A counted event without an
-// outcome stays. Right after contact the cutoff is far above the edge: history
-// that is younger than a window fills the gauges.
+// forget folds and drops the events up to edge, which the cutoff has passed, and untrusted
+// ones that were not listed for a window. Counted events without an outcome stay. Right after
+// contact, the cutoff is far above the edge: history that is younger than a window fills the
+// gauges.
 func (e *Endpoint) forget(edge int64, now time.Time) {
 	listedSince := now.Add(-e.account.policy.Window - relistEvery).Unix()
 	until := edge

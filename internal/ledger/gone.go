@@ -7,7 +7,7 @@ const (
 	keepGoneOf = 30 * 24 * time.Hour // how long a gone endpoint's ledger is kept
 )
 
-// missed applies a successful listing that does not have the endpoint.
+// missed applies a successful listing without the endpoint.
 func (e *Endpoint) missed(now time.Time) {
 	switch {
 	case !e.missedChanges(now):
@@ -30,12 +30,12 @@ func (e *Endpoint) missedChanges(now time.Time) bool {
 	case e.row.Missed.IsZero():
 		return true
 	case e.row.Gone.IsZero():
-		return now.Sub(e.row.Missed).Abs() >= missedFor // the clock may have been set back
+		return now.Sub(e.row.Missed).Abs() >= missedFor // the clock can have been set back
 	}
 	return now.Sub(e.row.Gone) >= keepGoneOf
 }
 
-// forget drops an endpoint with all that is known of it.
+// forget drops an endpoint and all that is known about it.
 func (a *Account) forget(e *Endpoint) {
 	e.dropped = true
 	a.backlog -= e.events.backlog

@@ -6,10 +6,10 @@ type ranked struct {
 	slot slot
 }
 
-// queue is a heap that hands out slots by time: the earliest first, or the latest first. A
-// slot may be in it more than once or for no reason any more; the caller that takes one out
-// checks whether it still belongs there. That is cheaper than finding it in the middle
-// whenever an event changes. (container/heap would allocate for every row.)
+// queue is a heap of slots by time, earliest or latest first. A slot can be in it more than
+// once, or no longer belong there; callers check each slot that they take. That is cheaper
+// than finding it in the middle whenever an event changes. (container/heap would allocate for
+// every row.)
 type queue struct {
 	latestFirst bool
 	rows        []ranked
@@ -48,13 +48,13 @@ func (q *queue) pop() ranked {
 		n = child
 	}
 	if last == 0 {
-		q.rows = nil // what was long once must not stay so
+		q.rows = nil // a long queue must not keep its memory
 	}
 	return top
 }
 
-// first drops what does not belong any more and returns the first slot that
-// does, without taking it out.
+// first drops rows that no longer belong there, and returns the first slot that does, without
+// taking it.
 func (q *queue) first(belongs func(ranked) bool) (ranked, bool) {
 	for len(q.rows) > 0 {
 		if belongs(q.rows[0]) {

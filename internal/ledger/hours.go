@@ -15,11 +15,11 @@ type Hour struct {
 
 const hourSeconds = 3600
 
-// hours keeps those counts as events come, change and go, so that a picture of
-// the window costs nothing but its bars. An hour without events is not in it.
+// hours maintains these counts as events come, change and go, so that a chart of the window
+// costs nothing but its bars. It has no hours without events.
 type hours struct {
 	cells map[int64]*Hour
-	last  *Hour // of the event before, which is most often this one's too
+	last  *Hour // of the previous event, usually this one's too
 }
 
 func (h *hours) tally(e *Event, n int) {
