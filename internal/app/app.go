@@ -1,5 +1,5 @@
-// Package app puts the parts of the exporter together as the configuration says:
-// the logger, the client, the state, the collector, the pages, the simulated account.
+// Package app wires the parts of the exporter as configured: logger, client, state,
+// collector, pages, and the simulated account.
 package app
 
 import (

@@ -11,7 +11,7 @@ import (
 
 const (
 	failureLines = 100         // a second, and as many at once
-	stderrWait   = time.Second // how long a commit waits for a stderr that takes no lines
+	stderrWait   = time.Second // how long a commit waits for a blocked stderr
 )
 
 // failureLog writes a line for each failed delivery. If there are too many, or earlier

@@ -1,3 +1,3 @@
-// Package command has the commands besides serve: check, healthcheck, state copy and
+// Package command contains the commands other than serve: check, healthcheck, state copy and
 // state reset-counters.
 package command

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// strayArgument is how kingpin reports an argument that it has no use for.
+// strayArgument matches kingpin's error for an unexpected argument.
 var strayArgument = regexp.MustCompile(`(?s)^(?:unexpected argument|unexpected|expected command but got|failed to (?:open|read) arguments (?:file|from)) (.*)$`)
 
-// argumentError is the error of kingpin's parser for people. An argument is repeated
-// only where it is nearly a command: whatever else it is can be a secret.
+// argumentError turns an error of kingpin's parser into one for people. It repeats an
+// argument only if it is nearly a command, because anything else can be a secret.
 func (f *flags) argumentError(err error, args []string) error {
 	if strings.Contains(err.Error(), "'--api.key'") {
 		return fmt.Errorf("the API key is never a flag: set %s or give a file with --api.key-file", EnvKey)
@@ -28,7 +28,7 @@ func (f *flags) argumentError(err error, args []string) error {
 	return fmt.Errorf("argument %d is neither a command nor a flag; try --help", number+1)
 }
 
-// nearlyCommand says whether word is a command, misspelt at most.
+// nearlyCommand reports whether word is a command, perhaps misspelled.
 func (f *flags) nearlyCommand(word string) bool {
 	for _, c := range f.app.Model().FlattenedCommands() {
 		for part := range strings.SplitSeq(c.FullCommand, " ") {

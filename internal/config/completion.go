@@ -7,8 +7,8 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 )
 
-// bashTemplate completes for bash. Bash splits a word at its =, and completes files
-// where nothing else is offered.
+// bashTemplate is the completion for bash. Bash splits words at =, and completes files if
+// nothing else is offered.
 const bashTemplate = `# Completions of omegastream_exporter for bash.
 _omegastream_exporter_bash_autocomplete() {
     local IFS=$'\n' cur=${COMP_WORDS[COMP_CWORD]}
@@ -18,7 +18,7 @@ _omegastream_exporter_bash_autocomplete() {
 complete -F _omegastream_exporter_bash_autocomplete -o default omegastream_exporter
 `
 
-// fishTemplate completes for fish, which needs not ask the program.
+// fishTemplate is the completion for fish, which does not call the program.
 const fishTemplate = `# Completions of omegastream_exporter for fish.
 set -l commands{{range .App.Commands}}{{if not .Hidden}} {{.Name}}{{end}}{{end}}
 complete -c omegastream_exporter -f
@@ -32,14 +32,14 @@ complete -c omegastream_exporter -n "__fish_seen_subcommand_from {{$child}}" -l 
 complete -c omegastream_exporter -l {{.Name}}{{if .Short}} -s {{printf "%c" .Short}}{{end}}{{FishValue .}} -d '{{.Help | FishText}}'
 {{end}}{{end}}`
 
-// fishText is the first sentence of a help, which is what fits beside a name, for
-// single quotes.
+// fishText returns the first sentence of a help text, which fits beside a name, for single
+// quotes.
 func fishText(help string) string {
 	first, _, _ := strings.Cut(help, ". ")
 	return strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(strings.TrimSuffix(first, "."))
 }
 
-// fishValue says what follows a flag.
+// fishValue describes the value of a flag.
 func fishValue(f *kingpin.FlagModel) string {
 	v, ours := f.Value.(*value)
 	switch {
@@ -53,9 +53,8 @@ func fishValue(f *kingpin.FlagModel) string {
 	return " -x"
 }
 
-// complete returns what can stand for the last of the words, in bash and zsh. Where it
-// returns nothing, they complete files. kingpin's own offers commands as the value of
-// a flag.
+// complete returns the completions of the last word, for bash and zsh. If there are none,
+// they complete files. kingpin's own completion offers commands as values of flags.
 func complete(app *kingpin.ApplicationModel, words []string) (candidates []string) {
 	flags, commands := app.Flags, app.Commands
 	byName := func(word string) *kingpin.FlagModel {

@@ -16,22 +16,22 @@ import (
 // Program is the name in usage, errors, logs and pages.
 const Program = "omegastream_exporter"
 
-// Config is the checked configuration. Its fields follow the flags' names, and
-// Parse is the only one to make it: its users need not check it again.
+// Config is the checked configuration. Its fields are named like the flags. Only Parse
+// creates it, so its users need not check it again.
 type Config struct {
 	API       API
 	Webhook   Webhook
 	Collector Collector
 	State     State
-	From      State // of CopyState: what to copy
-	Yes       bool  // of ResetCounters: do not ask
+	From      State // for CopyState: the state to copy
+	Yes       bool  // for ResetCounters: do not ask
 	Web       Web
 	Log       Log
-	Warnings  []string // what is probably not meant so, each for one line
+	Warnings  []string // likely mistakes, each for one line
 	Demo      bool     // the API and the key are the simulator's; State is in memory
 }
 
-// DefaultRateLimit is the --api.rate-limit where it is not given, in requests a second.
+// DefaultRateLimit is the default of --api.rate-limit, in requests a second.
 const DefaultRateLimit = 20
 
 // API is the flags --api.*.
@@ -69,14 +69,13 @@ type Collector struct {
 type Web struct {
 	Toolkit       *web.FlagConfig
 	ExternalURL   *url.URL // nil where it was not given
-	RoutePrefix   string   // before every route: empty, or /path without a slash at its end
+	RoutePrefix   string   // before every route: empty, or /path without a trailing slash
 	TelemetryPath string
 	EnablePprof   bool
-	ShowBody      bool // what receivers answered, on the pages
+	ShowBody      bool // show receivers' answers on the pages
 }
 
-// Address is the --web.external-url without a slash at its end, "" where it was not
-// given.
+// Address is --web.external-url without a trailing slash; "" if not given.
 func (c Web) Address() string {
 	if c.ExternalURL == nil {
 		return ""
@@ -84,8 +83,8 @@ func (c Web) Address() string {
 	return strings.TrimRight(c.ExternalURL.String(), "/")
 }
 
-// LinkPath is the path before every link: that of --web.external-url, else the
-// route prefix, without a slash at its end.
+// LinkPath is the path before every link: that of --web.external-url, or else the route
+// prefix, without a trailing slash.
 func (c Web) LinkPath() string {
 	if c.ExternalURL == nil {
 		return c.RoutePrefix
@@ -96,14 +95,14 @@ func (c Web) LinkPath() string {
 // vsockPrefix marks the addresses of virtual machine sockets.
 const vsockPrefix = "vsock://"
 
-// ToolkitListens says whether exporter-toolkit has to open the listeners: it alone
-// knows systemd's sockets and those of virtual machines.
+// ToolkitListens reports whether exporter-toolkit has to open the listeners, because only it
+// supports sockets of systemd and of virtual machines.
 func (c Web) ToolkitListens() bool {
 	return *c.Toolkit.WebSystemdSocket || len(c.TCPAddresses()) < len(*c.Toolkit.WebListenAddresses)
 }
 
-// TCPAddresses leaves out the addresses of virtual machine sockets, which are for
-// other machines: a machine cannot always reach itself on them.
+// TCPAddresses returns the addresses without those of virtual machine sockets, on which a
+// machine cannot always reach itself.
 func (c Web) TCPAddresses() (tcp []string) {
 	for _, address := range *c.Toolkit.WebListenAddresses {
 		if !strings.HasPrefix(address, vsockPrefix) {

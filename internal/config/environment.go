@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// envPrefix begins the variable of every flag.
+// envPrefix is the prefix of every flag's variable.
 const envPrefix = "OMEGASTREAM_EXPORTER_"
 
-// serviceVariable matches what Kubernetes sets in every pod for a service whose name is,
-// or begins with, omegastream-exporter.
+// serviceVariable matches what Kubernetes sets in every pod for a service whose name is
+// omegastream-exporter, or starts with it.
 var serviceVariable = regexp.MustCompile(`^` + envPrefix + `(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
 
-// checkEnvironment warns of variables that look like a flag's and are not: a misspelt
-// one would be ignored silently.
+// checkEnvironment warns about variables that look like those of flags but are not, because
+// misspelled ones would silently be ignored.
 func (f *flags) checkEnvironment() {
 	var known []string
 	for _, flag := range f.app.Model().Flags {
@@ -36,7 +36,7 @@ func (f *flags) checkEnvironment() {
 	}
 }
 
-// hint guesses which variable was meant.
+// hint guesses the intended variable.
 func hint(name string, known []string) string {
 	if name == envPrefix+"API_KEY" {
 		return "; the key goes into " + EnvKey
@@ -48,7 +48,7 @@ func hint(name string, known []string) string {
 	return "; did you mean " + nearest + "?"
 }
 
-// distance is how many letters differ between two names: the Levenshtein distance.
+// distance is the Levenshtein distance of two names.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -45,8 +45,8 @@ func (f *flags) register() {
 	f.add("log.failures", "true", "Log a line for each failed delivery: at most 100 a second, then one with the number of the rest.", toggle(&c.Log.Failures))
 }
 
-// registerWeb takes exporter-toolkit's flags and gives them our values and help, so
-// that they are checked and reported like the others.
+// registerWeb takes over exporter-toolkit's flags with our values and help, so that they are
+// checked and reported like the others.
 func (f *flags) registerWeb() {
 	c := &f.cfg.Web
 	c.Toolkit = kingpinflag.AddFlags(f.app, ":9877")

@@ -9,12 +9,12 @@ import (
 	"omegastream_exporter/client"
 )
 
-// EnvKey is the environment variable with the API key. It belongs to no flag, so that
+// EnvKey is the environment variable with the API key. It does not belong to a flag, so that
 // nothing prints it with the flags.
 const EnvKey = "OMEGASTREAM_API_KEY"
 
-// validateKey finds out where the key comes from. It reads a key file to find mistakes
-// early; the client reads the file again.
+// validateKey determines the source of the key. It reads a key file to find mistakes early;
+// the client reads the file again.
 func (f *flags) validateKey() {
 	c := &f.cfg.API
 	fromEnv := os.Getenv(EnvKey)
@@ -38,7 +38,7 @@ func (f *flags) validateKey() {
 	}
 }
 
-// warnOfReaders warns of a file with a secret that every user of the host can read.
+// warnOfReaders warns about a secret file that every user of the host can read.
 func (f *flags) warnOfReaders(flag, name string) {
 	info, err := os.Stat(name)
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0 {
@@ -46,8 +46,8 @@ func (f *flags) warnOfReaders(flag, name string) {
 	}
 }
 
-// maxSmallFile is far more than any key or URL has, and far less than what would hurt
-// if the flag names the wrong file.
+// maxSmallFile is much larger than any key or URL, but small enough to do no harm if the flag
+// names the wrong file.
 const maxSmallFile = 64 << 10
 
 func readSmallFile(name string) (string, error) {

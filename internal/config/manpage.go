@@ -48,13 +48,13 @@ Each problem is one line on standard error.
 The state, in the folder that the exporter is started in.
 `
 
-// purpose is description's first sentence without its stop.
+// purpose returns the first sentence of description, without its full stop.
 func purpose() string {
 	first, _, _ := strings.Cut(description, "\n")
 	return strings.TrimSuffix(first, ".")
 }
 
-// manDate is the day of the build. A page without one shows none.
+// manDate is the day of the build; empty if unknown.
 func manDate() string {
 	built, err := time.Parse("20060102-15:04:05", version.BuildDate)
 	if err != nil {
@@ -63,10 +63,10 @@ func manDate() string {
 	return built.Format(time.DateOnly)
 }
 
-// manVersion names program and version, as the pages of other programs do.
+// manVersion names program and version, as other manual pages do.
 func manVersion() string { return strings.TrimSpace(Program + " " + version.Version) }
 
-// roff writes text so that troff shows it as it is.
+// roff escapes text for troff.
 func roff(text string) string {
 	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, "\n\n", "\n.PP\n").Replace(text)
 	lines := strings.Split(text, "\n")

@@ -10,10 +10,10 @@ import (
 	"github.com/prometheus/common/version"
 )
 
-// Command is what the program has to do.
+// Command is a command of the program.
 type Command string
 
-// The commands, as kingpin names the chosen one.
+// The commands, as kingpin names them.
 const (
 	Serve         Command = "serve"
 	Check         Command = "check"
@@ -22,7 +22,7 @@ const (
 	CopyState     Command = "state copy"
 )
 
-// flagFrom is the flag of CopyState alone.
+// flagFrom is a flag of CopyState only.
 const flagFrom = "from"
 
 const description = `Prometheus exporter for the webhooks of an OmegaStream account.
@@ -70,7 +70,7 @@ func Parse(args []string, stdout, stderr io.Writer) (command Command, cfg Config
 	return command, cfg, nil
 }
 
-// flags is the command line and the problems found in it so far.
+// flags is the command line, with the problems found so far.
 type flags struct {
 	app      *kingpin.Application
 	cfg      *Config
@@ -79,7 +79,7 @@ type flags struct {
 	problems map[string]string // by flag: the first thing wrong with it
 }
 
-// rawValues are flags whose values need a check first.
+// rawValues are the values of flags that need a check first.
 type rawValues struct {
 	apiURL       string
 	stateURL     string
@@ -97,7 +97,7 @@ func newFlags(cfg *Config, stdout, stderr io.Writer) *flags {
 		typed:    make(map[string]*bool),
 		problems: make(map[string]string),
 	}
-	// The anonymous struct hides that stdout can be a terminal: the help is written
+	// The anonymous struct hides that stdout can be a terminal, because the help is formatted
 	// for 80 columns.
 	f.app.UsageWriter(struct{ io.Writer }{stdout}).ErrorWriter(stderr)
 	f.app.Terminate(func(status int) { panic(ExitError(status)) })
@@ -105,7 +105,7 @@ func newFlags(cfg *Config, stdout, stderr io.Writer) *flags {
 	f.app.Version(version.Print(Program))
 	f.app.HelpFlag.Short('h').Help("Show this help.")
 	f.app.DefaultEnvars()
-	// kingpin's own flags, such as --help, concern a single call.
+	// kingpin's own flags, such as --help, do not configure anything.
 	for _, own := range f.app.Model().Flags {
 		f.app.GetFlag(own.Name).NoEnvar()
 	}
@@ -122,8 +122,8 @@ func newFlags(cfg *Config, stdout, stderr io.Writer) *flags {
 	return f
 }
 
-// withCommand adds the default command if there is none. kingpin could do so, but with a
-// default command it does not see that a flag lacks its value.
+// withCommand adds the default command if there is none. kingpin could do that, but then
+// misses it when a flag lacks its value.
 func (f *flags) withCommand(args []string) []string {
 	context, err := f.app.ParseContext(args)
 	if err != nil || context.SelectedCommand != nil {
@@ -137,7 +137,7 @@ func (f *flags) withCommand(args []string) []string {
 	return append([]string{string(Serve)}, args...)
 }
 
-// add registers a flag. An empty fallback is none.
+// add registers a flag. An empty fallback means no default.
 func (f *flags) add(name, fallback, help string, v *value) *kingpin.FlagClause {
 	flag := f.app.Flag(name, help)
 	if fallback != "" {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// print answers the flags for those who package the program: the manual page and the
-// completions of shells. kingpin has flags of the same names, whose manual page and
-// completions are worse. It returns false where args has none of these flags.
+// print handles the flags for packagers: the manual page and the shell completions. kingpin
+// has flags of the same names, but with a worse manual page and worse completions. It returns
+// false if args has none of these flags.
 func (f *flags) print(args []string, stdout io.Writer) (bool, error) {
 	templates := map[string]string{
 		"--help-man":               manTemplate,

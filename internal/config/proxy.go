@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// validateProxy refuses a proxy that the client would ignore silently, as Go does with
-// one that it cannot parse. The problem does not repeat it, as it can contain a password.
+// validateProxy refuses a proxy that the client would silently ignore, as Go does if it
+// cannot parse one. The problem does not repeat the proxy, which can contain a password.
 func (f *flags) validateProxy() {
 	u := f.cfg.API.URL
 	if u == nil || f.cfg.Demo || isLoopback(u.Hostname()) { // reached without a proxy

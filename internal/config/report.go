@@ -22,8 +22,8 @@ func Report(w io.Writer, err error) {
 	}
 }
 
-// Printable writes what a terminal obeys or hides, such as control characters and
-// marks that turn the direction of the text, as Go escapes it.
+// Printable escapes what a terminal would obey or hide, such as control characters and marks
+// that change the direction of text.
 func Printable(text string) string {
 	if !strings.ContainsFunc(text, hidden) {
 		return text

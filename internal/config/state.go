@@ -12,8 +12,8 @@ import (
 	"omegastream_exporter/internal/state/postgres"
 )
 
-// State is where a state is kept: the parsed value of --state.url. The zero value keeps
-// it in memory.
+// State is the place of a state: the parsed value of --state.url. The zero value is in
+// memory.
 type State struct {
 	path   string          // of a file, as given
 	server *postgres.Place // PostgreSQL
@@ -34,10 +34,10 @@ func (s State) Store() (state.Store, error) {
 // File returns the path of a state in a file.
 func (s State) File() (path string, ok bool) { return s.path, s.path != "" }
 
-// InMemory reports whether the state ends with the process.
+// InMemory reports whether the state is lost when the process ends.
 func (s State) InMemory() bool { return s == State{} }
 
-// Shared reports whether several processes can have the state open at once.
+// Shared reports whether several processes can use the state at once.
 func (s State) Shared() bool { return s.server != nil }
 
 // String returns the URL without user and password.
@@ -51,7 +51,7 @@ func (s State) String() string {
 	return "memory:"
 }
 
-// Where names the state for people: a file by its path.
+// Where names the state for people; a file by its path.
 func (s State) Where() string { return cmp.Or(s.path, s.String()) }
 
 const knownStates = "file:PATH, memory: or postgres://USER@HOST/DATABASE"
@@ -113,7 +113,7 @@ func (f *flags) validateCopy(source string) {
 
 func (s State) hasPassword() bool { return s.server != nil && s.server.HasPassword() }
 
-// schemaName is an identifier that PostgreSQL accepts without quotes.
+// schemaName matches identifiers that PostgreSQL accepts without quotes.
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
 // scheme is the only part of a state URL that an error repeats; the rest can contain a

@@ -7,9 +7,9 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 )
 
-// usageTemplate puts the help under its flag: beside names as long as ours,
-// kingpin's two columns leave too little of 80. It names no variables, whose
-// rule the description gives.
+// usageTemplate puts the help below its flag, because kingpin's two columns leave too little
+// of 80 beside names as long as ours. It does not list variables, whose rule is in the
+// description.
 const usageTemplate = `usage: {{.App.Name}}
 {{- with .Context.SelectedCommand}} {{.FullCommand}}{{if .Commands}} <command>{{end}}{{else}} [<command>]{{end}} [<flags>]
 
@@ -31,13 +31,13 @@ var usageFuncs = template.FuncMap{
 	"FishText": fishText, "FishValue": fishValue,
 }
 
-// flagHead is the line above a flag's help, with its default.
+// flagHead returns the line above a flag's help, with its default.
 func flagHead(f *kingpin.FlagModel) string {
 	switch {
 	case f.Short != 0:
 		return "-" + string(f.Short) + ", --" + f.Name
 	case f.IsBoolFlag() && f.Envar != "":
-		return "--[no-]" + f.Name // the way to undo a variable
+		return "--[no-]" + f.Name // how to undo a variable
 	case f.IsBoolFlag():
 		return "--" + f.Name
 	case f.PlaceHolder != "":
@@ -46,7 +46,7 @@ func flagHead(f *kingpin.FlagModel) string {
 	return "--" + f.Name + "=" + f.Default[0]
 }
 
-// commandFlags are the flags that have an effect on a command, where not all have.
+// commandFlags lists the flags that affect a command, if not all do.
 var commandFlags = map[string][]string{
 	"state":               {"api.url", "state.url", "state.url-file", "state.schema"},
 	string(ResetCounters): {"api.url", "state.url", "state.url-file", "state.schema"},
@@ -59,7 +59,7 @@ func hasOwnFlags(c *kingpin.CmdModel) bool { return commandFlags[c.FullCommand] 
 // helpFlag is a flag in the help of a command.
 type helpFlag struct {
 	*kingpin.FlagModel
-	of string // the command below that has the flag, "" for the one that the help is of
+	of string // the subcommand that has the flag, or ""
 }
 
 func (f helpFlag) String() string {
@@ -69,8 +69,8 @@ func (f helpFlag) String() string {
 	return flagHead(f.FlagModel) + "  (" + f.of + ")"
 }
 
-// helpFlags are the flags in the help of a command, its own first. flags are those of
-// the program and then those of the command, which is nil for the program's own help.
+// helpFlags returns the flags in the help of a command, its own first. flags are those of the
+// program and then those of the command; the latter are nil for the program's own help.
 func helpFlags(command *kingpin.CmdModel, flags []*kingpin.FlagModel) (shown []helpFlag) {
 	var own []string
 	if command != nil {
@@ -93,7 +93,7 @@ func helpFlags(command *kingpin.CmdModel, flags []*kingpin.FlagModel) (shown []h
 	return shown
 }
 
-// commandRows lists commands beside their help.
+// commandRows returns a table of commands and their help.
 func commandRows(commands []*kingpin.CmdModel) [][2]string {
 	var rows [][2]string
 	for _, c := range commands {

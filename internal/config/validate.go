@@ -19,11 +19,11 @@ const (
 	maxConcurrency = 1024
 )
 
-// validate checks what the flags could not check one by one, and rejects every
-// problem. Only this function decides what a command needs.
+// validate checks the combination of flags, and rejects every problem. Only this function
+// decides what a command needs.
 func (f *flags) validate(command Command) {
 	if command == Healthcheck {
-		// The exporter has checked the rest, and its files can be missing here.
+		// A running exporter has checked the rest, and its files can be missing here.
 		f.validatePrefix()
 		f.validateAddresses()
 		f.validateHealthcheck()
@@ -34,7 +34,7 @@ func (f *flags) validate(command Command) {
 	f.validateAPI()
 	f.validateState(command)
 	if command == ResetCounters || command == CopyState {
-		return // they call no API and serve nothing
+		return // these commands call no API and serve nothing
 	}
 	f.validateKey()
 	f.validateWebhook()
@@ -42,8 +42,8 @@ func (f *flags) validate(command Command) {
 	f.validateWeb()
 }
 
-// validateDemo refuses what the demo would have to ignore. A key in the environment
-// is allowed: many people always have one there.
+// validateDemo refuses what the demo would ignore. A key in the environment is allowed,
+// because many people always have one there.
 func (f *flags) validateDemo(command Command) {
 	if !f.cfg.Demo {
 		return
@@ -79,8 +79,8 @@ func (f *flags) validateAPI() {
 	}
 }
 
-// parseAPIURL returns the URL or what is wrong with it. The problem does not repeat
-// the URL, which can contain a password, nor the error of url.Parse, which does.
+// parseAPIURL returns the URL, or what is wrong with it. The problem repeats neither the URL,
+// which can contain a password, nor the error of url.Parse, which quotes it.
 func parseAPIURL(raw string, allowInsecure bool) (u *url.URL, problem string) {
 	const example = "write it like https://api.omegastream.net/company"
 	u, err := url.Parse(raw)
@@ -100,14 +100,14 @@ func parseAPIURL(raw string, allowInsecure bool) (u *url.URL, problem string) {
 	case u.Scheme == "http" && !isLoopback(u.Hostname()) && !allowInsecure:
 		return nil, "would send the API key unencrypted to another host; use https, or accept that with --api.allow-insecure"
 	}
-	// The state is bound to the URL: two spellings of the same one must not count as
-	// different accounts.
+	// The state belongs to the URL, so different spellings must not count as different
+	// accounts.
 	u.Host = strings.ToLower(u.Host)
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
 	return u, ""
 }
 
-// validPort accepts the empty port, which means the scheme's own.
+// validPort accepts the empty port, which means the scheme's default.
 func validPort(port string) bool {
 	n, err := strconv.ParseUint(port, 10, 16)
 	return port == "" || err == nil && n > 0
@@ -165,7 +165,8 @@ func (f *flags) positive(name string, d time.Duration) {
 	}
 }
 
-// plainPath needs no escaping, neither in a pattern of http.ServeMux nor in a link.
+// plainPath matches paths that need no escaping, neither in a pattern of http.ServeMux nor in
+// a link.
 var plainPath = regexp.MustCompile(`^(/[A-Za-z0-9._~-]+)+$`)
 
 func (f *flags) validateWeb() {

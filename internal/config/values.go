@@ -12,8 +12,8 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// value is the kingpin.Value of every flag. It passes errors to fail and reports none to
-// kingpin, which would stop at the first bad value without naming the flag.
+// value is the kingpin.Value of every flag. It passes errors to fail instead of kingpin,
+// which would stop at the first bad value without naming the flag.
 type value struct {
 	set        func(string) error
 	fail       func(error) // set by flags.adopt
@@ -35,7 +35,7 @@ func (v *value) String() string     { return strings.Join(v.given, ",") }
 func (v *value) IsBoolFlag() bool   { return v.toggle }
 func (v *value) IsCumulative() bool { return v.repeatable }
 
-// The functions below make the values of each kind.
+// The functions below create values of each kind.
 
 func text(target *string) *value {
 	return &value{set: func(s string) error {
@@ -96,7 +96,7 @@ func duration(target *time.Duration) *value {
 	}}
 }
 
-// words is a duration as people write it: 31d, 1d12h, 30m, 9.5s.
+// words formats a duration as people write it: 31d, 1d12h, 30m, 9.5s.
 func words(d time.Duration) string {
 	if d < time.Minute || d%time.Millisecond != 0 {
 		return d.String()

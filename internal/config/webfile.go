@@ -13,12 +13,12 @@ import (
 	"go.yaml.in/yaml/v2"
 )
 
-// bcryptHash is what exporter-toolkit accepts as a password.
+// bcryptHash matches what exporter-toolkit accepts as a password.
 var bcryptHash = regexp.MustCompile(`^\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}$`)
 
-// CheckWebFile returns what is wrong with the file of --web.config.file, nil if none
-// is named. The error repeats nothing from the file: any word can be a secret in the
-// wrong place.
+// CheckWebFile returns what is wrong with the file of --web.config.file, or nil without one.
+// The error repeats nothing from the file, because any word in the wrong place can be a
+// secret.
 func CheckWebFile(name string) error {
 	if name == "" {
 		return nil
@@ -31,7 +31,7 @@ func CheckWebFile(name string) error {
 		TLS   web.TLSConfig `yaml:"tls_server_config"`
 		Users yaml.MapSlice `yaml:"basic_auth_users"` // in the order of the file
 	}
-	if yaml.Unmarshal(content, &file) == nil { // else exporter-toolkit says why not
+	if yaml.Unmarshal(content, &file) == nil { // otherwise exporter-toolkit says why not
 		for i, user := range file.Users {
 			if password, _ := user.Value.(string); !bcryptHash.MatchString(password) {
 				return fmt.Errorf(`password %d of basic_auth_users is not a bcrypt hash; make one with: htpasswd -nBC 10 "" | tr -d ':\n'`, i+1)
@@ -64,8 +64,8 @@ func readable(name string) error {
 	return err
 }
 
-// saidOf is how the YAML library, exporter-toolkit and crypto/tls say what is wrong, and
-// what is repeated of it or said in its place: nothing that comes from the file.
+// saidOf maps errors of the YAML library, exporter-toolkit and crypto/tls to what is repeated
+// or said instead: nothing that comes from the file.
 var saidOf = []struct {
 	pattern *regexp.Regexp
 	says    string
@@ -84,7 +84,7 @@ var saidOf = []struct {
 	{regexp.MustCompile(`^invalid value for ([\w-]+)\. Expected one of: (\[[a-z" ]*\])`), "the header $1 takes one of $2"},
 }
 
-// withoutValues says of an error what is no word of the file.
+// withoutValues returns an error's text without words from the file.
 func withoutValues(err error) error {
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	for _, said := range saidOf {

@@ -1,5 +1,5 @@
-// Package gate limits the answers that are made and sent at a time, and thereby their
-// memory. It imports nothing of ours.
+// Package gate limits the number of answers that are encoded and sent at a time, and so their
+// memory. It imports none of the exporter's packages.
 package gate
 
 import (
@@ -23,7 +23,7 @@ type Gate struct {
 	mu      sync.Mutex
 	free    int // places
 	waiting []*waiter
-	writers map[*Writer]struct{} // that are in
+	writers map[*Writer]struct{} // inside
 }
 
 // Pass is the right of an answer to its places.
@@ -36,7 +36,7 @@ type Pass struct {
 // waiter is an answer that waits for places.
 type waiter struct {
 	places int
-	in     chan struct{} // closed once it has them
+	in     chan struct{} // closed when it has its places
 }
 
 // New returns a gate with so many places.
@@ -94,7 +94,7 @@ func (g *Gate) admit() {
 // wait returns once self has its places, or with the error of ctx without them.
 func (g *Gate) wait(ctx context.Context, self *waiter) error {
 	select {
-	case <-self.in: // also where ctx has ended, as in a drain
+	case <-self.in: // even if ctx has ended, as in a drain
 		return nil
 	default:
 	}
@@ -124,7 +124,7 @@ func (g *Gate) giveUp(self *waiter) bool {
 		return false
 	}
 	g.waiting = slices.Delete(g.waiting, i, i+1)
-	g.admit() // it can have stood before smaller ones
+	g.admit() // it can have blocked smaller ones
 	return true
 }
 
@@ -142,7 +142,7 @@ type Writer struct {
 	http.ResponseWriter
 
 	mu    sync.Mutex
-	since time.Time // that a write lasts; zero where none does
+	since time.Time // since when a write lasts; zero without one
 }
 
 // Write implements http.ResponseWriter.

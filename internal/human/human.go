@@ -1,4 +1,4 @@
-// Package human says times as people do. It imports nothing of ours.
+// Package human formats times for people. It imports none of the exporter's packages.
 package human
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Ago says how long before now t was.
+// Ago returns how long before now t was.
 func Ago(now, t time.Time) string {
 	switch d := now.Sub(t); {
 	case t.IsZero():
@@ -20,7 +20,7 @@ func Ago(now, t time.Time) string {
 	}
 }
 
-// Span says a duration in the one unit that people would use.
+// Span formats a duration in the one unit that people would use.
 func Span(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
