@@ -2,15 +2,14 @@ package ledger
 
 import "hash/maphash"
 
-// index finds the slot of a key. A Go map of keys takes three times the memory
-// and, at a million events, most of the time of a start in cache misses: here a
-// cell is 8 bytes, half a hash and the slot whose event has the key. Cells are
-// probed one after the other, and one in four at least is empty. The half of the
-// hash says where the search begins, too, so that cells move without a look at
-// the keys.
+// index finds the slot of a key. A Go map would take three times the memory and, at a million
+// events, most of a start in cache misses. A cell here is 8 bytes: half of the key's hash,
+// and the slot of the event with the key. Cells are probed in sequence, and at least one in
+// four is empty. The half of the hash also determines where a search starts, so that cells
+// can move without looking at keys.
 type index struct {
 	seed  maphash.Seed
-	cells []uint64 // hash<<32 | slot+1, 0 where empty; a power of two of them
+	cells []uint64 // hash<<32 | slot+1, 0 if empty; the length is a power of two
 	n     int
 }
 
@@ -24,17 +23,17 @@ func newIndex(size int) index {
 	return index{seed: maphash.MakeSeed(), cells: make([]uint64, cells)}
 }
 
-// cell returns what stands for a key in a slot.
+// cell returns the cell for a key in a slot.
 func (x *index) cell(k Key, i slot) uint64 {
 	return maphash.Comparable(x.seed, k)<<32 | uint64(i+1)
 }
 
 func slotOf(cell uint64) slot { return slot(cell) - 1 }
 
-// home returns where the search for a cell begins.
+// home returns where the search for a cell starts.
 func (x *index) home(cell uint64) int { return int(cell>>32) & (len(x.cells) - 1) }
 
-// find returns the cell that has the key, or the empty one where it would be.
+// find returns the cell with the key, or the empty one where it would be.
 func (x *index) find(k Key, at func(slot) *Event) (cell int, found bool) {
 	return x.search(x.cell(k, 0), k, at)
 }
@@ -51,7 +50,7 @@ func (x *index) search(want uint64, k Key, at func(slot) *Event) (cell int, foun
 	}
 }
 
-// put adds a key, and reports false where it is there already.
+// put adds a key. It returns false if the key is already there.
 func (x *index) put(k Key, i slot, at func(slot) *Event) bool {
 	c := x.cell(k, i)
 	cell, known := x.search(c, k, at)
@@ -71,7 +70,7 @@ func (x *index) put(k Key, i slot, at func(slot) *Event) bool {
 	return true
 }
 
-// place writes a cell at the first empty place for it.
+// place writes a cell to the first empty place for it.
 func (x *index) place(c uint64) {
 	i, mask := x.home(c), len(x.cells)-1
 	for x.cells[i] != 0 {
@@ -80,13 +79,13 @@ func (x *index) place(c uint64) {
 	x.cells[i] = c
 }
 
-// indexParts is into how many parts of the index a load is sorted, so that each
-// part is filled while it is in the processor's cache.
+// indexParts is the number of parts into which a load sorts the index, so that each part is
+// filled while it is in the processor's cache.
 const indexParts = 1024
 
-// load adds the cells of many keys at once, in a third of the time that putting
-// them one by one takes. It reports false where a key is there already; the index
-// is of no use then. The cells must be all that the index is to hold.
+// load adds the cells of many keys at once, in a third of the time of adding them one by one.
+// It returns false if two have the same key; the index is then unusable. The cells must be
+// all that the index will hold.
 func (x *index) load(cells []uint64, at func(slot) *Event) bool {
 	for len(x.cells)*3/4 < len(cells) {
 		x.cells = make([]uint64, 2*len(x.cells))
@@ -122,8 +121,8 @@ func (x *index) load(cells []uint64, at func(slot) *Event) bool {
 	return true
 }
 
-// remove takes a key out, and moves the cells behind it up, so that a search
-// still ends at the first empty one.
+// remove removes a key, and moves the cells after it up, so that a search still ends at the
+// first empty one.
 func (x *index) remove(k Key, at func(slot) *Event) {
 	hole, found := x.find(k, at)
 	if !found {

@@ -5,16 +5,15 @@ import (
 	"encoding/hex"
 )
 
-// A Key stands for an event id in memory and in a store: 24 lower-case hex
-// digits (what the API documents) are kept as their 12 bytes, every other id as
-// the first 15 bytes of its SHA-256. The last byte tells the two apart. A fixed
-// size without pointers is what lets a million events be tracked in little
-// memory that the garbage collector need not walk.
+// A Key stands for an event id in memory and in a store. An id of 24 lower-case hex digits,
+// as documented, is kept as its 12 bytes; any other id as the first 15 bytes of its SHA-256.
+// The last byte distinguishes the two. The fixed size without pointers allows tracking a
+// million events in little memory, which the garbage collector need not scan.
 type Key [16]byte
 
 const (
 	hexIDLen  = 24
-	hashedKey = 1 // the last byte of a key that cannot be turned back into its id
+	hashedKey = 1 // the last byte of a key that does not contain its id
 )
 
 // KeyOf returns the key of an event id. It does not allocate.
@@ -31,13 +30,13 @@ func KeyOf(id []byte) Key {
 	return k
 }
 
-// Hashed reports whether the id must be kept beside the key.
+// Hashed reports whether the id must be stored beside the key.
 func (k Key) Hashed() bool { return k[15] == hashedKey }
 
 // PlainID returns the id of a key that is not hashed.
 func (k Key) PlainID() string { return hex.EncodeToString(k[:12]) }
 
-// plainKey decodes 24 lower-case hex digits. Upper-case ones are another id.
+// plainKey decodes 24 lower-case hex digits. Upper-case digits make a different id.
 func plainKey(id []byte) (k Key, ok bool) {
 	bad := byte(0)
 	for i := range hexIDLen / 2 {
@@ -50,7 +49,7 @@ func plainKey(id []byte) (k Key, ok bool) {
 
 const notHex = 0x80
 
-// hexDigits is each byte's value as a lower-case hex digit.
+// hexDigits maps bytes to their value as lower-case hex digits.
 var hexDigits = func() (values [256]byte) {
 	for c := range values {
 		values[c] = notHex

@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxLabelBytes bounds a label value that comes from the API.
+// maxLabelBytes limits a label value from the API.
 const maxLabelBytes = 128
 
-// Label returns text as it may stand in a label: valid UTF-8 (one bad byte fails
-// a whole scrape) of at most 128 bytes, cut between runes.
+// Label returns text that is safe in a label: valid UTF-8, as one bad byte fails a whole
+// scrape, of at most 128 bytes, cut between runes.
 func Label(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= maxLabelBytes {

@@ -3,19 +3,19 @@ package ledger
 import "time"
 
 const (
-	lateSlack  = 20          // seconds below the newest known event that every read goes on for
-	lateFactor = 2           // and this many times what events were late by
-	foundLate  = time.Minute // later than by a read of the whole overlap, a late event is found at most
+	lateSlack  = 20          // seconds that every read continues below the newest known event
+	lateFactor = 2           // plus this many times the lateness of events
+	foundLate  = time.Minute // a late event is found at most this much later than by a read of the whole overlap
 )
 
-// An event is late by how much older it is than the newest one that was listed before it.
-// A read of the whole overlap finds events that are late by up to the overlap. As a rule no
-// event is late by more than some seconds, so most reads stop sooner, as far as the
-// endpoint's events have taught; a read that meets an unusually late one goes on, and
-// once a minute one does in any case. All of this is for speed only, as any early stop is.
+// An event is late by the time that it is older than the newest event listed before it. A
+// read of the whole overlap finds events that are late by up to the overlap. Few events are
+// late by more than some seconds, so most reads stop earlier, depending on what the
+// endpoint's events have shown. A read that meets an unusually late event continues, and so
+// does one read a minute. All this is only for speed, like every early stop.
 
-// stops returns the creation times at which a read of the whole overlap stops, and at
-// which this one does.
+// stops returns the creation times at which a read of the whole overlap would stop, and at
+// which this read does.
 func (e *Endpoint) stops(r *Read) (whole, stop int64) {
 	overlap := seconds(e.account.policy.Overlap)
 	whole = r.mark - overlap
@@ -25,7 +25,7 @@ func (e *Endpoint) stops(r *Read) (whole, stop int64) {
 	} else {
 		whole = min(whole, skipped.Mark-overlap)
 	}
-	// The next read is expected to be as far away as the one before was.
+	// The next read is expected after the same interval as this one.
 	interval := r.began.Sub(e.row.LastSufficient)
 	found := r.began.Add(interval).Sub(skipped.Since).Truncate(time.Second)
 	if interval < 0 || r.began.Before(skipped.Since) || found > foundLate {
@@ -34,13 +34,13 @@ func (e *Endpoint) stops(r *Read) (whole, stop int64) {
 	return whole, max(whole, r.mark-e.lateReach())
 }
 
-// lateReach is how many seconds below the stop mark a read goes on that is not to read the
+// lateReach is how many seconds below the stop mark a read continues that does not read the
 // whole overlap.
 func (e *Endpoint) lateReach() int64 { return lateSlack + lateFactor*e.row.Late }
 
-// noteLate notes the creation time of an event that was met for the first time. One that is
-// late by half of what the read goes on for makes it read the whole overlap: others may
-// be later still.
+// noteLate records the creation time of an event that was met for the first time. If it is
+// late by half of how far the read continues, the read covers the whole overlap, because
+// others can be even later.
 func (r *Read) noteLate(created int64) {
 	e := r.endpoint
 	late := r.mark - created
@@ -54,8 +54,8 @@ func (r *Read) noteLate(created int64) {
 	}
 }
 
-// learnLate draws from a sufficient read how late events come, and what it has left
-// out. A complete one without late events forgets half.
+// learnLate learns from a sufficient read how late events come, and what the read left out. A
+// complete read without late events halves the learned lateness.
 func (e *Endpoint) learnLate(r *Read, complete bool) {
 	if complete {
 		e.row.Late /= 2

@@ -2,18 +2,18 @@ package ledger
 
 import "time"
 
-// Where several processes share a state, one at a time leads: it has the account's
-// lease, and only it changes the account. The others follow what it commits. In a
-// state that is not shared this process always leads.
+// If several processes share a state, one at a time leads: it has the account's lease, and
+// only it changes the account. The others follow its commits. A process whose state is not
+// shared always leads.
 
-// leaseSoon is how near the next detail must be for the lease to be kept.
+// leaseSoon is how soon the next detail must be due for the lease to be kept.
 const leaseSoon = 2 * time.Second
 
-// Leads reports whether this process may change the account.
+// Leads reports whether this process can change the account.
 func (a *Account) Leads() bool { return !a.shared || a.fence != 0 }
 
-// Lead makes this process the one that changes the account, as it is after all that
-// others have committed.
+// Lead makes this process the one that changes the account, which must be up to date with all
+// commits of others.
 func (a *Account) Lead(fence uint64, now time.Time) {
 	a.fence = fence
 	a.Pin()
@@ -23,8 +23,8 @@ func (a *Account) Lead(fence uint64, now time.Time) {
 	}
 }
 
-// Resign ends what Lead began. Tasks and reads under way no longer change the account, and
-// the events of the tasks are asked for again.
+// Resign ends a lead. Tasks and reads under way no longer change the account, and the events
+// of the tasks are asked for again.
 func (a *Account) Resign() {
 	a.fence = 0
 	for _, e := range a.endpoints {
@@ -48,7 +48,7 @@ func (a *Account) Rests(now time.Time) bool {
 	return true
 }
 
-// anything reports whether there is a detail to fetch by then, or a hold to end.
+// anything reports whether there will be a detail to fetch, or a hold to end, by a time.
 func (e *Endpoint) anything(then time.Time) bool {
 	for class := range classes {
 		if e.work.waiting(class, then) {
@@ -59,7 +59,7 @@ func (e *Endpoint) anything(then time.Time) bool {
 	return ok && at <= then.Unix() || e.counters.releasable(then, e.account.policy.Hold)
 }
 
-// waiting reports whether there is a detail of the class to fetch.
+// waiting reports whether there is a detail of a class to fetch.
 func (w *work) waiting(class Class, now time.Time) bool {
 	if class == FailedEvents {
 		_, ok := w.retryable(now)

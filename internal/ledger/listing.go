@@ -12,11 +12,11 @@ type Found struct {
 	Meta      Meta
 }
 
-// HasCompany reports whether it is known whose account this is.
+// HasCompany reports whether the account's company is known.
 func (a *Account) HasCompany() bool { return a.row.CompanyID != "" }
 
-// Belongs returns an error that wraps [ErrOtherCompany] where a listing is of another
-// account than the one in this shared state: the two would be counted as one.
+// Belongs returns an error that wraps [ErrOtherCompany] if a listing is of another account
+// than this shared state. The two would be counted as one.
 func (a *Account) Belongs(found []Found) error {
 	if !a.shared || a.row.CompanyID == "" {
 		return nil
@@ -37,9 +37,9 @@ func (a *Account) Belongs(found []Found) error {
 	return fmt.Errorf("%w: it is of the company %s, the API key of %s; give each account its own --state.schema", ErrOtherCompany, a.row.CompanyID, other)
 }
 
-// List applies a successful listing of the account, answered at date (zero if the answer
-// had none). It reports whether the listing is believed: an empty one of an account that
-// had endpoints is not, for the first 10 minutes, and changes nothing.
+// List applies a successful listing of the account, answered at date, which is zero if the
+// answer had none. It reports whether the listing is believed: an empty one of an account
+// that had endpoints is not, for the first 10 minutes, and changes nothing.
 func (a *Account) List(found []Found, date, now time.Time) (believed bool) {
 	if !a.Leads() {
 		return true
@@ -71,8 +71,7 @@ func (a *Account) List(found []Found, date, now time.Time) (believed bool) {
 	return true
 }
 
-// emptied reports whether a listing is empty without having been so for long enough to
-// be believed.
+// emptied reports whether a listing is empty, but not for long enough to be believed.
 func (a *Account) emptied(found []Found, now time.Time) bool {
 	had := false
 	for _, e := range a.endpoints {
@@ -88,8 +87,8 @@ func (a *Account) emptied(found []Found, now time.Time) bool {
 	return now.Sub(a.emptySince) < emptyFor
 }
 
-// LastListing returns the time of the last listing that [Account.List] has applied, and the
-// zero time before the first one.
+// LastListing returns the time of the last listing that [Account.List] has applied; zero
+// before the first one.
 func (a *Account) LastListing() time.Time { return a.row.LastListing }
 
 // found applies one endpoint of a listing.
@@ -115,6 +114,6 @@ func (a *Account) found(l Found, date, now time.Time) {
 	last := a.row.LastListing
 	created := l.Meta.CreatedAt
 	if first && !e.contacted() && !last.IsZero() && created.After(last) && !created.After(date.Add(trustAhead)) {
-		e.contact(0, now) // it came into being between two listings: it has no history
+		e.contact(0, now) // created between two listings, so it has no history
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Load builds the account of an API's URL from the rows that read delivers, or a new
-// account if there are none. If the state is shared, the account changes only after
-// [Account.Lead]. An error wraps [ErrUnreadable] where the rows contradict each other, and
-// [ErrOtherAccount] where they are of another URL.
+// Load builds the account of an API's URL from the rows that read delivers, or a new account
+// if there are none. A shared account changes only after [Account.Lead]. The error wraps
+// [ErrUnreadable] if the rows contradict each other, and [ErrOtherAccount] if they belong to
+// another URL.
 func Load(read func(Rows) error, apiURL string, policy Policy, shared bool, now time.Time) (*Account, error) {
 	l := &loader{policy: policy}
 	if err := read(l); err != nil {
@@ -35,15 +35,15 @@ func Load(read func(Rows) error, apiURL string, policy Policy, shared bool, now 
 	return l.account, nil
 }
 
-// Stored reports whether the account was loaded, and is not new.
+// Stored reports whether the account was loaded rather than created.
 func (a *Account) Stored() bool { return a.stored }
 
-// Unwritten reports whether the store does not have the account that was loaded: it is new,
-// or for another API's URL than the one that the store has, which was not used.
+// Unwritten reports whether the store lacks the account: it is new, or replaces an unused one
+// of another API's URL.
 func (a *Account) Unwritten() bool { return !a.stored || a.changedRow }
 
-// used reports whether the API has listed an endpoint of the account. An endpoint that a
-// flag names is there before that.
+// used reports whether the API has ever listed an endpoint of the account. Endpoints that a
+// flag names do not count.
 func (a *Account) used() bool {
 	for _, e := range a.endpoints {
 		if e.row.Meta != nil || e.contacted() {
@@ -53,8 +53,8 @@ func (a *Account) used() bool {
 	return false
 }
 
-// forAPI returns the account for another API's URL, in the place of one that has not
-// been used: a start with a wrong URL has made it.
+// forAPI returns the account for another API's URL. It replaces an unused one, which a start
+// with a wrong URL created.
 func (a *Account) forAPI(apiURL string, now time.Time) *Account {
 	next := newAccount(AccountRow{APIURL: apiURL, Created: now, Resets: a.row.Resets, Era: a.row.Era}, a.policy)
 	next.changedRow, next.clock, next.stored, next.shared = true, now.Unix(), true, a.shared
@@ -68,7 +68,7 @@ func (a *Account) forAPI(apiURL string, now time.Time) *Account {
 type loader struct {
 	policy  Policy
 	account *Account
-	last    *Endpoint // of the row before, which is most often this row's too
+	last    *Endpoint // of the previous row, usually this row's too
 }
 
 func (l *loader) Account(r AccountRow) error {
@@ -198,8 +198,8 @@ func (e *Endpoint) restored(now time.Time) error {
 	return nil
 }
 
-// takeUp adapts an endpoint that another process left, perhaps of another version or with
-// other flags, to this one.
+// takeUp adapts an endpoint from another process, perhaps of another version or with other
+// flags, to this one.
 func (e *Endpoint) takeUp(now time.Time) {
 	e.turnBack(now.Unix())
 	if !e.account.policy.ShowBody {
@@ -217,7 +217,7 @@ func (e *Endpoint) takeUp(now time.Time) {
 	}
 }
 
-// reduceURL takes from the stored URL what the flags do not let show.
+// reduceURL reduces the stored URL to what the flags allow.
 func (e *Endpoint) reduceURL() {
 	if e.row.Meta == nil || e.account.reduce == nil {
 		return

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// order keeps slots sorted by position. Slots that arrive are sorted in when the
-// order is next looked at, all at once, because lists arrive newest first.
+// order keeps slots sorted by position. Slots that arrive are sorted in all at once, when the
+// order is next used, because lists arrive newest first.
 type order struct {
 	table   *table
 	sorted  []slot
@@ -39,8 +39,8 @@ func (o *order) slots() []slot {
 	return o.sorted
 }
 
-// sortArrived sorts what arrived with the times side by side: a million events lie
-// too far apart in memory to be looked at twenty times each.
+// sortArrived sorts the arrived slots with their times side by side, because a million events
+// are too far apart in memory to look at each twenty times.
 func (o *order) sortArrived() {
 	rows := make([]ranked, len(o.arrived))
 	for n, i := range o.arrived {
@@ -50,7 +50,7 @@ func (o *order) sortArrived() {
 	for n := range rows {
 		o.arrived[n] = rows[n].slot
 	}
-	for from := 0; from < len(rows); { // those of one second, by key
+	for from := 0; from < len(rows); { // those of the same second, by key
 		to := from + 1
 		for to < len(rows) && rows[to].at == rows[from].at {
 			to++
@@ -62,13 +62,13 @@ func (o *order) sortArrived() {
 	}
 }
 
-// between returns the slots whose time is above after and at most until.
+// between returns the slots with a time above after and at most until.
 func (o *order) between(after, until int64) []slot {
 	slots := o.slots()
 	return slots[o.later(after):o.later(until)]
 }
 
-// later returns the index of the first sorted slot whose time is above t.
+// later returns the index of the first sorted slot with a time above t.
 func (o *order) later(t int64) int {
 	i, _ := slices.BinarySearchFunc(o.sorted, t, func(s slot, t int64) int {
 		if o.table.at(s).Time > t {
@@ -87,8 +87,8 @@ func (o *order) above(p position) int {
 	return i
 }
 
-// prune drops slots for which drop says so among those up to time until; drop
-// sees them in order, before they are removed from the table.
+// prune drops the slots up to time until for which drop returns true. drop sees them in
+// order, before they are removed from the table.
 func (o *order) prune(until int64, drop func(slot) bool) {
 	slots := o.slots()
 	end := o.later(until)
@@ -98,7 +98,7 @@ func (o *order) prune(until int64, drop func(slot) bool) {
 	o.sorted = slots[start:]
 }
 
-// remove takes slots out, before they are removed from the table.
+// remove removes slots, before they are removed from the table.
 func (o *order) remove(out map[slot]struct{}) {
 	o.sorted = slices.DeleteFunc(o.slots(), func(i slot) bool {
 		_, gone := out[i]
@@ -119,8 +119,8 @@ const (
 	fewRows   = 1 << sortDigit
 )
 
-// sortRanked sorts rows by time; those of one time keep their order. Many are
-// sorted digit by digit: a month has two digits of seconds.
+// sortRanked sorts rows by time, stably. Many rows are sorted digit by digit; a month has two
+// digits of seconds.
 func sortRanked(rows []ranked) []ranked {
 	if len(rows) < fewRows {
 		slices.SortStableFunc(rows, func(a, b ranked) int { return cmp.Compare(a.at, b.at) })
@@ -153,7 +153,7 @@ func sortRanked(rows []ranked) []ranked {
 	return rows
 }
 
-// failingEvents keeps the events whose latest outcome is a failure, in order of creation.
+// failingEvents holds the events whose latest outcome is a failure, in order of creation.
 type failingEvents struct {
 	table *table
 	slots []slot
@@ -180,14 +180,14 @@ func (f *failingEvents) add(i slot) {
 func (f *failingEvents) remove(i slot) {
 	switch at, found := f.search(f.table.at(i).position()); {
 	case !found:
-	case at == 0: // the oldest are forgotten one after the other
+	case at == 0: // the oldest are forgotten one after another
 		f.slots = f.slots[1:]
 	default:
 		f.slots = slices.Delete(f.slots, at, at+1)
 	}
 }
 
-// after counts the failures that were created after p.
+// after returns the number of failures created after p.
 func (f *failingEvents) after(p position) int {
 	at, found := f.search(p)
 	if found {
@@ -196,5 +196,5 @@ func (f *failingEvents) after(p position) int {
 	return len(f.slots) - at
 }
 
-// newest returns up to n failures, the newest last.
+// newest returns up to n failures, newest last.
 func (f *failingEvents) newest(n int) []slot { return f.slots[max(0, len(f.slots)-n):] }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Known is what is known of a tracked event, for people who look it up. Times are
-// Unix seconds.
+// Known is what is known about a tracked event, for people who look it up. Times are Unix
+// seconds.
 type Known struct {
 	EndpointID string
 	EventID    string
@@ -14,12 +14,12 @@ type Known struct {
 	Event
 }
 
-// Failures returns the failures that are kept for people, newest first. They are
-// shared: none may be changed.
+// Failures returns the failures kept for people, newest first. They are shared and must not
+// be changed.
 func (v *EndpointView) Failures() []*Failure { return v.failures }
 
-// Hours returns, in order, the hours in which the endpoint's tracked events were
-// created, as of now: it may be a commit ahead of a view.
+// Hours returns, in order, the hours in which the endpoint's tracked events were created, as
+// of now, which can be a commit ahead of a view.
 func (a *Account) Hours(endpointID string) []Hour {
 	e, ok := a.endpoints[endpointID]
 	if !ok {
@@ -28,8 +28,7 @@ func (a *Account) Hours(endpointID string) []Hour {
 	return e.events.hours.all()
 }
 
-// Pending returns the endpoint's events in state Pending, the oldest first and at
-// most so many, as of now.
+// Pending returns up to this many Pending events of the endpoint, oldest first, as of now.
 func (a *Account) Pending(endpointID string, limit int) []Known {
 	e, ok := a.endpoints[endpointID]
 	if !ok {
@@ -45,7 +44,7 @@ func (a *Account) Pending(endpointID string, limit int) []Known {
 	slices.SortFunc(waiting, func(a, b ranked) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.slot, b.slot))
 	})
-	waiting = slices.Compact(waiting) // a queue may hold a slot twice
+	waiting = slices.Compact(waiting) // a queue can contain a slot twice
 	waiting = waiting[:min(len(waiting), limit)]
 	known := make([]Known, len(waiting))
 	for n, r := range waiting {
@@ -54,8 +53,8 @@ func (a *Account) Pending(endpointID string, limit int) []Known {
 	return known
 }
 
-// Events returns what is known of an event by every endpoint that tracks it, in
-// order of the endpoints' ids, as of now.
+// Events returns what every endpoint that tracks an event knows about it, in order of the
+// endpoints' ids, as of now.
 func (a *Account) Events(eventID string) []Known {
 	key := KeyOf([]byte(eventID))
 	var known []Known

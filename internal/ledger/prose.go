@@ -7,12 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// Prose returns text from elsewhere as it may be kept and shown in one line:
-// valid UTF-8 of at most limit bytes, without anything that a terminal or a page
-// would obey instead of showing it, which is escaped.
+// Prose makes text from elsewhere safe to keep and show in one line: valid UTF-8 of at most
+// limit bytes, in which everything that a terminal or page would interpret is escaped.
 func Prose(text string, limit int) string { return plain(strings.TrimSpace(text), limit, "") }
 
-// Passage is [Prose] that keeps its lines and tabs.
+// Passage is [Prose], but keeps line breaks and tabs.
 func Passage(text string, limit int) string { return plain(text, limit, "\n\t") }
 
 func plain(text string, limit int, allowed string) string {
@@ -41,8 +40,8 @@ func cutTo(text string, limit int) string {
 	return text + ellipsis
 }
 
-// escaped returns a rune that does not print: a control, a mark of direction, a
-// separator of lines or a space that is none.
+// escaped escapes a rune that does not print: a control character, a direction mark, a line
+// separator or an unusual space.
 func escaped(r rune) string {
 	switch r {
 	case '\n':

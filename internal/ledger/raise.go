@@ -2,8 +2,8 @@ package ledger
 
 import "time"
 
-// Relearned reports whether all was asked of the API that could tell what a state which
-// was loaded then did not have: every list in full, and each detail that was due.
+// Relearned reports whether the API was asked for everything that a loaded state could lack:
+// every list in full, and each detail that was due.
 func (a *Account) Relearned(since time.Time) bool {
 	if a.row.LastSync.Before(since) {
 		return false
@@ -22,8 +22,8 @@ func (a *Account) Relearned(since time.Time) bool {
 	return true
 }
 
-// Raise raises the counters to what a view of another account has shown, births and
-// releases included.
+// Raise raises the counters to what a view of another account has shown, including births and
+// releases.
 func (a *Account) Raise(shown *View, of *Account) {
 	a.row.FoldedTypes = max(a.row.FoldedTypes, shown.FoldedTypes)
 	a.row.Resets = max(a.row.Resets, shown.Resets)
@@ -43,7 +43,7 @@ func (a *Account) Raise(shown *View, of *Account) {
 	}
 }
 
-// keyOf returns the key of a counter that is shown.
+// keyOf returns the key of a shown counter.
 func (a *Account) keyOf(c Counter) CounterKey {
 	key := CounterKey{Kind: c.Kind, Code: c.Code, Reason: c.Reason}
 	if c.Type != "" {
@@ -52,7 +52,7 @@ func (a *Account) keyOf(c Counter) CounterKey {
 	return key
 }
 
-// raise raises a counter to what was shown of it, with the birth that it had then.
+// raise raises a counter to its shown value, with the birth that it had then.
 func (c *counters) raise(key CounterKey, least uint64, was *counter) {
 	s := c.rows[key]
 	if was == nil || s != nil && s.value >= least {

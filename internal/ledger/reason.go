@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Reason says why a delivery had no HTTP response.
+// Reason is why a delivery had no HTTP response.
 type Reason uint8
 
 // The reasons, in the order of [Reasons].
@@ -13,8 +13,8 @@ const (
 	ReasonUnknown Reason = iota
 	ReasonTimeout
 	ReasonDNS
-	ReasonRefused // nobody listens, or nobody can be reached
-	ReasonReset   // the connection was closed on the way
+	ReasonRefused // the connection was refused, or the host is unreachable
+	ReasonReset   // the connection was closed
 	ReasonTLS
 	ReasonNotRecorded // the API never recorded a response
 	reasons
@@ -30,7 +30,7 @@ var reasonNames = [reasons]string{
 	ReasonNotRecorded: "no_response_recorded",
 }
 
-// String returns the reason as it stands in the label `reason`.
+// String returns the reason as in the label `reason`.
 func (r Reason) String() string {
 	if r >= reasons {
 		return reasonNames[ReasonUnknown]
@@ -47,8 +47,8 @@ func Reasons() []Reason {
 	return all
 }
 
-// reasonWords are looked for in this order: a TLS handshake that timed out is a
-// timeout, a look-up that was refused is DNS.
+// reasonWords are searched in this order: a TLS handshake that timed out is a timeout, a
+// refused lookup is DNS.
 var reasonWords = []struct {
 	reason Reason
 	words  []string
@@ -66,8 +66,8 @@ var reasonWords = []struct {
 	{ReasonTLS, []string{"tls", "x509", "certificate", "ssl", "http response to https client"}},
 }
 
-// ReasonOf reads the reason from the provider's words, `response.message` or
-// `response.status` of `GET /client/webhooks/:id/events/:eid`.
+// ReasonOf finds the reason in the provider's text: `response.message` or `response.status`
+// of `GET /client/webhooks/:id/events/:eid`.
 func ReasonOf(texts ...string) Reason {
 	for _, text := range texts {
 		text = strings.ToLower(text)

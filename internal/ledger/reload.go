@@ -2,9 +2,8 @@ package ledger
 
 import "fmt"
 
-// Adopt makes an account that was just loaded go on where an older one of the same
-// process stood: what was shown, and for how long, belongs to the process. The older
-// one is of no use after that.
+// Adopt makes a newly loaded account continue from an older one of the same process: what was
+// shown, and for how long, belongs to the process. The older one must not be used afterwards.
 func (a *Account) Adopt(old *Account) {
 	a.overflowed = old.overflowed
 	a.hold, a.folded, a.reduce, a.clock = old.hold, old.folded, old.reduce, old.clock
@@ -23,8 +22,8 @@ func (a *Account) Adopt(old *Account) {
 	}
 }
 
-// Check returns an error that wraps [ErrWentBack] where a view of an earlier account showed
-// more than this one has: the state is an older one. After a reset on purpose it may be.
+// Check returns an error that wraps [ErrWentBack] if a view of an earlier account showed more
+// than this one has, because the state is an older one. After an intended reset that is fine.
 func (a *Account) Check(shown *View, of *Account) error {
 	if a.row.Era != of.row.Era {
 		return nil
@@ -47,7 +46,7 @@ func (a *Account) Check(shown *View, of *Account) error {
 	return nil
 }
 
-// check returns an error where more was shown than these counters have.
+// check returns an error if more was shown than these counters have.
 func (c *counters) check(shown *Counters) error {
 	for _, row := range shown.All {
 		key := CounterKey{Kind: row.Kind, Code: row.Code, Reason: row.Reason}
@@ -74,7 +73,7 @@ func (c *counters) check(shown *Counters) error {
 	return nil
 }
 
-// below returns how many observations are not above each bound, all of them last.
+// below returns the number of observations up to each bound, and of all of them last.
 func (c LatencyCounts) below() (n [len(latencyBounds) + 1]uint64) {
 	sum := uint64(0)
 	for i, more := range c.Buckets {
@@ -84,7 +83,7 @@ func (c LatencyCounts) below() (n [len(latencyBounds) + 1]uint64) {
 	return n
 }
 
-// raised returns the counts with as many observations up to each bound as either has.
+// raised returns counts with the larger number of observations up to each bound.
 func (c LatencyCounts) raised(o *LatencyCounts) LatencyCounts {
 	a, b := c.below(), o.below()
 	before := uint64(0)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// AccountRow is what a store keeps of the account as a whole.
+// AccountRow is the stored row of the account.
 type AccountRow struct {
 	APIURL      string    `json:"api_url"` // normalised
 	CompanyID   string    `json:"company_id"`
@@ -13,10 +13,10 @@ type AccountRow struct {
 	Resets      uint64    `json:"resets"`           // states set aside before this one
 	FoldedTypes uint64    `json:"folded_types"`     // events counted under TypeOther
 	Era         uint64    `json:"era,omitempty"`    // times that the counters were reset on purpose
-	Types       []string  `json:"types"`            // admitted beyond the documented, in order
-	LastListing time.Time `json:"last_listing"`     // the API's time of the last successful listing
+	Types       []string  `json:"types"`            // how often the counters were reset on purpose
+	LastListing time.Time `json:"last_listing"`     // admitted beyond the documented ones, in order
 	LastSync    time.Time `json:"last_sync"`        // end of the last sync that succeeded for every endpoint
-	Started     time.Time `json:"started,omitzero"` // the last start on a state that is not shared
+	Started     time.Time `json:"started,omitzero"` // the last start with a state that is not shared
 }
 
 // Clone returns a copy that shares nothing with the row.
@@ -25,8 +25,7 @@ func (r AccountRow) Clone() AccountRow {
 	return r
 }
 
-// Meta is what the API says of an endpoint, as it may be shown: the URL is
-// reduced before it comes here.
+// Meta is what the API says about an endpoint. Its URL is already reduced.
 type Meta struct {
 	URL         string    `json:"url"`
 	Description string    `json:"description"`
@@ -47,11 +46,11 @@ type TypeTime struct {
 	Time int64  `json:"time"`
 }
 
-// EndpointRow is what a store keeps of an endpoint beside its events and
-// counters. Zero times stand for never.
+// EndpointRow is the stored row of an endpoint, besides its events and counters. Zero times
+// mean never.
 type EndpointRow struct {
 	ID   string `json:"id"`
-	Meta *Meta  `json:"meta"` // nil until the account's listing has shown it
+	Meta *Meta  `json:"meta"` // nil until the account has listed it
 
 	Contact        time.Time `json:"contact"`
 	StopMark       int64     `json:"stop_mark"` // Unix seconds
@@ -59,16 +58,16 @@ type EndpointRow struct {
 	LastSufficient time.Time `json:"last_sufficient"`
 	LastFull       time.Time `json:"last_full"`
 	LastRead       time.Time `json:"last_read,omitzero"`   // end of the last read, however it ended
-	ReadError      string    `json:"read_error,omitempty"` // the kind of its error; "" for none
+	ReadError      string    `json:"read_error,omitempty"` // its kind of error; "" for none
 	Listed         int       `json:"listed"`               // events in the last full read
 	Unordered      bool      `json:"unordered"`
 	Late           int64     `json:"late,omitempty"`   // seconds by which events came later than newer ones
-	Skipped        Skipped   `json:"skipped,omitzero"` // by the reads since the last one of the whole overlap
+	Skipped        Skipped   `json:"skipped,omitzero"` // since the last read of the whole overlap
 
 	Missed time.Time `json:"missed"` // first of the successful listings without it
-	Gone   time.Time `json:"gone"`   // when it lost its series
+	Gone   time.Time `json:"gone"`   // when its series were removed
 
-	Tracked   int        `json:"tracked"` // events, as of this row: a hint for loading
+	Tracked   int        `json:"tracked"` // number of events in this row's commit: a hint for loading
 	Standing  Standing   `json:"standing"`
 	LastEvent []TypeTime `json:"last_event"`
 }
@@ -84,11 +83,11 @@ func (r EndpointRow) Clone() EndpointRow {
 	return r
 }
 
-// Skipped tells how far back the next read of the whole overlap must go to find what
-// earlier reads have left out; zero if they left out nothing.
+// Skipped is how far back the next read of the whole overlap must go, to find what earlier
+// reads left out; zero if they left out nothing.
 type Skipped struct {
-	Since time.Time `json:"since"` // beginning of the first of them
-	Mark  int64     `json:"mark"`  // the stop mark that it began with, Unix seconds
+	Since time.Time `json:"since"` // start of the first of these reads
+	Mark  int64     `json:"mark"`  // the stop mark with which it began, Unix seconds
 }
 
 // CounterRow is one counter of an endpoint.
@@ -109,7 +108,7 @@ type LatencyRow struct {
 	Released bool          `json:"released"`
 }
 
-// EventRow is one event in its slot. An Event in state Free empties the slot.
+// EventRow is one event in its slot. A Free event empties the slot.
 type EventRow struct {
 	Endpoint string
 	Slot     uint32
@@ -118,9 +117,8 @@ type EventRow struct {
 	Relisted int64  // last full read that listed an untrusted event, Unix seconds
 }
 
-// FailureRow is one failure that is kept for people, by its place in the order
-// of creation. A nil Failure deletes the row. The Failure is shared: it never
-// changes.
+// FailureRow is one failure kept for people, by its place in the order of creation. A nil
+// Failure deletes the row. The Failure is shared and never changes.
 type FailureRow struct {
 	Endpoint string
 	Time     int64
@@ -128,14 +126,14 @@ type FailureRow struct {
 	Failure  *Failure
 }
 
-// TraceRow is what is kept of a failed delivery beside its event, by the event's
-// place in the order of creation.
+// TraceRow is what is kept of a failed delivery besides its event, by the event's place in
+// the order of creation.
 type TraceRow struct {
 	Endpoint string
 	Time     int64
 	Key      Key
 	Trace    Trace
-	Odd      Video // names of the video that have no place in the trace
+	Odd      Video // ids of the video that do not fit into the trace
 	Gone     bool  // deletes the row
 }
 
@@ -144,7 +142,7 @@ type SyncRecord struct {
 	Number uint64 // 0 before the first
 	Result string
 	Took   time.Duration
-	Rest   time.Duration // from its end to the begin of the next, at the least
+	Rest   time.Duration // minimum time from its end to the start of the next one
 	Ended  time.Time
 	Ours   bool
 }
@@ -153,28 +151,27 @@ type SyncRecord struct {
 // the one with the same identity, so committing a batch twice is the same as
 // committing it once.
 type Batch struct {
-	Account   *AccountRow // nil where unchanged
+	Account   *AccountRow // nil if unchanged
 	Endpoints []EndpointRow
 	Counters  []CounterRow
 	Latencies []LatencyRow
 	Events    []EventRow
 	Failures  []FailureRow
 	Traces    []TraceRow
-	Dropped   []string // endpoints to forget with all their rows, before the rest is stored
+	Dropped   []string // endpoints to delete with all their rows, before the rest is stored
 
-	// Failed are the failures that the batch counts, for those who watch. No store
-	// keeps them.
+	// Failed are the failures that the batch counts, for observers. No store keeps them.
 	Failed []FailedDelivery
 
 	// For a shared store only.
-	Fence   uint64      // of the lease under which the batch was made; 0 where none is needed
-	Release bool        // the lease ends with the batch
-	Sync    *SyncRecord // a sync that ended; the store gives it its number and its time
-	Limits  []byte      // of the calls to the API, for the next one that leads
-	Reset   bool        // the counters begin anew: no process can go on from older ones
+	Fence   uint64      // of the lease under which the batch was made; 0 if none is needed
+	Release bool        // the batch releases the lease
+	Sync    *SyncRecord // a sync that ended; the store sets its number and time
+	Limits  []byte      // of the API calls, for the next leader
+	Reset   bool        // the counters were reset: no process can continue older ones
 }
 
-// Rows returns how many rows the batch changes.
+// Rows returns the number of rows that the batch changes.
 func (b *Batch) Rows() int {
 	n := len(b.Endpoints) + len(b.Counters) + len(b.Latencies) + len(b.Events) + len(b.Failures) + len(b.Traces) + len(b.Dropped)
 	if b.Account != nil {
@@ -183,8 +180,8 @@ func (b *Batch) Rows() int {
 	return n
 }
 
-// Rows takes the rows of a store in. An error wraps [ErrUnreadable]: the rows
-// contradict each other.
+// Rows receives the rows of a store. An error wraps [ErrUnreadable] if rows contradict each
+// other.
 type Rows interface {
 	Account(AccountRow) error
 	Endpoint(EndpointRow) error
@@ -195,7 +192,7 @@ type Rows interface {
 	Trace(TraceRow) error
 }
 
-// Gather returns the Rows that put everything into a batch.
+// Gather returns Rows that collect everything in a batch.
 func Gather(b *Batch) Rows { return gather{b} }
 
 type gather struct{ b *Batch }
@@ -235,5 +232,5 @@ func (g gather) Trace(r TraceRow) error {
 	return nil
 }
 
-// Empty reports whether there is nothing to tell a store.
+// Empty reports whether there is nothing to store.
 func (b *Batch) Empty() bool { return b.Rows() == 0 && !b.Reset && !b.Release && b.Sync == nil }

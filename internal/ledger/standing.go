@@ -1,22 +1,20 @@
 package ledger
 
-// Standing is how an endpoint's deliveries ended, in order of creation, over all
-// events ever tracked: what is forgotten leaves its mark here.
+// Standing summarizes how an endpoint's deliveries ended, in order of creation, over all
+// events ever tracked, including forgotten ones.
 type Standing struct {
 	Last        Mark `json:"last"`         // the newest outcome
 	LastSuccess Mark `json:"last_success"` // the newest success
 	LastFailure Mark `json:"last_failure"` // the newest failure, healed later or not
 
-	// Failures that were forgotten and are newer than the last success, the newest of
-	// them, and the creation of the oldest, Unix seconds (0 where an older version forgot
-	// it).
+	// Forgotten failures that are newer than the last success: their number, the newest, and
+	// the creation of the oldest, in Unix seconds (0 if an older version forgot it).
 	Forgotten       int   `json:"forgotten_failures"`
 	ForgottenNewest Mark  `json:"forgotten_newest"`
 	ForgottenOldest int64 `json:"forgotten_oldest,omitempty"`
 }
 
-// Mark is one event's place in the order of creation. The zero value is before
-// every event.
+// Mark is a place in the order of creation. The zero value is before every event.
 type Mark struct {
 	Set  bool  `json:"set"`
 	Time int64 `json:"time"` // Unix seconds
@@ -33,7 +31,7 @@ func (m Mark) position() position {
 
 func markOf(e *Event) Mark { return Mark{true, e.Time, e.Key, e.Code} }
 
-// advance replaces the mark by an event that is not older.
+// advance moves the mark to an event that is not older.
 func (m *Mark) advance(e *Event) {
 	if e.position().compare(m.position()) >= 0 {
 		*m = markOf(e)
@@ -53,8 +51,7 @@ func (s *Standing) observe(e *Event) {
 	}
 }
 
-// forget folds an event that is about to be dropped. Events come here in order
-// of creation.
+// forget folds an event that is about to be dropped. Events must come in order of creation.
 func (s *Standing) forget(e *Event) {
 	if e.Failing() && e.position().compare(s.LastSuccess.position()) > 0 {
 		if s.Forgotten++; s.Forgotten == 1 {
@@ -69,8 +66,8 @@ func (s *Standing) consecutive(f *failingEvents) int {
 	return s.Forgotten + f.after(s.LastSuccess.position())
 }
 
-// failingSince returns the creation of the first of the failures after the last success,
-// in Unix seconds, 0 where there is none.
+// failingSince returns the creation of the first failure after the last success, in Unix
+// seconds; 0 if there is none.
 func (s *Standing) failingSince(f *failingEvents) int64 {
 	switch {
 	case s.ForgottenOldest != 0:

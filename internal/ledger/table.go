@@ -7,22 +7,21 @@ type slot = uint32
 
 const tableChunk = 1024
 
-// MaxSlots is more than any list has events: a slot above is not real.
+// MaxSlots is more than the events of any list; higher slots are invalid.
 const MaxSlots = 1 << 26
 
-// table keeps an endpoint's events in chunks that never move, and finds them by
-// key. Freed slots are used again, so a table is as large as the most events that
-// were ever tracked at once.
+// table holds an endpoint's events in chunks that never move, and finds them by key. Freed
+// slots are reused, so a table is as large as the highest number of events tracked at once.
 type table struct {
 	chunks []*[tableChunk]Event
-	used   slot // slots ever handed out
+	used   slot // slots used so far
 	free   []slot
 	index  index
 }
 
 func newTable(size int) table { return table{index: newIndex(min(max(size, 0), MaxSlots))} }
 
-// len returns how many events there are.
+// len returns the number of events.
 func (s *table) len() int { return s.index.n }
 
 // at returns the event in a slot; the pointer stays valid.
@@ -43,8 +42,7 @@ func (s *table) insert(e Event) slot {
 	return i
 }
 
-// unused takes a slot that is free. The list of those may have slots in it that were
-// taken by put.
+// unused returns a free slot. The list of free slots can contain some that put has taken.
 func (s *table) unused() slot {
 	for n := len(s.free); n > 0; n = len(s.free) {
 		i := s.free[n-1]
@@ -58,8 +56,7 @@ func (s *table) unused() slot {
 	return i
 }
 
-// put puts an event into a free slot of its own. It reports false where the key is
-// in another one.
+// put puts an event into a given free slot. It returns false if another slot has the key.
 func (s *table) put(i slot, e Event) bool {
 	for s.used <= i {
 		s.grow(s.used)
@@ -71,8 +68,8 @@ func (s *table) put(i slot, e Event) bool {
 	return s.index.put(e.Key, i, s.at)
 }
 
-// restore puts an event where a store says that it was. It reports false where
-// the slot is taken. Nothing can be found by its key until restored is called.
+// restore puts an event into its stored slot. It returns false if the slot is taken. No event
+// can be found by its key before restored is called.
 func (s *table) restore(i slot, e Event) bool {
 	s.grow(i)
 	if s.at(i).Stage != Free {
@@ -82,7 +79,7 @@ func (s *table) restore(i slot, e Event) bool {
 	return true
 }
 
-// grow makes slot i exist.
+// grow makes the table large enough for slot i.
 func (s *table) grow(i slot) {
 	for int(i/tableChunk) >= len(s.chunks) {
 		s.chunks = append(s.chunks, new([tableChunk]Event))
@@ -90,8 +87,8 @@ func (s *table) grow(i slot) {
 	s.used = max(s.used, i+1)
 }
 
-// restored makes the index and finds the free slots after the last restore. It
-// reports false where two events have the same key; the table is of no use then.
+// restored builds the index and finds the free slots, after the last restore. It returns
+// false if two events have the same key; the table is then unusable.
 func (s *table) restored() bool {
 	s.findFree()
 	cells := make([]uint64, 0, s.used)
@@ -101,7 +98,7 @@ func (s *table) restored() bool {
 	return s.index.load(cells, s.at)
 }
 
-// findFree lists the free slots, the first one last.
+// findFree lists the free slots, first one last.
 func (s *table) findFree() {
 	s.free = s.free[:0]
 	for i := s.used; i > 0; i-- {
@@ -115,12 +112,12 @@ func (s *table) remove(i slot) {
 	s.index.remove(s.at(i).Key, s.at)
 	*s.at(i) = Event{}
 	s.free = append(s.free, i)
-	if len(s.free) > 2*int(s.used)+smallestIndex { // put leaves slots in it that are in use
+	if len(s.free) > 2*int(s.used)+smallestIndex { // put leaves used slots in it
 		s.findFree()
 	}
 }
 
-// all yields the slots in use, in no useful order.
+// all yields the used slots, in no particular order.
 func (s *table) all() iter.Seq2[slot, *Event] {
 	return func(yield func(slot, *Event) bool) {
 		for i := range s.used {

@@ -13,8 +13,8 @@ type Task struct {
 	fence uint64
 }
 
-// Take returns the most urgent detail to fetch among the classes that are allowed, round
-// robin over the endpoints within a class.
+// Take returns the most urgent detail to fetch among the allowed classes, round robin over
+// the endpoints within a class.
 func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
 	if !a.Leads() {
 		return Task{}, false
@@ -43,14 +43,13 @@ func (a *Account) Take(now time.Time, allowed func(Class) bool) (Task, bool) {
 	return Task{}, false
 }
 
-// fetchable reports whether the endpoint's details may be asked for: not before
-// contact, and not while the account does not list it, where a 404 would say
-// nothing about the event.
+// fetchable reports whether the endpoint's details can be fetched: not before contact, and
+// not while the account does not list it, when a 404 says nothing about the event.
 func (e *Endpoint) fetchable() bool {
 	return e.contacted() && e.listed() && e.account.selects(e.row.ID)
 }
 
-// enqueue puts an endpoint into the line of a class unless it stands there.
+// enqueue adds an endpoint to the queue of a class, unless it is already there.
 func (a *Account) enqueue(class Class, e *Endpoint) {
 	if !e.work.queued[class] {
 		e.work.queued[class] = true
@@ -58,11 +57,10 @@ func (a *Account) enqueue(class Class, e *Endpoint) {
 	}
 }
 
-// sweepEvery is how often Promote looks at every endpoint, whether it waits for
-// anything or not.
+// sweepEvery is how often Promote checks every endpoint, even if it waits for nothing.
 const sweepEvery = 10 // seconds
 
-// Promote lines up what has waited long enough.
+// Promote queues the details that have waited long enough.
 func (a *Account) Promote(now time.Time) {
 	back := now.Unix() < a.clock-clockSlack
 	a.clock = now.Unix()
@@ -81,8 +79,8 @@ func (a *Account) Promote(now time.Time) {
 	a.bound(now)
 }
 
-// sweep lines up what is ready, of every endpoint, and mends what a clock that was set
-// back has left in the future.
+// sweep queues what is ready of every endpoint, and corrects times that are in the future
+// after a clock was set back.
 func (a *Account) sweep(now time.Time, back bool) {
 	for _, e := range a.endpoints {
 		if back && a.Leads() {
@@ -96,7 +94,7 @@ func (a *Account) sweep(now time.Time, back bool) {
 	}
 }
 
-// NextDue returns when Promote will find something, and false if it never will.
+// NextDue returns when Promote will find something; false if never.
 func (a *Account) NextDue() (time.Time, bool) {
 	var next int64
 	found := false
@@ -118,8 +116,8 @@ func (a *Account) NextDue() (time.Time, bool) {
 // idle reports whether the endpoint has nothing to ask for again.
 func (w *work) idle() bool { return w.later.len() == 0 && len(w.events.failing.slots) == 0 }
 
-// Untried returns how many counted events were never asked for and can be: what a
-// scrape waits for.
+// Untried returns the number of counted events that can be asked for but never were. Scrapes
+// wait for these.
 func (a *Account) Untried() int {
 	n := 0
 	for _, e := range a.sorted() {
@@ -130,7 +128,7 @@ func (a *Account) Untried() int {
 	return n
 }
 
-// Answered applies what the detail said.
+// Answered applies a detail.
 func (a *Account) Answered(t Task, answer Answer, now time.Time) {
 	a.lastAnswer = now.Unix()
 	if e, i, ok := a.finish(t); ok {
@@ -138,8 +136,8 @@ func (a *Account) Answered(t Task, answer Answer, now time.Time) {
 	}
 }
 
-// Missing applies that the detail answered 404. The event is asked for again, and is
-// unresolved where each ask says so for Policy.NoResponseAfter.
+// Missing applies a 404. The event is asked for again, and becomes unresolved if all asks get
+// a 404 for Policy.NoResponseAfter.
 func (a *Account) Missing(t Task, now time.Time) {
 	a.lastAnswer = now.Unix()
 	if e, i, ok := a.finish(t); ok {
@@ -147,7 +145,7 @@ func (a *Account) Missing(t Task, now time.Time) {
 	}
 }
 
-// Gone applies that the detail answered 410: an event without an outcome is unresolved.
+// Gone applies a 410: an event without an outcome becomes unresolved.
 func (a *Account) Gone(t Task, now time.Time) {
 	a.lastAnswer = now.Unix()
 	if e, i, ok := a.finish(t); ok {
@@ -155,9 +153,9 @@ func (a *Account) Gone(t Task, now time.Time) {
 	}
 }
 
-// Unusable applies an answer that concerns this event alone and says nothing of its
-// delivery: 403, or one that makes no sense. The event is asked for again later, and is
-// unresolved where that is so a window after first sight.
+// Unusable applies an answer that concerns only this event and says nothing about its
+// delivery: a 403, or an unusable one. The event is asked for again later, and becomes
+// unresolved if that happens a window after first sight.
 func (a *Account) Unusable(t Task, now time.Time) {
 	a.lastAnswer = now.Unix()
 	if e, i, ok := a.finish(t); ok {
@@ -165,14 +163,14 @@ func (a *Account) Unusable(t Task, now time.Time) {
 	}
 }
 
-// Unanswered applies that the call failed: the event is asked for again later.
+// Unanswered applies a failed call. The event is asked for again later.
 func (a *Account) Unanswered(t Task, now time.Time) {
 	if e, i, ok := a.finish(t); ok {
 		e.unanswered(i, now)
 	}
 }
 
-// Return gives back a task that was not tried.
+// Return gives back an untried task.
 func (a *Account) Return(t Task) {
 	if e, i, ok := a.finish(t); ok {
 		e.work.schedule(i)
@@ -180,7 +178,7 @@ func (a *Account) Return(t Task) {
 }
 
 // Asks reports whether the event of a task will be asked for again: it is not forgotten,
-// not unresolved, and was not delivered with success.
+// unresolved or delivered successfully.
 func (a *Account) Asks(t Task) bool {
 	e, ok := a.endpoints[t.EndpointID]
 	if !ok {
@@ -194,11 +192,11 @@ func (a *Account) Asks(t Task) bool {
 	return wanted
 }
 
-// finish ends a task. It reports false if the event was forgotten in the meantime, or
-// another replica leads.
+// finish ends a task. It returns false if the event was forgotten meanwhile, or another
+// replica leads.
 func (a *Account) finish(t Task) (*Endpoint, slot, bool) {
 	e, ok := a.endpoints[t.EndpointID]
-	if !ok || a.fence != t.fence { // what is done with the event under another lease is not this task's
+	if !ok || a.fence != t.fence { // a task does not affect the event under another lease
 		return nil, 0, false
 	}
 	e.work.setBusy(t.key, false)

@@ -2,44 +2,43 @@ package ledger
 
 import "encoding/hex"
 
-// Video names the video that an event is about, as the API names it. A part is
-// empty where it is not known.
+// Video identifies an event's video, as the API does. An id is empty if it is unknown.
 type Video struct{ ID, UUID string }
 
-// MaxVideo bounds each part of a Video, in bytes.
+// MaxVideo limits each id of a Video, in bytes.
 const MaxVideo = 128
 
-// Trace is what the ledger keeps of a failed delivery beside its event: a fixed
-// size without pointers, since there may be as many as there are events.
+// Trace is what the ledger keeps of a failed delivery besides its event. It has a fixed size
+// without pointers, because there can be as many as events.
 type Trace struct {
-	VideoID   [12]byte // of the video, where it is 24 hex digits
+	VideoID   [12]byte // of the video, if it is 24 hex digits
 	VideoUUID [16]byte
 	Healed    int64 // when a later answer was a success, Unix seconds; 0 if none was
 	Asked     uint32
-	Code      Code   // the last one that was no success
-	Reason    Reason // meaningful where Code is CodeNone
+	Code      Code   // the last one other than a success
+	Reason    Reason // valid if Code is CodeNone
 	Names     VideoNames
 }
 
-// VideoNames says where the names of a trace's video are.
+// VideoNames says where the ids of a trace's video are.
 type VideoNames uint8
 
-// How much a trace knows of its video.
+// What a trace knows about its video.
 const (
-	HasID   VideoNames = 1 << iota // in id
+	HasID   VideoNames = 1 << iota // in VideoID
 	HasUUID                        // in uuid
 	HasOdd                         // beside the trace, as text
 	videoNames
 )
 
-// Valid reports whether every bit of it means something.
+// Valid reports whether all its bits are known.
 func (n VideoNames) Valid() bool { return n < videoNames }
 
-// SetVideo notes the video and returns it where its names do not fit into the trace and
-// must be kept beside.
+// SetVideo stores the video's ids. It returns the video if they do not fit into the trace and
+// must be stored beside it.
 func (t *Trace) SetVideo(v Video) (odd Video) {
 	if v == (Video{}) {
-		return odd // what is known stays
+		return odd // keep what is known
 	}
 	t.Names, t.VideoID, t.VideoUUID = 0, [12]byte{}, [16]byte{}
 	if len(v.ID) == hexIDLen {
@@ -59,7 +58,7 @@ func (t *Trace) SetVideo(v Video) (odd Video) {
 	return odd
 }
 
-// Video returns the video of a trace; odd is what is kept beside it.
+// Video returns the video of a trace. odd is what is stored beside it.
 func (t *Trace) Video(odd Video) Video {
 	if t.Names&HasOdd != 0 {
 		return odd
@@ -74,10 +73,10 @@ func (t *Trace) Video(odd Video) Video {
 	return v
 }
 
-// uuidGroups are where the hex digits of a UUID stand between its dashes.
+// uuidGroups are the positions of a UUID's hex digits between its dashes.
 var uuidGroups = [...][2]int{{0, 8}, {9, 13}, {14, 18}, {19, 23}, {24, 36}}
 
-// parseUUID reads a UUID that formatUUID would write the same.
+// parseUUID parses a UUID that formatUUID formats identically.
 func parseUUID(text string) (id [16]byte, ok bool) {
 	if len(text) != 36 {
 		return id, false

@@ -2,11 +2,11 @@ package ledger
 
 import "time"
 
-// traces are what an endpoint keeps of its failed deliveries beside their events.
+// traces is what an endpoint keeps of its failed deliveries besides their events.
 type traces struct {
 	endpoint *Endpoint
 	rows     map[Key]Trace
-	odd      map[Key]Video         // the names of videos that do not fit into a trace
+	odd      map[Key]Video         // videos whose ids do not fit into a trace
 	changed  map[position]struct{} // since the last batch
 }
 
@@ -14,7 +14,7 @@ func newTraces(e *Endpoint) traces {
 	return traces{e, make(map[Key]Trace), make(map[Key]Video), make(map[position]struct{})}
 }
 
-// answered notes an answer for an event that is, or was, a failure. was is the event before
+// answered applies an answer for an event that is, or was, a failure. was is the event before
 // the answer.
 func (s *traces) answered(was, ev Event, v Video, now time.Time) {
 	t, known := s.rows[ev.Key]
@@ -43,8 +43,8 @@ func (s *traces) answered(was, ev Event, v Video, now time.Time) {
 	s.change(ev.position())
 }
 
-// absent notes that the API does not have the detail of a failure any more: where its
-// video is not known by now, it stays so.
+// absent records that the API no longer has the detail of a failure. If its video is unknown
+// by now, it stays unknown.
 func (s *traces) absent(ev Event) {
 	if _, known := s.rows[ev.Key]; ev.Failing() && !known {
 		s.rows[ev.Key] = Trace{Asked: uint32(ev.Tries), Code: ev.Code, Reason: ev.Reason}
@@ -54,7 +54,7 @@ func (s *traces) absent(ev Event) {
 	s.asked(ev)
 }
 
-// asked counts a call for a failure that told nothing.
+// asked counts a call for a failure that brought no news.
 func (s *traces) asked(ev Event) {
 	if t, known := s.rows[ev.Key]; known {
 		t.Asked++
@@ -63,7 +63,7 @@ func (s *traces) asked(ev Event) {
 	}
 }
 
-// remove forgets the trace of an event that is forgotten.
+// remove removes the trace of a forgotten event.
 func (s *traces) remove(ev *Event) {
 	if _, known := s.rows[ev.Key]; known {
 		delete(s.rows, ev.Key)
@@ -77,7 +77,7 @@ func (s *traces) change(at position) {
 	s.endpoint.mark()
 }
 
-// batch adds the rows that have changed to a batch, also those that are to be deleted.
+// batch adds the changed rows to a batch, including deleted ones.
 func (s *traces) batch(b *Batch) {
 	for at := range s.changed {
 		t, known := s.rows[at.Key]
@@ -86,7 +86,7 @@ func (s *traces) batch(b *Batch) {
 	clear(s.changed)
 }
 
-// set puts a trace in its place as a store has it.
+// set puts a stored trace into its place.
 func (s *traces) set(r TraceRow) {
 	if r.Gone {
 		delete(s.rows, r.Key)
@@ -99,7 +99,7 @@ func (s *traces) set(r TraceRow) {
 	}
 }
 
-// dropStray forgets the traces of events that are not tracked.
+// dropStray drops the traces of untracked events.
 func (s *traces) dropStray() {
 	for key := range s.rows {
 		if _, ok := s.endpoint.events.find(key); !ok {

@@ -2,21 +2,21 @@ package ledger
 
 import "slices"
 
-// TypeID is the number of an event type's label among an account's.
+// TypeID is the number of an event type's label in an account.
 type TypeID uint16
 
-// The labels that stand for no one type.
+// Labels that do not stand for one type.
 const (
 	TypeUnknown = "unknown" // the API sent no type
-	TypeOther   = "other"   // the account has more types than are admitted
+	TypeOther   = "other"   // the account has too many types to admit this one
 )
 
-// maxAdmittedTypes bounds how many undocumented types get a label of their own.
+// maxAdmittedTypes limits how many undocumented types get their own label.
 const maxAdmittedTypes = 20
 
-// firstTypes have their numbers from their place here, in every state file, and the
-// types that an account is admitted beside them the next maxAdmittedTypes numbers. So
-// none may be added here: what the API documents later goes to laterTypes.
+// firstTypes have their index here as their number, in every state file. Types that an
+// account admits have the next maxAdmittedTypes numbers. Add nothing here: types that the API
+// documents later belong in laterTypes.
 var firstTypes = []string{
 	"video.uploaded",
 	"video.ready_for_processing",
@@ -32,18 +32,18 @@ var firstTypes = []string{
 	TypeOther,
 }
 
-// laterTypes are documented types that came after the first version: append only. Their
-// numbers begin behind those of the admitted types. An account that was admitted one
-// before it came here keeps that number.
+// laterTypes are types documented after the first version, append only. Their numbers follow
+// those of the admitted types. An account that admitted one before it was added here keeps
+// that number.
 var laterTypes []string
 
 // DocumentedTypes returns the event types that the API documents.
 func DocumentedTypes() []string { return slices.Concat(firstTypes[:10], laterTypes) }
 
-// types numbers the labels of an account: the first ones, then up to maxAdmittedTypes
-// more in the order in which they were met, then the later ones.
+// types numbers the labels of an account: the first ones, then up to maxAdmittedTypes others
+// in the order of their first sight, then the later ones.
 type types struct {
-	names    []string // "" where no type has the number
+	names    []string // "" if no type has the number
 	ids      map[string]TypeID
 	admitted int
 }
@@ -62,7 +62,7 @@ func newTypes(admitted, later []string) types {
 	return t
 }
 
-// put gives a type a number, and to its name where that has none yet.
+// put gives a type a number, and its name the number if that has none yet.
 func (t *types) put(n int, name string) {
 	t.names[n] = name
 	if _, ok := t.ids[name]; !ok {
@@ -77,7 +77,7 @@ func (t *types) admit(name string) TypeID {
 	return TypeID(n)
 }
 
-// rows returns the admitted types, as they are stored.
+// rows returns the admitted types, as stored.
 func (t *types) rows() []string {
 	return slices.Clone(t.names[len(firstTypes):][:t.admitted])
 }
@@ -87,9 +87,8 @@ func (t *types) has(id TypeID) bool { return int(id) < len(t.names) && t.names[i
 
 func (t *types) name(id TypeID) string { return t.names[id] }
 
-// resolve returns the number of a type as the API sent it, and whether the
-// account's list of types grew. A type that finds no place is folded into
-// TypeOther.
+// resolve returns the number of a type as the API sent it, and whether the account admitted
+// it just now. A type without a place is folded into TypeOther.
 func (t *types) resolve(raw string) (id TypeID, grew bool) {
 	if id, ok := t.ids[raw]; ok {
 		return id, false

@@ -3,14 +3,14 @@ package ledger
 import "time"
 
 // absence is a series of requests for one event that were all answered with 404. It is not
-// stored: after a start the time that they must last begins anew.
+// stored, so after a start the time that it must last starts again.
 type absence struct {
 	since int64 // the first of them, Unix seconds
-	last  int64 // the newest: it ends the row that another ask came after it
+	last  int64 // the latest; an ask after it ends the series
 }
 
-// missing applies that an event's detail answered 404. A detail may come a little
-// later than the list, so that the first ones prove nothing.
+// missing applies a 404. A detail can appear a little later than its event in the list, so
+// the first ones prove nothing.
 func (e *Endpoint) missing(i slot, now time.Time) {
 	ev, at := e.events.at(i), now.Unix()
 	row, ok := e.work.absent[ev.Key]
@@ -22,10 +22,10 @@ func (e *Endpoint) missing(i slot, now time.Time) {
 	e.absent(i, now, at-row.since >= seconds(e.account.policy.NoResponseAfter))
 }
 
-// gone applies that an event's detail answered 410.
+// gone applies a 410.
 func (e *Endpoint) gone(i slot, now time.Time) { e.absent(i, now, true) }
 
-// absent applies that the API does not have an event's detail, for good or not.
+// absent applies that the API does not have a detail, for good or not.
 func (e *Endpoint) absent(i slot, now time.Time, forGood bool) {
 	was := *e.events.at(i)
 	next := was.Unanswered(now)
@@ -37,8 +37,7 @@ func (e *Endpoint) absent(i slot, now time.Time, forGood bool) {
 	e.traces.absent(next)
 }
 
-// unusable applies that the API answered for an event with nothing that tells its
-// outcome.
+// unusable applies an answer that says nothing about the event's outcome.
 func (e *Endpoint) unusable(i slot, now time.Time) {
 	next := e.events.at(i).Unanswered(now)
 	if next.aged(now.Unix(), e.account.policy.Window) {
@@ -49,9 +48,9 @@ func (e *Endpoint) unusable(i slot, now time.Time) {
 	e.traces.asked(next)
 }
 
-// unanswered applies that a call failed. Most often the event is not the reason, so
-// that it is given up only where the one before failed a window after first sight,
-// too, and the API has answered for others in between.
+// unanswered applies a failed call. Usually the event is not the reason, so the event is
+// given up only if the previous call also failed a window after first sight, and the API has
+// answered for others in between.
 func (e *Endpoint) unanswered(i slot, now time.Time) {
 	was := *e.events.at(i)
 	next := was.Unanswered(now)
@@ -63,7 +62,7 @@ func (e *Endpoint) unanswered(i slot, now time.Time) {
 	e.traces.asked(next)
 }
 
-// givenUp returns the event unresolved, unless it has an outcome.
+// givenUp returns the event as unresolved, unless it has an outcome.
 func (e Event) givenUp() Event {
 	if e.Waiting() {
 		e.Stage = Unresolved
@@ -71,8 +70,7 @@ func (e Event) givenUp() Event {
 	return e
 }
 
-// settle replaces an event that has no new outcome, and may just have become
-// unresolved.
+// settle replaces an event that has no new outcome, but can just have become unresolved.
 func (e *Endpoint) settle(i slot, next Event, now time.Time) {
 	entered := e.events.at(i).Stage != Unresolved && next.Stage == Unresolved
 	e.events.replace(i, next)

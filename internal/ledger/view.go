@@ -6,46 +6,46 @@ import (
 	"time"
 )
 
-// View is the account as it was when its rows were made durable, for those who
-// show it. A View is immutable.
+// View is what is shown of an account, as of when its rows were made durable. It is
+// immutable.
 type View struct {
 	CompanyID   string
 	Created     time.Time // when this state began
 	Resets      uint64
 	FoldedTypes uint64
-	LastSync    time.Time       // zero before a sync has succeeded for every endpoint
+	LastSync    time.Time       // zero until a sync has succeeded for every endpoint
 	Endpoints   []*EndpointView // in order of id
 
-	startHeld bool // the counters are shown as they were loaded
+	startHeld bool // the counters are shown as loaded
 }
 
-// EndpointView is one endpoint. Times in Unix seconds are 0 for none.
+// EndpointView is one endpoint. 0 means none in times of Unix seconds.
 type EndpointView struct {
 	ID         string
-	Meta       *Meta    // nil until the account's listing has shown it
-	Subscribed []string // Meta.Events as labels, without repetition
+	Meta       *Meta    // nil until the account has listed it
+	Subscribed []string // Meta.Events as labels, without duplicates
 	Contacted  bool
-	Counters   *Counters // the same pointer as long as nothing in it changes
+	Counters   *Counters // the same pointer while nothing in it changes
 
 	Pending         []TypeCount // for every type with counters
 	OldestPending   int64       // creation
 	OldestUnfetched int64       // creation
-	Backlog         int         // new events whose detail is not fetched
+	Backlog         int         // new events without a detail
 	HistoryBacklog  int
 	Tracked         int
 	Listed          int
 	LastFull        time.Time
 	LastSync        time.Time // last read that succeeded
 	LastRead        time.Time // last read, however it ended
-	ReadError       string    // the kind of its error; "" for none
+	ReadError       string    // its kind of error; "" for none
 	Consecutive     int
 	FailingSince    int64 // creation of the first of them
 	LastCode        Code
-	HasCode         bool // LastCode means something
+	HasCode         bool // LastCode is valid
 	LastSuccess     int64
 	LastFailure     int64
 	LastEvents      []NamedTime
-	Window          []WindowCount // as of the clock that the view was asked for
+	Window          []WindowCount // as of the view's time
 
 	failures []*Failure
 	version  uint64
@@ -70,7 +70,7 @@ type WindowCount struct {
 	Count int
 }
 
-// Counters are an endpoint's counters as they may be shown.
+// Counters are an endpoint's counters as shown.
 type Counters struct {
 	All     []Counter // ordered by kind, type, code and reason
 	Latency *Latency  // nil before contact
@@ -78,8 +78,7 @@ type Counters struct {
 	held []*Birth
 }
 
-// Counter is one counter; which of Type, Code and Reason mean something depends
-// on its kind.
+// Counter is one counter. Which of Type, Code and Reason it uses depends on its kind.
 type Counter struct {
 	Kind     CounterKind
 	Type     string
@@ -87,17 +86,16 @@ type Counter struct {
 	Reason   Reason
 	Value    uint64
 	Born     time.Time
-	Exemplar *Exemplar // nil without one, and while the counter is held
+	Exemplar *Exemplar // nil without one, and during a hold
 }
 
-// Latency is the latency histogram as it may be shown.
+// Latency is the latency histogram as shown.
 type Latency struct {
 	Counts LatencyCounts
 	Born   time.Time
 }
 
-// View returns what may be shown of the account once the batch that was just
-// taken is durable.
+// View returns what can be shown of the account after the batch just taken is durable.
 func (a *Account) View(now time.Time) *View {
 	v := &View{
 		CompanyID:   a.row.CompanyID,
@@ -124,8 +122,8 @@ func (a *Account) View(now time.Time) *View {
 	return v
 }
 
-// AsOf returns a view of the account with its windows as the clock now has them. An endpoint
-// that has changed since the view was made is shown as it was.
+// AsOf returns a view of the account with its windows at the present time. Endpoints that
+// have changed since the view was made are shown unchanged.
 func (a *Account) AsOf(v *View, now time.Time) *View {
 	next := *v
 	next.Endpoints = make([]*EndpointView, len(v.Endpoints))
@@ -141,8 +139,8 @@ func (a *Account) AsOf(v *View, now time.Time) *View {
 	return &next
 }
 
-// Awaited reports whether showing the view in a complete scrape changes what may
-// be shown next, so that [Account.Shown] must be told.
+// Awaited reports whether showing the view in a complete scrape affects what can be shown
+// next, so that [Account.Shown] must be called.
 func (v *View) Awaited() bool {
 	return v.startHeld || slices.ContainsFunc(v.Endpoints, func(e *EndpointView) bool { return len(e.Counters.held) > 0 })
 }
@@ -196,7 +194,7 @@ func (e *Endpoint) show(now time.Time) *EndpointView {
 	return v
 }
 
-// subscribed returns the labels of the event types that the endpoint asks for.
+// subscribed returns the labels of the event types that the endpoint subscribes to.
 func (e *Endpoint) subscribed() []string {
 	var names []string
 	for _, raw := range e.row.Meta.Events {
@@ -207,8 +205,8 @@ func (e *Endpoint) subscribed() []string {
 	return names
 }
 
-// showWindow returns the window's count for every label set that has a delivery
-// counter, 0 included.
+// showWindow returns the window's count for every label set with a delivery counter,
+// including 0.
 func (e *Endpoint) showWindow(now time.Time) []WindowCount {
 	e.events.window.advance(now, &e.events.order)
 	var counts []WindowCount
@@ -222,8 +220,8 @@ func (e *Endpoint) showWindow(now time.Time) []WindowCount {
 	return counts
 }
 
-// Age returns the seconds between a creation time and the clock, and 0 for none
-// or for a time to come.
+// Age returns the seconds between a creation time and the clock; 0 for none, or for a time in
+// the future.
 func Age(created int64, now time.Time) float64 {
 	if created == 0 {
 		return 0

@@ -8,16 +8,16 @@ type outcomeKey struct {
 	Code Code
 }
 
-// window counts the events created in the last stretch of time by their latest
-// outcome. Its edge follows the clock that it is given, back as well as forth,
-// and only the events that the edge passes are touched.
+// window counts the events created within a time span by their latest outcome. Its edge
+// follows the given clock, forwards and backwards, and touches only the events that it
+// passes.
 type window struct {
 	length time.Duration
-	edge   int64 // Unix seconds; what is above it is inside
+	edge   int64 // Unix seconds; later events are inside
 	counts map[outcomeKey]int
 }
 
-// tally adds n to the count of an event that has an outcome and is inside.
+// tally adds n to the count of an event with an outcome that is inside.
 func (w *window) tally(e *Event, n int) {
 	if !e.Resolved() || e.Time <= w.edge {
 		return
@@ -25,7 +25,7 @@ func (w *window) tally(e *Event, n int) {
 	w.counts[outcomeKey{e.Type, e.Code}] += n
 }
 
-// advance moves the edge to where the clock wants it.
+// advance moves the edge for a clock.
 func (w *window) advance(now time.Time, o *order) {
 	edge := now.Add(-w.length).Unix()
 	switch {

@@ -5,19 +5,19 @@ import (
 	"time"
 )
 
-// Class orders the details that are to be fetched: a lower one goes first.
+// Class orders the details to fetch: lower classes go first.
 type Class int
 
-// The classes of work.
+// The classes of details.
 const (
 	NewEvents     Class = iota // counted, never asked for; oldest first
 	PendingEvents              // counted, had no response when last asked
-	FailedEvents               // may have been retried by the provider
+	FailedEvents               // the provider can have retried the delivery
 	HistoryEvents              // in spare time, newest first: listed before contact, or failed without a trace
 	classes
 )
 
-// How long to wait before an event is asked for again.
+// Waits before an event is asked for again.
 const (
 	waitFirst    = 5 * time.Second // after the first answer without a response, or a failed call; doubles
 	waitLongest  = 5 * time.Minute
@@ -32,21 +32,21 @@ const (
 // work is what an endpoint has to fetch.
 type work struct {
 	endpoint *Endpoint
-	events   *events // its own
+	events   *events // the endpoint's
 
-	ready [classes]queue // FailedEvents is not used: failures are looked through
-	later queue          // waits, by when they end
+	ready [classes]queue // FailedEvents is not used, as failures are searched
+	later queue          // waiting, by end of the wait
 	busy  map[Key]struct{}
 
-	// While the oldest new event has waited for long: the new events, the newest first,
-	// and whether the last ask took the oldest.
+	// If the oldest new event has waited too long: the new events, newest first, and whether
+	// the last ask took the oldest.
 	newest           queue
 	lags, tookOldest bool
 
 	absent map[Key]absence
-	queued [classes]bool // the endpoint stands in the account's line of that class
+	queued [classes]bool // the endpoint is in the account's queue of that class
 
-	// The failure that is to be asked for again first, and when, while it is known.
+	// The next failure to ask for again, and when, if known.
 	retrySlot            slot
 	retryAt              int64
 	retryKnown, retryAny bool
@@ -58,8 +58,8 @@ func newWork(e *Endpoint) work {
 	return w
 }
 
-// due returns when the event's detail may be asked for, in Unix seconds, and
-// false where it never needs to be.
+// due returns when the event's detail can be asked for, in Unix seconds; false if that is
+// never needed.
 func (e Event) due() (int64, bool) {
 	switch {
 	case e.Final() || e.Stage == Free:
@@ -94,8 +94,8 @@ func (e Event) class() Class {
 	return FailedEvents
 }
 
-// class returns the class in which an event is fetched here. A failure without a trace was
-// stored by a version that kept none: only its detail tells its video.
+// class returns the class in which this endpoint's event is fetched. A failure without a
+// trace comes from a version that kept none: only its detail names its video.
 func (w *work) class(ev *Event) Class {
 	if ev.Failing() {
 		if _, traced := w.endpoint.traces.rows[ev.Key]; !traced {
@@ -105,8 +105,8 @@ func (w *work) class(ev *Event) Class {
 	return ev.class()
 }
 
-// rank orders the events of a class: by when they were created, or, where they are asked for
-// again and again, by when they were due, so that each has its turn.
+// rank orders the events of a class: by creation, or, if they are asked for repeatedly, by
+// when they were due, so that they take turns.
 func (e Event) rank(c Class) int64 {
 	if c == PendingEvents {
 		due, _ := e.due()
@@ -115,7 +115,7 @@ func (e Event) rank(c Class) int64 {
 	return e.Time
 }
 
-// schedule puts an event where it will be found when its time has come.
+// schedule queues an event for when it is due.
 func (w *work) schedule(i slot) {
 	ev := w.events.at(i)
 	due, wanted := ev.due()
@@ -134,7 +134,7 @@ func (w *work) wait(due int64, i slot) {
 	w.endpoint.account.waiting[w.endpoint] = struct{}{}
 }
 
-// lineUp puts an event into the line of its class.
+// lineUp adds an event to the queue of its class.
 func (w *work) lineUp(i slot) {
 	ev := w.events.at(i)
 	class := w.class(ev)
@@ -145,7 +145,7 @@ func (w *work) lineUp(i slot) {
 	w.endpoint.account.enqueue(class, w.endpoint)
 }
 
-// promote moves what has waited long enough into its line.
+// promote moves events that have waited long enough to their queue.
 func (w *work) promote(now time.Time) {
 	for {
 		next, ok := w.later.first(w.waits)
@@ -159,7 +159,7 @@ func (w *work) promote(now time.Time) {
 	}
 }
 
-// waits reports whether the wait of a row is still the event's own.
+// waits reports whether a row's wait is still the event's.
 func (w *work) waits(r ranked) bool {
 	ev := w.events.at(r.slot)
 	due, wanted := ev.due()
@@ -190,8 +190,8 @@ func (w *work) take(class Class, now time.Time) (slot, bool) {
 	return 0, false
 }
 
-// turnBack mends the times that lie ahead of a clock that was set back: nothing
-// must wait for a day to come twice.
+// turnBack corrects times in the future after a clock was set back, so that nothing waits for
+// that time to pass twice.
 func (e *Endpoint) turnBack(now int64) {
 	for i, ev := range e.events.table.all() {
 		if max(ev.FirstSeen, ev.FirstEmpty, ev.LastAsk, e.events.relists[i]) <= now+clockSlack {
@@ -206,14 +206,14 @@ func (e *Endpoint) turnBack(now int64) {
 	}
 }
 
-// retryable returns the failure whose response may have changed by now, and that has been
-// due for longest: where the rate allows fewer asks than are due, each has its turn.
+// retryable returns the failure that has been due for longest: if the rate allows fewer asks
+// than are due, they take turns.
 func (w *work) retryable(now time.Time) (slot, bool) {
 	at, ok := w.retryDue()
 	return w.retrySlot, ok && at <= now.Unix()
 }
 
-// retryDue returns when the first of the newest failures may be asked for again.
+// retryDue returns when the first of the newest failures can be asked for again.
 func (w *work) retryDue() (at int64, ok bool) {
 	if !w.retryKnown {
 		w.retryKnown, w.retryAny = true, false
@@ -226,7 +226,7 @@ func (w *work) retryDue() (at int64, ok bool) {
 	return w.retryAt, w.retryAny
 }
 
-// idleDue is an event's due time, and false while it is being asked for.
+// idleDue returns an event's due time; false while it is being fetched.
 func (w *work) idleDue(i slot) (int64, bool) {
 	ev := w.events.at(i)
 	if w.isBusy(ev.Key) {
@@ -235,13 +235,13 @@ func (w *work) idleDue(i slot) (int64, bool) {
 	return ev.due()
 }
 
-// isBusy reports whether an event is being asked for.
+// isBusy reports whether an event is being fetched.
 func (w *work) isBusy(k Key) bool {
 	_, busy := w.busy[k]
 	return busy
 }
 
-// setBusy notes whether an event is being asked for.
+// setBusy records whether an event is being fetched.
 func (w *work) setBusy(k Key, busy bool) {
 	w.retryKnown = false
 	if busy {
@@ -251,7 +251,7 @@ func (w *work) setBusy(k Key, busy bool) {
 	}
 }
 
-// nextDue returns when there will be something to fetch that is not ready yet.
+// nextDue returns when something not yet ready will be due.
 func (w *work) nextDue() (int64, bool) {
 	next, waits := w.later.first(w.waits)
 	retry, retries := w.retryDue()
