@@ -14,25 +14,25 @@ const DefaultKey = "demo-key"
 // DefaultCompanyID is the company id of an account by default.
 const DefaultCompanyID = "omega-cop-S1mu1at0rX"
 
-// Options are the choices for a new account. The zero value is a usable one.
+// Options configure an account. The zero value works.
 type Options struct {
-	// Key is the bearer key that requests must carry, "" for DefaultKey.
+	// Key is the bearer key of requests; "" for DefaultKey.
 	Key string
-	// Now is the account's clock, nil for time.Now. It gives events their
-	// creation time, answers their Date header, and decides which answer of an
-	// event's schedule is visible. Delays and hangs run on real time.
+	// Now is the account's clock; nil for time.Now. It determines when events are created,
+	// the Date header, and which answer of an event's schedule is visible. Delays and hangs
+	// use real time.
 	Now func() time.Time
-	// Seed decides ids, videos and every random choice: the same seed, clock
-	// and calls give the same account.
+	// Seed determines ids, videos and every random choice: the same seed, clock and calls
+	// give the same account.
 	Seed uint64
-	// CompanyID stands under ocid and coid, "" for DefaultCompanyID.
+	// CompanyID is the company id in answers; "" for DefaultCompanyID.
 	CompanyID string
-	// Observe is called at the end of each request, from the goroutine that
-	// served it, nil for no call.
+	// Observe, if not nil, is called at the end of each request, from the goroutine that
+	// served it.
 	Observe func(Request)
 }
 
-// Account is a simulated OmegaStream account. Make one with New or Demo.
+// Account is a simulated OmegaStream account. Create one with New or Demo.
 type Account struct {
 	now       func() time.Time
 	companyID string
@@ -41,15 +41,15 @@ type Account struct {
 	calls     callLog
 	faults    faultBox
 	bucket    bucket
-	traffic   *traffic // of a Demo account, nil otherwise
+	traffic   *traffic // of a Demo account, otherwise nil
 
 	mu        sync.RWMutex // guards what follows
 	key       string
 	ids       idSource
 	kinds     kindTable
-	videos    []uint32 // when each video was uploaded, Unix seconds, the video 1 first
+	videos    []uint32 // upload time of each video, Unix seconds, starting with video 1
 	endpoints map[string]*endpoint
-	listed    []string // the ids of the endpoints in order of addition
+	listed    []string // ids of the endpoints, in order of addition
 }
 
 // New returns an account without endpoints.
@@ -76,32 +76,32 @@ func New(o Options) *Account {
 	return a
 }
 
-// SetKey changes the key that the account accepts, as a rotation does: from
-// the next request on the old one is answered with 401.
+// SetKey changes the key that the account accepts, like a rotation: from the next request on,
+// the old key gets a 401.
 func (a *Account) SetKey(key string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.key = key
 }
 
-// SetGzip says whether the account compresses its answers for clients that
-// accept gzip. A new account does not.
+// SetGzip sets whether the account compresses its answers for clients that accept gzip. A new
+// account does not.
 func (a *Account) SetGzip(on bool) {
 	a.gzip.Store(on)
 }
 
-// idSource makes object ids as MongoDB does: seconds, a machine, a counter.
+// idSource generates object ids like MongoDB: seconds, a machine, a counter.
 type idSource struct {
 	machine uint64 // 5 bytes
 	counter uint32 // 3 bytes
 }
 
-// newIDSource returns the source that belongs to the seed.
+// newIDSource returns the source for a seed.
 func newIDSource(seed uint64) idSource {
 	return idSource{machine: mix(seed + 1), counter: uint32(mix(seed + 2))}
 }
 
-// next returns a fresh id for something made at the time t.
+// next returns a new id for something created at time t.
 func (s *idSource) next(t time.Time) objectID {
 	var id objectID
 	binary.BigEndian.PutUint64(id[4:], s.machine<<24|uint64(s.counter&0xffffff))

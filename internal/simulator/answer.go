@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Causes of a delivery that got no HTTP response, for NoResponse. In each,
-// {host} stands for the host of the endpoint's URL.
+// Causes of a delivery without an HTTP response, for NoResponse. {host} stands for the host
+// of the endpoint's URL.
 const (
 	CauseTimeout = "context deadline exceeded"
 	CauseDNS     = "dial tcp: lookup {host}: no such host"
@@ -21,17 +21,17 @@ const (
 	CauseEOF     = "EOF"
 )
 
-// Answer is the "response" in an event's detail.
-// Make one with Responded, NoResponse or Pending.
+// Answer is the "response" in an event's detail. Create one with Responded, NoResponse or
+// Pending.
 type Answer struct {
 	pending bool
 	code    int
-	cause   string // "" with code 0 leaves the message without a cause
+	cause   string // with code 0, "" means a message without a cause
 	body    string
 	after   time.Duration
 }
 
-// Responded is the answer of a customer's server with a status code.
+// Responded is an answer of a customer's server.
 func Responded(code int) Answer {
 	body := "webhook received\n"
 	if code < 200 || code > 299 {
@@ -48,13 +48,13 @@ func NoResponse(cause string) Answer {
 	return Answer{cause: cause}
 }
 
-// Pending is a delivery without an outcome yet: response is null.
+// Pending is the answer of a delivery without an outcome: response is null.
 func Pending() Answer {
 	return Answer{pending: true}
 }
 
-// After returns the answer as one that becomes visible only d after the
-// creation of its event, or with SetAnswer, d after the call.
+// After returns the answer so that it becomes visible d after the creation of its event, or,
+// with SetAnswer, d after the call.
 func (r Answer) After(d time.Duration) Answer {
 	r.after = d
 	return r
@@ -66,14 +66,14 @@ func (r Answer) WithBody(body string) Answer {
 	return r
 }
 
-// plain reports whether the status code alone tells the whole answer, so that
-// a record needs no more than the code.
+// plain reports whether the status code alone determines the answer, so that a record needs
+// only the code.
 func (r Answer) plain() bool {
 	return r.code > 0 && r.code < 1<<16 && r == Responded(r.code)
 }
 
-// outcome returns the normalised status code: the number in 100-599, "none"
-// for a delivery without a response, "" while it is pending.
+// outcome returns the normalised status code: a number in 100-599, "none" for a delivery
+// without a response, "" while it is pending.
 func (r Answer) outcome() string {
 	switch {
 	case r.pending:
@@ -89,8 +89,7 @@ func (r Answer) succeeded() bool {
 	return r.code >= 200 && r.code <= 299
 }
 
-// appendJSON appends the value of "response" for an event of the type that was
-// posted to the URL.
+// appendJSON appends the "response" of an event of a type that was posted to a URL.
 func (r Answer) appendJSON(dst []byte, eventType, target string) []byte {
 	if r.pending {
 		return append(dst, "null"...)
@@ -118,8 +117,8 @@ func (r Answer) appendJSON(dst []byte, eventType, target string) []byte {
 	return append(dst, '}')
 }
 
-// due returns the answers of a schedule that are visible at the age of its
-// event, in the order in which they became so.
+// due returns the answers of a schedule that are visible at an age of the event, in the order
+// of becoming visible.
 func due(schedule []Answer, age time.Duration) []Answer {
 	var seen []Answer
 	for _, r := range schedule {
@@ -131,8 +130,8 @@ func due(schedule []Answer, age time.Duration) []Answer {
 	return seen
 }
 
-// visible returns the answer of a schedule at the age of its event: the one
-// that became visible last, Pending before the first.
+// visible returns the answer of a schedule at an age of the event: the last one to become
+// visible, or Pending before the first.
 func visible(schedule []Answer, age time.Duration) Answer {
 	seen := due(schedule, age)
 	if len(seen) == 0 {
@@ -141,7 +140,7 @@ func visible(schedule []Answer, age time.Duration) Answer {
 	return seen[len(seen)-1]
 }
 
-// hostOf returns the host name of a URL, "" if it has none.
+// hostOf returns the host name of a URL; "" if it has none.
 func hostOf(target string) string {
 	u, err := url.Parse(target)
 	if err != nil {

@@ -10,16 +10,16 @@ type Ending int
 
 // The endings.
 const (
-	// EndClean ends the answer as HTTP wants it: only the JSON is incomplete.
+	// EndClean ends the answer cleanly: only the JSON is incomplete.
 	EndClean Ending = iota
 	// EndAbort breaks the connection: the client sees an unexpected EOF.
 	EndAbort
-	// EndHang sends nothing more until the client goes, or goes on when the
-	// fault is removed.
+	// EndHang sends nothing more, until the client disconnects or the fault is removed; then
+	// the answer continues.
 	EndHang
 )
 
-// Body answers 200 with a body in the place of the right one, as JSON.
+// Body answers 200 with another body, as JSON.
 func Body(body string) Effect {
 	return Effect{act: func(x *exchange, _ *fault) {
 		x.reply = text(http.StatusOK, jsonType, body)
@@ -32,7 +32,7 @@ func Empty() Effect { return Body("[]") }
 // Null answers null.
 func Null() Effect { return Body("null") }
 
-// HTML answers 200 with a page, as a proxy or a login form in between does.
+// HTML answers 200 with an HTML page, like a proxy or a login form.
 func HTML() Effect {
 	return Effect{act: func(x *exchange, _ *fault) {
 		x.reply = text(http.StatusOK, "text/html; charset=utf-8",
@@ -87,9 +87,8 @@ func CutElements(n int, how Ending) Effect {
 	return e
 }
 
-// Huge puts one string of n bytes in front of what the body holds: as an
-// object of its own in a list, as a member in a detail, behind a text. It
-// costs the account no memory.
+// Huge adds a string of n bytes at the start of the body: as an element of a list, as a
+// member of a detail, or before a text. It takes no memory in the account.
 func Huge(n int64) Effect {
 	return Effect{act: func(x *exchange, _ *fault) {
 		x.padding = n

@@ -2,12 +2,11 @@ package simulator
 
 import "time"
 
-// Bulk adds n events to an endpoint, the newest created one spacing ago and
-// each further one a spacing before it, fast and with little memory: a million
-// take some 320 MB, their rendered list included. The types go round through
-// a life that ends well, one video for each round. The answers go round too;
-// none is a 200 for all. Only answers of Responded without a schedule keep the
-// events small.
+// Bulk quickly adds n events to an endpoint, the newest created one spacing ago, each further
+// one a spacing earlier. It takes little memory: about 320 MB for a million events, with
+// their rendered list. The types cycle through the life of a successful video, with one video
+// for each cycle. The answers cycle too; without any, all are 200. Events stay small only
+// with answers of Responded without a schedule.
 func (a *Account) Bulk(endpointID string, n int, spacing time.Duration, answers ...Answer) {
 	life := []string{
 		"video.uploaded", "video.ready_for_processing", "video.in_progress",

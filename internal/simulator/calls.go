@@ -18,32 +18,32 @@ const (
 	Unknown       Operation = "unknown"
 )
 
-// Request is one request as Options.Observe sees it, at its end.
+// Request is a request at its end, for Options.Observe.
 type Request struct {
 	Operation  Operation
 	EndpointID string      // "" for ListEndpoints
-	EventID    string      // "" but for GetEvent
+	EventID    string      // only for GetEvent
 	Header     http.Header // of the request
-	Code       int         // the status code, 0 where no header was sent
+	Code       int         // the status code; 0 if no header was sent
 	Start      time.Time
 }
 
 // Answered is a key of Calls.Answers.
 type Answered struct {
 	Operation Operation
-	Code      int // 0 where no header was sent
+	Code      int // 0 if no header was sent
 }
 
 // Calls are the requests to the account since its start or the last ResetCalls.
 type Calls struct {
 	// Requests counts on arrival.
 	Requests map[Operation]int
-	// Answers counts just before the header is sent, or where none is, at the
-	// end of the request.
+	// Answers counts just before the header is sent, or, without a header, at the end of the
+	// request.
 	Answers map[Answered]int
-	// Lists counts the requests for the events of each endpoint id.
+	// Lists counts the requests for lists of events, by endpoint id.
 	Lists map[string]int
-	// MaxConcurrent is the highest number of requests at work at a time.
+	// MaxConcurrent is the highest number of concurrent requests.
 	MaxConcurrent int
 	// MaxPerSecond is the highest number of arrivals within one second of the
 	// account's clock.
@@ -59,8 +59,8 @@ func (c Calls) Total() int {
 	return total
 }
 
-// Count returns how many requests of the operation were answered with the
-// status code, 0 for those without a header.
+// Count returns how many requests of an operation were answered with a status code; 0 for
+// those without a header.
 func (c Calls) Count(op Operation, code int) int {
 	return c.Answers[Answered{op, code}]
 }
@@ -70,8 +70,7 @@ func (a *Account) Calls() Calls {
 	return a.calls.snapshot()
 }
 
-// ResetCalls sets the counters of Calls to zero. Requests at work stay counted
-// in MaxConcurrent.
+// ResetCalls resets the counters of Calls. Requests under way still count in MaxConcurrent.
 func (a *Account) ResetCalls() {
 	a.calls.reset()
 }
@@ -106,7 +105,7 @@ func (l *callLog) snapshot() Calls {
 	return c
 }
 
-// arrive counts a request on its arrival.
+// arrive counts a request when it arrives.
 func (l *callLog) arrive(r *Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -124,14 +123,14 @@ func (l *callLog) arrive(r *Request) {
 	l.calls.MaxPerSecond = max(l.calls.MaxPerSecond, len(l.recent))
 }
 
-// answer counts the status code of a request, 0 for no header.
+// answer counts the status code of a request; 0 for no header.
 func (l *callLog) answer(r *Request) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.calls.Answers[Answered{r.Operation, r.Code}]++
 }
 
-// leave takes note of the end of a request.
+// leave records the end of a request.
 func (l *callLog) leave() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// SecretMark stands in the path and in the query of every URL of a Demo
-// account. The output of a program that hides them must not contain it.
+// SecretMark is in the path and query of every URL of a Demo account. The output of a program
+// that hides them must not contain it.
 const SecretMark = "s3cr3t"
 
-// character is an endpoint of the demo and how its server behaves.
+// character is an endpoint of the demo, with the behaviour of its server.
 type character struct {
 	id          string
 	url         string
 	description string
 	events      []string      // nil for all
-	joins       time.Duration // when it is added, after the start; 0 for long before
+	joins       time.Duration // when it is added after the start; 0 if it was there before
 	stops       time.Duration // how long before the start it was switched off; 0 for never
-	stopped     time.Time     // when that was
+	stopped     time.Time     // when it was switched off
 	answers     func(t *traffic, at time.Time) []Answer
 }
 
-// takes reports whether an event of the type is sent to the endpoint.
+// takes reports whether events of a type are sent to the endpoint.
 func (c *character) takes(at time.Time, eventType string) bool {
 	if c.id == "" || c.stops > 0 && at.After(c.stopped) {
 		return false
@@ -101,7 +101,7 @@ func healthy(t *traffic, _ time.Time) []Answer {
 	return []Answer{ok}
 }
 
-// flaky fails for one event in twelve; most of these heal by a retry.
+// flaky fails for one event in twelve; retries heal most of these.
 func flaky(t *traffic, at time.Time) []Answer {
 	if !t.chance(1.0 / 12) {
 		return healthy(t, at)
@@ -143,7 +143,7 @@ func slow(t *traffic, _ time.Time) []Answer {
 	return []Answer{Responded(http.StatusOK).After(t.between(3*time.Second, 12*time.Second))}
 }
 
-// strict refuses one event in four; a 429 is healed by a retry.
+// strict refuses one event in four; retries heal its 429s.
 func strict(t *traffic, _ time.Time) []Answer {
 	switch t.rng.IntN(12) {
 	case 0:

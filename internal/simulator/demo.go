@@ -6,14 +6,13 @@ import (
 	"time"
 )
 
-// Demo returns an account with something of everything: nine endpoints that
-// behave differently, the events of the last 24 hours, and, once Run is called,
-// new ones about every second. Within a minute of a run there are failures of
-// every kind, retries that heal, a new endpoint whose first list takes a while,
-// an event without a detail, one with a bogus time, types that are not
-// documented, and an API that limits or fails a request now and then. After two
-// minutes the list of an endpoint cannot be read for a while, and then the
-// details of what happened meanwhile; so again every ten minutes.
+// Demo returns an account with something of everything: nine endpoints that behave
+// differently, the events of the last 24 hours, and, when Run is called, a new event about
+// every second. Within a minute there are failures of every kind, retries that heal, a new
+// endpoint with a slow first list, an event without a detail, one with a bogus time,
+// undocumented types, and an API that sometimes limits or fails a request. After two minutes
+// the list of an endpoint fails for a while, and then the details of what happened meanwhile.
+// This repeats every ten minutes.
 func Demo(o Options) *Account {
 	a := New(o)
 	t := &traffic{
@@ -38,8 +37,8 @@ func Demo(o Options) *Account {
 	return a
 }
 
-// Every ten minutes, the archive's list cannot be read for a while. Then it shows an event that
-// is several minutes old, whose detail is not there yet.
+// Every ten minutes, the archive's list fails for a while. After that it shows an event that
+// is several minutes old, without a detail yet.
 const (
 	firstAway  = 2 * time.Minute
 	everyAway  = 10 * time.Minute
@@ -48,11 +47,10 @@ const (
 	detailLate = time.Minute
 )
 
-// firstList is how long the first list of a new endpoint takes.
+// firstList is how long a new endpoint's first list takes.
 const firstList = 12 * time.Second
 
-// join adds an endpoint of the cast to the account; one that is new gets its
-// first event at once.
+// join adds an endpoint of the cast to the account. A new one gets its first event at once.
 func (t *traffic) join(c *character, at time.Time) {
 	e := Endpoint{
 		URL:         c.url,
@@ -74,7 +72,7 @@ func (t *traffic) join(c *character, at time.Time) {
 	}
 }
 
-// begin ends the history and plans what happens in the live part only.
+// begin ends the history, and plans what happens only in the live part.
 func (t *traffic) begin() {
 	t.live = true
 	first, second := t.cast[0].id, t.cast[1].id
@@ -105,7 +103,7 @@ func (t *traffic) begin() {
 	t.repeat(after(16), every(time.Minute), func(at time.Time) {
 		found()
 		id := t.account.Insert(second, Event{Type: "video.in_progress", CreatedTime: at})
-		// For every request, because the first one can meet another fault.
+		// Repeat it for every request, because the first one can meet another fault.
 		found = t.account.AddFault(Fault{
 			Operation: GetEvent, EndpointID: second, EventID: id,
 			Do: Status(http.StatusGone, "webhook event is gone\n"),
@@ -126,7 +124,7 @@ func (t *traffic) begin() {
 	t.account.AddFault(Fault{EndpointID: t.cast[5].id, Do: Delay(120 * time.Millisecond)})
 }
 
-// archiveAway lets the archive's events be unavailable for a while.
+// archiveAway makes the archive's events unavailable for a while.
 func (t *traffic) archiveAway(at time.Time) {
 	id := t.cast[5].id
 	heal := t.account.AddFault(Fault{Operation: ListEvents, EndpointID: id, Do: Status(http.StatusInternalServerError, "the archive's events are not available\n")})

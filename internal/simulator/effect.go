@@ -7,31 +7,31 @@ import (
 	"time"
 )
 
-// Effect is what a Fault does. There are effects on the whole answer, in this
-// file, on its body (body.go) and on the elements in it (elements.go). Those on
-// elements do not change answers other than 200.
+// Effect is what a Fault does. Effects on the whole answer are in this file, those on its
+// body in body.go, and those on its elements in elements.go. The last ones only change
+// answers with 200.
 type Effect struct {
 	act  func(x *exchange, f *fault) // before the answer is made
 	each func(v *view)               // on an event in a list or a detail
 	list func(items) items           // on the elements of a list
 }
 
-// Delay holds the answer up before its header.
+// Delay delays the answer before its header.
 func Delay(d time.Duration) Effect {
 	return Effect{act: func(x *exchange, _ *fault) {
 		x.pause(d)
 	}}
 }
 
-// Hang holds the answer up before its header until the client goes or the
-// fault is removed; then it goes on.
+// Hang delays the answer before its header, until the client disconnects or the fault is
+// removed; then it continues.
 func Hang() Effect {
 	return Effect{act: func(x *exchange, f *fault) {
 		x.hang(f)
 	}}
 }
 
-// Status answers with a status code and a body of text.
+// Status answers with a status code and a text.
 func Status(code int, body string) Effect {
 	return Effect{act: func(x *exchange, _ *fault) {
 		x.reply = text(code, "text/plain; charset=utf-8", body)
@@ -61,7 +61,7 @@ func Redirect(location string) Effect {
 	return Header(Status(http.StatusFound, ""), "Location", location)
 }
 
-// Header is the effect e with one more header in the answer.
+// Header adds another header to the answer of effect e.
 func Header(e Effect, key, value string) Effect {
 	act := e.act
 	e.act = func(x *exchange, f *fault) {
@@ -80,10 +80,9 @@ func Skew(d time.Duration) Effect {
 	}}
 }
 
-// Reset resets the connection before an answer (TCP RST); where there is no
-// TCP connection to take, the answer is aborted. Go's HTTP client repeats a GET
-// that ends so on a connection that it used before: close the idle ones to see
-// the error.
+// Reset resets the connection before an answer (TCP RST), or aborts the answer if there is no
+// TCP connection. Go's HTTP client repeats a GET that fails like this on a reused connection;
+// close idle connections to see the error.
 func Reset() Effect {
 	return Effect{act: func(x *exchange, _ *fault) {
 		conn, _, err := http.NewResponseController(x.w).Hijack()
@@ -101,14 +100,14 @@ func Reset() Effect {
 	}}
 }
 
-// Close closes the connection before an answer. Go's client repeats the GET as after Reset.
+// Close closes the connection before an answer. Go's client repeats the GET, as with Reset.
 func Close() Effect {
 	return Effect{act: func(*exchange, *fault) {
 		panic(http.ErrAbortHandler)
 	}}
 }
 
-// httpDate returns a time as HTTP headers write it.
+// httpDate formats a time for HTTP headers.
 func httpDate(t time.Time) string {
 	return t.UTC().Format(http.TimeFormat)
 }

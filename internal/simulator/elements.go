@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Omit leaves out the elements for which fn returns true; i counts from the
-// first element, id is an event's or an endpoint's.
+// Omit omits the elements for which fn returns true. i is the index of the element, id is the
+// event's or endpoint's.
 func Omit(fn func(i int, id string) bool) Effect {
 	return Effect{list: func(list items) items {
 		return func(yield func(item) bool) {
@@ -23,19 +23,19 @@ func Omit(fn func(i int, id string) bool) Effect {
 	}}
 }
 
-// OldestFirst turns a list round.
+// OldestFirst reverses a list.
 func OldestFirst() Effect {
 	return reordered(slices.Reverse[[]item])
 }
 
-// Shuffle sorts a list at random, by the seed.
+// Shuffle shuffles a list, depending on the seed.
 func Shuffle(seed uint64) Effect {
 	return reordered(func(all []item) {
 		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	})
 }
 
-// reordered is the effect of an order on the whole list.
+// reordered is an effect on the order of the whole list.
 func reordered(order func([]item)) Effect {
 	return Effect{list: func(list items) items {
 		return func(yield func(item) bool) {
@@ -65,8 +65,8 @@ func Repeat(n int) Effect {
 	}}
 }
 
-// Endless lets a list go on with invented events, each a second older than the
-// one before, until the client goes.
+// Endless continues a list with invented events, each a second older than the previous one,
+// until the client disconnects.
 func Endless() Effect {
 	return Effect{list: func(list items) items {
 		return func(yield func(item) bool) {
@@ -91,8 +91,7 @@ func Endless() Effect {
 	}}
 }
 
-// Inject puts an element of raw JSON into a list so that it has i elements
-// before it, or behind all where there are fewer.
+// Inject inserts raw JSON as the i-th element of a list, or at its end if it is shorter.
 func Inject(i int, raw string) Effect {
 	return Effect{list: func(list items) items {
 		return func(yield func(item) bool) {

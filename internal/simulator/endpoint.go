@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// Endpoint is a webhook endpoint of the account, the fields as the API names them.
+// Endpoint is a webhook endpoint of the account, with the API's fields.
 type Endpoint struct {
-	// ID is 24 hex digits as a rule, "" for a new id of that form.
+	// ID is usually 24 hex digits; "" for a new id of that form.
 	ID string
-	// URL is where the events go, "" for one on hooks.example.com.
+	// URL is the receiver of the events; "" for one on hooks.example.com.
 	URL string
-	// Description is the customer's note, nil for null.
+	// Description is the customer's note; nil for null.
 	Description *string
-	// Events are the subscribed types, nil for all documented ones.
+	// Events are the subscribed types; nil for all documented ones.
 	Events []string
 	// Active says whether events are sent.
 	Active bool
-	// CreatedAt is the time of creation, zero for now.
+	// CreatedAt is the time of creation; zero for now.
 	CreatedAt time.Time
-	// UpdatedAt is the time of the last change, zero for CreatedAt.
+	// UpdatedAt is the time of the last change; zero for CreatedAt.
 	UpdatedAt time.Time
 }
 
@@ -39,8 +39,8 @@ type endpoint struct {
 	history
 }
 
-// AddEndpoint adds an endpoint and returns its id. One that had the same id
-// before is replaced, its events included; see RestoreEndpoint for the other way.
+// AddEndpoint adds an endpoint and returns its id. It replaces an endpoint with the same id,
+// including its events; see RestoreEndpoint for the other way.
 func (a *Account) AddEndpoint(e Endpoint) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -67,8 +67,8 @@ func (a *Account) AddEndpoint(e Endpoint) string {
 	return e.ID
 }
 
-// UpdateEndpoint lets fn change an endpoint. Its UpdatedAt becomes now unless
-// fn sets it; a change of the ID is ignored.
+// UpdateEndpoint lets fn change an endpoint. UpdatedAt becomes now unless fn sets it. A
+// change of the ID is ignored.
 func (a *Account) UpdateEndpoint(id string, fn func(*Endpoint)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -83,8 +83,8 @@ func (a *Account) UpdateEndpoint(id string, fn func(*Endpoint)) {
 	ep.Endpoint = e
 }
 
-// RemoveEndpoint takes an endpoint from the account: the list of endpoints no
-// longer has it, its events answer 404. Truth still knows them.
+// RemoveEndpoint removes an endpoint from the account: it is no longer listed, and its events
+// answer 404. Truth still includes them.
 func (a *Account) RemoveEndpoint(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -92,7 +92,7 @@ func (a *Account) RemoveEndpoint(id string) {
 	a.listed = slices.DeleteFunc(a.listed, func(have string) bool { return have == id })
 }
 
-// RestoreEndpoint brings an endpoint back that was removed, with its events.
+// RestoreEndpoint restores a removed endpoint with its events.
 func (a *Account) RestoreEndpoint(id string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -102,14 +102,14 @@ func (a *Account) RestoreEndpoint(id string) {
 	}
 }
 
-// EndpointIDs returns the ids of the endpoints in the order of their list.
+// EndpointIDs returns the ids of the endpoints, in the order of their list.
 func (a *Account) EndpointIDs() []string {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return slices.Clone(a.listed)
 }
 
-// endpoint returns a known endpoint, removed or not, and panics without one.
+// endpoint returns an endpoint, removed or not, and panics if it is unknown.
 func (a *Account) endpoint(id string) *endpoint {
 	ep := a.endpoints[id]
 	if ep == nil {
@@ -118,7 +118,7 @@ func (a *Account) endpoint(id string) *endpoint {
 	return ep
 }
 
-// serving returns the endpoint that requests for the id find, nil for none.
+// serving returns the endpoint that requests with the id get; nil for none.
 func (a *Account) serving(id string) *endpoint {
 	if !slices.Contains(a.listed, id) {
 		return nil

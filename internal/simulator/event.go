@@ -8,32 +8,31 @@ import (
 
 // Event is an event for Insert. It can have values that the API would never send.
 type Event struct {
-	// ID is the id, any text, "" for a new one of 24 hex digits.
+	// ID is any text; "" for a new id of 24 hex digits.
 	ID string
-	// Type is the event type, any text.
+	// Type is any text.
 	Type string
-	// CreatedTime is the event's place in the list and the start of its
-	// schedule, zero for now.
+	// CreatedTime determines the event's place in the list and the start of its schedule;
+	// zero for now.
 	CreatedTime time.Time
-	// Created is the raw JSON that stands under "created", Absent for none, ""
-	// for the Unix seconds of CreatedTime.
+	// Created is the raw JSON of "created"; Absent for none, "" for the Unix seconds of
+	// CreatedTime.
 	Created string
-	// Video is the video that it is about, from AddVideo; 0 for one of its own.
+	// Video is the event's video, from AddVideo; 0 for a new one.
 	Video uint32
-	// Answers is the schedule of its response: each is visible from its After
-	// on. Nil leaves the event pending.
+	// Answers is the schedule of its response. Nil leaves the event pending.
 	Answers []Answer
 }
 
-// Emit adds an event that is created now and returns its id.
+// Emit adds an event that is created now, and returns its id.
 func (a *Account) Emit(endpointID, eventType string, r Answer) string {
 	return a.Insert(endpointID, Event{Type: eventType, Answers: []Answer{r}})
 }
 
-// Insert adds an event and returns its id. It stands in the list where its
-// creation belongs; of two created at the same moment the later insertion is
-// the newer one. An id that the endpoint lists already is a mistake and panics;
-// an event with the id of a forgotten one is another event to Truth.
+// Insert adds an event, and returns its id. Its creation determines its place in the list; of
+// two events created at the same moment, the one inserted later is newer. Insert panics if
+// the endpoint already lists the id. An event with the id of a forgotten one is another event
+// to Truth.
 func (a *Account) Insert(endpointID string, e Event) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,7 +67,7 @@ func (a *Account) Insert(endpointID string, e Event) string {
 	return e.ID
 }
 
-// AddVideo makes a video that was uploaded at the time and returns its number.
+// AddVideo adds a video with an upload time, and returns its number.
 func (a *Account) AddVideo(uploaded time.Time) uint32 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -80,8 +79,7 @@ func (a *Account) addVideo(uploaded time.Time) uint32 {
 	return uint32(len(a.videos))
 }
 
-// SetAnswer changes the answer of an event from now on, as a retry of its
-// delivery does.
+// SetAnswer changes the answer of an event from now on, like a retry of its delivery.
 func (a *Account) SetAnswer(endpointID, eventID string, r Answer) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -96,13 +94,13 @@ func (a *Account) SetAnswer(endpointID, eventID string, r Answer) {
 		}
 		ep.extras[n] = x
 	}
-	// A copy, because the schedule can be the caller's slice.
+	// Copy it, because the schedule can be the caller's slice.
 	x.answers = append(append([]Answer(nil), answers...), r)
 	ep.at(n).code = 0
 }
 
-// Forget takes the events of an endpoint that were created before the time
-// from its list; their details answer 404. It returns how many there were.
+// Forget removes the events of an endpoint that were created before a time from its list.
+// Their details answer 404. It returns their number.
 func (a *Account) Forget(endpointID string, before time.Time) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -111,8 +109,8 @@ func (a *Account) Forget(endpointID string, before time.Time) int {
 	return ep.forget(func(n uint32) bool { return ep.at(n).created < limit })
 }
 
-// ForgetEvents takes single events from the list of an endpoint as Forget does,
-// and returns how many of them it had.
+// ForgetEvents removes single events from the list of an endpoint, like Forget, and returns
+// how many of them it had.
 func (a *Account) ForgetEvents(endpointID string, eventIDs ...string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -126,7 +124,7 @@ func (a *Account) ForgetEvents(endpointID string, eventIDs ...string) int {
 	return ep.forget(func(n uint32) bool { return gone[n] })
 }
 
-// EventIDs returns the ids that the list of an endpoint has, newest first.
+// EventIDs returns the ids in the list of an endpoint, newest first.
 func (a *Account) EventIDs(endpointID string) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -139,8 +137,7 @@ func (a *Account) EventIDs(endpointID string) []string {
 	return ids
 }
 
-// DetailCalls returns how often the detail of an event was asked for, whatever
-// the answer.
+// DetailCalls returns how often the detail of an event was requested, whatever the answer.
 func (a *Account) DetailCalls(endpointID, eventID string) int {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -148,8 +145,8 @@ func (a *Account) DetailCalls(endpointID, eventID string) int {
 	return int(atomic.LoadUint32(&ep.at(n).asked))
 }
 
-// MaxDetailCalls returns the highest DetailCalls of all events, those that
-// were forgotten included. It looks at every event.
+// MaxDetailCalls returns the highest DetailCalls of all events, including forgotten ones. It
+// checks every event.
 func (a *Account) MaxDetailCalls() int {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -162,7 +159,7 @@ func (a *Account) MaxDetailCalls() int {
 	return int(most)
 }
 
-// event returns a listed event and panics without one.
+// event returns a listed event, and panics if there is none.
 func (a *Account) event(endpointID, eventID string) (*endpoint, uint32) {
 	ep := a.endpoint(endpointID)
 	n, ok := ep.find(eventID)

@@ -12,27 +12,27 @@ import (
 
 const jsonType = "application/json"
 
-// exchange is a request with its answer on the way.
+// exchange is a request and its answer.
 type exchange struct {
 	Request
 	w      http.ResponseWriter
 	r      *http.Request
 	faults []*fault
 
-	// What faults wish for.
+	// Set by faults.
 	header  http.Header
 	reply   *reply
 	skew    time.Duration
 	padding int64
-	cutAt   int64        // bytes before cut
+	cutAt   int64        // bytes before the cut
 	cut     func() error // nil for no cut
 	cutItem func() error
 
 	compressor *gzip.Writer // nil without compression
 }
 
-// reply is an answer before it is written: a status with a text, or with
-// elements, or with the rendered chunks of a list.
+// reply is an answer before it is written: a status with a text, with elements, or with the
+// rendered chunks of a list.
 type reply struct {
 	status      int
 	contentType string
@@ -40,21 +40,21 @@ type reply struct {
 	body        []byte
 	items       items
 	chunks      [][]byte
-	array       bool // items or chunks stand between brackets
+	array       bool // put brackets around items or chunks
 }
 
-// text is a reply with a body that is known.
+// text is a reply with a given body.
 func text(status int, contentType, body string) *reply {
 	return &reply{status: status, contentType: contentType, header: make(http.Header), body: []byte(body)}
 }
 
-// problem is a reply with an error of the API itself.
+// problem is an error of the API.
 func problem(status int, message string) *reply {
 	return text(status, jsonType, `{"error":"`+message+`"}`)
 }
 
-// hang waits until the fault is removed. Where the client goes first, it ends
-// the request.
+// hang waits until the fault is removed. If the client disconnects first, it ends the
+// request.
 func (x *exchange) hang(f *fault) {
 	select {
 	case <-f.removed:
@@ -63,7 +63,7 @@ func (x *exchange) hang(f *fault) {
 	}
 }
 
-// pause waits. Where the client goes first, it ends the request.
+// pause waits. If the client disconnects first, it ends the request.
 func (x *exchange) pause(d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -74,10 +74,10 @@ func (x *exchange) pause(d time.Duration) {
 	}
 }
 
-// errCut ends the writing of a body that is cut off cleanly.
+// errCut ends the writing of a body that ends cleanly.
 var errCut = errors.New("simulator: the body is cut off here")
 
-// end ends a body in the way of how, or returns nil for going on.
+// end ends a body in some way, or returns nil to continue.
 func (x *exchange) end(how Ending, f *fault) error {
 	if how == EndClean {
 		return errCut
@@ -90,7 +90,7 @@ func (x *exchange) end(how Ending, f *fault) error {
 	return nil
 }
 
-// flush sends what was written so far.
+// flush sends what has been written so far.
 func (x *exchange) flush() {
 	if x.compressor != nil {
 		_ = x.compressor.Flush()
@@ -124,22 +124,22 @@ func (x *exchange) send(date time.Time, compress bool, calls *callLog) {
 	calls.answer(&x.Request)
 	x.w.WriteHeader(x.Code)
 	if err := x.writeBody(out); err != nil && !errors.Is(err, errCut) {
-		return // the client is gone
+		return // the client has disconnected
 	}
 	if x.compressor != nil {
 		_ = x.compressor.Close()
 	}
 }
 
-// cutter is a writer that calls cut after a number of bytes, once, and goes on
-// if cut returns nil.
+// cutter is a writer that calls cut once, after a number of bytes, and continues if cut
+// returns nil.
 type cutter struct {
 	w    io.Writer
 	left int64
 	cut  func() error // nil once called
 }
 
-// Write writes p as far as the cut allows.
+// Write writes p up to the cut.
 func (c *cutter) Write(p []byte) (int, error) {
 	if c.cut == nil || int64(len(p)) < c.left {
 		c.left -= int64(len(p))

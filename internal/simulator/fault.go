@@ -6,28 +6,26 @@ import (
 	"sync"
 )
 
-// Fault makes the account misbehave for the requests that match it. Faults
-// that match the same request act in the order in which they were added.
+// Fault makes the account misbehave for matching requests. Faults that match the same request
+// act in the order of addition.
 type Fault struct {
-	// Operation is the call that it is about, "" for every call.
+	// Operation limits it to one call; "" for all.
 	Operation Operation
-	// EndpointID restricts it to one endpoint, "" for all.
+	// EndpointID limits it to one endpoint; "" for all.
 	EndpointID string
-	// EventID restricts it to one event, "" for all: in GetEvent to the
-	// requests for that event, in ListEvents to that element of the list, as
-	// far as the effect is one on single elements.
+	// EventID limits it to one event; "" for all. In GetEvent these are the requests for the
+	// event. In ListEvents it is the element of the list, if the effect is one on elements.
 	EventID string
-	// Times is after how many requests it ends by itself, 0 for never.
+	// Times is the number of requests after which it ends; 0 for never.
 	Times int
-	// Probability is the chance that it acts on a request, 0 for always.
+	// Probability is the chance of acting on a request; 0 for always.
 	Probability float64
 	// Do is the effect of the fault.
 	Do Effect
 }
 
-// AddFault adds a fault, effective from the next request on, and returns the
-// function that removes it. Removing it lets requests go on that it holds up;
-// removing it twice is fine.
+// AddFault adds a fault from the next request on, and returns a function to remove it.
+// Removing the fault lets the requests continue that it delays. It can be removed twice.
 func (a *Account) AddFault(f Fault) (remove func()) {
 	held := &fault{Fault: f, removed: make(chan struct{})}
 	a.faults.mu.Lock()
@@ -41,8 +39,8 @@ func (a *Account) AddFault(f Fault) (remove func()) {
 	})
 }
 
-// ClearFaults removes all faults. Requests that one of them holds up stay held until its
-// remove is called or the client leaves.
+// ClearFaults removes all faults. Requests delayed by one of them stay so until its remove
+// function is called, or the client disconnects.
 func (a *Account) ClearFaults() {
 	a.faults.mu.Lock()
 	defer a.faults.mu.Unlock()
@@ -56,7 +54,7 @@ type fault struct {
 	used    int
 }
 
-// matches reports whether the fault is about the request.
+// matches reports whether the fault affects a request.
 func (f *fault) matches(r *Request) bool {
 	return (f.Operation == "" || f.Operation == r.Operation) &&
 		(f.EndpointID == "" || f.EndpointID == r.EndpointID) &&
@@ -70,7 +68,7 @@ type faultBox struct {
 	rng *rand.Rand
 }
 
-// match returns the faults that act on the request and counts their use.
+// match returns the faults that act on a request, and counts their use.
 func (b *faultBox) match(r *Request) []*fault {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -90,7 +88,7 @@ func (b *faultBox) match(r *Request) []*fault {
 	return acting
 }
 
-// drop takes a fault out of the box.
+// drop removes a fault from the box.
 func (b *faultBox) drop(f *fault) {
 	b.all = slices.DeleteFunc(b.all, func(have *fault) bool { return have == f })
 }

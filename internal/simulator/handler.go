@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// BasePath is where the API begins; a client's base URL ends in it.
+// BasePath is the path of the API. A client's base URL ends with it.
 const BasePath = "/company"
 
-// ServeHTTP answers a request for the API.
+// ServeHTTP answers a request to the API.
 func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &exchange{w: w, r: r, header: make(http.Header)}
 	x.Operation, x.EndpointID, x.EventID = route(r.URL)
@@ -32,7 +32,7 @@ func (a *Account) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.send(a.now(), a.gzip.Load(), &a.calls)
 }
 
-// route returns which call of the API a URL is.
+// route returns the API call of a URL.
 func route(u *url.URL) (op Operation, endpointID, eventID string) {
 	rest, ok := strings.CutPrefix(u.EscapedPath(), BasePath+"/client/webhooks/")
 	if !ok {
@@ -57,8 +57,8 @@ func route(u *url.URL) (op Operation, endpointID, eventID string) {
 	return Unknown, "", ""
 }
 
-// refuse returns the answer to a request that the account rejects, nil for one that it
-// accepts. It counts the request.
+// refuse returns the answer to a rejected request; nil if the request is accepted. It counts
+// the request.
 func (a *Account) refuse(x *exchange) *reply {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -81,7 +81,7 @@ func (a *Account) refuse(x *exchange) *reply {
 	return nil
 }
 
-// answer returns the right answer, changed as the faults on elements want it.
+// answer returns the answer, changed by faults on elements.
 func (a *Account) answer(x *exchange) *reply {
 	rep := &reply{status: http.StatusOK, contentType: jsonType}
 	switch x.Operation {
@@ -117,7 +117,7 @@ func (a *Account) answer(x *exchange) *reply {
 	return rep
 }
 
-// finish takes note of the end of a request.
+// finish records the end of a request.
 func (a *Account) finish(x *exchange) {
 	if x.Code == 0 {
 		a.calls.answer(&x.Request)
@@ -128,12 +128,12 @@ func (a *Account) finish(x *exchange) {
 	}
 }
 
-// changed reports whether a fault acts on single elements.
+// changed reports whether a fault affects single elements.
 func (x *exchange) changed() bool {
 	return slices.ContainsFunc(x.faults, func(f *fault) bool { return f.Do.each != nil || f.Do.list != nil })
 }
 
-// change returns the elements as the faults want them.
+// change returns the elements as changed by faults.
 func (x *exchange) change(list items, array bool) items {
 	for _, f := range x.faults {
 		if f.Do.each != nil {
@@ -146,7 +146,7 @@ func (x *exchange) change(list items, array bool) items {
 	return list
 }
 
-// each lets the effect change the events that the fault is about.
+// each lets an effect change the events that the fault affects.
 func (f *fault) each(list items) items {
 	return func(yield func(item) bool) {
 		for it := range list {

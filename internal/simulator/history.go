@@ -6,29 +6,29 @@ import (
 	"time"
 )
 
-// record is an event as the account keeps it: 32 bytes, so that a million
-// of them stay small. The rest of an unusual event is in history.extras.
+// record is an event as stored: 32 bytes, so that a million of them stay small. The rest of
+// an unusual event is in history.extras.
 type record struct {
 	created int64 // Unix nanoseconds, the event's place in the list
 	id      objectID
 	video   uint32
-	asked   uint32 // how often the detail was asked for, atomic
+	asked   uint32 // number of requests for the detail, atomic
 	kind    uint16 // in the account's kindTable
 	code    uint16 // the only answer, visible at once; 0: see extras
 }
 
-// extra is what an unusual event has beyond its record.
+// extra is what an unusual event has besides its record.
 type extra struct {
-	id      string // "" where the record's id is the one
-	created string // raw JSON or Absent, "" for the record's seconds
+	id      string // "" if the record's id applies
+	created string // raw JSON or Absent; "" for the record's seconds
 	answers []Answer
 }
 
-// recordBlock is the number of records that are allocated at a time; they never move.
+// recordBlock is the number of records allocated at a time. They never move.
 const recordBlock = 4096
 
-// history is the events of one endpoint. Records are only ever added; an event
-// that was forgotten leaves the index and the order alone.
+// history is the events of one endpoint. Records are only ever added; a forgotten event only
+// leaves the index and the order.
 type history struct {
 	blocks [][]record
 	count  uint32
@@ -37,16 +37,16 @@ type history struct {
 	extras map[uint32]*extra
 	order  []uint32 // listed events, oldest first
 	sorted bool     // order is by creation
-	mark   uint32   // first record that Truth counts
+	mark   uint32   // the first record that Truth counts
 	pages  pages
 }
 
-// at returns the record with the number n, in order of arrival.
+// at returns the n-th record, in order of arrival.
 func (h *history) at(n uint32) *record {
 	return &h.blocks[n/recordBlock][n%recordBlock]
 }
 
-// add takes in an event.
+// add adds an event.
 func (h *history) add(rec record, x *extra) {
 	n := h.count
 	if n%recordBlock == 0 {
@@ -54,7 +54,7 @@ func (h *history) add(rec record, x *extra) {
 	}
 	last := &h.blocks[len(h.blocks)-1]
 	if len(*last) == cap(*last) {
-		// The first blocks grow by doubling, for accounts with few events.
+		// For accounts with few events, the first blocks grow by doubling.
 		*last = slices.Grow(*last, min(max(64, len(*last)), recordBlock-len(*last)))
 	}
 	*last = append(*last, rec)
@@ -74,7 +74,7 @@ func (h *history) add(rec record, x *extra) {
 	h.order = append(h.order, n)
 }
 
-// index makes the event with the number n known by its id.
+// index adds the n-th event to the index.
 func (h *history) index(n uint32) {
 	if x := h.extras[n]; x != nil && x.id != "" {
 		if h.byName == nil {
@@ -89,7 +89,7 @@ func (h *history) index(n uint32) {
 	h.byID[h.at(n).id] = n
 }
 
-// find returns the number of the event with the id.
+// find returns the number of the event with an id.
 func (h *history) find(id string) (n uint32, ok bool) {
 	if short, isShort := parseObjectID(id); isShort {
 		n, ok = h.byID[short]
@@ -99,7 +99,7 @@ func (h *history) find(id string) (n uint32, ok bool) {
 	return n, ok
 }
 
-// idOf returns the id of the event with the number n.
+// idOf returns the id of the n-th event.
 func (h *history) idOf(n uint32) string {
 	if x := h.extras[n]; x != nil && x.id != "" {
 		return x.id
@@ -107,7 +107,7 @@ func (h *history) idOf(n uint32) string {
 	return h.at(n).id.String()
 }
 
-// answers returns the schedule of the event with the number n.
+// answers returns the schedule of the n-th event.
 func (h *history) answers(n uint32) []Answer {
 	if code := h.at(n).code; code != 0 {
 		return []Answer{Responded(int(code))}
@@ -115,7 +115,7 @@ func (h *history) answers(n uint32) []Answer {
 	return h.extras[n].answers
 }
 
-// sort brings the order to creation; events of one moment stay as they came.
+// sort sorts the order by creation, stably.
 func (h *history) sort() {
 	if h.sorted {
 		return
@@ -127,8 +127,8 @@ func (h *history) sort() {
 	h.pages.clear()
 }
 
-// forget takes the events for which gone is true from the list and the index,
-// and returns how many they were.
+// forget removes the events for which gone is true from the list and the index, and returns
+// their number.
 func (h *history) forget(gone func(n uint32) bool) int {
 	h.sort()
 	before := len(h.order)
@@ -150,12 +150,12 @@ func (h *history) forget(gone func(n uint32) bool) int {
 	return forgotten
 }
 
-// age returns how long ago the event with the number n was created.
+// age returns the age of the n-th event.
 func (h *history) age(n uint32, now time.Time) time.Duration {
 	return time.Duration(now.UnixNano() - h.at(n).created)
 }
 
-// reserve makes room for n further events.
+// reserve makes room for n more events.
 func (h *history) reserve(n int) {
 	if h.byID == nil {
 		h.byID = make(map[objectID]uint32, n)

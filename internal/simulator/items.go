@@ -30,7 +30,7 @@ func (a *Account) eventItems(ep *endpoint) items {
 	}
 }
 
-// detail returns an event with its response as of now, nil for none.
+// detail returns an event with its present response; nil for none.
 func (a *Account) detail(endpointID, eventID string) *view {
 	a.mu.RLock()
 	defer a.mu.RUnlock()

@@ -8,7 +8,7 @@ type kindTable struct {
 	numbers map[string]uint16
 }
 
-// number returns the number of a type, a new one for a type that is new.
+// number returns the number of a type, and adds it if needed.
 func (t *kindTable) number(name string) uint16 {
 	n, ok := t.numbers[name]
 	if !ok {

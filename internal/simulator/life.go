@@ -2,8 +2,8 @@ package simulator
 
 import "time"
 
-// upload begins the life of a video: its events follow one another as the
-// platform works on it.
+// upload starts the life of a video: its events follow one another as the platform processes
+// it.
 func (t *traffic) upload(at time.Time) {
 	video := t.account.AddVideo(at)
 	event := func(wait time.Duration, eventType string) {

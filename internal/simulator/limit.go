@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// LimitRate makes the account answer 429 with a Retry-After in seconds beyond
-// perSecond requests a second, faults or not; 0 ends that. It is a token bucket
-// that holds one second's requests, at least one, and begins full.
+// LimitRate makes the account answer 429 with a Retry-After in seconds above perSecond
+// requests a second, regardless of faults; 0 means no limit. It is a token bucket that starts
+// full with one second's requests, at least one.
 func (a *Account) LimitRate(perSecond float64) {
 	a.bucket.set(perSecond, a.now())
 }
@@ -18,7 +18,7 @@ func (a *Account) LimitRate(perSecond float64) {
 // bucket is a token bucket.
 type bucket struct {
 	mu     sync.Mutex
-	rate   float64 // tokens a second, 0 for no limit
+	rate   float64 // tokens a second; 0 for no limit
 	tokens float64
 	filled time.Time
 }
@@ -29,7 +29,7 @@ func (b *bucket) set(rate float64, now time.Time) {
 	b.rate, b.tokens, b.filled = rate, max(1, rate), now
 }
 
-// take takes a token, or returns in how long there will be one.
+// take takes a token, or returns how long until there is one.
 func (b *bucket) take(now time.Time) (wait time.Duration, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -45,7 +45,7 @@ func (b *bucket) take(now time.Time) (wait time.Duration, ok bool) {
 	return 0, true
 }
 
-// tooMany is the answer beyond the limit: Retry-After in whole seconds, rounded up.
+// tooMany is the answer above the limit, with a Retry-After in whole seconds, rounded up.
 func tooMany(wait time.Duration) *reply {
 	rep := problem(http.StatusTooManyRequests, "too many requests")
 	rep.header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))

@@ -2,16 +2,16 @@ package simulator
 
 import "encoding/hex"
 
-// objectID is the id of an event or an endpoint in its compact form.
+// objectID is the compact form of an event's or endpoint's id.
 type objectID [12]byte
 
-// String returns the 24 hex digits that stand in the API's answers.
+// String returns the 24 hex digits, as in the API.
 func (id objectID) String() string {
 	return hex.EncodeToString(id[:])
 }
 
-// parseObjectID returns the compact form of an id of 24 lower-case hex digits
-// and false for any other id.
+// parseObjectID returns the compact form of an id of 24 lower-case hex digits; false for any
+// other id.
 func parseObjectID(s string) (objectID, bool) {
 	var id objectID
 	if len(s) != 2*len(id) {
@@ -23,7 +23,7 @@ func parseObjectID(s string) (objectID, bool) {
 	return id, id.String() == s
 }
 
-// mix is splitmix64: a number that looks random and belongs to n.
+// mix is splitmix64: it maps n to a number that looks random.
 func mix(n uint64) uint64 {
 	n += 0x9e3779b97f4a7c15
 	n = (n ^ n>>30) * 0xbf58476d1ce4e5b9

@@ -1,15 +1,14 @@
 package simulator
 
-// Pages grow from the first size to the last, for accounts with few events.
+// For accounts with few events, pages grow from the first size to the last.
 const (
 	firstPage = 4 << 10
 	lastPage  = 256 << 10
 )
 
-// pages is the rendered list of an endpoint, newest first, each element
-// followed by a comma. A page is filled from its end towards its beginning, so
-// a new event is written before the others and moves none of them, and what a
-// reader was given is never written again.
+// pages is the rendered list of an endpoint, newest first, with a comma after each element. A
+// page is filled from its end to its start, so that a new event goes before the others
+// without moving them, and bytes given to a reader never change.
 type pages struct {
 	full   [][]byte // oldest first
 	page   []byte   // the newest page
@@ -17,7 +16,7 @@ type pages struct {
 	events int      // how many of history.order are rendered
 }
 
-// push puts an element in front of the others.
+// push adds an element at the front.
 func (p *pages) push(element []byte) {
 	need := len(element) + 1
 	if p.free < need {
@@ -34,13 +33,13 @@ func (p *pages) push(element []byte) {
 	p.events++
 }
 
-// clear forgets everything, to be rendered anew.
+// clear forgets everything, so that it is rendered again.
 func (p *pages) clear() {
 	*p = pages{}
 }
 
-// chunks returns the bytes of the list between its brackets, in order. They
-// stay as they are when further elements are pushed.
+// chunks returns the bytes of the list between its brackets, in order. They do not change
+// when elements are pushed.
 func (p *pages) chunks() [][]byte {
 	if p.page == nil {
 		return nil
@@ -51,13 +50,12 @@ func (p *pages) chunks() [][]byte {
 		chunks = append(chunks, p.full[i])
 	}
 	last := &chunks[len(chunks)-1]
-	*last = (*last)[:len(*last)-1] // the comma behind the oldest element
+	*last = (*last)[:len(*last)-1] // the comma after the oldest element
 	return chunks
 }
 
-// rendered brings the pages of an endpoint up to date and returns its list.
-// Only events that are new since the last call are rendered, unless one had to
-// be put between older ones. It needs the write lock.
+// rendered updates the pages of an endpoint and returns its list. It only renders events
+// added since the last call, unless one was inserted between others. It needs the write lock.
 func (a *Account) rendered(ep *endpoint) [][]byte {
 	ep.sort()
 	var buf []byte

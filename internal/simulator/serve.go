@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Serve serves an account at a free port of 127.0.0.1 and returns the base URL
-// for clients, which ends in BasePath. stop closes all connections and returns
-// once every request has ended.
+// Serve serves an account on a free port of 127.0.0.1, and returns the base URL for clients,
+// which ends with BasePath. stop closes all connections, and returns when every request has
+// ended.
 func Serve(a http.Handler) (baseURL string, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
-	var working sync.RWMutex // each request holds it for reading
+	var working sync.RWMutex // each request holds a read lock
 	server := &http.Server{
 		ReadHeaderTimeout: time.Minute,
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +30,7 @@ func Serve(a http.Handler) (baseURL string, stop func(), err error) {
 	stop = sync.OnceFunc(func() {
 		_ = server.Close()
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
-			panic(err) // nobody else has the listener
+			panic(err) // nothing else uses the listener
 		}
 		working.Lock()
 		defer working.Unlock()

@@ -8,25 +8,25 @@ import (
 	"time"
 )
 
-// traffic is what happens in a demo account, as steps that are due at a time.
-// The history is the same steps as the live part, taken without waiting.
+// traffic is what happens in a demo account, as steps due at certain times. The history
+// consists of the same steps as the live part, but without waiting.
 type traffic struct {
 	account *Account
 	rng     *rand.Rand
-	start   time.Time // where the history ends and the live part begins
+	start   time.Time // end of the history and start of the live part
 	live    bool
 	cast    []*character
 	steps   []step // soonest first
 }
 
-// step is something that happens at a time.
+// step is something that happens at a certain time.
 type step struct {
 	at time.Time
 	do func(at time.Time)
 }
 
-// Run lets the traffic of a Demo account go on in real time until ctx ends. On
-// an account that New made nothing happens until then. Call it once.
+// Run makes the traffic of a Demo account continue in real time, until ctx ends. Until then
+// nothing happens. On an account of New it does nothing. Call it once.
 func (a *Account) Run(ctx context.Context) {
 	t := a.traffic
 	if t == nil {
@@ -57,13 +57,13 @@ func (t *traffic) advance(now time.Time) {
 // plan adds a step.
 func (t *traffic) plan(at time.Time, do func(at time.Time)) {
 	i, _ := slices.BinarySearchFunc(t.steps, at, func(s step, at time.Time) int {
-		// Never 0: a step stands behind those of the same moment.
+		// Never 0, as a step follows those of the same moment.
 		return cmp.Or(s.at.Compare(at), -1)
 	})
 	t.steps = slices.Insert(t.steps, i, step{at, do})
 }
 
-// repeat adds a step that comes again after each pause.
+// repeat adds a step that repeats after a pause.
 func (t *traffic) repeat(first time.Time, pause func() time.Duration, do func(at time.Time)) {
 	t.plan(first, func(at time.Time) {
 		do(at)
@@ -82,18 +82,18 @@ func (t *traffic) send(at time.Time, eventType string, video uint32) {
 	}
 }
 
-// chance reports true with the probability p.
+// chance returns true with probability p.
 func (t *traffic) chance(p float64) bool {
 	return t.rng.Float64() < p
 }
 
-// between returns a duration from low up to high.
+// between returns a duration between low and high.
 func (t *traffic) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(t.rng.Int64N(int64(high-low)))
 }
 
-// pace returns one duration for the history and another, shorter one for the
-// live part, where people are watching.
+// pace returns one duration for the history, and a shorter one for the live part, which
+// people watch.
 func (t *traffic) pace(history, live time.Duration) time.Duration {
 	if t.live {
 		return live

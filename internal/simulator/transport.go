@@ -10,14 +10,13 @@ import (
 	"sync"
 )
 
-// ErrClosed is what a request through Transport ends with where the account
-// closed or reset the connection before it sent a header.
+// ErrClosed is the error of a request through Transport if the account closed or reset the
+// connection before sending a header.
 var ErrClosed = errors.New("simulator: connection closed before an answer")
 
-// Transport returns a RoundTripper that hands requests to an account without
-// a network, for tests in a bubble of testing/synctest. It adds no headers
-// and undoes no compression; a body that the account aborts ends in
-// io.ErrUnexpectedEOF.
+// Transport returns a RoundTripper that passes requests to an account without a network, for
+// tests in a bubble of testing/synctest. It adds no headers and does not decompress. A body
+// that the account aborts ends with io.ErrUnexpectedEOF.
 func Transport(a http.Handler) http.RoundTripper {
 	return transport{a}
 }
@@ -98,7 +97,7 @@ func (w *pipeWriter) WriteHeader(code int) {
 // FlushError does nothing, because the client gets every write at once.
 func (w *pipeWriter) FlushError() error { return nil }
 
-// cancelBody is a body that ends its handler when it is closed.
+// cancelBody is a body whose Close ends its handler.
 type cancelBody struct {
 	io.ReadCloser
 	cancel context.CancelFunc

@@ -1,27 +1,25 @@
 package simulator
 
-// Truth is what really happened in an account, for comparison with what a
-// program counted: by endpoint id, then by event type.
+// Truth is what really happened in an account, to compare with what a program counted: by
+// endpoint id, then by event type.
 type Truth map[string]map[string]Tally
 
-// Tally is the truth about the events of one type at one endpoint. Status codes
-// are normalised: "200" and so on, "none" for a delivery without a response.
+// Tally is the truth about the events of one type of one endpoint. Status codes are
+// normalised: "200" and so on, "none" for a delivery without a response.
 type Tally struct {
 	// Events is the number of events.
 	Events int
-	// Outcomes counts, by status code, the answers that became visible until
-	// now: the first of each event and every later one with another code, up
-	// to its first 2xx. A program that asked after every change saw them all.
+	// Outcomes counts the answers that have become visible, by status code: the first of each
+	// event, and every later one with another code, up to its first 2xx. A program that asked
+	// after every change saw them all.
 	Outcomes map[string]int
-	// Latest is the number of events by the status code that they have now,
-	// those without any under "".
+	// Latest is the number of events by their present status code; "" for those without one.
 	Latest map[string]int
 	// Recoveries is the number of events that went from a failure to a 2xx.
 	Recoveries int
 }
 
-// Mark begins the live part of the account: Truth leaves out the events that
-// are there already.
+// Mark starts the live part of the account: Truth leaves out the events before it.
 func (a *Account) Mark() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -30,9 +28,9 @@ func (a *Account) Mark() {
 	}
 }
 
-// Truth returns what happened to the events that were added since the last
-// Mark, or to all without one, forgotten ones and those of removed endpoints
-// included. Endpoints and types without an event are not in it.
+// Truth returns what happened to the events added since the last Mark, or to all without a
+// Mark, including forgotten ones and those of removed endpoints. It leaves out endpoints and
+// types without events.
 func (a *Account) Truth() Truth {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
@@ -58,8 +56,8 @@ func (a *Account) Truth() Truth {
 	return truth
 }
 
-// follow counts the outcomes of an event whose answers are given in order, and
-// returns 1 if it recovered.
+// follow counts the outcomes of an event from its answers in order, and returns 1 if it
+// recovered.
 func (t Tally) follow(answers []Answer) (recovered int) {
 	latest := ""
 	for _, r := range answers {
@@ -81,8 +79,7 @@ func (t Tally) follow(answers []Answer) (recovered int) {
 	return recovered
 }
 
-// Sum returns the tally over all types of an endpoint, or over all endpoints
-// for the id "".
+// Sum returns the tally of an endpoint over all types, or over all endpoints for the id "".
 func (t Truth) Sum(endpointID string) Tally {
 	sum := Tally{Outcomes: make(map[string]int), Latest: make(map[string]int)}
 	for id, types := range t {

@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// videoState is how far a video is when an event of the type is sent.
+// videoState is how far a video is processed when an event of a type is sent.
 type videoState struct {
 	status string
-	ready  bool // it can be streamed, there are a playlist and a thumbnail
+	ready  bool // it can be streamed, with a playlist and a thumbnail
 }
 
-// videoStates are the states by event type; other types find a video that is
-// complete.
+// videoStates are the states by event type. For other types, the video is complete.
 var videoStates = map[string]videoState{
 	"video.uploaded":             {status: "uploaded"},
 	"video.ready_for_processing": {status: "ready-for-processing"},
@@ -23,7 +22,7 @@ var videoStates = map[string]videoState{
 	"video.deleted":              {status: "deleted"},
 }
 
-// videoTitles and videoNotes are what videos are called and described with.
+// videoTitles and videoNotes are titles and notes of videos.
 var (
 	videoTitles = []string{
 		"Sintel", "Tears of Steel", "Big Buck Bunny", "Elephants Dream", "Cosmos Laundromat",
@@ -39,8 +38,8 @@ var (
 	}
 )
 
-// appendVideo appends data.video: the same video for all the events of its
-// life, in the state that belongs to the event, 1.5 to 6 KB long.
+// appendVideo appends data.video: the same video for all events of its life, in the state of
+// the event, 1.5 to 6 KB long.
 func (v *view) appendVideo(dst []byte) []byte {
 	seed := mix(uint64(v.video) ^ companySeed(v.companyID))
 	state, ok := videoStates[v.eventType]
@@ -93,8 +92,8 @@ func (v *view) appendVideo(dst []byte) []byte {
 	return append(appendNotes(dst, seed), `"}}`...)
 }
 
-// appendNotes appends the customer's text about a video: a few hundred bytes
-// as a rule, some kilobytes for one video in eight.
+// appendNotes appends the customer's text about a video: usually a few hundred bytes, some
+// kilobytes for one video in eight.
 func appendNotes(dst []byte, seed uint64) []byte {
 	lines := 10 + seed>>8%10
 	if seed>>16%8 == 0 {
@@ -109,7 +108,7 @@ func appendNotes(dst []byte, seed uint64) []byte {
 	return dst
 }
 
-// appendMedia appends an address that exists once the video is ready.
+// appendMedia appends a URL that exists when the video is ready.
 func appendMedia(dst []byte, ready bool, parts ...string) []byte {
 	if !ready {
 		return append(dst, "null"...)
@@ -121,7 +120,7 @@ func appendMedia(dst []byte, ready bool, parts ...string) []byte {
 	return append(dst, '"')
 }
 
-// companySeed is a number that belongs to a company.
+// companySeed derives a number from a company id.
 func companySeed(companyID string) uint64 {
 	var n uint64
 	for _, c := range []byte(companyID) {
@@ -130,14 +129,14 @@ func companySeed(companyID string) uint64 {
 	return n
 }
 
-// hexOf returns the first n bytes of a number in hex, n at most 8.
+// hexOf returns the first n bytes of a number in hex, at most 8.
 func hexOf(number uint64, n int) string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], number)
 	return hex.EncodeToString(b[:n])
 }
 
-// uuidOf returns the UUID, version 4, that belongs to a seed.
+// uuidOf derives a UUID, version 4, from a seed.
 func uuidOf(seed uint64) string {
 	high, low := hexOf(mix(seed+5), 8), hexOf(mix(seed+6), 8)
 	return high[:8] + "-" + high[8:12] + "-4" + high[13:] + "-a" + low[1:4] + "-" + low[4:]

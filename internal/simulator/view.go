@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// Absent in the place of a raw JSON value leaves its key out.
+// Absent instead of a raw JSON value omits its key.
 const Absent = "absent"
 
-// view is one event on its way into an answer. Faults change views, never the
-// account.
+// view is an event on its way into an answer. Faults change views, never the account.
 type view struct {
 	id, eventType string
 	created       string // raw JSON or Absent
@@ -19,10 +18,10 @@ type view struct {
 	extra         string // raw members, each with a comma before it
 	at            time.Time
 	video         uint32
-	uploaded      time.Time // the video
+	uploaded      time.Time // of the video
 }
 
-// view returns the event with the number n as a list shows it.
+// view returns the n-th event as a list shows it.
 func (a *Account) view(ep *endpoint, n uint32) view {
 	rec := ep.at(n)
 	v := view{
@@ -90,8 +89,8 @@ func (v *view) appendEnd(dst []byte) []byte {
 	return append(dst, '}')
 }
 
-// appendString appends s as a JSON string. Bytes that are not UTF-8 go through
-// as they are: an account can be made to send them.
+// appendString appends s as a JSON string. It passes on bytes that are not UTF-8, as an
+// account can be made to send them.
 func appendString(dst []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
 	dst = append(dst, '"')
@@ -110,7 +109,7 @@ func appendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendTime appends a time as the API writes them, UTC to the millisecond.
+// appendTime appends a time in the API's format: UTC, with milliseconds.
 func appendTime(dst []byte, t time.Time) []byte {
 	dst = append(dst, '"')
 	dst = t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.999Z07:00")

@@ -13,11 +13,11 @@ type items = iter.Seq[item]
 
 // item is an element on its way into an answer.
 type item struct {
-	id     string // as the account has it, whatever a fault makes of view.id
-	view   *view  // nil where raw is all there is
+	id     string // in the account, even if a fault changes view.id
+	view   *view  // nil if there is only raw
 	raw    []byte
-	detail bool // view is shown with its data
-	cut    bool // no element: the place where the list is cut off
+	detail bool // show view with its data
+	cut    bool // not an element, but the place where the list is cut
 }
 
 // append appends the element.
@@ -31,7 +31,7 @@ func (it *item) append(dst []byte) []byte {
 	return it.view.appendListed(dst)
 }
 
-// flushAt is how much is collected before it is written.
+// flushAt is how many bytes are collected before they are written.
 const flushAt = 32 << 10
 
 // writeBody writes the body of the reply.
@@ -41,7 +41,7 @@ func (x *exchange) writeBody(w io.Writer) error {
 		_, err := w.Write(rep.body)
 		return err
 	}
-	out := bufio.NewWriterSize(w, flushAt) // its first error is what Flush returns
+	out := bufio.NewWriterSize(w, flushAt) // Flush returns its first error
 	switch {
 	case rep.items != nil && rep.array:
 		_ = out.WriteByte('[')
@@ -86,13 +86,13 @@ func (x *exchange) writeItems(out *bufio.Writer, separator string) error {
 		separator = ","
 		buf = it.append(buf[:0])
 		if _, err := out.Write(buf); err != nil {
-			return err // the client of an endless list is gone
+			return err // the client of an endless list has disconnected
 		}
 	}
 	return nil
 }
 
-// writeChunks writes the list as it was rendered.
+// writeChunks writes a rendered list.
 func (x *exchange) writeChunks(out *bufio.Writer) {
 	_ = out.WriteByte('[')
 	if x.padding > 0 {
