@@ -1,4 +1,4 @@
-// Package negotiate reads the headers by which a client says what it accepts.
+// Package negotiate reads the request headers that say what a client accepts.
 package negotiate
 
 import (
@@ -14,7 +14,7 @@ func Gzip(h http.Header) bool {
 		coding, params, _ := strings.Cut(part, ";")
 		weight := 1.0
 		if q, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
-			weight, _ = strconv.ParseFloat(q, 64) // nonsense means no
+			weight, _ = strconv.ParseFloat(q, 64) // an invalid weight means no
 		}
 		weights[strings.ToLower(strings.TrimSpace(coding))] = weight
 	}
@@ -24,8 +24,8 @@ func Gzip(h http.Header) bool {
 	return weights["*"] > 0
 }
 
-// Unchanged reports whether a client already has the version of a tag. It compares tags as
-// weak ones.
+// Unchanged reports whether a client already has the version with a tag. It compares weak
+// tags.
 func Unchanged(h http.Header, tag string) bool {
 	for known := range strings.SplitSeq(strings.Join(h.Values("If-None-Match"), ","), ",") {
 		known = strings.TrimSpace(known)

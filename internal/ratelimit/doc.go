@@ -1,4 +1,4 @@
-// Package ratelimit is one queue for all calls of the process to the API: it
-// bounds how many requests are under way at a time and how many go in a second,
-// and holds all of them back for as long as the API asks for.
+// Package ratelimit is a single queue for all API calls of the process. It limits the
+// concurrent requests and the requests a second, and pauses all calls when the API asks for
+// it.
 package ratelimit

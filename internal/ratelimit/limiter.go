@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Patience is the longest pause that a call waits for. If a longer one is left, the call
-// fails at once, without a request.
+// Patience is the longest pause that a call waits for. With a longer one, the call fails at
+// once, without a request.
 const Patience = 10 * time.Second
 
-// Class is a kind of calls. While calls of both wait, each gets every second turn.
+// Class is a kind of call. While calls of both classes wait, they take turns.
 type Class int
 
 // The classes of calls.
@@ -22,9 +22,8 @@ const (
 	classes
 )
 
-// Limiter lets requests through one by one, if a slot is free, there is no pause and the
-// rate allows it. Calls of one class are served in order. A Limiter is safe for concurrent
-// use.
+// Limiter admits requests one by one, when a slot is free, there is no pause and the rate
+// allows it. Calls of one class are served in order. A Limiter is safe for concurrent use.
 type Limiter struct {
 	mu    sync.Mutex
 	slots int
@@ -35,26 +34,26 @@ type Limiter struct {
 	queues [classes]list.List // of *waiter
 	last   Class              // of the call that got the last turn
 	busy   int                // slots taken
-	lists  int                // lists under way, in slots and aside
-	aside  int                // lists under way that hold no slot
+	lists  int                // lists under way, in slots or aside
+	aside  int                // lists under way without a slot
 	stuck  list.List          // of *Slot: lists that wait for a place aside
 
-	// Since when the rate is all that calls wait for.
-	freeSince      time.Time // a slot was given back while none was free
-	listsFreeSince time.Time // a list ended while there were as many as there can be
+	// Since when calls wait only for the rate.
+	freeSince      time.Time // a slot was released while none was free
+	listsFreeSince time.Time // a list ended while the maximum was under way
 }
 
 type waiter struct {
 	class   Class
-	place   *list.Element // nil once it is out of its queue
+	place   *list.Element // nil when it has left its queue
 	since   time.Time
 	limited time.Duration
 	err     error
 	ready   chan struct{} // closed when limited and err are final
 }
 
-// New returns a limiter with a number of slots, at least one, and of requests a second;
-// a rate of 0 is no limit.
+// New returns a limiter with a number of slots, at least one, and of requests a second. A
+// rate of 0 means no limit.
 func New(slots int, perSecond float64) *Limiter {
 	l := &Limiter{slots: slots, pace: newPace(perSecond, slots), last: Details}
 	l.timer = time.AfterFunc(time.Hour, l.timeUp)
@@ -62,19 +61,18 @@ func New(slots int, perSecond float64) *Limiter {
 	return l
 }
 
-// Guard sets what is asked before each request, as the last thing after every
-// wait. A request for which check returns an error does not go: Acquire returns
-// that error. check gets the context of the request, and is called from many
-// goroutines at once.
+// Guard sets a check that runs before each request, as the last step after every wait. If
+// check returns an error, Acquire returns it and the request is not sent. check gets the
+// request's context, and is called concurrently.
 func (l *Limiter) Guard(check func(ctx context.Context) error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.guard = check
 }
 
-// Acquire waits for a slot and a turn of the rate. The slot is nil with an error.
-// limited is the part of the wait that the rate or a pause caused. The error is
-// that of ctx, a *PausedError, or that of the guard.
+// Acquire waits for a slot and for a turn of the rate. On an error, the slot is nil. limited
+// is the part of the wait that the rate or a pause caused. The error is that of ctx, a
+// *PausedError, or that of the guard.
 func (l *Limiter) Acquire(ctx context.Context, class Class) (slot *Slot, limited time.Duration, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
@@ -116,7 +114,7 @@ func (l *Limiter) check(ctx context.Context) error {
 	return check(ctx)
 }
 
-// giveUp takes w out of its queue, or gives its slot back if it just got one.
+// giveUp removes w from its queue, or releases its slot if it just got one.
 func (l *Limiter) giveUp(w *waiter) (limited time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -135,15 +133,15 @@ func (l *Limiter) giveUp(w *waiter) (limited time.Duration) {
 	return w.limited
 }
 
-// Succeeded notes that a request succeeded. sent is when it was sent.
+// Succeeded records a successful request. sent is when it was sent.
 func (l *Limiter) Succeeded(sent time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pace.succeed(time.Now(), sent)
 }
 
-// BackOff holds all calls back as b says and returns the rest of the pause. If that is
-// more than Patience, the waiting calls fail.
+// BackOff pauses all calls as b says, and returns the rest of the pause. If that exceeds
+// Patience, the waiting calls fail.
 func (l *Limiter) BackOff(b Backoff) time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -152,7 +150,7 @@ func (l *Limiter) BackOff(b Backoff) time.Duration {
 	return l.paused(now)
 }
 
-// paused lets a pause that was just set take effect and returns what is left of it.
+// paused applies a pause that was just set, and returns the rest of it.
 func (l *Limiter) paused(now time.Time) time.Duration {
 	left := l.pace.left(now)
 	if left > Patience {
@@ -166,7 +164,7 @@ func (l *Limiter) paused(now time.Time) time.Duration {
 	return left
 }
 
-// dispatch lets through the calls whose turn it is, and sets the timer for the next.
+// dispatch admits the calls whose turn it is, and sets the timer for the next one.
 func (l *Limiter) dispatch(now time.Time) {
 	for {
 		w := l.next()
@@ -187,8 +185,8 @@ func (l *Limiter) dispatch(now time.Time) {
 	}
 }
 
-// next returns the call that is the next to go as soon as the rate allows it, nil
-// if there is none or no slot for it.
+// next returns the call to admit when the rate allows it; nil if there is none, or no slot
+// for it.
 func (l *Limiter) next() *waiter {
 	for _, class := range [...]Class{1 - l.last, l.last} {
 		if first := l.queues[class].Front(); first != nil && l.admits(class) {
@@ -198,8 +196,8 @@ func (l *Limiter) next() *waiter {
 	return nil
 }
 
-// admits reports whether there is a slot for a call of the class. Lists leave one
-// for details even when all of them are slow and every place aside is taken.
+// admits reports whether there is a slot for a call of a class. Lists leave one for details,
+// even when all of them are slow and every place aside is taken.
 func (l *Limiter) admits(class Class) bool {
 	return l.busy < l.slots && (class != Lists || l.lists < l.maxLists())
 }
@@ -226,7 +224,7 @@ func (l *Limiter) leave(w *waiter) {
 	w.place = nil
 }
 
-// limitedFor returns how long w has waited since a slot was free.
+// limitedFor returns how long w has waited while a slot was free.
 func (l *Limiter) limitedFor(w *waiter, now time.Time) time.Duration {
 	from := w.since
 	if l.freeSince.After(from) {
@@ -243,7 +241,7 @@ type PausedError struct{ Left time.Duration }
 
 func (e *PausedError) Error() string { return fmt.Sprintf("paused for %v", e.Left) }
 
-// Busy returns the number of slots that are taken.
+// Busy returns the number of taken slots.
 func (l *Limiter) Busy() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -252,9 +250,9 @@ func (l *Limiter) Busy() int {
 
 // Limits describe how fast the process can call the API.
 type Limits struct {
-	Configured  float64   // requests a second, 0 = no limit
-	Current     float64   // the same, lower for a while after a 429
-	PausedUntil time.Time // no request before then; zero or past if there is no pause
+	Configured  float64   // requests a second; 0 for no limit
+	Current     float64   // lower than Configured for a while after a 429
+	PausedUntil time.Time // no request before then; zero or in the past without a pause
 }
 
 // Limits returns the state of the rate limit.

@@ -6,18 +6,17 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// pace decides when the next request can be sent. It has no clock of its own: every
-// method gets the time.
+// pace decides when the next request can be sent. It has no clock: every method takes the
+// time.
 type pace struct {
 	limiter    *rate.Limiter
-	configured float64 // requests a second, 0 = no limit
+	configured float64 // requests a second; 0 for no limit
 	throttle   throttle
-	last       time.Time // when the last request went
+	last       time.Time // when the last request was sent
 }
 
-// newPace allows perSecond requests a second, no limit if it is 0. A burst is a
-// tenth of a second's worth, so that no second sees more than a tenth above the
-// rate.
+// newPace allows perSecond requests a second, or any number if it is 0. A burst is a tenth of
+// a second's worth, so that no second has more than a tenth above the rate.
 func newPace(perSecond float64, slots int) pace {
 	limit, burst := rate.Inf, 1
 	if perSecond > 0 {
@@ -27,11 +26,11 @@ func newPace(perSecond float64, slots int) pace {
 	return pace{limiter: rate.NewLimiter(limit, burst), configured: perSecond, throttle: newThrottle()}
 }
 
-// left returns how much of a pause is left.
+// left returns the rest of a pause.
 func (p *pace) left(now time.Time) time.Duration { return max(0, p.throttle.pausedUntil.Sub(now)) }
 
-// take takes the turn of one request and returns 0, or takes nothing and returns
-// how long to wait before asking again.
+// take takes the turn of one request and returns 0. If there is none yet, it returns how long
+// to wait before trying again.
 func (p *pace) take(now time.Time) time.Duration {
 	if left := p.left(now); left > 0 {
 		return left
@@ -58,15 +57,15 @@ func (p *pace) succeed(now, sent time.Time) {
 	}
 }
 
-// adjust makes the share of the rate what the throttle says.
+// adjust sets the rate to the throttle's share.
 func (p *pace) adjust(now time.Time) {
 	if p.configured > 0 {
 		p.limiter.SetLimitAt(now, rate.Limit(p.configured*p.throttle.share))
 	}
 }
 
-// restart begins with the share of the rate that the throttle says and with no turn
-// left over at the time of the last request.
+// restart starts with the throttle's share of the rate, and without saved turns at the time
+// of the last request.
 func (p *pace) restart(last time.Time) {
 	p.last = last
 	if p.configured > 0 {

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Slot is the right to have one request under way.
+// Slot is the right to send one request.
 type Slot struct {
 	limiter *Limiter
 	class   Class
 
-	// Under the lock of the limiter.
+	// Guarded by the limiter's lock.
 	aside bool
-	stuck *list.Element // in the limiter's list of those that wait for a place aside
+	stuck *list.Element // in the limiter's list of those waiting for a place aside
 	ended bool
 }
 
-// Release gives the slot back. It can be called more than once.
+// Release releases the slot. It can be called more than once.
 func (s *Slot) Release() {
 	l := s.limiter
 	l.mu.Lock()
@@ -40,9 +40,9 @@ func (s *Slot) Release() {
 	l.dispatch(now)
 }
 
-// StepAside frees the slot of a slow list while the list is read on in a place aside.
-// There are as many such places as slots; if all are taken, the list keeps its slot until
-// one is free. It does nothing for a detail.
+// StepAside frees the slot of a slow list, which is then read in a place aside. There are as
+// many such places as slots; if all are taken, the list keeps its slot until one is free. It
+// does nothing for a detail.
 func (s *Slot) StepAside() {
 	l := s.limiter
 	l.mu.Lock()
@@ -67,7 +67,7 @@ func (l *Limiter) moveAside(now time.Time) {
 	}
 }
 
-// end notes that a request is over, wherever it was.
+// end records that a request is over, in a slot or aside.
 func (l *Limiter) end(class Class, now time.Time) {
 	if class != Lists {
 		return
@@ -78,7 +78,7 @@ func (l *Limiter) end(class Class, now time.Time) {
 	l.lists--
 }
 
-// free gives a slot back.
+// free frees a slot.
 func (l *Limiter) free(now time.Time) {
 	if l.busy == l.slots {
 		l.freeSince = now

@@ -2,21 +2,20 @@ package ratelimit
 
 import "time"
 
-// State is what another process must know to go on where this one stopped: plain
-// values, and lengths of time in place of moments, since two machines have two
-// clocks.
+// State is what another process needs to continue from this one. It has durations instead of
+// times, because two machines have two clocks.
 type State struct {
-	Pause        time.Duration // what is left of a pause, 0 if there is none
+	Pause        time.Duration // rest of a pause; 0 if there is none
 	Share        float64       // of the configured rate, between 1/16 and 1; 0 means 1
 	SinceShare   time.Duration // since Share changed
-	Guesses      int           // pauses since the last success whose length the API did not say
-	SinceRequest time.Duration // since the last request went
+	Guesses      int           // pauses since the last success for which the API gave no length
+	SinceRequest time.Duration // since the last request was sent
 }
 
-// never stands for the age of something that has not happened.
+// never is the age of something that has not happened.
 const never = time.Hour
 
-// State returns the state of this moment.
+// State returns the present state.
 func (l *Limiter) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -33,11 +32,11 @@ func (l *Limiter) State() State {
 
 func since(now, then time.Time) time.Duration { return min(now.Sub(then), never) }
 
-// Restore goes on where another process stopped. Its times count from this moment:
-// add to s what has passed since it was written, and where that is not known, or
-// the last request is not, leave SinceRequest 0. The two together stay as close to
-// the rate as one alone: in any second at most a tenth above it, and no turn that
-// either saved up. A longer pause that only this process was told of stays.
+// Restore continues where another process stopped. The durations in s count from now, so add
+// the time since it was written. If that is unknown, or the last request is, leave
+// SinceRequest 0. Together the two processes keep to the rate like a single one: in any
+// second at most a tenth above it, without turns that either has saved. A longer pause that
+// only this process knows stays.
 func (l *Limiter) Restore(s State) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -6,34 +6,34 @@ import (
 )
 
 const (
-	minShare   = 1.0 / 16         // of the configured rate: where halving ends
-	stepUp     = 1.0 / 10         // of the configured rate: what one step gives back
+	minShare   = 1.0 / 16         // of the configured rate, below which halving stops
+	stepUp     = 1.0 / 10         // of the configured rate, by which a step raises it
 	stepEvery  = 10 * time.Second // between steps, and only while requests succeed
-	firstPause = time.Second      // after a 429 that does not say how long
-	maxGuess   = time.Minute      // where it keeps answering so
+	firstPause = time.Second      // after a 429 without a length
+	maxGuess   = time.Minute      // if the API keeps answering that
 )
 
-// Backoff is an answer by which the API asks for patience: a 429, or a 403 or 503 that
-// says how long to wait.
+// Backoff is an answer by which the API asks to wait: a 429, or a 403 or 503 with a
+// Retry-After.
 type Backoff struct {
-	Sent     time.Time     // when the request went
+	Sent     time.Time     // when the request was sent
 	Wait     time.Duration // from now on; 0 if the API did not say
-	SlowDown bool          // it wants fewer requests from then on, too: a 429
+	SlowDown bool          // the API also wants fewer requests from then on: a 429
 }
 
-// throttle adapts the rate to the API's answers. It is a value without a clock of its
-// own: every method gets the time.
+// throttle adapts the rate to the API's answers. It is a value without a clock: every method
+// takes the time.
 type throttle struct {
 	share       float64 // of the configured rate, between 1/16 and 1
 	changed     time.Time
 	pausedSince time.Time
 	pausedUntil time.Time
-	guesses     int // pauses since the last success that had to be guessed
+	guesses     int // consecutive pauses without a length
 }
 
 func newThrottle() throttle { return throttle{share: 1} }
 
-// backOff applies an answer and reports whether it changed anything.
+// backOff applies an answer, and reports whether it changed anything.
 func (t *throttle) backOff(now time.Time, b Backoff) bool {
 	before := *t
 	if b.SlowDown {
@@ -43,10 +43,10 @@ func (t *throttle) backOff(now time.Time, b Backoff) bool {
 	return *t != before
 }
 
-// pause keeps every request back for as long as the API asked, or for longer and
-// longer where it did not say. The requests of one burst all get the same answer,
-// which is one reason to wait, not many. Jitter only adds, so that what the API
-// asked for is never undercut.
+// pause holds every request back for as long as the API asked, or, if it did not say, for
+// longer and longer. The requests of one burst all get the same answer, which is one reason
+// to wait, not many. Jitter only adds, so that a wait is never shorter than the API asked
+// for.
 func (t *throttle) pause(now time.Time, b Backoff) {
 	d := b.Wait
 	if d == 0 {
@@ -62,15 +62,15 @@ func (t *throttle) pause(now time.Time, b Backoff) {
 	}
 }
 
-// slowDown halves the rate, once for all the requests of one burst.
+// slowDown halves the rate, once for all requests of one burst.
 func (t *throttle) slowDown(now, sent time.Time) {
 	if sent.After(t.changed) {
 		t.share, t.changed = max(t.share/2, minShare), now
 	}
 }
 
-// succeed enters a success and reports whether it changed anything: it gives back a
-// step of the rate, if the last change is long enough ago.
+// succeed records a success, and reports whether it changed anything: it raises the rate by a
+// step, if the last change is long enough ago.
 func (t *throttle) succeed(now, sent time.Time) bool {
 	before := *t
 	if sent.After(t.pausedSince) {

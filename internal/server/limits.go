@@ -9,33 +9,33 @@ import (
 )
 
 const (
-	maxAnswers     = 512 // requests that are answered at a time; others get a 503
-	maxConnections = 640 // the difference is for the requests that get a 503
+	maxAnswers     = 512 // requests answered at a time; others get a 503
+	maxConnections = 640 // the difference is for requests that get a 503
 	maxHeaderBytes = 16 << 10
-	bodyTimeout    = 5 * time.Second // for the body of a request, which no page reads
-	sendBuffer     = 64 << 10        // of the kernel, for a client that reads nothing
+	bodyTimeout    = 5 * time.Second // for a request's body, which no page reads
+	sendBuffer     = 64 << 10        // in the kernel, for a client that reads nothing
 )
 
-// use is what a connection is doing, the least useful last.
+// use is what a connection is doing; the least useful is last.
 type use int
 
 const (
 	answering use = iota
 	idle
-	fresh      // no request came yet
-	unreadBody // an answer is given, the request's body is waited for
+	fresh      // no request yet
+	unreadBody // answered, but the request's body has not arrived
 )
 
-// connections limits the open connections and the running requests. A connection too many
-// replaces one without a request: the least useful, and of those the oldest. If all have a
-// request, the new one is closed.
+// connections limits the open connections and the running requests. A connection above the
+// limit replaces one without a request: the least useful one, and the oldest of these. If all
+// have a request, the new connection is closed.
 type connections struct {
 	mu      sync.Mutex
 	open    map[net.Conn]state
 	answers int
 }
 
-// state is since when a connection has a use.
+// state is the use of a connection, and since when.
 type state struct {
 	use   use
 	since time.Time
@@ -78,8 +78,8 @@ func (c *connections) remove(conn net.Conn) {
 	delete(c.open, conn)
 }
 
-// closeOne closes the least useful connection, if it is not answering. One that came just
-// now has a request on its way.
+// closeOne closes the least useful connection, unless it is answering. A new connection has
+// its request under way.
 func (c *connections) closeOne() bool {
 	var worst net.Conn
 	var of state
@@ -96,14 +96,14 @@ func (c *connections) closeOne() bool {
 	return true
 }
 
-// full reports whether there are too many running requests.
+// full reports whether too many requests are running.
 func (c *connections) full() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.answers > maxAnswers
 }
 
-// bounded refuses requests while there are too many.
+// bounded refuses requests while too many are running.
 func (c *connections) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c.full() {
@@ -115,7 +115,7 @@ func (c *connections) bounded(next http.Handler) http.Handler {
 	})
 }
 
-// connection is the key of a request's connection in its context.
+// connection is the context key of a request's connection.
 type connection struct{}
 
 // remember is the ConnContext of an http.Server.
@@ -123,15 +123,15 @@ func (c *connections) remember(ctx context.Context, conn net.Conn) context.Conte
 	return context.WithValue(ctx, connection{}, conn)
 }
 
-// withoutBody limits the time for the body of a request. No page reads one, but net/http
-// does after the answer.
+// withoutBody limits the time for a request's body. No page reads one, but net/http does
+// after the answer.
 func (c *connections) withoutBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength == 0 {
 			next.ServeHTTP(w, r)
 			return
 		}
-		w.Header().Set("Connection", "close") // else it is read before the answer
+		w.Header().Set("Connection", "close") // otherwise it is read before the answer
 		next.ServeHTTP(w, r)
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		c.mu.Lock()

@@ -10,7 +10,7 @@ import (
 	"omegastream_exporter/internal/config"
 )
 
-// listen opens the ports. It returns none where exporter-toolkit has to open them.
+// listen opens the ports. It returns none if exporter-toolkit has to open them.
 func listen(c config.Web) ([]net.Listener, error) {
 	if c.ToolkitListens() {
 		return nil, nil
@@ -35,7 +35,7 @@ func listenError(err error) error {
 	return fmt.Errorf("--web.listen-address: %w; %s", err, mend)
 }
 
-// closeAll closes listeners, again if need be.
+// closeAll closes listeners, which can already be closed.
 func closeAll(listeners []net.Listener) {
 	for _, l := range listeners {
 		_ = l.Close()

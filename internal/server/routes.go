@@ -9,13 +9,11 @@ import (
 	"omegastream_exporter/internal/web"
 )
 
-// Healthy is the answer of /-/healthy, by which the command healthcheck recognises the
-// exporter.
+// Healthy is the answer of /-/healthy, by which healthcheck recognises the exporter.
 const Healthy = config.Program + " is healthy."
 
-// routes puts the application behind one handler, below --web.route-prefix. The
-// patterns begin with GET, which takes HEAD as well, so that http.ServeMux answers
-// other methods with 405 by itself.
+// routes combines the application's handlers, below --web.route-prefix. The patterns start
+// with GET, which includes HEAD, so that http.ServeMux answers other methods with 405.
 func routes(app *Application, c config.Web) http.Handler {
 	mux := http.NewServeMux()
 	get := func(path string, h http.HandlerFunc) { mux.Handle("GET "+c.RoutePrefix+path, h) }
@@ -32,7 +30,7 @@ func routes(app *Application, c config.Web) http.Handler {
 		get("/debug/pprof/cmdline", pprof.Cmdline)
 		get("/debug/pprof/profile", pprof.Profile)
 		get("/debug/pprof/symbol", pprof.Symbol)
-		mux.HandleFunc("POST "+c.RoutePrefix+"/debug/pprof/symbol", pprof.Symbol) // go tool pprof asks so
+		mux.HandleFunc("POST "+c.RoutePrefix+"/debug/pprof/symbol", pprof.Symbol) // go tool pprof sends a POST
 		get("/debug/pprof/trace", pprof.Trace)
 	}
 	if c.RoutePrefix != "" {
@@ -45,7 +43,7 @@ func routes(app *Application, c config.Web) http.Handler {
 func plainText(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body) // an error means that the client has left
+	_, _ = io.WriteString(w, body) // an error means that the client has disconnected
 }
 
 // secure sets the security headers of pages on every answer.

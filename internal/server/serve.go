@@ -14,21 +14,21 @@ import (
 	"omegastream_exporter/internal/config"
 )
 
-// The steps of a drain, one after the other. Together they stay under the 10 s
-// after which a supervisor such as docker kills.
+// The steps of a drain. Together they take less than the 10 s after which a supervisor such
+// as docker kills the process.
 const (
-	scrapeGrace = 4 * time.Second // running scrapes end by themselves
-	answerGrace = time.Second     // they are told to answer with what they have
-	closeGrace  = 3 * time.Second // the application writes what is new into its state
-	leaveGrace  = time.Second     // it says why it could not
+	scrapeGrace = 4 * time.Second // running scrapes end on their own
+	answerGrace = time.Second     // their contexts are cancelled, so they answer with what they have
+	closeGrace  = 3 * time.Second // the application writes its latest changes to the state
+	leaveGrace  = time.Second     // it reports why it could not
 )
 
-// serve answers requests until ctx ends or a listener fails, and drains.
+// serve answers requests until ctx ends or a listener fails, and then drains.
 func serve(ctx context.Context, listeners []net.Listener, app *Application, c config.Web, log *slog.Logger) error {
 	file := &webFile{name: *c.Toolkit.WebConfigFile, log: log}
 	handler := file.watch(routes(app, c))
 	toolkit := slog.New(toolkitLog{log.Handler(), file})
-	// The requests outlive ctx: the drain decides when they end.
+	// Requests outlast ctx: the drain decides when they end.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
 
@@ -40,8 +40,8 @@ func serve(ctx context.Context, listeners []net.Listener, app *Application, c co
 		})
 	}
 	for _, l := range listeners {
-		// A server for each listener: web.Serve wraps the handler of its server,
-		// and would wrap a shared one once for each listener.
+		// One server for each listener: web.Serve wraps the handler of its server, and would
+		// wrap a shared one once for each listener.
 		g.start(newServer(requests, handler, open, file), func(s *http.Server) error {
 			return file.startError(web.Serve(l, s, c.Toolkit, toolkit))
 		})
@@ -69,12 +69,12 @@ func serve(ctx context.Context, listeners []net.Listener, app *Application, c co
 func newServer(requests context.Context, handler http.Handler, open *connections, file *webFile) *http.Server {
 	s := &http.Server{
 		Handler: handler,
-		// No ReadTimeout: net/http goes on reading while a handler runs, and
-		// would end the context of a scrape that takes longer.
+		// No ReadTimeout: net/http keeps reading while a handler runs, and would cancel the
+		// context of a scrape that takes longer.
 		ReadHeaderTimeout: 10 * time.Second,
-		WriteTimeout:      5 * time.Minute, // over the longest scrape, and a profile
-		// Longer than Prometheus keeps an idle connection (5m): closing first,
-		// we could close under a scrape that is on its way.
+		WriteTimeout:      5 * time.Minute, // longer than any scrape, or a profile
+		// Longer than Prometheus keeps an idle connection (5m), as the server could otherwise
+		// close one just as a scrape arrives.
 		IdleTimeout:    6 * time.Minute,
 		MaxHeaderBytes: maxHeaderBytes,
 		ConnState:      open.changed,
@@ -82,15 +82,15 @@ func newServer(requests context.Context, handler http.Handler, open *connections
 		ErrorLog:       slog.NewLogLogger(serverLog{file.log.Handler(), file}, slog.LevelWarn),
 	}
 	s.BaseContext = func(net.Listener) context.Context {
-		// By now exporter-toolkit has put its handler around ours: what it answers
-		// itself, as without a password, is bounded as well.
+		// By now exporter-toolkit has wrapped our handler. Its own answers, as without a
+		// password, are limited too.
 		s.Handler = open.withoutBody(open.bounded(s.Handler))
 		return requests
 	}
 	return s
 }
 
-// serverGroup is servers that run and stop together.
+// serverGroup is a group of servers that run and stop together.
 type serverGroup struct {
 	servers []*http.Server
 	running sync.WaitGroup
@@ -109,8 +109,8 @@ func (g *serverGroup) start(s *http.Server, serve func(*http.Server) error) {
 	})
 }
 
-// shutdown stops accepting and waits for the running requests. It returns false if
-// some are left after the grace period.
+// shutdown stops accepting connections, and waits for the running requests. It returns false
+// if some are left after the grace period.
 func (g *serverGroup) shutdown(grace time.Duration) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
@@ -122,7 +122,7 @@ func (g *serverGroup) shutdown(grace time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// cutOff closes the connections of the requests that are left.
+// cutOff closes the connections of the remaining requests.
 func (g *serverGroup) cutOff() {
 	for _, s := range g.servers {
 		_ = s.Close()

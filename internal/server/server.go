@@ -1,4 +1,4 @@
-// Package server listens, answers requests until it is told to end, and drains.
+// Package server listens, answers requests until it is stopped, and drains.
 package server
 
 import (
@@ -14,24 +14,23 @@ import (
 	"omegastream_exporter/internal/config"
 )
 
-// Application has the handlers that the server serves.
+// Application contains the handlers that the server serves.
 type Application struct {
-	// Metrics answers on --web.telemetry-path. Its requests' context ends when
-	// the client leaves, and at the end of a drain: then it answers with what
-	// it has.
+	// Metrics answers on --web.telemetry-path. The context of its requests ends when the
+	// client disconnects, and at the end of a drain, when it must answer with what it has.
 	Metrics http.Handler
 
-	// Pages answers on all other paths. It calls no API.
+	// Pages answers on all other paths. It does not call the API.
 	Pages http.Handler
 
-	// Close stops the work in the background, flushes and closes the state. It
-	// gives up when ctx ends.
+	// Close stops background work, and flushes and closes the state. It gives up when ctx
+	// ends.
 	Close func(ctx context.Context) error
 }
 
-// Run serves what build makes until ctx ends, and closes it. The ports come first:
-// one that is taken ends the start before build has opened or written a state. When
-// ctx ends, build gives up. With an error, it leaves nothing open.
+// Run serves what build returns until ctx ends, and closes it. It opens the ports first, so
+// that a taken port fails the start before build opens or writes a state. build must give up
+// when ctx ends, and leave nothing open if it returns an error.
 func Run(ctx context.Context, c config.Web, log *slog.Logger, build func(context.Context) (*Application, error)) error {
 	listeners, err := listen(c)
 	if err != nil {
@@ -47,7 +46,7 @@ func Run(ctx context.Context, c config.Web, log *slog.Logger, build func(context
 		}
 		return err
 	}
-	// Not earlier: a start that fails says so in one line and nothing else.
+	// Only now, because a failed start must write a single line that says why.
 	log.Info("Starting omegastream_exporter", "version", version.Info(), "build_context", version.BuildContext())
 
 	err = serve(ctx, listeners, app, c, log)
@@ -60,8 +59,8 @@ func Run(ctx context.Context, c config.Web, log *slog.Logger, build func(context
 	return err
 }
 
-// closeApplication closes app and does not wait for one that ignores its
-// deadline: everything that was shown is durable, and the exit must be in time.
+// closeApplication closes app, and does not wait if it ignores its deadline: everything shown
+// is durable, and the exit must be in time.
 func closeApplication(app *Application) error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()

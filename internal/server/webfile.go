@@ -13,9 +13,9 @@ import (
 	"omegastream_exporter/internal/config"
 )
 
-// webFile logs that the file of --web.config.file became invalid while the server runs.
+// webFile logs when the file of --web.config.file becomes invalid while the server runs.
 // exporter-toolkit reads it again for each request and each TLS connection, and its errors
-// repeat values of the file. A webFile is safe for concurrent use.
+// quote values of the file. A webFile is safe for concurrent use.
 type webFile struct {
 	name string // empty without a file
 	log  *slog.Logger
@@ -24,7 +24,7 @@ type webFile struct {
 	broken bool
 }
 
-// refused is called if a request or a connection was refused, perhaps because the file is
+// refused is called after a refused request or connection, perhaps because the file is
 // invalid.
 func (f *webFile) refused() {
 	f.mu.Lock()
@@ -38,7 +38,7 @@ func (f *webFile) refused() {
 	}
 }
 
-// passed is called if a request was accepted.
+// passed is called after an accepted request.
 func (f *webFile) passed() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -84,8 +84,8 @@ func (h toolkitLog) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// serverLog is the log of http.Server. Errors that any client can provoke, such as broken TLS
-// handshakes, are logged at debug, and panics as warnings.
+// serverLog is the log of http.Server. Errors that any client can cause, such as broken TLS
+// handshakes, are logged at level debug, and panics as warnings.
 type serverLog struct {
 	slog.Handler
 	file *webFile
@@ -107,9 +107,9 @@ func (h serverLog) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// handshake matches a handshake that failed, and why.
+// handshake matches the error of a failed handshake, and its reason.
 var handshake = regexp.MustCompile(`(?s)^(http: TLS handshake error from \S+): (.*)$`)
 
-// ofTheClient matches the reasons that come from the client or the network. All others can
-// repeat a value of the file.
+// ofTheClient matches reasons that come from the client or the network. All others can quote
+// a value of the file.
 var ofTheClient = regexp.MustCompile(`^(?:EOF|tls|remote error|local error|read|write|client sent)\b`)
