@@ -8,9 +8,9 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// Await waits until the sync that Lead asked another replica for has ended and this one has
-// applied all of it, together with all that any replica had shown before since. It returns
-// [ErrFollows] if the other replica sends no heartbeat any more: it is time to lead.
+// Await waits until the sync that Lead asked another replica for has ended, and this one has
+// applied it, together with everything that any replica showed before since. It returns
+// [ErrFollows] if the other replica sends no more heartbeats, so that it is time to lead.
 func (st *State) Await(ctx context.Context, since time.Time) error {
 	s := st.share
 	if s == nil {
@@ -38,14 +38,14 @@ func (st *State) Await(ctx context.Context, since time.Time) error {
 	return nil
 }
 
-// sentBefore reports whether a commit is under way that was begun before then. The caller
-// holds State.known.
+// sentBefore reports whether a commit is under way that began before a time. The caller holds
+// State.known.
 func (s *share) sentBefore(then time.Time) bool {
 	return !s.sending.IsZero() && s.sending.Before(then)
 }
 
-// lookAnew makes the committer look at the state at once, unless it has since then, or
-// this process leads: what a leader shows is all that there is.
+// lookAnew makes the committer look at the state at once, unless it has done so since, or
+// this process leads: then it shows everything there is.
 func (st *State) lookAnew(since time.Time) {
 	if st.Leads() == nil {
 		return
@@ -56,8 +56,7 @@ func (st *State) lookAnew(since time.Time) {
 	st.wakeUp()
 }
 
-// LastSync returns the last known sync of any replica, the zero value where the state is
-// not shared.
+// LastSync returns the last known sync of any replica; zero if the state is not shared.
 func (st *State) LastSync() ledger.SyncRecord {
 	if st.share == nil {
 		return ledger.SyncRecord{}
@@ -68,7 +67,7 @@ func (st *State) LastSync() ledger.SyncRecord {
 }
 
 // Moved returns a channel that is closed when this replica may have applied changes of
-// another one; nil where the state is not shared.
+// another one; nil if the state is not shared.
 func (st *State) Moved() (moved <-chan struct{}, led bool) {
 	if st.share == nil {
 		return nil, true
@@ -78,8 +77,8 @@ func (st *State) Moved() (moved <-chan struct{}, led bool) {
 	return st.moved, st.share.lease.Held
 }
 
-// Watch notes that a scrape waits, until the returned function is called. Meanwhile this
-// replica looks more often for changes of others.
+// Watch records that a scrape waits, until the returned function is called. Meanwhile this
+// replica looks for changes of others more often.
 func (st *State) Watch() (done func()) {
 	s := st.share
 	if s == nil {
@@ -96,8 +95,8 @@ func (st *State) Watch() (done func()) {
 	return func() { add(-1) }
 }
 
-// Asked returns a channel that receives when another replica asks this one, while it leads,
-// for a sync; nil where the state is not shared.
+// Asked returns a channel that receives when another replica asks this one for a sync while
+// it leads; nil if the state is not shared.
 func (st *State) Asked() <-chan struct{} {
 	if st.share == nil {
 		return nil
@@ -105,7 +104,7 @@ func (st *State) Asked() <-chan struct{} {
 	return st.share.asked
 }
 
-// Wanted reports whether another replica still waits for a sync that it asked for.
+// Wanted reports whether another replica still waits for a sync.
 func (st *State) Wanted() bool {
 	st.known.Lock()
 	defer st.known.Unlock()

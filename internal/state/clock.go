@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// commonClock is the clock that all who share a state go by, as far as it is known
-// here. It is safe for concurrent use, and no change of this machine's clock moves it.
+// commonClock is the clock shared by all replicas of a state, as far as this one knows it. It
+// is safe for concurrent use, and changes of this machine's clock do not affect it.
 type commonClock struct {
 	mu     sync.Mutex
 	base   time.Time // on the common clock,
-	anchor time.Time // as of this time here
+	anchor time.Time // when this process's time was this
 	within time.Duration
 }
 
-// at returns the common clock at a time here, which is that time as long as nothing
-// was observed.
+// at returns the common clock at a time of this process. Before any observation, that is the
+// same time.
 func (c *commonClock) at(here time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -29,9 +29,9 @@ func (c *commonClock) reckon(here time.Time) time.Time {
 	return c.base.Add(here.Sub(c.anchor))
 }
 
-// observe notes that the common clock stood at now at some moment between asking and
-// being answered. An answer that took longer than the best one so far knows less, and
-// counts only where what is known cannot be right.
+// observe records that the common clock showed now at some moment between the request and its
+// answer. A slower answer than the best one so far is less precise, and counts only if it
+// contradicts the estimate.
 func (c *commonClock) observe(now, asked, answered time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -43,21 +43,21 @@ func (c *commonClock) observe(now, asked, answered time.Time) {
 	c.base, c.anchor, c.within = now, asked.Add(took/2), took
 }
 
-// clockSlack is how far a clock can be from the time that has passed and was not set: what is
-// known of another machine's clock is known to within the time of an answer.
+// clockSlack is how far a clock can be off without having been set. Another machine's clock
+// is only known to within the time of an answer.
 const clockSlack = 10 * time.Second
 
-// clockWatch notices that a clock was set, or that this machine slept. It is safe for
+// clockWatch notices that a clock was set, or that this machine was suspended. It is safe for
 // concurrent use.
 type clockWatch struct {
 	mu       sync.Mutex
-	is, here time.Time // the clock, and the time that has passed here by then
-	set      time.Time // when it was last set, by the clock that it has become
+	is, here time.Time // the clock, and the elapsed time in this process
+	set      time.Time // when it was last set, by its new time
 }
 
-// see notes what the clock says at a time of this process.
+// see records what the clock shows at a time of this process.
 func (c *clockWatch) see(is, here time.Time) {
-	is = is.Round(0) // without the time that has passed
+	is = is.Round(0) // without the monotonic time
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if jump := is.Sub(c.is) - here.Sub(c.here); !c.is.IsZero() && (jump > clockSlack || jump < -clockSlack) {
@@ -66,7 +66,7 @@ func (c *clockWatch) see(is, here time.Time) {
 	c.is, c.here = is, here
 }
 
-// lastSet returns when the clock was last set, zero if it never was.
+// lastSet returns when the clock was last set; zero if never.
 func (c *clockWatch) lastSet() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -31,8 +31,8 @@ func (st *State) commits() {
 	}
 }
 
-// commit tries a batch until it is durable. Its error says that the state was closed
-// before that, or that the account must be loaded anew.
+// commit tries a batch until it is durable. It returns an error if the state is closed before
+// that, or if the account must be loaded again.
 func (st *State) commit(batch *ledger.Batch) error {
 	if batch.Empty() {
 		return nil
@@ -58,14 +58,14 @@ func (st *State) commit(batch *ledger.Batch) error {
 	}
 }
 
-// reportFailed reports the failed deliveries of a batch that is about to be committed.
+// reportFailed reports the failed deliveries of a batch before its commit.
 func (st *State) reportFailed(batch *ledger.Batch) {
 	if report := st.failed.Load(); report != nil && len(batch.Failed) > 0 {
 		(*report)(batch.Failed)
 	}
 }
 
-// report notes how the last commit ended and wakes those who wait.
+// report records how the last commit ended, and wakes those who wait for it.
 func (st *State) report(err error, durable uint64) {
 	st.known.Lock()
 	defer st.known.Unlock()
@@ -77,8 +77,8 @@ func (st *State) report(err error, durable uint64) {
 	st.move()
 }
 
-// NeedsLoad reports whether an error of a shared store means that what is in memory
-// is of no use any more.
+// NeedsLoad reports whether an error of a shared store means that what is in memory is no
+// longer valid.
 func NeedsLoad(err error) bool {
 	return errors.Is(err, ledger.ErrOvertaken) || errors.Is(err, ledger.ErrWentBack) || errors.Is(err, ErrNewer)
 }

@@ -8,16 +8,16 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// healing is what this process does while the state has less than it has shown, as after
-// a failover of the database that lost the last commits. It goes on showing what it has
-// shown, until what was lost is learned again.
+// healing is what this process does while the state has less than was shown, as after a
+// failover of the database that lost the last commits. It keeps showing the old values until
+// the lost ones are known again.
 type healing struct {
 	cause error
-	shown *ledger.Account // that the view is of
+	shown *ledger.Account // the account of the view
 	since time.Time       // when the state was loaded
 }
 
-// reload loads the account anew. What was not durable is lost, and learned again.
+// reload loads the account again. What was not durable is lost, and read again.
 func (st *State) reload(cause error) error {
 	s := st.share
 	st.mu.Lock()
@@ -27,11 +27,11 @@ func (st *State) reload(cause error) error {
 	ctx, cancel := context.WithTimeout(st.ctx, LoadLimit)
 	defer cancel()
 	next, err := s.load(ctx, policy)
-	if err == nil && next.Stored() && next.Unwritten() { // that a start does, not one that is under way
+	if err == nil && next.Stored() && next.Unwritten() { // only a start may create it, not a running process
 		err = fmt.Errorf("%w: it had no endpoint yet, and a replica for the other one has begun to use it", ledger.ErrOtherAccount)
 	}
 	if err != nil {
-		s.suspect = cause // the account is of no use: nothing may be committed of it
+		s.suspect = cause // the account is invalid, so nothing of it must be committed
 		return err
 	}
 	s.suspect = nil
@@ -61,7 +61,8 @@ func (st *State) reload(cause error) error {
 	return nil
 }
 
-// healed ends the healing once the state has all that was shown. The caller holds st.mu.
+// healed ends the healing when the state has everything that was shown. The caller holds
+// st.mu.
 func (st *State) healed() {
 	heal := st.share.heal
 	if heal == nil {
@@ -80,8 +81,8 @@ func (st *State) healed() {
 	st.account.Adopt(heal.shown)
 }
 
-// raiseAlone takes the lease if no replica has it and only raising the counters to what this
-// process has shown is left to do for the state.
+// raiseAlone takes the lease if no replica has it, and the only thing left to do is to raise
+// the counters to what this process has shown.
 func (st *State) raiseAlone() error {
 	st.known.Lock()
 	held := st.share.lease.Held

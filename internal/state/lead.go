@@ -8,11 +8,10 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// ErrFollows is returned for what only the leading replica can do.
+// ErrFollows is returned for what only the leader can do.
 var ErrFollows = errors.New("this replica does not lead")
 
-// Carry sets the limits that go with the lease from replica to replica. Call it before
-// anything else.
+// Carry sets the limits that pass with the lease from replica to replica. Call it first.
 func (st *State) Carry(l Limits) {
 	if st.share != nil {
 		st.mu.Lock()
@@ -24,10 +23,10 @@ func (st *State) Carry(l Limits) {
 // Shared reports whether other replicas can have the state open.
 func (st *State) Shared() bool { return st.share != nil }
 
-// Lead makes this process the one that works on the account, until [State.Synced] or
-// [State.GiveBack]. The context that it returns ends when the lease is lost. It is nil where
-// there is nothing to do here: another process leads, and was asked for a sync if it is
-// time for one. A state of this process's own is always led, until it is closed.
+// Lead makes this process lead, until [State.Synced] or [State.GiveBack]. The returned
+// context ends when the lease is lost. It is nil if there is nothing to do here: another
+// process leads, and was asked for a sync if one is due. A state that is not shared always
+// leads, until it is closed.
 func (st *State) Lead(ctx context.Context) (lead context.Context, err error) {
 	s := st.share
 	switch {
@@ -51,7 +50,7 @@ func (st *State) Lead(ctx context.Context) (lead context.Context, err error) {
 		}
 	}
 	lease, err := st.bid(ctx, false)
-	if err == nil && lease.free() { // it was given back in the midst of the bid
+	if err == nil && lease.free() { // it was released during the bid
 		lease, err = st.bid(ctx, false)
 	}
 	if err != nil {
@@ -67,7 +66,7 @@ func (st *State) Lead(ctx context.Context) (lead context.Context, err error) {
 	return st.join(), nil
 }
 
-// join keeps the lease for one more sync, and returns nil where this process has none.
+// join keeps the lease for one more sync. It returns nil if this process does not have it.
 func (st *State) join() context.Context {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -84,7 +83,7 @@ type term struct {
 	end context.CancelFunc
 }
 
-// leading returns the context of the term, nil while this process does not lead.
+// leading returns the context of the term; nil while this process does not lead.
 func (s *share) leading() context.Context {
 	if t := s.term.Load(); t != nil {
 		return t.ctx
@@ -92,8 +91,8 @@ func (s *share) leading() context.Context {
 	return nil
 }
 
-// bid asks for the lease, and begins to lead if it is granted. work says that it is wanted
-// for more than a sync.
+// bid asks for the lease, and starts to lead if it gets it. work says that the lease is
+// needed for more than a sync.
 func (st *State) bid(ctx context.Context, work bool) (Lease, error) {
 	s, sent := st.share, time.Now()
 	st.known.Lock()
@@ -135,13 +134,13 @@ func (st *State) bid(ctx context.Context, work bool) (Lease, error) {
 	return lease, nil
 }
 
-// surely notes a sign of life that was sent then, and acknowledged.
+// surely records an acknowledged heartbeat that was sent at a time.
 func (s *share) surely(sent time.Time) {
 	until := sent.Add(sureFor)
 	s.sure.Store(&until)
 }
 
-// Leads returns nil while no other replica can lead, else [ErrFollows].
+// Leads returns nil while no other replica can lead, and [ErrFollows] otherwise.
 func (st *State) Leads() error {
 	if st.share == nil {
 		return nil
@@ -152,7 +151,7 @@ func (st *State) Leads() error {
 	return nil
 }
 
-// MayCall returns nil if the API can be called now. It is checked last before each call.
+// MayCall returns nil if the API can be called now. It is the last check before each call.
 func (st *State) MayCall(ctx context.Context) error {
 	if ctx.Value(followersCall{}) != nil {
 		return nil
@@ -162,9 +161,8 @@ func (st *State) MayCall(ctx context.Context) error {
 
 type followersCall struct{}
 
-// FollowersCall returns the context of a call of the API that does not wait until this
-// process leads. The call obeys what the API has asked of the one that leads, as far as
-// that is known here.
+// FollowersCall returns the context of an API call that need not wait until this process
+// leads. The call obeys what the API has asked of the leader, as far as this process knows.
 func (st *State) FollowersCall(ctx context.Context) context.Context {
 	s := st.share
 	st.mu.Lock()
@@ -178,14 +176,14 @@ func (st *State) FollowersCall(ctx context.Context) context.Context {
 	return context.WithValue(ctx, followersCall{}, true)
 }
 
-// Leading waits until this process leads, and returns the context of that.
+// Leading waits until this process leads, and returns the context of its term.
 func (st *State) Leading(ctx context.Context) (context.Context, error) {
 	if st.share == nil {
 		return st.ctx, ctx.Err()
 	}
 	var lead context.Context
 	err := st.await(ctx, func() bool {
-		lead = st.share.leading() //nolint:fatcontext // it is no child of the one before
+		lead = st.share.leading() //nolint:fatcontext // not a child of the previous one
 		return lead != nil
 	})
 	return lead, err
@@ -205,7 +203,7 @@ func (st *State) Keep() (done func()) {
 	return func() { st.leave(lead, nil, false) }
 }
 
-// leave ends what keeps the lease, if it is still the one of that context.
+// leave ends what keeps the lease, if it is still the lease of that context.
 func (st *State) leave(lead context.Context, ended *ledger.SyncRecord, giveBack bool) {
 	st.mu.Lock()
 	s := st.share
@@ -221,16 +219,16 @@ func (st *State) leave(lead context.Context, ended *ledger.SyncRecord, giveBack 
 	st.wakeUp()
 }
 
-// Synced ends what Lead began with a sync. The other processes see its result once all of
-// it is durable. The lease is given back when nothing is due soon.
+// Synced ends what Lead started, with a sync. Other processes see its result when everything
+// in it is durable. The lease is released when nothing is due soon.
 func (st *State) Synced(lead context.Context, r ledger.SyncRecord) {
 	if st.share != nil {
 		st.leave(lead, &r, false)
 	}
 }
 
-// GiveBack ends what Lead began, without a result, over a problem of this replica's own. It
-// then does not lead for the time unfit, as long as another replica syncs well.
+// GiveBack ends what Lead started, without a result, because of a problem of this replica's
+// own. For the time unfit, it then does not lead while another replica syncs well.
 func (st *State) GiveBack(lead context.Context, unfit time.Duration) {
 	if st.share == nil {
 		return

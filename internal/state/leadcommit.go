@@ -11,8 +11,8 @@ import (
 	"omegastream_exporter/internal/wait"
 )
 
-// commitLed commits what this process has changed, which is its sign of life as well.
-// Where there is no hurry, changes wait for the next one.
+// commitLed commits what this process has changed, which also counts as a heartbeat. If
+// nothing is urgent, changes wait for the next one.
 func (st *State) commitLed(look bool) error {
 	s := st.share
 	st.known.Lock()
@@ -25,7 +25,7 @@ func (st *State) commitLed(look bool) error {
 		return nil
 	}
 	st.healed()
-	// The view is of what the batch makes durable: more may be applied meanwhile.
+	// The view shows what the batch makes durable, because more can be applied meanwhile.
 	batch, seq := st.account.Batch(), st.applied
 	next := st.account.View(st.Now())
 	batch.Release, batch.Sync, s.ended = rests, s.ended, nil
@@ -60,8 +60,8 @@ func (st *State) commitLed(look bool) error {
 	return nil
 }
 
-// sends notes that a commit is under way, until the returned function is called: another
-// process may show what it holds before this one knows that it is durable.
+// sends records that a commit is under way, until the returned function is called. Another
+// process can show it before this one knows that it is durable.
 func (st *State) sends() (done func()) {
 	note := func(at time.Time) {
 		st.known.Lock()
@@ -74,7 +74,7 @@ func (st *State) sends() (done func()) {
 }
 
 // tryCommit tries a batch until it is durable, the lease must have ended, or the account must
-// be loaded anew.
+// be loaded again.
 func (st *State) tryCommit(batch *ledger.Batch) (lease Lease, sent time.Time, err error) {
 	s := st.share
 	delays := backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: time.Second}

@@ -9,18 +9,18 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// Errors of the work on a state that is not served.
+// Errors of offline work on a state.
 var (
 	// ErrNoCounters is returned when a state has never been used.
 	ErrNoCounters = errors.New("state has no counters")
 
-	// ErrNotEmpty is returned when a state that is to be filled has something in it.
+	// ErrNotEmpty is returned when the target of a copy is not empty.
 	ErrNotEmpty = errors.New("state is not empty")
 )
 
-// Inspect loads the account of an API URL from a store, closes the store and
-// returns what it would show, nil where the store holds nothing. It commits nothing,
-// sets nothing aside and, in a shared store, makes nothing.
+// Inspect loads the account of an API URL from a store, closes the store, and returns what
+// the account would show; nil for an empty store. It commits nothing, sets nothing aside and,
+// in a shared store, creates nothing.
 func Inspect(ctx context.Context, s Store, apiURL string, policy ledger.Policy) (*ledger.View, error) {
 	if l, ok := s.(Looker); ok {
 		s = l.Look()
@@ -36,26 +36,26 @@ func Inspect(ctx context.Context, s Store, apiURL string, policy ledger.Policy) 
 	return a.View(now), s.Close()
 }
 
-// Looker is a Store that has another way to be loaded for a look: one that makes nothing
-// where nothing is, and takes a state of an older layout as it is.
+// Looker is a Store with another way to load it for an inspection, which creates nothing and
+// reads older layouts unchanged.
 type Looker interface {
 	Look() Store
 }
 
-// Prober is a Store that can prove, without harm, that a start could open it and write
-// into it. It leaves everything as it was.
+// Prober is a Store that can check, without changing anything, that a start could open it and
+// write to it.
 type Prober interface {
 	Probe(ctx context.Context) error
 }
 
-// InUser is a Store that knows whether an exporter works on it.
+// InUser is a Store that knows whether an exporter uses it.
 type InUser interface {
 	InUse(ctx context.Context) (bool, error)
 }
 
-// ResetCounters starts every counter of a state at 0 with a new birth, and closes the
-// store: what a restored backup needs. What was seen stays seen. Processes that share
-// the state go on from there.
+// ResetCounters starts every counter of a state at 0 with a new birth, and closes the store.
+// A restored backup needs that. Known events stay known. Processes that share the state
+// continue from there.
 func ResetCounters(ctx context.Context, s Store, apiURL string, policy ledger.Policy, now time.Time) error {
 	for {
 		err := resetOnce(ctx, s, apiURL, policy, now)
@@ -73,14 +73,14 @@ func resetOnce(ctx context.Context, s Store, apiURL string, policy ledger.Policy
 	if !a.Stored() {
 		return ErrNoCounters
 	}
-	a.Batch() // what loading has mended of them does not matter any more
+	a.Batch() // drop changes that loading made to the rows
 	a.ResetCounters(now)
 	b := a.Batch()
 	b.Reset = true
 	return s.Commit(ctx, b)
 }
 
-// SourceError is the error of the state that was to be copied.
+// SourceError is an error of the source of a copy.
 type SourceError struct{ Err error }
 
 func (e *SourceError) Error() string { return e.Err.Error() }
@@ -91,8 +91,8 @@ func (e *SourceError) Unwrap() error { return e.Err }
 // Copied counts what was copied.
 type Copied struct{ Endpoints, Events int }
 
-// Copy copies what one store holds into another, which must be empty, and closes
-// both. The copy is whole or not there.
+// Copy copies one store into another, which must be empty, and closes both. It copies
+// everything or nothing.
 func Copy(ctx context.Context, from, to Store, apiURL string) (Copied, error) {
 	var all ledger.Batch
 	source := from.Load(ctx, ledger.Gather(&all))

@@ -13,15 +13,15 @@ import (
 
 const (
 	watchEvery = 250 * time.Millisecond // between looks at the state while this process leads or a scrape waits
-	sureFor    = 4 * time.Second        // after a sign of life that was acknowledged, this process surely leads
-	scrapedFor = 30 * time.Second       // after a scrape this process counts as one that is scraped
+	sureFor    = 4 * time.Second        // after an acknowledged heartbeat, this process surely leads
+	scrapedFor = 30 * time.Second       // after a scrape, this process counts as scraped
 )
 
-// FollowEvery is how long there is between two looks at the state while another process
-// leads and no scrape waits.
+// FollowEvery is the time between looks at the state while another process leads and no
+// scrape waits.
 const FollowEvery = 5 * time.Second
 
-// share is what a State needs to share with other processes.
+// share is what a State needs to share its store with other processes.
 type share struct {
 	store  SharedStore
 	apiURL string
@@ -29,45 +29,45 @@ type share struct {
 
 	// turn is held while the store is used, and guards what follows.
 	turn      chan struct{}
-	suspect   error // why the account must be loaded anew before anything else
+	suspect   error // why the account must first be loaded again
 	acked     time.Time
 	heartbeat sighting
 	rest      sighting
 
 	// Guarded by State.mu.
 	working  int                // syncs and lists that keep the lease
-	ended    *ledger.SyncRecord // that is not committed yet
-	giveBack bool               // the lease is given back whatever there is to do
-	heal     *healing           // nil while the state has all that was shown
+	ended    *ledger.SyncRecord // not yet committed
+	giveBack bool               // release the lease, even if there is more to do
+	heal     *healing           // nil while the state has everything that was shown
 	limits   Limits
 
 	// Guarded by State.known.
 	lease    Lease     // as of the last look
-	looked   time.Time // when that was asked for
-	wanted   time.Time // a look that somebody waits for is to be asked for after this
-	target   uint64    // the sync that this process has asked for
-	watchers int       // scrapes that wait
+	looked   time.Time // when that look was requested
+	wanted   time.Time // somebody waits for a look requested after this
+	target   uint64    // the sync that this process asked for
+	watchers int       // waiting scrapes
 	watched  time.Time
-	sending  time.Time // when the commit was begun that is under way
-	flushing int       // calls of Flush that wait
-	unfit    time.Time // until then another process is to lead
+	sending  time.Time // start of the commit under way
+	flushing int       // waiting calls of Flush
+	unfit    time.Time // until then, leave the lease to another process
 
 	term  atomic.Pointer[term]      // nil while this process does not lead
-	sure  atomic.Pointer[time.Time] // until then this process surely leads
-	asked chan struct{}             // another process asks for a sync
+	sure  atomic.Pointer[time.Time] // this process surely leads until then
+	asked chan struct{}             // receives when another process asks for a sync
 }
 
-// Limits are the limits of the calls to the API, which go with the lease.
+// Limits are the limits of API calls, which pass with the lease.
 type Limits interface {
-	// State returns what the next process that leads must know. final says that no call
-	// is made before that.
+	// State returns what the next leader must know. final means that no call is made before
+	// it leads.
 	State(final bool) []byte
 
-	// Restore goes on where the process before was that long ago.
+	// Restore continues from the state of the previous leader, that long ago.
 	Restore(state []byte, ago time.Duration)
 }
 
-// sighting is a time of the state's clock, and when it was seen here first.
+// sighting is a time of the state's clock, and when this process first saw it.
 type sighting struct{ is, since time.Time }
 
 func (s *sighting) see(is, now time.Time) {
@@ -76,7 +76,7 @@ func (s *sighting) see(is, now time.Time) {
 	}
 }
 
-// after returns the time if it was first seen so long ago, else zero.
+// after returns the time if it was first seen this long ago, and zero otherwise.
 func (s *sighting) after(d time.Duration, now time.Time) time.Time {
 	if s.since.IsZero() || now.Sub(s.since) < d {
 		return time.Time{}
@@ -96,8 +96,8 @@ func (s *share) take(ctx context.Context) error {
 	}
 }
 
-// commitsShared is the committer of a shared state: it commits what this process has changed
-// while it leads, and follows the one that leads while it does not.
+// commitsShared is the committer of a shared state. It commits what this process has changed
+// while it leads, and follows the leader while it does not.
 func (st *State) commitsShared() {
 	defer close(st.done)
 	delays := backoff.ExponentialBackOff{InitialInterval: 200 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
@@ -130,7 +130,7 @@ func (st *State) commitsShared() {
 	}
 }
 
-// pause returns how long after a look at the state the next one is due.
+// pause returns the time between two looks at the state.
 func (st *State) pause() time.Duration {
 	st.mu.Lock()
 	leads := st.account.Leads()
@@ -146,8 +146,8 @@ func (st *State) pause() time.Duration {
 	return FollowEvery
 }
 
-// round commits what this process has changed, or applies what another has. look says that
-// it is time for a heartbeat, or for a look at what another process has done.
+// round commits what this process has changed, or applies what another one has. look means
+// that a heartbeat is due, or a look at the other process's changes.
 func (st *State) round(look bool) error {
 	s := st.share
 	if err := s.take(st.ctx); err != nil {
@@ -164,7 +164,7 @@ func (st *State) round(look bool) error {
 	return err
 }
 
-// turn is a round of an account that is as the state has it.
+// turn is a round with a valid account.
 func (st *State) turn(look bool) error {
 	st.mu.Lock()
 	leads, seq := st.account.Leads(), st.applied
@@ -194,7 +194,7 @@ func (st *State) follow(seq uint64) error {
 	if err != nil {
 		return err
 	}
-	st.show(seq) // before it is told
+	st.show(seq) // before others are notified
 	st.heard(lease, sent)
 	return nil
 }
@@ -208,8 +208,8 @@ func (st *State) takeIn(theirs *ledger.Batch) error {
 	return st.account.Follow(theirs)
 }
 
-// show makes the account the view, unless it counts less than was shown. This process
-// must not lead: all of the account is then durable.
+// show makes the account the view, unless it counts less than was shown. This process must
+// not lead, so that everything in the account is durable.
 func (st *State) show(seq uint64) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
@@ -229,7 +229,7 @@ func (st *State) showDurable(next *ledger.View, seq uint64) {
 	st.report(err, seq)
 }
 
-// heard notes what the state said of the lease, in answer to what was sent then.
+// heard records the state's answer about the lease to a request sent at a time.
 func (st *State) heard(lease Lease, sent time.Time) {
 	s, now := st.share, time.Now()
 	s.clock.observe(lease.Now, sent, now)

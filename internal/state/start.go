@@ -15,12 +15,12 @@ import (
 
 const (
 	startWait = 30 * time.Second // how long a start waits for the server of a shared state
-	sayAfter  = 2 * time.Second  // after which it says so,
+	sayAfter  = 2 * time.Second  // after which it says that it waits,
 	sayEvery  = 10 * time.Second // and then this often
 )
 
-// openShared opens a state that others can have open. It waits for the server for a while,
-// and sets nothing aside.
+// openShared opens a shared state. It waits for the server for a while, and sets nothing
+// aside.
 func openShared(ctx context.Context, s SharedStore, apiURL string, policy ledger.Policy, w Watcher) (*State, error) {
 	sh := &share{store: s, apiURL: apiURL, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
 	a, err := sh.first(ctx, policy, w)
@@ -33,7 +33,7 @@ func openShared(ctx context.Context, s SharedStore, apiURL string, policy ledger
 	return st, nil
 }
 
-// first loads the account, or makes it if there is none.
+// first loads the account, or creates it.
 func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*ledger.Account, error) {
 	delays := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second}
 	delays.Reset()
@@ -59,11 +59,11 @@ func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*le
 	}
 }
 
-// errFirstTry is what a start waits for whose first try has not failed either.
+// errFirstTry is the reason of a waiting start whose first try has not ended.
 var errFirstTry = errors.New("the first try has not ended")
 
-// says reports now and then that a start waits, even during a try, until end is called.
-// tried notes why the last try failed.
+// says reports now and then that a start waits, even during a try, until end is called. tried
+// records why the last try failed.
 func says(w Watcher) (tried func(error), end func()) {
 	var mu sync.Mutex
 	cause, ended := errFirstTry, false
@@ -91,7 +91,7 @@ func says(w Watcher) (tried func(error), end func()) {
 	}
 }
 
-// load loads the account as it is now, by the common clock.
+// load loads the account as of now, by the common clock.
 func (s *share) load(ctx context.Context, policy ledger.Policy) (*ledger.Account, error) {
 	a, err := load(ctx, s.store, s.apiURL, policy, s.now())
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *share) load(ctx context.Context, policy ledger.Policy) (*ledger.Account
 		return nil, err
 	}
 	s.clock.observe(lease.Now, began, time.Now())
-	switch { // the next look has only what is committed after this one
+	switch { // the next look has only what is committed after this load
 	case theirs == nil:
 		return a, nil
 	case !a.Stored():

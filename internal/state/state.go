@@ -12,36 +12,36 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// State keeps an account and its store together: transitions happen in memory, a
-// single committer makes them durable in batches, and only then is a new view
-// shown. While a commit fails, the view stays what it was, and the same batch is
-// tried until it succeeds. A State is safe for concurrent use.
+// State keeps an account and its store together. Transitions happen in memory, a single
+// committer makes them durable in batches, and only then shows a new view. While commits
+// fail, the view does not change, and the same batch is retried until it succeeds. A State is
+// safe for concurrent use.
 type State struct {
 	store   Store
 	watcher Watcher
 	failed  atomic.Pointer[func([]ledger.FailedDelivery)]
-	share   *share // nil where the state is this process's own
+	share   *share // nil if the state is not shared
 	clock   clockWatch
 
 	mu      sync.Mutex // guards account and applied
 	account *ledger.Account
-	applied uint64 // calls of Do
+	applied uint64 // number of calls of Do
 
 	view atomic.Pointer[ledger.View]
-	wake chan struct{} // holds one element when there may be something to commit
+	wake chan struct{} // has one element when there may be something to commit
 	done chan struct{}
 
-	ctx  context.Context // of every commit; it ends with Close
+	ctx  context.Context // of all commits; ends with Close
 	stop context.CancelFunc
 
 	known sync.Mutex // guards what follows
 	moved chan struct{}
-	// durable is the highest value of applied up to which all changes are durable; failure is
-	// why the last commit failed, nil while commits succeed.
+	// durable is the highest value of applied whose changes are all durable. failure is why
+	// the last commit failed; nil while commits succeed.
 	durable uint64
 	failure error
-	saved   time.Time // when all was well with the state for the last time
-	loads   uint64    // times that the account was loaded anew
+	saved   time.Time // when the state was last known to be durable
+	loads   uint64    // how often the account was loaded again
 }
 
 // Watcher observes every commit. Its methods must not call the State.
@@ -49,7 +49,7 @@ type Watcher interface {
 	Committed(took time.Duration)
 	CommitFailed(err error)
 
-	// LoadedAnew is called when the account of a shared state was loaded anew, with the
+	// LoadedAnew is called when the account of a shared state was loaded again, with the
 	// reason.
 	LoadedAnew(cause error)
 
@@ -57,15 +57,15 @@ type Watcher interface {
 	Waiting(cause error)
 }
 
-// Opening says how a state was opened.
+// Opening describes how a state was opened.
 type Opening struct {
-	SetAside string // where unreadable content was moved, "" if there was none
+	SetAside string // where the unreadable state was moved; "" if there was none
 	Cause    error  // why it was unreadable
-	Soon     bool   // the start before was within Policy.Hold
+	Soon     bool   // the previous start was within Policy.Hold
 }
 
-// Open loads the account of an API URL from a store. Unreadable content is set
-// aside; every other failure leaves the store as it is.
+// Open loads the account of an API URL from a store. It sets unreadable content aside; on any
+// other failure the store does not change.
 func Open(ctx context.Context, s Store, apiURL string, policy ledger.Policy, w Watcher) (*State, Opening, error) {
 	if shared, ok := s.(SharedStore); ok {
 		st, err := openShared(ctx, shared, apiURL, policy, w)
@@ -94,15 +94,14 @@ func Open(ctx context.Context, s Store, apiURL string, policy ledger.Policy, w W
 	return st, how, nil
 }
 
-// load builds an account from the rows of a store, and a new account where the store holds
-// none.
+// load builds an account from the rows of a store, or a new account for an empty store.
 func load(ctx context.Context, s Store, apiURL string, policy ledger.Policy, now time.Time) (*ledger.Account, error) {
 	_, shared := s.(SharedStore)
 	return ledger.Load(func(rows ledger.Rows) error { return s.Load(ctx, rows) }, apiURL, policy, shared, now)
 }
 
-// newState returns the state of an account that is in the store as it is. Its
-// committer does not run yet.
+// newState returns the state of an account, which is in the store already. Its committer does
+// not run yet.
 func newState(ctx context.Context, s Store, a *ledger.Account, w Watcher, now time.Time) *State {
 	st := &State{
 		store: s, watcher: w, account: a,
@@ -114,8 +113,7 @@ func newState(ctx context.Context, s Store, a *ledger.Account, w Watcher, now ti
 	return st
 }
 
-// Now returns the clock that transitions go by: this machine's, or where the state is
-// shared the one that all who share it go by.
+// Now returns the clock for transitions: this machine's, or the common one of a shared state.
 func (st *State) Now() time.Time {
 	here := time.Now()
 	now := here
@@ -127,13 +125,13 @@ func (st *State) Now() time.Time {
 }
 
 // OnFailed sets the function that reports the failed deliveries of a commit. It is called
-// once for each batch, before the first attempt: after a kill in between, a failure can be
+// once for each batch, before the first attempt. After a kill in between, a failure can be
 // reported twice, but none is missed. The commit waits for report, which must not call the
 // State.
 func (st *State) OnFailed(report func([]ledger.FailedDelivery)) { st.failed.Store(&report) }
 
-// Do applies transitions. Their changes are shown once they are durable; Flush waits for
-// that.
+// Do applies transitions. Their changes are shown when they are durable, for which Flush
+// waits.
 func (st *State) Do(transition func(*ledger.Account)) {
 	st.mu.Lock()
 	if at := st.clock.lastSet(); !at.IsZero() {
@@ -153,16 +151,15 @@ func (st *State) wakeUp() {
 	}
 }
 
-// Look runs a function that changes nothing that is stored: it asks, or takes work.
+// Look runs a function that changes nothing stored: it reads, or takes tasks.
 func (st *State) Look(question func(*ledger.Account)) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	question(st.account)
 }
 
-// Flush waits until everything that was done before is durable. It returns
-// [ledger.ErrOvertaken] if the account was loaded anew in the meantime: some of it can be
-// lost, and is then learned again.
+// Flush waits until everything done before is durable. It returns [ledger.ErrOvertaken] if
+// the account was loaded again meanwhile: parts can be lost, and are then read again.
 func (st *State) Flush(ctx context.Context) error {
 	st.mu.Lock()
 	want := st.applied
@@ -179,8 +176,8 @@ func (st *State) Flush(ctx context.Context) error {
 	return nil
 }
 
-// hurry makes the committer of a shared state wait for nothing until the returned
-// function is called.
+// hurry makes the committer of a shared state wait for nothing, until the returned function
+// is called.
 func (st *State) hurry() (done func()) {
 	if st.share == nil {
 		return func() {}
@@ -202,13 +199,13 @@ func (st *State) countLoads() uint64 {
 }
 
 // Healthy waits until the last commit has succeeded. It does not wait for a state that went
-// back, because more work is what mends that.
+// back, which only heals with more work.
 func (st *State) Healthy(ctx context.Context) error {
 	return st.await(ctx, func() bool { return st.failure == nil || errors.Is(st.failure, ledger.ErrWentBack) })
 }
 
-// Failure returns why the last commit failed, or the shared state cannot be reached;
-// nil while all is well.
+// Failure returns why the last commit failed, or why the shared state is unreachable; nil
+// otherwise.
 func (st *State) Failure() error {
 	st.known.Lock()
 	defer st.known.Unlock()
@@ -239,10 +236,10 @@ func (st *State) await(ctx context.Context, reached func() bool) error {
 	}
 }
 
-// errClosed is returned for what needs a state that is open.
+// errClosed is returned for operations that need an open state.
 var errClosed = errors.New("the state is closed")
 
-// settled is await for a state that is closed.
+// settled is await for a closed state.
 func (st *State) settled(reached func() bool) error {
 	st.known.Lock()
 	defer st.known.Unlock()
@@ -252,8 +249,8 @@ func (st *State) settled(reached func() bool) error {
 	return nil
 }
 
-// View returns what is durable, with its windows as of now. An endpoint that has changed
-// since the last commit is shown as it was.
+// View returns what is durable, with its windows as of now. Endpoints that have changed since
+// the last commit are shown unchanged.
 func (st *State) View(now time.Time) *ledger.View {
 	v := st.view.Load()
 	st.mu.Lock()
@@ -264,15 +261,14 @@ func (st *State) View(now time.Time) *ledger.View {
 	return st.account.AsOf(v, now)
 }
 
-// Size returns how many bytes the state takes.
+// Size returns the size of the state in bytes.
 func (st *State) Size() int64 { return st.store.Size() }
 
-// closeWait is how long Close waits for a commit that does not return.
+// closeWait is how long Close waits for a commit that hangs.
 const closeWait = 2 * time.Second
 
-// Close makes what was done durable, as long as ctx lasts, and closes the store. Its
-// error wraps why the last commit failed, and that of ctx only where none has failed. It
-// is called once.
+// Close makes everything durable until ctx ends, and closes the store. Its error wraps why
+// the last commit failed, or the error of ctx if none failed. Call it once.
 func (st *State) Close(ctx context.Context) error {
 	err := st.unwritten(st.Flush(ctx))
 	st.stop()
@@ -281,13 +277,13 @@ func (st *State) Close(ctx context.Context) error {
 	select {
 	case <-st.done:
 		return cmp.Or(err, st.store.Close())
-	case <-late.C: // the store is in use, and no one may close it
+	case <-late.C: // the store is in use and must not be closed
 		return cmp.Or(err, errors.New("the state does not answer"))
 	}
 }
 
-// unwritten says what is lost where the last flush has failed, and why: that its time was
-// over is no cause.
+// unwritten returns an error that says what is lost, and why the last flush failed. That time
+// ran out is not a reason.
 func (st *State) unwritten(err error) error {
 	st.known.Lock()
 	defer st.known.Unlock()

@@ -1,4 +1,4 @@
-// Package codec turns the rows of a ledger into records and back, once for every store. A
-// record has a kind, a key that begins with its endpoint, and a payload with a checksum
-// over all three.
+// Package codec converts the rows of a ledger to records and back, for every store. A record
+// has a kind, a key that starts with its endpoint, and a payload with a checksum over all
+// three.
 package codec

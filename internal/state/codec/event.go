@@ -10,15 +10,15 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// blockEvents is how many neighbouring slots share a record: few enough that
-// changing one rewrites little, enough that a million are read quickly.
+// blockEvents is how many neighbouring slots share a record: few enough that a change
+// rewrites little, and enough that a million events load quickly.
 const blockEvents = 16
 
 func blockKey(endpoint string, block uint32) []byte {
 	return binary.BigEndian.AppendUint32(Prefix(endpoint), block)
 }
 
-// block is a record of neighbouring slots. A row in state Free is an empty slot.
+// block is a record of neighbouring slots. A Free row is an empty slot.
 type block [blockEvents]ledger.EventRow
 
 // encode returns the block's payload: which slots are used, then each event.
@@ -49,7 +49,7 @@ func (bl *block) empty() bool {
 	return true
 }
 
-// eachBlock sorts rows of events and calls do with those of each block.
+// eachBlock sorts rows of events, and calls do with those of each block.
 func eachBlock(rows []ledger.EventRow, do func(endpoint string, number uint32, rows []ledger.EventRow) error) error {
 	slices.SortFunc(rows, func(a, b ledger.EventRow) int {
 		return cmp.Or(cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.Slot, b.Slot))
@@ -136,7 +136,7 @@ func decodeBlock(endpoint string, number uint32, payload []byte, bl *block) erro
 	return nil
 }
 
-// cutEvent reads one event and returns what follows it.
+// cutEvent reads one event, and returns the rest.
 func cutEvent(b []byte, r *ledger.EventRow) ([]byte, bool) {
 	if len(b) < eventFixed {
 		return nil, false

@@ -15,8 +15,8 @@ func placeKey(endpoint string, created int64, event ledger.Key) []byte {
 	return append(k, event[:]...)
 }
 
-// failureValue is the payload of a failure's record. The id is bytes: JSON takes
-// no other text than UTF-8.
+// failureValue is the payload of a failure's record. The id is bytes, because JSON only takes
+// UTF-8.
 type failureValue struct {
 	ID []byte `json:"id,omitempty"` // of a hashed key
 	*ledger.Failure

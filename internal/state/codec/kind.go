@@ -7,10 +7,11 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// Kind is a kind of record, in the order in which a load hands them over.
+// Kind is a kind of record. A load delivers them in this order.
 type Kind uint8
 
-// The kinds of records beside the account's. Their numbers stand in a state in PostgreSQL.
+// The kinds of records other than the account's. A state in PostgreSQL contains their
+// numbers.
 const (
 	Endpoint Kind = iota
 	Counter
@@ -21,7 +22,7 @@ const (
 	Kinds
 )
 
-// buckets names the kinds, as checksums have them in them.
+// buckets are the names of the kinds, as used in checksums.
 var buckets = [Kinds][]byte{
 	Endpoint: []byte("endpoints"),
 	Counter:  []byte("series"),
@@ -31,19 +32,20 @@ var buckets = [Kinds][]byte{
 	Trace:    []byte("traces"),
 }
 
-// Bucket returns the name of the kind: that of its bucket in a file. It must not be changed.
+// Bucket returns the name of the kind, which is that of its bucket in a file. It must not be
+// changed.
 func (k Kind) Bucket() []byte { return buckets[k] }
 
-// Whole reports whether the kind has one record for each endpoint, with the endpoint's id as
-// its key.
+// Whole reports whether the kind has one record for each endpoint, whose key is the
+// endpoint's id.
 func (k Kind) Whole() bool { return k == Endpoint || k == Latency }
 
-// Every other key begins with the endpoint's id and a zero byte, which no id contains.
+// Every other key starts with the endpoint's id and a zero byte, which no id contains.
 
-// Prefix returns what the keys begin with of an endpoint's records, but for its whole ones.
+// Prefix returns the prefix of the keys of an endpoint's records, except for its whole ones.
 func Prefix(endpoint string) []byte { return append([]byte(endpoint), 0) }
 
-// SplitKey returns the endpoint of a record, and what its key has after that.
+// SplitKey returns the endpoint of a record, and the rest of its key.
 func SplitKey(kind Kind, key []byte) (endpoint string, rest []byte) {
 	if kind.Whole() {
 		return string(key), nil

@@ -6,7 +6,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// DecodeAccount returns what the record of the account holds.
+// DecodeAccount decodes the record of the account.
 func DecodeAccount(record []byte) (row ledger.AccountRow, err error) {
 	payload, err := Unseal(AboutBucket, AccountKey, record)
 	if err == nil {
@@ -15,21 +15,21 @@ func DecodeAccount(record []byte) (row ledger.AccountRow, err error) {
 	return row, err
 }
 
-// Reader hands over what records hold. It must not be copied.
+// Reader delivers what records contain. It must not be copied.
 type Reader struct {
 	Rows ledger.Rows
-	Free bool // hands over free slots, too: who follows must learn of them
+	Free bool // deliver free slots too, as followers must learn of them
 
 	block block
 }
 
-// Record hands over what a record holds.
+// Record delivers what a record contains.
 func (r *Reader) Record(kind Kind, key, record []byte) error {
 	payload, err := Unseal(kind.Bucket(), key, record)
 	if err != nil {
 		return err
 	}
-	switch kind { //nolint:exhaustive // Kinds is none
+	switch kind { //nolint:exhaustive // Kinds is not a kind
 	case Endpoint:
 		return readJSON(payload, func(row ledger.EndpointRow) error {
 			row.ID = string(key)
@@ -52,10 +52,10 @@ func (r *Reader) Record(kind Kind, key, record []byte) error {
 	return fmt.Errorf("%w: a record of kind %d", ledger.ErrUnreadable, kind)
 }
 
-// Deleted hands over that a record was deleted. Where only a whole endpoint takes such a
-// record with it, it returns an error that wraps [ledger.ErrOvertaken].
+// Deleted delivers that a record was deleted. If a record is only ever deleted with its whole
+// endpoint, it returns an error that wraps [ledger.ErrOvertaken].
 func (r *Reader) Deleted(kind Kind, key []byte) error {
-	switch kind { //nolint:exhaustive // the others go with their endpoint
+	switch kind { //nolint:exhaustive // others are deleted with their endpoint
 	case Events:
 		return r.events(key, nil)
 	case Failure:

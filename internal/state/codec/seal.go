@@ -13,8 +13,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 const sealLen = 4
 
-// Seal returns a record: a payload and its checksum, which covers the bucket and the key
-// too, so that no record can stand in another's place. It may write behind the payload.
+// Seal returns a record: a payload with its checksum, which also covers the bucket and the
+// key, so that no record can take another one's place. It can write behind the payload.
 func Seal(bucket, key, payload []byte) []byte {
 	return binary.BigEndian.AppendUint32(payload, recordSum(bucket, key, payload))
 }
@@ -31,7 +31,7 @@ func Unseal(bucket, key, record []byte) (payload []byte, err error) {
 	return payload, nil
 }
 
-// Sum returns the checksum that a record carries, 0 for one that is cut.
+// Sum returns a record's checksum; 0 if the record is cut.
 func Sum(record []byte) uint32 {
 	if len(record) < sealLen {
 		return 0

@@ -7,8 +7,8 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// encodeTrace returns the payload of a trace's record: which names of the video are
-// known, the code and the reason, the numbers, then the names.
+// encodeTrace returns the payload of a trace's record: which ids of the video are known, the
+// code and the reason, the numbers, and the ids.
 func encodeTrace(r *ledger.TraceRow) []byte {
 	t := &r.Trace
 	b := []byte{byte(t.Names), byte(t.Reason)}
@@ -60,7 +60,7 @@ func decodeTrace(key, payload []byte) (ledger.TraceRow, error) {
 	return r, nil
 }
 
-// traceAt returns the row of a key, without its trace: one that deletes it.
+// traceAt returns the row that deletes the trace of a key.
 func traceAt(key []byte) (ledger.TraceRow, error) {
 	at, err := failureAt(key)
 	return ledger.TraceRow{Endpoint: at.Endpoint, Time: at.Time, Key: at.Key}, err
@@ -68,8 +68,8 @@ func traceAt(key []byte) (ledger.TraceRow, error) {
 
 func traceKey(r *ledger.TraceRow) []byte { return placeKey(r.Endpoint, r.Time, r.Key) }
 
-// cutter takes parts off the front of a record. Once one is missing it is short, and
-// hands out nothing.
+// cutter cuts parts off the front of a record. After a missing part, it is short and returns
+// nothing.
 type cutter struct {
 	rest  []byte
 	short bool

@@ -8,14 +8,14 @@ import (
 
 // Records are a store's records while a batch is written.
 type Records interface {
-	// Get returns a record as it is, nil where there is none. Only events need it.
+	// Get returns a stored record; nil if there is none. Only events need it.
 	Get(kind Kind, key []byte) []byte
 
 	Put(kind Kind, key, record []byte) error
 	Delete(kind Kind, key []byte) error
 }
 
-// Where the record of the account is, as its checksum has it in it. Neither must be changed.
+// The place of the account's record, as used in its checksum. Neither must be changed.
 var (
 	AboutBucket = []byte("meta")
 	AccountKey  = []byte("account")
@@ -30,8 +30,8 @@ func EncodeAccount(row *ledger.AccountRow) ([]byte, error) {
 	return Seal(AboutBucket, AccountKey, payload), nil
 }
 
-// Write writes the rows of a batch. The account's, and the endpoints that the batch
-// drops, are left to the store. The rows of events are sorted by it.
+// Write writes the rows of a batch. It leaves the account's row and dropped endpoints to the
+// store. It sorts the rows of events.
 func Write(b *ledger.Batch, into Records) error {
 	w := writer{into}
 	for _, r := range b.Endpoints {
@@ -87,7 +87,7 @@ func (w writer) counter(r ledger.CounterRow) error {
 	return w.put(Counter, counterKey(r), payload)
 }
 
-// block rewrites the record that rows of events are in.
+// block rewrites the record of rows of events.
 func (w writer) block(endpoint string, number uint32, rows []ledger.EventRow) error {
 	var bl block
 	key := blockKey(endpoint, number)
@@ -125,8 +125,8 @@ func (w writer) trace(r *ledger.TraceRow) error {
 	return w.put(Trace, traceKey(r), encodeTrace(r))
 }
 
-// EventKeys returns the keys of the records of events that a batch changes in part: those
-// that Write asks for. The rows are sorted by it.
+// EventKeys returns the keys of the records of events that a batch changes in part, which
+// Write asks for. It sorts the rows.
 func EventKeys(rows []ledger.EventRow) (keys [][]byte) {
 	_ = eachBlock(rows, func(endpoint string, number uint32, _ []ledger.EventRow) error {
 		keys = append(keys, blockKey(endpoint, number))

@@ -9,9 +9,9 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// The layout of a bbolt file, as far as it must be right before bbolt may be
-// given one: bbolt trusts its pages, and follows a cycle in them until the stack
-// is gone. See https://github.com/etcd-io/bbolt/tree/main/internal/common.
+// The layout of a bbolt file, as far as it must be right before bbolt opens it: bbolt trusts
+// its pages, and follows a cycle in them until the stack overflows. See
+// https://github.com/etcd-io/bbolt/tree/main/internal/common.
 const (
 	pageHeader   = 16 // id u64, flags u16, count u16, overflow u32
 	pageElement  = 16 // branch: pos, ksize u32, page u64; leaf: flags, pos, ksize, vsize u32
@@ -26,7 +26,7 @@ const (
 	maxDepth   = 40
 )
 
-// fileMeta is what a bbolt meta page says.
+// fileMeta is the content of a bbolt meta page.
 type fileMeta struct {
 	pageSize uint32
 	root     uint64
@@ -34,10 +34,9 @@ type fileMeta struct {
 	tx       uint64
 }
 
-// checkFile reports content that no commit can have left behind: a broken meta
-// page (a crash leaves the older of the two in place, whole), a file shorter than
-// its pages, and pages that do not form a tree. A meta page that is broken means
-// that bbolt would silently go back by one commit.
+// checkFile reports content that no commit can have left behind: a broken meta page (a crash
+// leaves the older of the two intact), a file shorter than its pages, and pages that do not
+// form a tree. With a broken meta page, bbolt would silently go back by one commit.
 func checkFile(f *os.File) error {
 	c := checker{file: f}
 	return c.check()
@@ -49,10 +48,10 @@ type checker struct {
 	seen []bool
 	bufs [maxDepth][]byte
 
-	// Keys ascend over the whole of a bucket's tree: bbolt looks them up so.
-	last []byte // key of the leaf element before
-	low  []byte // key by which a branch leads to the next leaf element
-	some bool   // last is one of this bucket
+	// Keys ascend over the whole tree of a bucket, because bbolt searches it that way.
+	last []byte // key of the previous leaf element
+	low  []byte // key in the branch that leads to the next leaf element
+	some bool   // last belongs to this bucket
 }
 
 func (c *checker) check() error {
@@ -70,7 +69,7 @@ func (c *checker) check() error {
 	return c.tree(c.meta.root, 0, true)
 }
 
-// read fills b; the end of the file within it is wrong content, not I/O.
+// read fills b. If the file ends within it, the content is wrong, which is not an I/O error.
 func (c *checker) read(b []byte, at int64) error {
 	n, err := c.file.ReadAt(b, at)
 	if n == len(b) {
@@ -82,7 +81,7 @@ func (c *checker) read(b []byte, at int64) error {
 	return err
 }
 
-// tree checks a page and all below it. Only the root bucket's tree holds buckets.
+// tree checks a page and everything below it. Only the root bucket's tree contains buckets.
 func (c *checker) tree(id uint64, depth int, buckets bool) error {
 	page, err := c.page(id, depth)
 	if err != nil {
@@ -153,7 +152,7 @@ func (c *checker) leaf(page []byte, id uint64, depth, count int, buckets bool) e
 	return nil
 }
 
-// bucket checks the tree of a bucket, or the leaf that stands in for a small one.
+// bucket checks the tree of a bucket, or the inline leaf of a small one.
 func (c *checker) bucket(value []byte, id uint64, depth int) error {
 	order := binary.NativeEndian
 	if root := order.Uint64(value); root != 0 {
@@ -170,7 +169,7 @@ func (c *checker) bucket(value []byte, id uint64, depth int) error {
 	return c.leaf(inline, id, depth, count, false)
 }
 
-// follows reports whether a key may come after those that were met.
+// follows reports whether a key can come after the previous ones.
 func (c *checker) follows(key []byte) bool {
 	return bytes.Compare(key, c.low) >= 0 && (!c.some || bytes.Compare(key, c.last) > 0)
 }
@@ -202,8 +201,8 @@ func (c *checker) page(id uint64, depth int) ([]byte, error) {
 	return page, c.read(page, int64(id)*int64(size))
 }
 
-// buffer returns the buffer of a depth: a page is in use while what is below it
-// is read.
+// buffer returns the buffer of a depth, because a page stays in use while those below it are
+// read.
 func (c *checker) buffer(depth, size int) []byte {
 	if cap(c.bufs[depth]) < size {
 		c.bufs[depth] = make([]byte, size)
@@ -215,7 +214,7 @@ func (c *checker) broken(id uint64) error {
 	return fmt.Errorf("%w: page %d is broken", ledger.ErrUnreadable, id)
 }
 
-// inside reports whether what an element at byte at points to lies within its page.
+// inside reports whether the target of the element at byte at lies within its page.
 func inside(page []byte, at int, pos, ksize, vsize uint32) bool {
 	return uint64(at)+uint64(pos)+uint64(ksize)+uint64(vsize) <= uint64(len(page))
 }

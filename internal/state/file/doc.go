@@ -1,3 +1,3 @@
-// Package file keeps a state in one bbolt file, which one process has open at a time. It
-// gives bbolt nothing that it has not checked: bbolt trusts its pages.
+// Package file keeps a state in one bbolt file, which one process at a time has open. It
+// checks every file before bbolt opens it, because bbolt trusts its pages.
 package file

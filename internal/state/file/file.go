@@ -13,46 +13,46 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// schemaVersion is the layout of the records below. A state with a higher one is
-// left alone: a program that does not know a bucket misses its records in the totals, and
-// would take the state for broken.
+// schemaVersion is the layout of the records below. A state with a higher one is refused: a
+// program that does not know a bucket would miss its records in the totals, and take the
+// state for damaged.
 const schemaVersion = 1
 
-// schemaTraces is the layout with traces. A state gets it with its first one.
+// schemaTraces is the layout with traces. A state gets it with its first trace.
 const schemaTraces = 2
 
-// Each kind of record has a bucket of its name; that of the traces is not there before the
-// first one. What is about the whole state is in [codec.AboutBucket].
+// Each kind of record has a bucket with its name. The bucket of traces does not exist before
+// the first one. [codec.AboutBucket] is about the whole state.
 var (
 	keySchema = []byte("schema")
 	keyTotals = []byte("totals")
 )
 
-// Store is the store in one bbolt file. One process has it open at a time.
+// Store is the store in a bbolt file. One process at a time has it open.
 type Store struct {
-	// Rewritten, where it is not nil, is called when the file was gone from its
-	// path and the whole state was written there again.
+	// Rewritten, if not nil, is called when the file was gone from its path and the whole
+	// state was written there again.
 	Rewritten func(path string)
 
-	path   string      // as it was given
-	place  string      // absolute, where the symbolic links in path lead
-	found  os.FileInfo // the file that Load opened; nil where there was none
+	path   string      // as given
+	place  string      // absolute, with symbolic links in path resolved
+	found  os.FileInfo // the file that Load opened; nil if there was none
 	folder os.FileInfo // of the file
 
 	db   *bbolt.DB
-	file *os.File    // that db has open, and closes
+	file *os.File    // of db, which closes it
 	open os.FileInfo // of file
-	size int64       // of file after the last commit: bbolt never cuts one
+	size int64       // of file after the last commit, as bbolt never truncates it
 
-	// The file holds one of these two: a commit that failed in its last step may
-	// be in it all the same.
+	// The file has one of these totals, because a commit that failed in its last step can be
+	// in it nevertheless.
 	written, tried totals
 
-	fault error // a fault in the middle of a commit, after which bbolt is locked for good
+	fault error // a fault in the middle of a commit, after which bbolt stays locked
 }
 
-// New returns the store at a path. Nothing is touched before Load; the file
-// and its folder are made where there are none.
+// New returns the store at a path. It touches nothing before Load, which creates the file and
+// its folder if needed.
 func New(path string) *Store { return &Store{path: path} }
 
 // Load implements [state.Store].
@@ -76,8 +76,8 @@ func (f *Store) Load(_ context.Context, rows ledger.Rows) error {
 	return nil
 }
 
-// read hands over what the file holds. It is opened for reading first: only what
-// was checked is given to bbolt for writing.
+// read delivers the rows in the file. It opens the file read-only first, so that bbolt only
+// writes to a checked file.
 func (f *Store) read(rows ledger.Rows) error {
 	file, err := openRegular(f.place, os.O_RDONLY)
 	if err != nil {
@@ -104,7 +104,7 @@ func (f *Store) read(rows ledger.Rows) error {
 }
 
 func (f *Store) readChecked(file *os.File, rows ledger.Rows) error {
-	if f.found.Size() == 0 { // bbolt would write into it
+	if f.found.Size() == 0 { // bbolt would write to it
 		return fmt.Errorf("%w: it is empty", ledger.ErrUnreadable)
 	}
 	db, _, boltErr := openBolt(f.place, true)
@@ -118,8 +118,8 @@ func (f *Store) readChecked(file *os.File, rows ledger.Rows) error {
 	return errors.Join(err, db.Close())
 }
 
-// openForWriting opens the file that was read or made. It refuses one that another
-// process has changed since.
+// openForWriting opens the file that was read or created. It refuses one that another process
+// has changed since.
 func (f *Store) openForWriting() error {
 	db, file, err := openBolt(f.place, false)
 	if err != nil {
@@ -141,7 +141,7 @@ func (f *Store) openForWriting() error {
 	return nil
 }
 
-// use makes db the one that commits go to.
+// use makes commits go to db.
 func (f *Store) use(db *bbolt.DB, file *os.File) (err error) {
 	open, err := file.Stat()
 	if err != nil {
@@ -154,7 +154,7 @@ func (f *Store) use(db *bbolt.DB, file *os.File) (err error) {
 	return nil
 }
 
-// restrict takes a file from everyone else, where it is ours to do so.
+// restrict removes the access of others to a file that belongs to us.
 func restrict(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil || info.Mode().Perm()&0o077 == 0 {
@@ -175,17 +175,17 @@ func (f *Store) Size() int64 {
 	return info.Size()
 }
 
-// Close implements [state.Store]. It leaves a state behind at the path, also where
-// somebody has removed it since the last commit.
+// Close implements [state.Store]. It leaves the state at its path, even if the file was
+// removed since the last commit.
 func (f *Store) Close() error {
 	if f.db == nil || f.fault != nil {
-		return nil //nolint:nilerr // a commit has returned the fault, and bbolt would wait for ever
+		return nil //nolint:nilerr // a commit has returned the fault, and bbolt would wait forever
 	}
 	err := f.stay()
 	return errors.Join(err, f.release())
 }
 
-// release closes what is open.
+// release closes the open files.
 func (f *Store) release() error {
 	db := f.db
 	f.db = nil
@@ -212,14 +212,14 @@ func (f *Store) Commit(_ context.Context, b *ledger.Batch) error {
 	return nil
 }
 
-// measure notes how long the file is.
+// measure records the size of the file.
 func (f *Store) measure() {
 	if info, err := f.file.Stat(); err == nil {
 		f.size = info.Size()
 	}
 }
 
-// write writes a batch into the state that the last commit has left.
+// write writes a batch into the state of the last commit.
 func (f *Store) write(tx *bbolt.Tx, b *ledger.Batch) error {
 	sums, err := readTotals(tx)
 	if err != nil {
@@ -237,7 +237,7 @@ func (f *Store) write(tx *bbolt.Tx, b *ledger.Batch) error {
 	return writeTotals(tx, sums)
 }
 
-// expect returns an error unless the file holds what this process has written.
+// expect returns an error unless the file contains what this process has written.
 func (f *Store) expect(sums totals) error {
 	if sums != f.written && sums != f.tried {
 		return fmt.Errorf("%w: something else has written into %s", state.ErrReplaced, f.path)

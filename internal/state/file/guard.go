@@ -8,12 +8,12 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// errFault is among the errors of guard where what it ran was not ended by itself.
+// errFault is among the errors of guard if the guarded function did not return.
 var errFault = errors.New("fault")
 
-// guard runs what reads a memory-mapped file. A file that is cut behind the
-// mapping faults at the first touch, and bbolt panics over pages that contradict
-// each other; both become an error here.
+// guard runs a function that reads a memory-mapped file. If the file is cut behind the
+// mapping, the first access faults, and bbolt panics over pages that contradict each other.
+// Both become an error here.
 func guard(read func() error) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer debug.SetPanicOnFault(old)

@@ -15,13 +15,13 @@ import (
 	"omegastream_exporter/internal/state/codec"
 )
 
-// create makes a new file, whole before it has its name.
+// create creates a new file, which is complete before it gets its name.
 func (f *Store) create() error {
 	f.written = totals{}
 	return f.put(writeEmpty)
 }
 
-// put prepares a file and gives it its name.
+// put prepares a file, and gives it its name.
 func (f *Store) put(fill func(*os.File) error) error {
 	for tries := 1; ; tries++ {
 		next, err := f.prepare(fill)
@@ -42,15 +42,15 @@ func remove(path string) error {
 	return nil
 }
 
-// newSuffix is what follows the file's name in that of one that is being prepared,
-// before digits.
+// newSuffix comes between the file's name and some digits in the name of a file that is being
+// prepared.
 const newSuffix = ".new-"
 
-// maxTries is how often a new file is prepared: another start can take it for one that was
-// left behind, and remove it.
+// maxTries is how often a new file is prepared, because another start can mistake it for a
+// leftover and remove it.
 const maxTries = 5
 
-// prepare fills a new file beside the file, and the folders for it.
+// prepare fills a new file beside the final one, and creates its folders.
 func (f *Store) prepare(fill func(*os.File) error) (path string, err error) {
 	dir := filepath.Dir(f.place)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -72,7 +72,7 @@ func (f *Store) prepare(fill func(*os.File) error) (path string, err error) {
 	}
 }
 
-// writeEmpty makes a state of a new file in which nothing is yet.
+// writeEmpty turns a new file into an empty state.
 func writeEmpty(file *os.File) error {
 	db, _, err := openBolt(file.Name(), false)
 	if err != nil {
@@ -95,7 +95,7 @@ func writeEmpty(file *os.File) error {
 	return errors.Join(err, db.Close())
 }
 
-// install gives a prepared file its name, unless something has it by now.
+// install gives a prepared file its name, unless another file has it by now.
 func (f *Store) install(path string) error {
 	err := os.Link(path, f.place)
 	if err != nil && !errors.Is(err, os.ErrExist) && !errors.Is(err, os.ErrNotExist) { // a file system without links
@@ -119,9 +119,8 @@ func (f *Store) install(path string) error {
 	return dir.Sync()
 }
 
-// SetAside implements [state.Store]. The new state is written first: on a full disk
-// nothing has moved. The file may be open, where its records contradict each other
-// only as a whole.
+// SetAside implements [state.Store]. It writes the new state first, so that nothing has moved
+// if the disk is full. The file can be open, if its records only contradict each other.
 func (f *Store) SetAside(at time.Time) (where string, err error) {
 	if err := f.release(); err != nil {
 		return "", err

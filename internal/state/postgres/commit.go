@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	rowsPerSecond = 5000 // that a commit takes in at the least
+	rowsPerSecond = 5000 // minimum speed of a commit
 	pruneEvery    = 10 * time.Minute
-	keepGone      = time.Hour // how long the others have to hear of what was deleted
+	keepGone      = time.Hour // how long others have to learn of deletions
 )
 
 // Commit implements [state.Store].
@@ -29,8 +29,8 @@ func (p *Store) Commit(ctx context.Context, b *ledger.Batch) error {
 	return err
 }
 
-// transactionLimits are set in each transaction, where no pooler can drop them: a process that
-// is stopped in the midst of one must not hold up the others, and what is acknowledged
+// transactionLimits are set in each transaction, where a pooler cannot drop them: a process
+// that is stopped during a transaction must not block the others, and acknowledged commits
 // must be durable.
 const transactionLimits = `SELECT set_config('idle_in_transaction_session_timeout', '3s', true), set_config('synchronous_commit', 'on', true)`
 
@@ -40,10 +40,10 @@ func (p *Store) commit(ctx context.Context, b *ledger.Batch) (lease state.Lease,
 	if err != nil {
 		return state.Lease{}, err
 	}
-	defer conn.Release() // which closes it in the midst of a transaction
+	defer conn.Release() // it closes the connection within a transaction
 	s, blocks, err := p.head(ctx, conn, b)
 	if err == nil && s.author == p.id && s.attempt == p.attempt {
-		p.at = s.lease.Commit // made before, by an attempt whose answer was lost
+		p.at = s.lease.Commit // made by an earlier attempt whose answer was lost
 		_, err = conn.Exec(ctx, `ROLLBACK`)
 		return s.lease, err
 	}
@@ -79,8 +79,8 @@ func (p *Store) commit(ctx context.Context, b *ledger.Batch) (lease state.Lease,
 	return s.lease, nil
 }
 
-// owns returns why a batch cannot be committed on top of what there is. One that needs
-// no lease ends that of another process, which has to load anew.
+// owns returns why a batch cannot be committed on the present state. A batch without a lease
+// ends the lease of another process, which must load the state again.
 func (p *Store) owns(s *stateRow, b *ledger.Batch) error {
 	switch {
 	case b.Fence == 0 && s.lease.Commit != p.at:
@@ -93,8 +93,8 @@ func (p *Store) owns(s *stateRow, b *ledger.Batch) error {
 	return p.check(s)
 }
 
-// head begins the transaction. It locks the state, and with it all other commits out,
-// and reads what the commit depends on.
+// head starts the transaction. It locks the state, which blocks all other commits, and reads
+// what the commit depends on.
 func (p *Store) head(ctx context.Context, conn *pgxpool.Conn, b *ledger.Batch) (*stateRow, map[string][]byte, error) {
 	s, blocks := new(stateRow), make(map[string][]byte)
 	ask := &pgx.Batch{}
@@ -123,8 +123,8 @@ func boolInt(b bool) int64 {
 	return 0
 }
 
-// prune forgets, now and then, what was deleted long enough ago for everybody to know.
-// A process that was away for longer loads the state anew.
+// prune now and then removes deletions that everyone has had time to learn of. A process that
+// was away for longer loads the state again.
 func (p *Store) prune(out *pgx.Batch) {
 	if time.Since(p.pruned) < pruneEvery {
 		return

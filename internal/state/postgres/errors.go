@@ -12,26 +12,25 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// The SQLSTATEs that people are told more about.
+// SQLSTATEs with an error of their own.
 var causes = map[string]error{
 	"25006": state.ErrReadOnly,
-	"42P07": state.ErrForeign, // a table that this program would make is there
+	"42P07": state.ErrForeign, // a table of that name exists
 	"53300": state.ErrTooMany,
 	"57014": state.ErrStatementTimeout,
 }
 
-// broken reports whether an error is that of a connection that was there before
-// and is gone.
+// broken reports whether an error means that an existing connection is gone.
 func broken(err error) bool {
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code == "57P01" || pg.Code == "57P02" // the server shuts down, or has crashed
+		return pg.Code == "57P01" || pg.Code == "57P02" // the server is shutting down, or has crashed
 	}
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	return !connecting && !state.NeedsLoad(err)
 }
 
-// explain says of an error whether the server could not be reached, which passes by
-// itself, or has refused.
+// explain distinguishes whether the server could not be reached, which passes on its own, or
+// refused.
 func explain(err error) error {
 	if err == nil || state.NeedsLoad(err) || errors.Is(err, ledger.ErrUnreadable) || errors.Is(err, ledger.ErrOtherAccount) || errors.Is(err, state.ErrForeign) {
 		return err

@@ -12,21 +12,22 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// stateRow is the row of state, which orders all commits and has the account's lease.
+// stateRow is the row of table state, which orders all commits and contains the account's
+// lease.
 type stateRow struct {
 	lease             state.Lease
 	era, pruned       int64
 	needs             int
 	history           string
-	server, here      string // of the last that led, and that of this connection
-	author            string // of the last batch or sign of life,
+	server, here      string // of the last leader, and of this connection
+	author            string // of the last batch or heartbeat,
 	attempt           int64  // and its number there
 	account           []byte
-	size              int64 // 0 where it was not asked for
+	size              int64 // 0 if not requested
 	holder, syncMaker string
 }
 
-// stateColumns are the columns that scan takes in. $1 says whether the size is asked for.
+// stateColumns are the columns for scan. $1 says whether the size is requested.
 const stateColumns = `commit, era, pruned, needs, history, server, %[2]s, fence, coalesce(holder, ''), beat, limits, limited, author, attempt,
 	sync_asked, sync_number, sync_by, sync_result, sync_took, sync_rest, sync_ended, clock_timestamp(), account,
 	CASE WHEN $1::boolean THEN (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c
@@ -52,7 +53,7 @@ func (p *Store) scan(s *stateRow) func(pgx.Row) error {
 // look returns the arguments of stateColumns.
 func (p *Store) look() []any { return []any{time.Since(p.sized) >= sizeEvery, p.schema} }
 
-// check returns why what is known here of the state is of no use any more.
+// check returns why what this process knows of the state is no longer valid.
 func (p *Store) check(s *stateRow) error {
 	switch {
 	case s.needs > madeLayout:
@@ -70,9 +71,9 @@ func (p *Store) check(s *stateRow) error {
 	return nil
 }
 
-// Lead implements [state.SharedStore]. After a failover of the database it begins a new history: the
-// server may not have all that the one before had acknowledged, however high its numbers
-// are by now.
+// Lead implements [state.SharedStore]. After a failover of the database it starts a new
+// history: the server can lack commits that the previous one acknowledged, however high its
+// numbers are by now.
 func (p *Store) Lead(ctx context.Context, b state.Bid) (state.Lease, *ledger.Batch, error) {
 	const resting = `(sync_ended > clock_timestamp() - sync_rest AND sync_ended <> $2)`
 	a, err := p.ask(ctx, func(bid *pgx.Batch) {
@@ -94,13 +95,13 @@ func (p *Store) Lead(ctx context.Context, b state.Bid) (state.Lease, *ledger.Bat
 	return p.since(a, err)
 }
 
-// unlock ends the transactions on the state for which the server waits for the rest of a
-// statement. A replica that vanishes while it sends one leaves them behind: no time limit of the
-// server ends such a transaction, and its lock holds up all other replicas.
+// unlock ends transactions on the state for which the server waits for the rest of a
+// statement. A replica that disappears while sending one leaves such a transaction behind. No
+// timeout of the server ends it, and its lock blocks all other replicas.
 func (p *Store) unlock(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, unlockLimit)
 	defer cancel()
-	// An error is that of the server which the bid has met, too.
+	// The bid meets the same error, and reports it.
 	_, _ = p.pool.Exec(ctx, `SELECT pg_terminate_backend(a.pid) FROM pg_locks l
 		JOIN pg_stat_activity a ON a.pid = l.pid
 		JOIN pg_database d ON d.oid = l.database
@@ -111,8 +112,8 @@ func (p *Store) unlock(ctx context.Context) {
 			AND greatest(a.query_start, a.state_change) < clock_timestamp() - $2::interval`, p.schema, unlockAfter)
 }
 
-// CommitLed implements [state.SharedStore]. Every attempt at a batch carries the batch's number: one
-// whose answer was lost is found to have been made, and is not made again.
+// CommitLed implements [state.SharedStore]. All attempts at a batch have the batch's number,
+// so that an attempt whose answer was lost is found, and not repeated.
 func (p *Store) CommitLed(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
 	if p.pending != b {
 		p.pending = b
@@ -147,14 +148,14 @@ func (p *Store) lost(s *stateRow) error {
 	return fmt.Errorf("%w: it has the lease", ledger.ErrOvertaken)
 }
 
-// signColumns are the columns of a sign of life: what the state says of the one that leads,
-// with the arguments that sign returns.
+// signColumns are the columns of a heartbeat: what the state says about the leader, with the
+// arguments from sign.
 const signColumns = `beat = clock_timestamp(), limits = $5, limited = clock_timestamp(), author = $3::text, attempt = $6, holder = CASE WHEN $7::boolean THEN NULL ELSE $3::text END,
 	sync_number = sync_number + $8::bigint, sync_by = CASE WHEN $8 = 0 THEN sync_by ELSE $3::text END,
 	sync_result = CASE WHEN $8 = 0 THEN sync_result ELSE $9::text END, sync_took = CASE WHEN $8 = 0 THEN sync_took ELSE $10::interval END,
 	sync_rest = CASE WHEN $8 = 0 THEN sync_rest ELSE $11::interval END, sync_ended = CASE WHEN $8 = 0 THEN sync_ended ELSE clock_timestamp() END`
 
-// sign returns the arguments from $3 on. A batch under no lease leaves none.
+// sign returns the arguments from $3 on. A batch without a lease leaves no heartbeat.
 func (p *Store) sign(b *ledger.Batch, fence uint64) []any {
 	synced, record := int64(0), ledger.SyncRecord{}
 	if b.Sync != nil {
@@ -169,16 +170,16 @@ func (p *Store) Follow(ctx context.Context) (state.Lease, *ledger.Batch, error) 
 	return p.since(a, err)
 }
 
-// answer is what the state says in one transaction.
+// answer is the content of the state in one transaction.
 type answer struct {
 	state stateRow
 	news  news
-	late  bool // it has not begun in time
+	late  bool // it did not start in time
 }
 
-// ask makes the first statements, and asks for the state and what is new in it. All of it is
-// one transaction and one round trip. The answer must begin within askLimit; how long it
-// takes from there on depends on how much is new.
+// ask sends the first statements, and reads the state and what is new in it, in one
+// transaction and one round trip. The answer must start within askLimit; the rest takes as
+// long as there is news.
 func (p *Store) ask(ctx context.Context, first func(*pgx.Batch)) (a answer, err error) {
 	within, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -194,7 +195,8 @@ func (p *Store) ask(ctx context.Context, first func(*pgx.Batch)) (a answer, err 
 			return p.scan(&a.state)(row)
 		})
 		b.Queue(p.in(newsStatement), p.at).Query(func(rows pgx.Rows) error {
-			// They can be of another state, or by a newer program, as since reports.
+			// They can belong to another state, or come from a newer program, as since
+			// reports.
 			if err := p.check(&a.state); err == nil {
 				return a.news.read(rows)
 			}
@@ -209,8 +211,8 @@ func (p *Store) ask(ctx context.Context, first func(*pgx.Batch)) (a answer, err 
 	return a, err
 }
 
-// again asks once more where a connection turns out to be gone, as one that was idle can
-// be: that is no problem as long as there is another.
+// again retries once if a connection turns out to be gone, as idle ones can be. That is not a
+// problem if another one works.
 func again(ctx context.Context, ask func() error) error {
 	err := ask()
 	for tries := 0; err != nil && tries < connections && ctx.Err() == nil && broken(err); tries++ {
@@ -219,7 +221,7 @@ func again(ctx context.Context, ask func() error) error {
 	return err
 }
 
-// since returns what has been committed up to a look at the state.
+// since returns what was committed up to a look at the state.
 func (p *Store) since(a answer, err error) (state.Lease, *ledger.Batch, error) {
 	if err == nil {
 		err = p.check(&a.state)

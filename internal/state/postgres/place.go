@@ -25,8 +25,8 @@ const (
 	connectWait = 5 * time.Second
 )
 
-// Place is where a state can be kept: a schema of the database that a URL names. However
-// it is printed, it shows neither user nor password.
+// Place is a place for a state: a schema in the database of a URL. However it is printed, it
+// shows neither user nor password.
 type Place struct {
 	config   *pgxpool.Config
 	schema   string
@@ -38,8 +38,7 @@ var (
 	errNotUnderstood = errors.New("is not a URL that PostgreSQL's clients understand")
 )
 
-// ParseURL returns the place that a URL and a schema name. Its errors show no part of the
-// URL.
+// ParseURL returns the place of a URL and a schema. Its errors show no part of the URL.
 func ParseURL(raw, schema string) (*Place, error) {
 	raw = withSocketAsParameter(raw)
 	u, err := url.Parse(raw)
@@ -47,7 +46,7 @@ func ParseURL(raw, schema string) (*Place, error) {
 		return nil, errNoURL
 	}
 	config, err := pgxpool.ParseConfig(raw)
-	if unread, ok := errors.AsType[*fs.PathError](err); ok { // a certificate, say
+	if unread, ok := errors.AsType[*fs.PathError](err); ok { // such as a certificate
 		return nil, fmt.Errorf("names a file that cannot be read: %w", unread)
 	}
 	if err != nil {
@@ -57,13 +56,13 @@ func ParseURL(raw, schema string) (*Place, error) {
 	if !parameters.Has("pool_max_conns") {
 		config.MaxConns = connections
 	}
-	// A look every 5 seconds is to be one transaction, not two: it is made again where the
-	// connection is gone.
+	// A look every 5 seconds must be one transaction instead of two. If the connection is
+	// gone, the look is repeated.
 	config.ShouldPing = func(_ context.Context, c pgxpool.ShouldPingParams) bool { return c.IdleDuration > 2*state.FollowEvery }
 	c := config.ConnConfig
 	c.ConnectTimeout = cmp.Or(c.ConnectTimeout, connectWait)
 	if !parameters.Has("default_query_exec_mode") {
-		// No statement is prepared under a name, which a pooler would lose.
+		// Do not prepare statements under a name, because a pooler would lose it.
 		c.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	}
 	if c.RuntimeParams["application_name"] == "" {
@@ -88,7 +87,7 @@ func (p *Place) String() string {
 	return fmt.Sprintf("postgres://%s/%s, schema %s", host, c.Database, p.schema)
 }
 
-// Open returns the store at this place. It asks the server for nothing before Load.
+// Open returns the store at this place. It does not connect before Load.
 func (p *Place) Open() (*Store, error) {
 	pool, err := pgxpool.NewWithConfig(context.Background(), p.config.Copy())
 	if err != nil {
@@ -99,7 +98,7 @@ func (p *Place) Open() (*Store, error) {
 	}, nil
 }
 
-// hasPassword looks in both places where PostgreSQL accepts a password.
+// hasPassword checks both places where PostgreSQL accepts a password.
 func hasPassword(u *url.URL) bool {
 	if _, set := u.User.Password(); set {
 		return true
@@ -112,8 +111,8 @@ func hasPassword(u *url.URL) bool {
 	return false
 }
 
-// severalHosts reports whether the URL names more than one server. A fallback can also be
-// the same server without TLS.
+// severalHosts reports whether the URL names several servers. A fallback can also be the same
+// server without TLS.
 func severalHosts(c *pgx.ConnConfig) bool {
 	for _, f := range c.Fallbacks {
 		if f.Host != c.Host || f.Port != c.Port {
@@ -123,8 +122,8 @@ func severalHosts(c *pgx.ConnConfig) bool {
 	return false
 }
 
-// withSocketAsParameter returns a URL as pgx understands it: it wants a socket's folder
-// that is written as the host, like %2Frun%2Fpostgresql, as a parameter.
+// withSocketAsParameter returns a URL in pgx's form: it needs the folder of a socket as a
+// parameter, instead of as the host, like %2Frun%2Fpostgresql.
 func withSocketAsParameter(raw string) string {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	if !ok {

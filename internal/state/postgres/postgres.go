@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	askLimit     = 5 * time.Second  // of one look
-	migrateLimit = 30 * time.Second // of making tables, in a dozen round trips and in turn
-	goodbye      = 2 * time.Second  // for giving the lease back at the end
+	askLimit     = 5 * time.Second  // of a look at the state
+	migrateLimit = 30 * time.Second // of creating tables, in a dozen round trips and one program at a time
+	goodbye      = 2 * time.Second  // for releasing the lease at the end
 	sizeEvery    = time.Minute
 	unlockAfter  = 3 * time.Second // of waiting for the rest of a statement
 	unlockLimit  = 2 * time.Second
@@ -25,23 +25,23 @@ const (
 // share. It is a [state.SharedStore].
 type Store struct {
 	schema   string
-	quoted   string // schema, as it stands in a statement
-	identity string // an expression, as it stands in a statement
-	id       string // of this process, new at every start
+	quoted   string // schema, quoted for statements
+	identity string // an expression for statements
+	id       string // of this process; new at every start
 	pool     *pgxpool.Pool
 
-	// What is known of the state, as of the last Load but for the first.
-	at      int64 // the last commit that is known here
+	// What this process knows about the state since the last Load.
+	at      int64 // the last known commit
 	era     int64
 	history string
 	here    string // the server's identity
-	renew   bool   // the state is an older one than was seen: it has a history of its own
+	renew   bool   // the state is older than one seen before, and needs a new history
 
-	pending *ledger.Batch // the last one that was tried to commit,
+	pending *ledger.Batch // the last batch that this process tried to commit,
 	attempt int64         // and its number
 
-	pruned time.Time // when this process last did
-	sized  time.Time // when the size was asked for
+	pruned time.Time // when this process last pruned
+	sized  time.Time // when the size was last requested
 	size   atomic.Int64
 }
 
@@ -59,17 +59,17 @@ func (p *Store) Load(ctx context.Context, rows ledger.Rows) error {
 	return explain(p.read(ctx, rows, true))
 }
 
-// SetAside implements [state.Store]: what several processes share is never set aside.
+// SetAside implements [state.Store]. A shared state is never set aside.
 func (*Store) SetAside(time.Time) (string, error) {
 	return "", errors.New("a state in PostgreSQL is never set aside")
 }
 
-// Size implements [state.Store]. It is as of a look at the state.
+// Size implements [state.Store]. The size is as of a look at the state.
 func (p *Store) Size() int64 { return p.size.Load() }
 
-// Close implements [state.Store]. It gives the lease back where this process has it.
+// Close implements [state.Store]. It releases this process's lease.
 func (p *Store) Close() error {
-	if p.history != "" { // where it cannot be reached, the lease ends by itself
+	if p.history != "" { // if the server is unreachable, the lease ends on its own
 		ctx, cancel := context.WithTimeout(context.Background(), goodbye)
 		defer cancel()
 		_, _ = p.pool.Exec(ctx, p.in(`UPDATE %[1]s.state SET holder = NULL WHERE holder = $1`), p.id)

@@ -7,7 +7,8 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// Probe implements [state.Prober], by the rights of the role: nothing is made or written.
+// Probe implements [state.Prober]. It checks the rights of the role, and creates and writes
+// nothing.
 func (p *Store) Probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()

@@ -10,15 +10,15 @@ import (
 	"omegastream_exporter/internal/state/codec"
 )
 
-// recordRow is a row of record.
+// recordRow is a row of table record.
 type recordRow struct {
 	endpoint   string
 	kind       int16
-	key, value []byte // value is nil where it was deleted
+	key, value []byte // value is nil if it was deleted
 }
 
-// read hands over every row, as after one commit. known says whether what the lease needs
-// is read as well. It takes one round trip: the server can be far away.
+// read delivers every row, as of one commit. known says whether to read what the lease needs
+// too. It takes one round trip, as the server can be far away.
 func (p *Store) read(ctx context.Context, rows ledger.Rows, known bool) error {
 	var s stateRow
 	ask := &pgx.Batch{}
@@ -38,7 +38,7 @@ func (p *Store) read(ctx context.Context, rows ledger.Rows, known bool) error {
 		ask.Queue(p.in(`SELECT `+stateColumns+` FROM %[1]s.state`), p.look()...).QueryRow(p.scan(&s))
 	}
 	reader := codec.Reader{Rows: rows}
-	for kind := range codec.Kinds { // by its index, as rows want them
+	for kind := range codec.Kinds { // in the order of the index, as rows need it
 		ask.Queue(p.in(`SELECT endpoint, kind, key, value FROM %[1]s.record WHERE kind = $1 AND value IS NOT NULL`), int16(kind)).Query(func(found pgx.Rows) error {
 			var r recordRow
 			_, err := pgx.ForEachRow(found, []any{&r.endpoint, &r.kind, &r.key, &r.value}, func() error { return r.deliver(&reader) })
@@ -55,7 +55,7 @@ func (p *Store) read(ctx context.Context, rows ledger.Rows, known bool) error {
 	return nil
 }
 
-// deliver hands over what a record holds, or that it was deleted.
+// deliver delivers the content of a record, or that it was deleted.
 func (r *recordRow) deliver(to *codec.Reader) error {
 	kind := codec.Kind(r.kind)
 	key := codec.JoinKey(kind, r.endpoint, r.key)
@@ -65,15 +65,15 @@ func (r *recordRow) deliver(to *codec.Reader) error {
 	return to.Record(kind, key, r.value)
 }
 
-// newsStatement asks for what was committed after the commit $1. It is one statement, so that
-// all of it is as after one commit.
+// newsStatement reads what was committed after commit $1. It is a single statement, so that
+// everything is as of one commit.
 const newsStatement = `SELECT commit, pruned, '', -1::smallint, ''::bytea, account FROM %[1]s.state WHERE commit > $1
 	UNION ALL SELECT 0, 0, endpoint, kind, key, value FROM %[1]s.record WHERE commit > $1`
 
 // news is what others have committed.
 type news struct {
 	batch          ledger.Batch
-	commit, pruned int64 // of the state; 0 where there is nothing new
+	commit, pruned int64 // of the state; 0 if there is nothing new
 }
 
 // read reads the rows of newsStatement.
@@ -95,15 +95,15 @@ func (n *news) read(found pgx.Rows) error {
 // Look implements [state.Looker].
 func (p *Store) Look() state.Store { return looker{p} }
 
-// looker is the store for a look that changes nothing: it makes no schema, and works
-// on older layouts as they are.
+// looker is the store for an inspection: it creates no schema, and reads older layouts
+// unchanged.
 type looker struct{ *Store }
 
 // Load implements [state.Store].
 func (p looker) Load(ctx context.Context, rows ledger.Rows) error {
 	layout, err := p.layout(ctx, p.pool)
 	if err != nil || layout == 0 {
-		return explain(err) // the first start makes it
+		return explain(err) // the first start creates it
 	}
 	return explain(p.read(ctx, rows, false))
 }

@@ -12,21 +12,21 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// The layout of a state in PostgreSQL. A version that only adds what older programs
-// may ignore raises madeLayout alone; one that they would damage raises leastLayout too, and
-// they stop writing at their next commit.
+// The layout of a state in PostgreSQL. A version whose additions older programs can ignore
+// raises only madeLayout. If older programs would damage its state, it raises leastLayout
+// too, and they stop at their next commit.
 const (
-	madeLayout  = 2 // the layout that this program makes
-	leastLayout = 2 // the oldest layout of a program that may work on it
+	madeLayout  = 2 // the layout that this program creates
+	leastLayout = 2 // the oldest layout whose programs can use the state
 )
 
-// tableStatements are the statements that make the tables of layout 1 in the schema %[1]s, as
-// far as they are used.
+// tableStatements create the tables of layout 1 in schema %[1]s, as far as they are still
+// used.
 //
-// state has one row, which every commit locks: commits are in one order, and their
-// number tells who follows what to read. record has what the file store has in its
-// buckets, in the same encoding; a value of NULL is one that was deleted and that
-// others have yet to hear of.
+// Table state has one row, which every commit locks. That puts commits in one order, and
+// their numbers tell followers what to read. Table record has the content of the file store's
+// buckets, in the same encoding. A value of NULL is a deletion that others have yet to learn
+// of.
 var tableStatements = []string{
 	`CREATE TABLE %[1]s.state (
 		one     boolean PRIMARY KEY DEFAULT true CHECK (one),
@@ -51,11 +51,10 @@ var tableStatements = []string{
 	`INSERT INTO %[1]s.state (layout, needs) VALUES (1, 1)`,
 }
 
-// leaseStatements are the statements that make layout 2 of layout 1: the row of state has the
-// account's lease, and which attempt at which batch the last commit was. history is
-// drawn anew after each failover of the database, server says where it was drawn. The
-// tables lease, replica and turns of layout 1 stay: a program that still runs on them
-// finds there that it must stop.
+// leaseStatements turn layout 1 into layout 2: the row of state has the account's lease, and
+// which attempt at which batch the last commit was. history is new after each failover of the
+// database; server is where it began. The tables lease, replica and turns of layout 1 stay,
+// so that a program that still uses them notices that it must stop.
 var leaseStatements = []string{
 	`ALTER TABLE %[1]s.state
 		ADD COLUMN history     text        NOT NULL DEFAULT '',
@@ -80,21 +79,22 @@ var leaseStatements = []string{
 // newHistory is an expression for a new history.
 const newHistory = `md5(random()::text || clock_timestamp()::text)`
 
-// migrateLock is the advisory lock that one program at a time makes tables under.
+// migrateLock is the advisory lock for creating tables, which one program at a time does.
 const migrateLock = 0x6f6d65676173 // "omegas"
 
-// serverIdentity is an expression for the server and the timeline of its history that a
-// connection leads to.
+// serverIdentity is an expression for the server of a connection, and the timeline of its
+// history.
 const serverIdentity = `CASE WHEN pg_is_in_recovery() THEN 'a standby' ELSE
 	(SELECT system_identifier FROM pg_control_system())::text || ' ' || left(pg_walfile_name(pg_current_wal_lsn()), 8) END`
 
-// in puts the schema's name, and how to ask for the server's identity, into a statement.
+// in replaces the schema's name, and the expression for the server's identity, in a
+// statement.
 func (p *Store) in(statement string) string {
 	return strings.NewReplacer("%[1]s", p.quoted, "%[2]s", p.identity).Replace(statement)
 }
 
-// identify finds out how to ask for the server's identity. A server of the protocol that
-// has no such thing can be used all the same.
+// identify finds an expression for the server's identity. Servers without one work
+// nevertheless.
 func (p *Store) identify(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*askLimit)
 	defer cancel()
@@ -107,8 +107,8 @@ func (p *Store) identify(ctx context.Context) error {
 	return err
 }
 
-// migrate makes the schema and its tables, or what is missing of them. One program at a
-// time does so, and all of it or nothing.
+// migrate creates the schema and its tables, or what is missing. One program at a time does
+// so, completely or not at all.
 func (p *Store) migrate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, migrateLimit)
 	defer cancel()
@@ -125,7 +125,8 @@ func (p *Store) migrate(ctx context.Context) error {
 		}
 		var statements []string
 		if layout == 0 {
-			// CREATE SCHEMA IF NOT EXISTS asks for a right that is not needed where it does.
+			// CREATE SCHEMA IF NOT EXISTS requires a right that is not needed if the schema
+			// exists.
 			var schema bool
 			if err := tx.QueryRow(ctx, `SELECT count(*) > 0 FROM pg_namespace WHERE nspname = $1`, p.schema).Scan(&schema); err != nil {
 				return err
@@ -135,7 +136,7 @@ func (p *Store) migrate(ctx context.Context) error {
 			}
 			statements = append(statements, tableStatements...)
 		}
-		// In one round trip: the server can be far away.
+		// In one round trip, as the server can be far away.
 		_, err = tx.Exec(ctx, p.in(strings.Join(append(statements, leaseStatements...), ";\n")))
 		return err
 	})
@@ -145,8 +146,8 @@ type rowQuerier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// layout returns the layout of the tables, 0 where there are none. It refuses those that
-// a newer program has made and this one would damage, and those of another program.
+// layout returns the layout of the tables; 0 if there are none. It refuses a layout of a
+// newer program that this one would damage, and tables of another program.
 func (p *Store) layout(ctx context.Context, q rowQuerier) (int, error) {
 	var there, ours bool
 	err := q.QueryRow(ctx, `SELECT count(*) > 0, count(*) FILTER (WHERE a.attname IN ('layout', 'needs', 'commit', 'account')) = 4
@@ -165,7 +166,7 @@ func (p *Store) layout(ctx context.Context, q rowQuerier) (int, error) {
 	return layout, checkNeeds(needs)
 }
 
-// checkNeeds refuses a layout that a newer program has made and this one would damage.
+// checkNeeds refuses a layout of a newer program that this one would damage.
 func checkNeeds(needs int) error {
 	if needs > madeLayout {
 		return fmt.Errorf("%w: layout %d, this version knows up to %d", state.ErrNewer, needs, madeLayout)

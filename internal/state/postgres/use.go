@@ -2,8 +2,8 @@ package postgres
 
 import "context"
 
-// inUseQueries ask whether an exporter works on the state, by its layout. Between two
-// syncs no replica leads: a sync that ended a moment ago is a sign as well.
+// inUseQueries ask whether an exporter uses the state, by layout. Between syncs no replica
+// leads, so a recent sync counts too.
 var inUseQueries = map[int]string{
 	1: `SELECT EXISTS (SELECT 1 FROM %[1]s.replica WHERE alive_until > clock_timestamp())`,
 	2: `SELECT holder IS NOT NULL AND beat > clock_timestamp() - interval '5 seconds'

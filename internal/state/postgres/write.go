@@ -7,13 +7,13 @@ import (
 	"omegastream_exporter/internal/state/codec"
 )
 
-// writer gathers the records of a commit. It is its [codec.Records].
+// writer collects the records of a commit. It is the commit's [codec.Records].
 type writer struct {
 	schema *Store
 	commit int64
-	blocks map[string][]byte // records of events as they are, by key
+	blocks map[string][]byte // stored records of events, by key
 
-	// Columns of what is to be written.
+	// The columns to write.
 	endpoints []string
 	kinds     []int16
 	keys      [][]byte
@@ -36,11 +36,11 @@ func (w *writer) Put(kind codec.Kind, key, record []byte) error {
 	return nil
 }
 
-// Delete implements [codec.Records]: what was deleted stays for a while without a value, so that
-// the others hear of it.
+// Delete implements [codec.Records]. A deleted record stays for a while without a value, so
+// that others learn of the deletion.
 func (w *writer) Delete(kind codec.Kind, key []byte) error { return w.Put(kind, key, nil) }
 
-// queue queues the statements that write all that was put.
+// queue queues the statements that write all records.
 func (w *writer) queue(out *pgx.Batch, b *ledger.Batch) {
 	if len(b.Dropped) > 0 {
 		out.Queue(w.schema.in(`DELETE FROM %[1]s.record WHERE endpoint = ANY ($1)`), b.Dropped)
@@ -53,7 +53,7 @@ func (w *writer) queue(out *pgx.Batch, b *ledger.Batch) {
 	}
 }
 
-// blocksOf returns which records of events the rows are in.
+// blocksOf returns the records that contain the rows of events.
 func blocksOf(rows []ledger.EventRow) (endpoints []string, keys [][]byte) {
 	for _, key := range codec.EventKeys(rows) {
 		endpoint, rest := codec.SplitKey(codec.Events, key)
