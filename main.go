@@ -21,7 +21,7 @@ func main() {
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program without the process around it. It returns the exit status.
+// run runs the program, and returns its exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	name, cfg, err := config.Parse(args, stdout, stderr)
 	if exit := config.ExitError(0); errors.As(err, &exit) {

@@ -10,20 +10,20 @@ import (
 )
 
 const (
-	failuresAllowed = 3 // events that may fail in a row before the fetcher slows down
+	failuresAllowed = 3 // events that can fail in a row before the fetcher slows down
 	longestRest     = time.Minute
 )
 
-// backoff pauses the fetcher: as long as the API refuses the key, and for a while if the
-// API asks for that or fails for one event after the other.
+// backoff pauses the fetcher: as long as the API refuses the key, and for a while if the API
+// asks for it or fails for one event after another.
 type backoff struct {
 	mu      sync.Mutex
 	parent  context.Context // of the lead
-	calls   context.Context // of every call; over once the API has refused the key
+	calls   context.Context // of every call; ends when the API refuses the key
 	endCall context.CancelCauseFunc
 	until   time.Time           // no call before this
-	failing map[string]struct{} // events whose call failed since one succeeded; as many as count
-	rests   int                 // since a call succeeded
+	failing map[string]struct{} // events whose call failed since one succeeded; only as many as count
+	rests   int                 // since the last successful call
 }
 
 func newBackoff(ctx context.Context) *backoff {
@@ -32,7 +32,7 @@ func newBackoff(ctx context.Context) *backoff {
 	return b
 }
 
-// resting returns how long no call is to be made, 0 if one may be made now.
+// resting returns how long to make no call; 0 if one can be made now.
 func (b *backoff) resting(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -56,8 +56,8 @@ func (b *backoff) lead(ctx context.Context) {
 	b.parent = ctx
 }
 
-// stop ends the calls under way, and lets none begin until resume. The cause of their
-// context is the error.
+// stop cancels the calls under way, and allows no others until resume. The error is the cause
+// in their contexts.
 func (b *backoff) stop(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -73,7 +73,7 @@ func (b *backoff) resume() {
 	}
 }
 
-// succeeded notes that the API answered.
+// succeeded records that the API answered.
 func (b *backoff) succeeded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -81,8 +81,8 @@ func (b *backoff) succeeded() {
 	b.rests = 0
 }
 
-// failed notes that a call failed for a reason that is not the event's. A few
-// events that always fail do not hold up the others.
+// failed records that a call failed, and not because of its event. A few events that always
+// fail do not delay the others.
 func (b *backoff) failed(eventID string, err error, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -94,7 +94,7 @@ func (b *backoff) failed(eventID string, err error, now time.Time) {
 		return
 	}
 	if now.Before(b.until) {
-		return // it began before the rest, which it is part of the reason for
+		return // it began before the pause, and is part of its reason
 	}
 	if b.failing[eventID] = struct{}{}; len(b.failing) <= failuresAllowed {
 		return

@@ -17,7 +17,7 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 	ev, err := f.api.GetEvent(ctx, t.EndpointID, t.EventID)
 	now := f.state.Now()
 	if err == nil && ev.Response == nil {
-		now = asked // a process that stood still since then has waited for nothing
+		now = asked // a paused process has not waited since then
 	}
 	of := subject{client.OpGetEvent, t.EndpointID, t.EventID}
 	var enter func(*ledger.Account)
@@ -36,7 +36,7 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 			enter = func(a *ledger.Account) { a.Gone(t, now) }
 		}
 	case client.IsForbidden(err):
-		f.succeeded() // the key is good for others, once a pause that came with it is over
+		f.succeeded() // the key works for others, after a pause that came with it
 		f.problems.report(of, err)
 		enter = func(a *ledger.Account) { a.Unusable(t, now) }
 	case invalid(err):
@@ -58,7 +58,7 @@ func (f *fetcher) fetch(ctx context.Context, t ledger.Task) {
 	f.moved.notify()
 }
 
-// use counts and reports members of a detail that cannot be used; the others are.
+// use counts and reports unusable members of a detail. The other members are used.
 func (f *fetcher) use(t ledger.Task, unusable []string) {
 	var faults client.Faults
 	if len(unusable) > 0 {
@@ -71,7 +71,7 @@ func (f *fetcher) use(t ledger.Task, unusable []string) {
 	f.problems.use(subject{operation: UseMembers, endpointID: t.EndpointID}, faults)
 }
 
-// invalid reports whether an answer came that no event can be read from.
+// invalid reports whether the answer was not an event.
 func invalid(err error) bool {
 	return errors.Is(err, client.ErrBadPayload) || errors.Is(err, client.ErrTooLarge) || errors.Is(err, client.ErrInvalidID)
 }
@@ -81,8 +81,8 @@ func (f *fetcher) succeeded() {
 	f.problems.healed(subject{operation: client.OpGetEvent})
 }
 
-// failed returns what to apply for a call that failed for a reason that is not the event's,
-// and slows the fetcher down.
+// failed returns what to apply for a call that failed, not because of its event, and slows
+// the fetcher down.
 func (f *fetcher) failed(ctx context.Context, t ledger.Task, err error, now time.Time) func(*ledger.Account) {
 	notTried := func(a *ledger.Account) { a.Return(t) }
 	if ctx.Err() != nil || errors.Is(err, state.ErrFollows) {

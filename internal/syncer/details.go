@@ -14,26 +14,26 @@ import (
 const (
 	promoteEvery   = 500 * time.Millisecond // while there is other work
 	shortestNap    = 100 * time.Millisecond
-	overdueNap     = time.Second // while the rate limit keeps failures waiting
+	overdueNap     = time.Second // while the rate limit delays failures
 	longestNap     = 10 * time.Second
-	unlimitedRetry = 2 // failures asked for again per second where the API is not limited
+	unlimitedRetry = 2 // failures asked for again per second if there is no rate limit
 )
 
-// fetcher fetches details: new events first, then pending ones, then failures that
-// may have been retried, and history in spare time.
+// fetcher fetches details: new events first, then pending ones, then failures that the
+// provider may have retried, and history in spare time.
 type fetcher struct {
 	api      API
 	state    *state.State
 	problems *problems
 	opts     Options
 
-	slots    chan struct{} // one for each call at a time
-	spare    chan struct{} // of them, those that may serve anything but new events
+	slots    chan struct{} // one for each concurrent call
+	spare    chan struct{} // of these, the ones for anything but new events
 	retries  *rate.Limiter
 	backoff  *backoff
-	promoted time.Time // belongs to run
+	promoted time.Time // used by run only
 	wake     chan struct{}
-	moved    signal // for caughtUp: a call has ended, or a sync
+	moved    signal // for caughtUp: a call or a sync has ended
 }
 
 func newFetcher(ctx context.Context, api API, st *state.State, p *problems, o Options) *fetcher {
@@ -42,8 +42,8 @@ func newFetcher(ctx context.Context, api API, st *state.State, p *problems, o Op
 	if o.RateLimit == 0 {
 		retry = unlimitedRetry
 	} else {
-		// What waits for the rate limit stands before the new events that come in
-		// the meantime: not more than a quarter of a second's worth.
+		// Calls that wait for the rate limit go before new events that arrive meanwhile, so
+		// allow no more than a quarter of a second's worth.
 		spare = max(1, min(spare, int(o.RateLimit/4)))
 	}
 	return &fetcher{
@@ -59,7 +59,7 @@ func (f *fetcher) run(ctx context.Context) {
 	defer calls.Wait()
 	for ctx.Err() == nil {
 		if _, err := f.state.Leading(ctx); err != nil {
-			return // ctx has ended, or the state has
+			return // ctx has ended, or the state is closed
 		}
 		select {
 		case f.slots <- struct{}{}:
@@ -67,7 +67,7 @@ func (f *fetcher) run(ctx context.Context) {
 			return
 		}
 		if f.state.Healthy(ctx) != nil {
-			return // ctx has ended, or the state has
+			return // ctx has ended, or the state is closed
 		}
 		now := time.Now()
 		if rest := f.backoff.resting(now); rest > 0 {
@@ -94,7 +94,7 @@ func (f *fetcher) run(ctx context.Context) {
 	}
 }
 
-// take takes the most urgent task that may be done now.
+// take takes the most urgent task that is allowed now.
 func (f *fetcher) take(now time.Time) (task ledger.Task, ok bool) {
 	spare := false
 	select {
@@ -119,13 +119,12 @@ func (f *fetcher) take(now time.Time) (task ledger.Task, ok bool) {
 	return task, ok
 }
 
-// mayRetry reports whether the share of the rate that is for failures allows one more
-// of the class.
+// mayRetry reports whether the failures' share of the rate allows another call of a class.
 func (f *fetcher) mayRetry(c ledger.Class, now time.Time) bool {
 	return c != ledger.FailedEvents || f.retries.TokensAt(now) >= 1
 }
 
-// nap waits until something is due or wakes the fetcher.
+// nap waits until something is due, or wakes the fetcher.
 func (f *fetcher) nap(ctx context.Context) {
 	now := time.Now()
 	wait := longestNap
@@ -134,7 +133,7 @@ func (f *fetcher) nap(ctx context.Context) {
 			wait = min(at.Sub(f.state.Now()), wait)
 		}
 	})
-	if wait <= 0 { // due, but not allowed: failures that wait for their share of the rate
+	if wait <= 0 { // due, but failures wait for their share of the rate
 		missing := 1 - f.retries.TokensAt(now)
 		wait = min(time.Duration(missing/float64(f.retries.Limit())*float64(time.Second)), overdueNap)
 	}
@@ -151,7 +150,7 @@ func (f *fetcher) sleep(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// wakeUp tells the fetcher that there may be something to fetch.
+// wakeUp wakes the fetcher, because there may be something to fetch.
 func (f *fetcher) wakeUp() {
 	select {
 	case f.wake <- struct{}{}:
@@ -159,15 +158,15 @@ func (f *fetcher) wakeUp() {
 	}
 }
 
-// resume lets a fetcher go on that was stopped over a refused key.
+// resume resumes a fetcher that stopped because of a refused key.
 func (f *fetcher) resume() {
 	f.backoff.resume()
 	f.wakeUp()
 }
 
-// caughtUp waits until every new event was asked for once and what came of it is
-// durable, and reports whether that was before ctx. While the fetcher rests there is
-// nothing to wait for: the backlog tells what is missing.
+// caughtUp waits until every new event was asked for once and the results are durable, and
+// reports whether that was before the end of ctx. While the fetcher rests, there is nothing
+// to wait for; the backlog shows what is missing.
 func (f *fetcher) caughtUp(ctx context.Context) bool {
 	for {
 		moved := f.moved.next()

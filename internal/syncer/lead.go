@@ -10,12 +10,12 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// unfitFor is how long a replica with a problem of its own leaves the lead to one that
-// syncs well.
+// unfitFor is how long a replica with a problem of its own leaves the lease to one that syncs
+// well.
 const unfitFor = 10 * time.Minute
 
-// lead makes this replica lead, which it always does in a state of its own. The calls of
-// the API end with ctx, which is nil where another replica leads.
+// lead makes this replica lead, as it always does if its state is not shared. API calls end
+// with ctx, which is nil if another replica leads.
 func (s *Syncer) lead() (led, ctx context.Context) {
 	led, err := s.state.Lead(s.ctx)
 	if err != nil && s.ctx.Err() == nil {
@@ -30,7 +30,7 @@ func (s *Syncer) lead() (led, ctx context.Context) {
 	return led, ctx
 }
 
-// leave ends a turn in which another replica leads: the next scrape asks it again.
+// leave ends a turn in which another replica leads, so that the next scrape asks it again.
 func (s *Syncer) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -38,8 +38,8 @@ func (s *Syncer) leave() {
 	s.done, s.began, s.again = nil, time.Time{}, false
 }
 
-// publish tells the other replicas how a sync ended, with its last commit, unless the problem
-// is this replica's own.
+// publish commits how a sync ended for the other replicas, with its last changes, unless the
+// problem is this replica's own.
 func (s *Syncer) publish(p *pass) {
 	s.mu.Lock()
 	took := time.Since(s.began)
@@ -47,7 +47,7 @@ func (s *Syncer) publish(p *pass) {
 	s.mu.Unlock()
 	switch {
 	case p.led.Err() != nil, errors.Is(p.err, errState), errors.Is(p.err, state.ErrFollows), errors.Is(p.err, context.Canceled):
-		s.state.GiveBack(p.led, 0) // a lease that was lost says nothing about the next one
+		s.state.GiveBack(p.led, 0) // a lost lease says nothing about the next one
 	case p.ownProblem():
 		s.state.GiveBack(p.led, unfitFor)
 	default:
@@ -55,14 +55,14 @@ func (s *Syncer) publish(p *pass) {
 	}
 }
 
-// vetting is what a Syncer that has not led yet knows of whose account its key opens.
+// vetting is what a Syncer that has not led yet knows about the account of its key.
 type vetting struct {
-	last    time.Time // ask
+	last    time.Time // of the last check
 	running bool
 }
 
-// vet asks a replica's own key whose account it opens, where another replica leads before
-// this one ever has: it would show the counters of that account as those of its own.
+// vet checks which account the replica's own key opens if another replica leads before this
+// one ever has. It would otherwise show the other account's counters as its own.
 func (s *Syncer) vet() {
 	known := false
 	s.state.Look(func(a *ledger.Account) { known = a.HasCompany() })
@@ -83,8 +83,8 @@ func (s *Syncer) vet() {
 	})
 }
 
-// vetted reports whether the key belongs to the state's account. The replica that leads
-// reports the API's problems.
+// vetted reports whether the key belongs to the state's account. The leader reports the API's
+// problems.
 func (s *Syncer) vetted() bool {
 	list, err := s.api.ListEndpoints(s.state.FollowersCall(s.ctx))
 	if err == nil {
@@ -100,8 +100,8 @@ func (s *Syncer) vetted() bool {
 	return err == nil
 }
 
-// ownProblem reports whether the sync says nothing about the account: the API did not
-// answer, or does not know the key, or the key is of another account.
+// ownProblem reports whether a sync says nothing about the account: the API did not answer,
+// does not accept the key, or the key belongs to another account.
 func (p *pass) ownProblem() bool {
 	return isOwnProblem(p.err) || p.read == 0 && p.unanswered > 0 && p.unanswered == p.failed
 }
@@ -115,7 +115,7 @@ func isOwnProblem(err error) bool {
 	return false
 }
 
-// followed takes in the last sync of another replica.
+// followed applies another replica's last sync.
 func (s *Syncer) followed() {
 	last := s.state.LastSync()
 	if last.Number == 0 || last.Ours {
@@ -130,7 +130,7 @@ func (s *Syncer) followed() {
 	}
 }
 
-// serve begins a turn whenever another replica asks for one.
+// serve starts a turn whenever another replica asks for one.
 func (s *Syncer) serve() {
 	for {
 		select {
@@ -138,7 +138,7 @@ func (s *Syncer) serve() {
 		case <-s.ctx.Done():
 			return
 		}
-		if !s.state.Wanted() { // a sync for a scrape of this replica was what it wanted
+		if !s.state.Wanted() { // it only wanted a sync for a scrape of this replica
 			continue
 		}
 		s.mu.Lock()
@@ -149,8 +149,8 @@ func (s *Syncer) serve() {
 	}
 }
 
-// Leads reports whether this replica made the last sync that it knows of; shared is false
-// where the state is its own.
+// Leads reports whether this replica made the last known sync. shared is false if the state
+// is not shared.
 func (s *Syncer) Leads() (leads, shared bool) {
 	return s.state.LastSync().Ours, s.state.Shared()
 }

@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	stateWait       = 5 * time.Second // how long a sync waits for a state that cannot be written
-	chunksPerCommit = 16              // chunks of a list between two commits at most
+	stateWait       = 5 * time.Second // how long a sync waits while the state cannot be written
+	chunksPerCommit = 16              // maximum chunks of a list between commits
 )
 
-// readList reads one endpoint's list into the ledger. What a list showed before
-// it broke counts; only its end is missing.
+// readList reads one endpoint's list into the ledger. If the list breaks, everything before
+// that counts.
 func (s *Syncer) readList(ctx context.Context, id string, one *read) error {
 	if err := s.writable(ctx); err != nil {
 		return err
@@ -48,8 +48,8 @@ func (s *Syncer) readList(ctx context.Context, id string, one *read) error {
 	return errors.Join(err, list.Err())
 }
 
-// readEvents notes the elements of a list. They are committed as the list goes
-// on, so that a long one is durable, and its memory is bounded, on the way.
+// readEvents records the elements of a list. It commits them in between, so that a long list
+// becomes durable, and its memory is limited, while it is read.
 func (s *Syncer) readEvents(ctx context.Context, list *client.EventList, r *ledger.Read) error {
 	defer s.apply(r)
 	chunks := 0
@@ -71,7 +71,7 @@ func (s *Syncer) readEvents(ctx context.Context, list *client.EventList, r *ledg
 	return nil
 }
 
-// apply takes what was noted into the ledger and sets the fetcher to work on it.
+// apply applies the recorded elements to the ledger, and wakes the fetcher.
 func (s *Syncer) apply(r *ledger.Read) {
 	untrusted := 0
 	s.state.Do(func(a *ledger.Account) { untrusted = a.Apply(r, s.state.Now()) })
@@ -83,13 +83,13 @@ func (s *Syncer) apply(r *ledger.Read) {
 // errState is returned when the state cannot be written.
 var errState = errors.New("write state")
 
-// writable waits until the last commit has succeeded: the API is not asked while the
-// results cannot be stored.
+// writable waits until the last commit has succeeded, because the exporter does not call the
+// API while it could not store the results.
 func (s *Syncer) writable(ctx context.Context) error {
 	return s.waitForState(ctx, s.state.Healthy)
 }
 
-// durable waits until all that was applied is committed.
+// durable waits until all changes are committed.
 func (s *Syncer) durable(ctx context.Context) error {
 	return s.waitForState(ctx, s.state.Flush)
 }
@@ -108,8 +108,7 @@ func (s *Syncer) waitForState(ctx context.Context, wait func(context.Context) er
 	return s.stateError(err)
 }
 
-// stateError reports that the state cannot be worked on, and returns the error as
-// what it means for a sync.
+// stateError reports that the state cannot be used, and returns the error of the sync.
 func (s *Syncer) stateError(err error) error {
 	err = fmt.Errorf("%w: %w", errState, err)
 	s.problems.report(subject{operation: WriteState}, err)

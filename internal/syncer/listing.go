@@ -8,28 +8,28 @@ import (
 )
 
 const (
-	listingEvery = time.Minute      // how often the account's endpoints are asked for
-	listingShare = 10               // of that many calls at most one does that
-	hintRest     = 10 * time.Minute // how long a hint is ignored after a listing that did not confirm it
+	listingEvery = time.Minute      // how often the account's endpoints are requested
+	listingShare = 10               // at most one in this many calls requests them
+	hintRest     = 10 * time.Minute // how long to ignore hints after a listing that did not confirm one
 )
 
-// listing is what a Syncer knows of its asks for the account's endpoints.
+// listing is what a Syncer knows about its requests for the account's endpoints.
 type listing struct {
 	every time.Duration // without a hint
-	last  time.Time     // ask
-	ok    bool          // it was answered
-	known bool          // one was answered since the start
+	last  time.Time     // of the last request
+	ok    bool          // whether it was answered
+	known bool          // whether one was answered since the start
 	hints map[hint]struct{}
-	rests map[hint]time.Time // until when one is none
+	rests map[hint]time.Time // hints to ignore, and until when
 }
 
-// hint is a reason to ask for the endpoints sooner.
+// hint is a reason to request the endpoints sooner.
 type hint struct {
 	kind       hintKind
 	endpointID string
 }
 
-// rest returns the hint to ignore if a listing does not confirm this one: anybody can look
+// rest returns the hints to ignore if a listing does not confirm this one: anybody can ask
 // for any page.
 func (h hint) rest() hint {
 	if h.kind == visited {
@@ -41,9 +41,9 @@ func (h hint) rest() hint {
 type hintKind int
 
 const (
-	missing  hintKind = iota // its list answers 404: it may be gone
-	expected                 // a flag names it, and it was not listed
-	visited                  // somebody looked for a page of it, and it is not known
+	missing  hintKind = iota // its list answers 404, so it may be gone
+	expected                 // a flag names it, but it was not listed
+	visited                  // somebody viewed its page, but it is unknown
 )
 
 func newListing(o Options) listing {
@@ -57,37 +57,37 @@ func newListing(o Options) listing {
 	return listing{every: every, hints: make(map[hint]struct{}), rests: make(map[hint]time.Time)}
 }
 
-// due reports whether the endpoints are to be asked for now.
+// due reports whether to request the endpoints now.
 func (l *listing) due(now time.Time) bool {
 	return !l.known || len(l.hints) > 0 || now.Sub(l.last) >= l.every
 }
 
-// asked notes the end of an ask.
+// asked records the end of a request.
 func (l *listing) asked(now time.Time, ok bool) {
 	l.last, l.ok, l.known = now, ok, l.known || ok
 }
 
-// heard notes the time of an ask that another replica has made with the same result.
+// heard records the time of another replica's request with the same result.
 func (l *listing) heard(at time.Time) {
 	if l.ok && at.After(l.last) {
 		l.last = at
 	}
 }
 
-// hint notes a reason to ask, and reports whether it is one.
+// hint records a hint, and reports whether it counts.
 func (l *listing) hint(kind hintKind, endpointID string, now time.Time) bool {
 	h := hint{kind, endpointID}
 	if now.Before(l.rests[h.rest()]) {
 		return false
 	}
-	if kind == visited { // one is enough: anybody can look for very many
+	if kind == visited { // one for all, as anybody can ask for very many
 		maps.DeleteFunc(l.hints, func(other hint, _ struct{}) bool { return other.kind == visited })
 	}
 	l.hints[h] = struct{}{}
 	return true
 }
 
-// answered ends all hints. It ignores those that the answer did not confirm for a while.
+// answered ends all hints, and ignores the unconfirmed ones for a while.
 func (l *listing) answered(found map[string]struct{}, now time.Time) {
 	for h, rest := range l.rests {
 		if !now.Before(rest) {
@@ -102,8 +102,8 @@ func (l *listing) answered(found map[string]struct{}, now time.Time) {
 	clear(l.hints)
 }
 
-// listingDue reports whether this sync is to ask for the account's endpoints: once a
-// minute, of all replicas together, on a hint, or after a sync that failed.
+// listingDue reports whether this sync requests the account's endpoints: once a minute for
+// all replicas together, on a hint, or after a failed sync.
 func (s *Syncer) listingDue() bool {
 	var last time.Time
 	s.state.Look(func(a *ledger.Account) { last = a.LastListing() })
@@ -117,8 +117,8 @@ func (s *Syncer) listingDue() bool {
 	return s.failures > 0 || s.listing.due(now)
 }
 
-// Hint notes that somebody looks for an endpoint that is not known. The account's endpoints
-// are then asked for at once, unless a hint like this was wrong in the last ten minutes.
+// Hint reports that somebody asked for an unknown endpoint. The account's endpoints are then
+// requested at once, unless such a hint was wrong in the last ten minutes.
 func (s *Syncer) Hint(endpointID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,8 +127,8 @@ func (s *Syncer) Hint(endpointID string) {
 	}
 }
 
-// hintMissing notes that a list answered 404, and reports whether the account's endpoints
-// are asked for because of that.
+// hintMissing records that a list answered 404, and reports whether the account's endpoints
+// are requested because of it.
 func (s *Syncer) hintMissing(endpointID string) bool {
 	if s.opts.Pinned {
 		return false

@@ -14,65 +14,65 @@ import (
 )
 
 const (
-	longestSync = time.Minute // after which a sync is ended with what it has
-	slowList    = time.Minute // from the header of a list on, after which nothing waits for it
-	headerTime  = 10          // seconds' worth of the rate that may wait for the header of a list
+	longestSync = time.Minute // after which a sync ends with what it has
+	slowList    = time.Minute // from a list's header on, after which nothing waits for it
+	headerTime  = 10          // seconds' worth of the rate that can wait for the headers of lists
 )
 
-// pass is one sync on its way through the lists.
+// pass is a sync while it reads the lists.
 type pass struct {
 	*Syncer
 	led  context.Context // of the state
-	turn bool            // begins with it
+	turn bool            // ends with this sync
 
 	ids           []string // not begun
-	waiting       int      // begun, and not known to have ended
+	waiting       int      // started, and perhaps not ended
 	ended         chan ending
 	read          int
 	failed        int
-	unanswered    int              // of them, those to which no answer came
-	missing       map[string]error // 404, which the account's endpoints are to explain
+	unanswered    int              // of these, the ones without an answer
+	missing       map[string]error // 404s, which the account's endpoints must explain
 	listingFailed bool
 	calls         context.Context // of the reads
 	paused        error           // the API has asked for a pause
-	err           error           // ends the sync
+	err           error           // the error that ends the sync
 }
 
-// read is the read of one list. Its fields are guarded by Syncer.mu.
+// read is the read of one list. Syncer.mu guards its fields.
 type read struct {
 	ended    chan<- ending // of the sync that waits for it
-	answered bool          // the header has come
-	slow     bool          // nothing waits for it any more
+	answered bool          // the header has arrived
+	slow     bool          // nothing waits for it any longer
 }
 
-// ending tells a sync how a read goes on, or went.
+// ending tells a sync how a read is going, or how it ended.
 type ending struct {
 	id  string
 	how how
 	err error // why it failed
 }
 
-// how is how a read goes on, or went.
+// how is how a read is going, or how it ended.
 type how int
 
 const (
-	answered how = iota // the header has come, it goes on
+	answered how = iota // the header has arrived; the read continues
 	complete
 	failed
 	notDue  // the list rests
 	unasked // the API has asked for a pause
-	absent  // 404, which the account's endpoints are to explain
+	absent  // 404, which the account's endpoints must explain
 )
 
 var (
-	// errSlowList is returned for a list that takes longer than slowList to read.
+	// errSlowList is returned for a list that takes longer than slowList.
 	errSlowList = fmt.Errorf("the list takes more than %v to read, it is read on", slowList)
 
-	// errNotDue is returned for a list that rests.
+	// errNotDue is returned for a list that is not due.
 	errNotDue = errors.New("the list is not due")
 )
 
-// continues keeps only the endpoints that the sync before has not read.
+// continues keeps only the endpoints that the previous sync has not read.
 func (p *pass) continues(before *pass) {
 	there := make(map[string]struct{}, len(p.ids))
 	for _, id := range p.ids {
@@ -93,11 +93,11 @@ func (p *pass) continues(before *pass) {
 	}
 }
 
-// readLists reads the lists, and waits for those that are being read since the sync
-// before. What is left when the sync has taken very long stays in p.ids.
+// readLists reads the lists, and waits for those still being read since the previous sync.
+// When the sync has taken too long, the rest stays in p.ids.
 func (p *pass) readLists(ctx context.Context) {
 	p.missing, p.calls = make(map[string]error), p.fetcher.backoff.callContext()
-	p.ended = make(chan ending, 2*(len(p.ids)+2*p.opts.Concurrency)) // so that no read waits
+	p.ended = make(chan ending, 2*(len(p.ids)+2*p.opts.Concurrency)) // so that no read blocks
 	p.join()
 	limit := time.NewTimer(longestSync)
 	defer limit.Stop()
@@ -118,11 +118,10 @@ func (p *pass) readLists(ctx context.Context) {
 	}
 }
 
-// over reports whether no more lists are to be asked for.
+// over reports whether to request no more lists.
 func (p *pass) over() bool { return p.err != nil || p.paused != nil }
 
-// join makes this sync the one that waits for the reads that are under way. One that is
-// slow has failed already.
+// join makes this sync wait for the reads under way. Slow ones have already failed.
 func (p *pass) join() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -137,11 +136,10 @@ func (p *pass) join() {
 	p.ids = slices.DeleteFunc(p.ids, func(id string) bool { return p.reads[id] != nil })
 }
 
-// beginReads begins as many reads as may be under way. A list that takes long to read
-// makes way for others in the client, so that these are more than it has slots; and where
-// the rate is low, few wait for it, so that what is more urgent does not stand behind them.
-// A list that paused all calls the last time waits for those before it, or it would keep
-// them from their turn again.
+// beginReads starts as many reads as possible. A slow list frees its slot in the client, so
+// there can be more reads than slots. With a low rate, only a few wait for it, so that they
+// do not delay more urgent calls. A list that paused all calls last time waits for those
+// before it, or it would delay their turn again.
 func (p *pass) beginReads(ctx context.Context) {
 	if p.over() {
 		return
@@ -172,7 +170,7 @@ func (p *pass) beginReads(ctx context.Context) {
 	}
 }
 
-// note notes how a read goes on.
+// note records how a read is going.
 func (p *pass) note(e ending) {
 	if e.how != answered {
 		p.waiting--
@@ -195,7 +193,7 @@ func (p *pass) note(e ending) {
 		switch {
 		case errors.Is(e.err, client.ErrUnauthorized), errors.Is(e.err, errState), errors.Is(e.err, state.ErrFollows):
 			p.end(e.err)
-		case errors.Is(e.err, context.Canceled): // the API has refused the key to another call
+		case errors.Is(e.err, context.Canceled): // the API has refused the key in another call
 			p.end(context.Cause(p.calls))
 		default:
 			p.failed++
@@ -206,7 +204,7 @@ func (p *pass) note(e ending) {
 	}
 }
 
-// end ends the sync, and with it the other calls where the API refuses the key.
+// end ends the sync. If the API refuses the key, it cancels the other calls too.
 func (p *pass) end(err error) {
 	if p.err == nil {
 		p.err = err
@@ -216,13 +214,13 @@ func (p *pass) end(err error) {
 	}
 }
 
-// left returns how many endpoints the sync has not read.
+// left returns the number of endpoints that the sync has not read.
 func (p *pass) left() int { return len(p.ids) + p.waiting }
 
-// goesOn reports whether the next sync is to follow at once and read what is left.
+// goesOn reports whether the next sync must follow at once and read the rest.
 func (p *pass) goesOn() bool { return p.left() > 0 && !p.over() }
 
-// readOne reads one list, reports how that ended, and tells the sync that waits for it.
+// readOne reads one list, reports how that ended, and notifies the sync that waits for it.
 func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
 	release := s.state.Keep()
 	defer release()
@@ -234,7 +232,7 @@ func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
 		s.problems.healed(subject{operation: client.OpListEvents, endpointID: id})
 	case errors.Is(err, errNotDue):
 		e.how = notDue
-	case errors.Is(err, errState), errors.Is(err, client.ErrUnauthorized), errors.Is(err, state.ErrFollows), ctx.Err() != nil: // more than this list
+	case errors.Is(err, errState), errors.Is(err, client.ErrUnauthorized), errors.Is(err, state.ErrFollows), ctx.Err() != nil: // affects more than this list
 	case isUnasked(err):
 		e.how = unasked
 	case errors.Is(err, client.ErrNotFound) && s.hintMissing(id):
@@ -254,7 +252,7 @@ func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
 	}
 }
 
-// pauses reports whether the API answered with a pause for all calls.
+// pauses reports whether the API's answer pauses all calls.
 func pauses(err error) bool {
 	var e *client.Error
 	return errors.As(err, &e) && e.StatusCode != 0 && e.RetryAfter > 0
@@ -273,8 +271,8 @@ func (s *Syncer) readFailed(id string, err error) {
 	s.state.Do(func(a *ledger.Account) { a.ReadFailed(id, kindOf(err), s.state.Now()) })
 }
 
-// headerOf notes that the header of a list has come. The list is slow if the timer that it
-// returns is not stopped soon enough.
+// headerOf records that the header of a list has arrived. Unless the returned timer is
+// stopped in time, the list is slow.
 func (s *Syncer) headerOf(id string, r *read) *time.Timer {
 	s.mu.Lock()
 	r.answered = true

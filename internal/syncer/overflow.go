@@ -9,7 +9,7 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// overflowEvery is the least time between two lines of the log about a full backlog.
+// overflowEvery is the minimum time between log lines about a full backlog.
 const overflowEvery = time.Minute
 
 // overflow logs how many events were given up because too many waited for an outcome.
@@ -21,7 +21,7 @@ type overflow struct {
 	last     time.Time
 }
 
-// look asks the account, and logs at most once a minute.
+// look checks the account, and logs at most once a minute.
 func (o *overflow) look(st *state.State, now time.Time) {
 	var given uint64
 	st.Look(func(a *ledger.Account) { given = a.Overflowed() })

@@ -8,8 +8,7 @@ import (
 	"omegastream_exporter/client"
 )
 
-// messages are what the log says where an operation begins to fail and where it is well
-// again.
+// messages are the log messages for when an operation begins to fail and when it works again.
 var messages = map[client.Operation]struct{ failed, well string }{
 	OpSync:                 {"Sync failed", "Sync works again"},
 	client.OpListEndpoints: {"List of endpoints failed", "List of endpoints is read again"},
@@ -20,16 +19,16 @@ var messages = map[client.Operation]struct{ failed, well string }{
 	WriteState:             {"State is not written", "State is written again"},
 }
 
-// lines are what the log says of one operation: one line a minute.
+// lines are the log lines of an operation: one a minute.
 type lines struct {
 	next      time.Time // no line before this
 	unwritten int       // changes since the last line
-	healed    *subject  // the last of them that is well again
+	healed    *subject  // the last of these that works again
 	timer     *time.Timer
 }
 
-// changed writes a line about what began to fail or is well again, at once or when a
-// minute has passed since the one before. The caller holds p.mu.
+// changed logs what began to fail or works again, at once or a minute after the previous
+// line. The caller holds p.mu.
 func (p *problems) changed(s subject, now time.Time) {
 	l, ok := p.lines[s.operation]
 	if !ok {
@@ -49,7 +48,7 @@ func (p *problems) changed(s subject, now time.Time) {
 	}
 }
 
-// lineDue writes what has changed within the minute.
+// lineDue logs what has changed within the minute.
 func (p *problems) lineDue(op client.Operation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -60,8 +59,8 @@ func (p *problems) lineDue(op client.Operation) {
 	}
 }
 
-// write writes one line for all that has changed since the last one: of what fails and was
-// not named yet, the newest; else what is well again. The caller holds p.mu.
+// write logs one line for all changes since the last one: the newest failure that was not
+// named yet, or else what works again. The caller holds p.mu.
 func (p *problems) write(op client.Operation, l *lines, now time.Time) {
 	var newest *problem
 	var of subject
@@ -82,7 +81,7 @@ func (p *problems) write(op client.Operation, l *lines, now time.Time) {
 		level, text, args = slog.LevelWarn, messages[op].failed, []any{"err", newest.Err}
 	case l.healed != nil:
 		of = *l.healed
-	default: // it has gone with its endpoint
+	default: // it was removed with its endpoint
 		l.unwritten = 0
 		return
 	}
@@ -109,7 +108,7 @@ func (p *problems) of(s subject) *slog.Logger {
 	return log
 }
 
-// close ends the lines that wait for their minute.
+// close drops the lines that wait for their minute.
 func (p *problems) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

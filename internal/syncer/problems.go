@@ -15,35 +15,35 @@ import (
 	"omegastream_exporter/client"
 )
 
-// The operations that are not calls of the API.
+// Operations that are not API calls.
 const (
 	WriteState client.Operation = "write_state"
-	OpSync     client.Operation = "sync" // as a whole: a key that is refused, an API that does not answer
+	OpSync     client.Operation = "sync" // the whole sync: a refused key, or an API that does not answer
 
-	// Parts of answers that otherwise are of use.
+	// Unusable parts of usable answers.
 	UseElements client.Operation = "use_elements" // of a list
 	UseMembers  client.Operation = "use_members"  // of a detail
 )
 
 const (
-	lineEvery  = time.Minute   // a line of the log for each operation
-	oddEvents  = 1000          // events that are reported one by one, at most
-	oddForgets = 7 * time.Hour // a detail is asked for again sooner than that
+	lineEvery  = time.Minute   // between log lines of an operation
+	oddEvents  = 1000          // maximum number of events reported one by one
+	oddForgets = 7 * time.Hour // a detail is asked for again sooner than this
 )
 
-// problems knows what fails, and logs where it begins and ends: an API that is down for
-// an hour is two lines, and so is one that fails for a thousand endpoints.
+// problems knows what fails, and logs when that begins and ends: an API that is down for an
+// hour gives two lines, and so does one that fails for a thousand endpoints.
 type problems struct {
 	log *slog.Logger
 
 	mu     sync.Mutex
 	now    map[subject]*problem
-	events int // of them, those of single events
+	events int // of these, the ones of single events
 	lines  map[client.Operation]*lines
 	closed bool
 }
 
-// problem is a Problem and what the log needs to know of it.
+// problem is a Problem with what the log needs.
 type problem struct {
 	Problem
 	kind   string
@@ -51,8 +51,7 @@ type problem struct {
 	logged bool
 }
 
-// subject is what fails: an operation, of one event, of one endpoint or of the whole
-// account.
+// subject is what fails: an operation, for an event, an endpoint or the whole account.
 type subject struct {
 	operation  client.Operation
 	endpointID string
@@ -63,7 +62,7 @@ func newProblems(l *slog.Logger) *problems {
 	return &problems{log: l, now: make(map[subject]*problem), lines: make(map[client.Operation]*lines)}
 }
 
-// report notes an error. A call that we canceled ourselves is no error.
+// report records an error. A call that the exporter itself cancelled is not an error.
 func (p *problems) report(s subject, err error) {
 	if errors.Is(err, context.Canceled) {
 		return
@@ -93,7 +92,7 @@ func (p *problems) report(s subject, err error) {
 	p.changed(s, now)
 }
 
-// healed notes that what was reported works again.
+// healed records that a reported subject works again.
 func (p *problems) healed(s subject) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -119,7 +118,7 @@ func (p *problems) drop(s subject) {
 	}
 }
 
-// forget drops events that are not asked for any more. The caller holds p.mu.
+// forget drops events that are no longer asked for. The caller holds p.mu.
 func (p *problems) forget(now time.Time) {
 	for s, one := range p.now {
 		if s.eventID != "" && now.Sub(one.last) > oddForgets {
@@ -128,7 +127,7 @@ func (p *problems) forget(now time.Time) {
 	}
 }
 
-// keep forgets the problems of all endpoints but these.
+// keep drops the problems of all endpoints but these.
 func (p *problems) keep(endpoints map[string]struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,7 +146,7 @@ func (p *problems) has(s subject) bool {
 	return failing
 }
 
-// any reports whether one of the operations fails, of an endpoint or of the account.
+// any reports whether one of the operations fails, for an endpoint or the account.
 func (p *problems) any(operations ...client.Operation) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,7 +158,7 @@ func (p *problems) any(operations ...client.Operation) bool {
 	return false
 }
 
-// all returns what fails, the events of an endpoint as one.
+// all returns what fails, with the events of an endpoint as one problem.
 func (p *problems) all() []Problem {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -176,7 +175,7 @@ func (p *problems) all() []Problem {
 	})
 }
 
-// oddError says what of an answer cannot be used.
+// oddError says which part of an answer is unusable.
 type oddError struct {
 	text string
 	kind string // the names of the members
@@ -184,7 +183,7 @@ type oddError struct {
 
 func (e *oddError) Error() string { return e.text }
 
-// use reports the parts of an answer that cannot be used, or that there are none.
+// use reports the unusable parts of an answer, or that there are none.
 func (p *problems) use(s subject, faults client.Faults) {
 	if len(faults) == 0 {
 		p.healed(s)
@@ -193,8 +192,8 @@ func (p *problems) use(s subject, faults client.Faults) {
 	p.report(s, &oddError{faults.String(), strings.Join(slices.Sorted(maps.Keys(faults)), ", ")})
 }
 
-// kindOf returns what stays the same of an error from call to call: the text of one problem
-// differs by a port, a pause or the number of a byte.
+// kindOf returns the part of an error that is the same in each call: the texts of one problem
+// can differ in a port, a pause or an offset.
 func kindOf(err error) string {
 	if odd := (*oddError)(nil); errors.As(err, &odd) {
 		return odd.kind

@@ -2,14 +2,14 @@ package syncer
 
 import "sync"
 
-// signal wakes all who wait for a change. The zero value is ready.
+// signal wakes everyone who waits for a change. Its zero value works.
 type signal struct {
 	mu      sync.Mutex
 	changed chan struct{}
 }
 
-// next returns a channel that the next change closes. It must be called before
-// looking at what may change.
+// next returns a channel that the next change closes. Call it before checking what can
+// change.
 func (s *signal) next() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -19,7 +19,7 @@ func (s *signal) next() <-chan struct{} {
 	return s.changed
 }
 
-// notify tells of a change.
+// notify signals a change.
 func (s *signal) notify() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

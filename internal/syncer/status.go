@@ -7,26 +7,26 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// Status is how a Syncer gets on, for people.
+// Status describes a Syncer for people.
 type Status struct {
 	Syncing  bool
 	Ended    time.Time     // of the last sync; zero if there was none since the start
-	Took     time.Duration // the last sync
+	Took     time.Duration // of the last sync
 	Result   Result        // of the last sync
 	Every    time.Duration // between the ends of the last two syncs; zero before there are two
-	Turn     time.Duration // how long it takes to read every list once
+	Turn     time.Duration // how long reading every list once takes
 	Problems []Problem     // in order of operation and endpoint
 }
 
-// Problem is an operation that fails, of one endpoint or of the whole account.
+// Problem is a failing operation, for an endpoint or for the whole account.
 type Problem struct {
 	Operation  client.Operation // or WriteState
-	EndpointID string           // empty where it is the account's
+	EndpointID string           // empty for the account
 	Err        error
 	Since      time.Time
 }
 
-// What says what does not work, in the words of a page.
+// What says in plain words what does not work.
 func (p Problem) What() string {
 	switch p.Operation {
 	case client.OpListEndpoints:
@@ -44,7 +44,7 @@ func (p Problem) What() string {
 	}
 }
 
-// Status returns how the Syncer gets on. It waits for nothing.
+// Status returns the present status, without waiting.
 func (s *Syncer) Status() Status {
 	status := Status{Problems: s.problems.all()}
 	s.mu.Lock()
@@ -55,18 +55,19 @@ func (s *Syncer) Status() Status {
 	return status
 }
 
-// freshFor is how old the last read of a list may be while all is well, or three turns.
+// freshFor is how old the last read of a list can be while all is well, unless three turns
+// take longer.
 const freshFor = 5 * time.Minute
 
-// Up reports whether all that is shown is fresh: the last ask for the account's endpoints
-// and the last read of every list succeeded a short time ago.
+// Up reports whether everything shown is current: the last request for the account's
+// endpoints and the last read of every list succeeded a short time ago.
 func (s *Syncer) Up() bool {
 	s.mu.Lock()
 	limit := max(freshFor, 3*s.turn)
 	listed := s.listing.ok && time.Since(s.listing.last) <= max(limit, 3*s.listing.every) || s.opts.Pinned && s.result != ""
 	s.mu.Unlock()
 	if last := s.state.LastSync(); last.Number > 0 && !last.Ours {
-		listed = Result(last.Result) == Success // another replica asked
+		listed = Result(last.Result) == Success // another replica requested them
 	}
 	if !listed || s.problems.any(OpSync, WriteState) {
 		return false

@@ -17,14 +17,14 @@ type Result string
 const (
 	Success Result = "success" // nothing failed
 	Partial Result = "partial" // some endpoints failed
-	Failed  Result = "error"   // all of them did, or the sync was ended
+	Failed  Result = "error"   // all of them failed, or the sync was cancelled
 )
 
-// Results returns every result that there is.
+// Results returns all results.
 func Results() []Result { return []Result{Success, Partial, Failed} }
 
-// sync is one pass over the account's lists, or over those that the sync before it in the
-// turn has left, from its first call to its last commit.
+// sync reads the account's lists, or those that the previous sync in the turn has left, from
+// the first call to the last commit.
 func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 	p := &pass{Syncer: s, led: led, turn: before == nil}
 	if p.err = s.writable(ctx); p.err == nil && s.listingDue() {
@@ -50,12 +50,12 @@ func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 	return p
 }
 
-// listEndpoints brings the account's endpoints up to date. Nothing depends on it if flags
-// name the endpoints: the key can be limited to those.
+// listEndpoints updates the account's endpoints. If flags name the endpoints, it can fail,
+// because the key can be limited to those.
 func (p *pass) listEndpoints(ctx context.Context) {
 	all := subject{operation: client.OpListEndpoints}
 	list, err := p.api.ListEndpoints(ctx)
-	if errors.Is(err, state.ErrFollows) { // nothing was asked
+	if errors.Is(err, state.ErrFollows) { // no request was sent
 		p.err = err
 		return
 	}
@@ -80,7 +80,7 @@ func (p *pass) listEndpoints(ctx context.Context) {
 	}
 }
 
-// applyEndpoints takes a listing of the account into the ledger.
+// applyEndpoints applies a listing of the account to the ledger.
 func (p *pass) applyEndpoints(list client.EndpointList) error {
 	found := foundEndpoints(list)
 	ids := make(map[string]struct{}, len(found))
@@ -114,13 +114,12 @@ func (p *pass) applyEndpoints(list client.EndpointList) error {
 	return nil
 }
 
-// errNoEndpoints is returned for a listing that has no endpoint of an account that had
-// some: it takes a while until that is believed.
+// errNoEndpoints is returned for a listing without endpoints of an account that had some,
+// until that is believed.
 var errNoEndpoints = errors.New("the account had endpoints and lists none now")
 
-// endsSync reports whether an error of the account's listing makes it pointless to ask for
-// anything else: the key is not allowed to do this, no answer comes, or the API has asked
-// for a pause.
+// endsSync reports whether an error of the account's listing makes all other calls pointless:
+// the key has no access, there is no answer, or the API has asked for a pause.
 func endsSync(err error) bool {
 	for _, kind := range []error{client.ErrForbidden, client.ErrConnection, client.ErrTimeout, client.ErrRateLimited, context.Canceled} {
 		if errors.Is(err, kind) {
@@ -130,8 +129,8 @@ func endsSync(err error) bool {
 	return false
 }
 
-// askForMissing asks for the account's endpoints where some lists answered 404: it is no
-// failure of an endpoint that it is not there any more.
+// askForMissing requests the account's endpoints if some lists answered 404. If an endpoint
+// no longer exists, that is not a failure.
 func (p *pass) askForMissing(ctx context.Context) {
 	p.listEndpoints(ctx)
 	there := make(map[string]struct{})
@@ -149,7 +148,7 @@ func (p *pass) askForMissing(ctx context.Context) {
 	p.problems.keep(there)
 }
 
-// result is how the sync ended.
+// result returns how the sync ended.
 func (p *pass) result() Result {
 	switch {
 	case p.err != nil:
@@ -162,12 +161,13 @@ func (p *pass) result() Result {
 	return Partial
 }
 
-// well reports whether the last read of the account and of every list succeeded.
+// well reports whether the last listing of the account and the last read of every list
+// succeeded.
 func (s *Syncer) well() bool {
 	return !s.problems.any(client.OpListEvents) && (s.opts.Pinned || !s.problems.any(client.OpListEndpoints))
 }
 
-// report logs what ended the sync, or that nothing did.
+// report logs what ended the sync, or that it works again.
 func (p *pass) report() {
 	all := subject{operation: OpSync}
 	switch {
@@ -175,8 +175,8 @@ func (p *pass) report() {
 		p.problems.report(all, p.paused)
 	case p.err == nil:
 		p.problems.healed(all)
-	case errors.Is(p.err, errState): // was reported as what it is
-	case errors.Is(p.err, state.ErrFollows): // is no problem: another replica leads
+	case errors.Is(p.err, errState): // already reported
+	case errors.Is(p.err, state.ErrFollows): // not a problem, as another replica leads
 	default:
 		p.problems.report(all, p.err)
 	}
@@ -185,8 +185,7 @@ func (p *pass) report() {
 	}
 }
 
-// announce says once which account this is, and where a turn begins to take more than one
-// sync.
+// announce logs once which account this is, and when turns begin to take more than one sync.
 func (s *Syncer) announce(p *pass) {
 	if p.err != nil {
 		return
@@ -212,7 +211,7 @@ func (s *Syncer) announce(p *pass) {
 	}
 }
 
-// invalid counts elements of answers that made no sense.
+// invalid counts unusable elements of answers.
 func (s *Syncer) invalid(op client.Operation, n int) {
 	if n > 0 {
 		s.opts.Observer.Invalid(op, n)

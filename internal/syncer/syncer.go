@@ -15,60 +15,57 @@ import (
 
 const (
 	longestInterval = time.Minute      // between turns while syncs fail
-	longTurn        = 10 * time.Second // a scrape that comes later than this in a turn wants the next one
+	longTurn        = 10 * time.Second // a scrape that comes later in a turn waits for the next one
 )
 
-// API is what a Syncer needs of a client.Client.
+// API is the part of client.Client that a Syncer needs.
 type API interface {
 	// ListEndpoints returns the account's endpoints.
 	ListEndpoints(ctx context.Context) (client.EndpointList, error)
 
-	// ListEvents returns an endpoint's list of events as a stream, which the
-	// caller reads to its end or closes.
+	// ListEvents returns an endpoint's list of events as a stream, which the caller must read
+	// to its end or close.
 	ListEvents(ctx context.Context, endpointID string) (*client.EventList, error)
 
 	// GetEvent returns one event with its response.
 	GetEvent(ctx context.Context, endpointID, eventID string) (client.Event, error)
 }
 
-// Observer is told what a Syncer does. Its methods are called from many goroutines at
-// once and must return quickly.
+// Observer observes a Syncer. Its methods are called concurrently and must return quickly.
 type Observer interface {
 	// Synced is called at the end of each sync.
 	Synced(r Result, took time.Duration)
 
-	// Invalid is called with the number of elements of an answer that made no sense,
-	// which is over 0.
+	// Invalid is called with the number of unusable elements of an answer, if there are any.
 	Invalid(op client.Operation, n int)
 }
 
-// Options are the settings of a Syncer.
+// Options configure a Syncer.
 type Options struct {
-	// URLDetail says how much to show of the URLs in the state. It should be the client's.
-	// Empty means URLHost.
+	// URLDetail is how much of stored URLs is shown. It should be the client's. Empty means
+	// URLHost.
 	URLDetail client.URLDetail
 
-	// Pinned says that the endpoints were named by flags: the account's listing
-	// is then for metadata only, and its failure is no error.
+	// Pinned says that flags name the endpoints. The account's listing is then only for
+	// metadata, and can fail.
 	Pinned bool
 
-	// MinInterval is how long after the start of a turn scrapes share it. Zero
-	// means never; while syncs fail it doubles, up to a minute.
+	// MinInterval is how long after the start of a turn scrapes share it. Zero means never.
+	// While syncs fail, it doubles up to a minute.
 	MinInterval time.Duration
 
-	// Concurrency is how many details are asked for at a time, and half of how many
-	// lists are. Zero means client.DefaultConcurrency.
+	// Concurrency is the number of concurrent calls for details; lists can have half as many.
+	// Zero means client.DefaultConcurrency.
 	Concurrency int
 
-	// RateLimit is the client's, in requests a second; a tenth of it may go to
-	// failures that might have been retried. Zero means none.
+	// RateLimit is the client's limit, in requests a second. Failures that the provider may
+	// have retried get a tenth of it. Zero means no limit.
 	RateLimit float64
 
-	// Observer counts. Nil means none.
+	// Observer counts syncs. Nil means none.
 	Observer Observer
 
-	// Logger gets what goes wrong, once where it begins and once where it ends.
-	// Nil discards it.
+	// Logger logs problems when they begin and when they end. Nil discards them.
 	Logger *slog.Logger
 }
 
@@ -90,13 +87,13 @@ type noObserver struct{}
 func (noObserver) Synced(Result, time.Duration)  {}
 func (noObserver) Invalid(client.Operation, int) {}
 
-// Syncer runs one sync at a time, however many scrapes ask for it, and fetches the
-// details of events. It is safe for concurrent use.
+// Syncer runs one sync at a time, however many scrapes wait for it, and fetches the details
+// of events. It is safe for concurrent use.
 //
-// A turn is a pass over all endpoints. Most often one sync makes it; one that takes very
-// long is ended with what it has, and the next goes on at once.
+// A turn reads the lists of all endpoints. Usually one sync does that. A sync that takes very
+// long ends with what it has, and the next one continues at once.
 type Syncer struct {
-	ctx      context.Context // a sync outlives the scrape that started it
+	ctx      context.Context // a sync outlasts the scrape that started it
 	stop     context.CancelFunc
 	api      API
 	state    *state.State
@@ -107,25 +104,25 @@ type Syncer struct {
 	running  sync.WaitGroup
 
 	mu        sync.Mutex
-	done      chan struct{} // closed at the end of the running sync, nil between turns
-	began     time.Time     // the last turn
-	turn      time.Duration // how long the last turn took that reached all endpoints
-	again     bool          // a scrape during the turn would have begun one of its own
-	ended     time.Time     // the last sync
-	every     time.Duration // between its end and the end before; zero before there are two
-	took      time.Duration // the same
-	result    Result        // the same
-	failures  int           // syncs that failed in a row
+	done      chan struct{} // closed at the end of the running sync; nil between turns
+	began     time.Time     // of the last turn
+	turn      time.Duration // duration of the last turn that reached all endpoints
+	again     bool          // a scrape during the turn needs another one
+	ended     time.Time     // of the last sync
+	every     time.Duration // between its end and the previous one; zero before there are two
+	took      time.Duration // of the last sync
+	result    Result        // of the last sync
+	failures  int           // consecutive failed syncs
 	listing   listing
 	reads     map[string]*read // under way, perhaps since an earlier sync
-	pausing   map[string]bool  // lists that answered their last read with a pause for all calls
+	pausing   map[string]bool  // lists whose last answer paused all calls
 	cutShort  bool             // the last turn took several syncs
-	announced bool             // the log says which account this is
+	announced bool             // the log has the account
 	vetting   vetting
 }
 
-// New returns a Syncer that asks api and keeps what it learns in state. Close stops what
-// it starts.
+// New returns a Syncer that reads api and applies the results to state. Close stops
+// everything that it starts.
 func New(api API, st *state.State, o Options) *Syncer {
 	o = o.withDefaults()
 	s := &Syncer{
@@ -142,16 +139,16 @@ func New(api API, st *state.State, o Options) *Syncer {
 	return s
 }
 
-// Start begins a first turn that no scrape has asked for. It waits for nothing.
+// Start starts a first turn without a scrape, and does not wait for it.
 func (s *Syncer) Start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.begin(time.Now())
 }
 
-// Wait begins a turn, joins the running one, or shares the last one where that began a
-// moment ago. It waits for the end of its sync and for the details of the new events that
-// it found, and reports whether both came before the end of ctx.
+// Wait starts a turn, joins the running one, or shares the last one if that began a moment
+// ago. It waits for the end of its sync and for the details of the new events in it, and
+// reports whether both came before the end of ctx.
 func (s *Syncer) Wait(ctx context.Context) bool {
 	end := s.state.Watch()
 	defer end()
@@ -165,7 +162,7 @@ func (s *Syncer) Wait(ctx context.Context) bool {
 		case s.done != nil && age >= max(s.interval(), longTurn):
 			s.again = true
 		}
-		done := s.done // nil where the last turn is shared
+		done := s.done // nil if the last turn is shared
 		s.mu.Unlock()
 		if done != nil {
 			select {
@@ -186,7 +183,7 @@ func (s *Syncer) Wait(ctx context.Context) bool {
 	return s.fetcher.caughtUp(ctx)
 }
 
-// begin begins a turn unless one runs. The caller holds s.mu.
+// begin starts a turn unless one is running. The caller holds s.mu.
 func (s *Syncer) begin(now time.Time) {
 	if s.done != nil || s.ctx.Err() != nil {
 		return
@@ -195,8 +192,8 @@ func (s *Syncer) begin(now time.Time) {
 	s.running.Go(s.syncs)
 }
 
-// syncs runs one sync after the other for as long as there is a reason for the next:
-// endpoints that were left, or a scrape that came late in a long turn.
+// syncs runs one sync after another while there is a reason: endpoints that are left, or a
+// scrape that came late in a long turn.
 func (s *Syncer) syncs() {
 	var before *pass
 	for again := true; again; {
@@ -215,7 +212,8 @@ func (s *Syncer) syncs() {
 	}
 }
 
-// endedAt notes when the last sync ended, of this replica or another. The Syncer is locked.
+// endedAt records when the last sync ended, of this replica or another. The caller holds
+// s.mu.
 func (s *Syncer) endedAt(at time.Time) {
 	if !s.ended.IsZero() && at.After(s.ended) {
 		s.every = at.Sub(s.ended)
@@ -223,8 +221,8 @@ func (s *Syncer) endedAt(at time.Time) {
 	s.ended = at
 }
 
-// end notes the end of a sync and wakes those who wait for it. It reports whether
-// another one is to follow at once.
+// end records the end of a sync, and wakes those who wait for it. It reports whether another
+// sync must follow at once.
 func (s *Syncer) end(p *pass, began time.Time) (again bool) {
 	now, result := time.Now(), p.result()
 	s.mu.Lock()
@@ -250,12 +248,12 @@ func (s *Syncer) end(p *pass, began time.Time) (again bool) {
 	s.opts.Observer.Synced(result, now.Sub(began))
 	s.announce(p)
 	close(done)
-	s.fetcher.moved.notify() // what is waited for may have gone with its endpoint
+	s.fetcher.moved.notify() // the awaited events may be gone with their endpoint
 	return again
 }
 
-// failuresAfter returns how many syncs in a row have failed with one more. The caller holds
-// s.mu.
+// failuresAfter returns the number of consecutive failed syncs after another one. The caller
+// holds s.mu.
 func (s *Syncer) failuresAfter(result Result) int {
 	if result == Failed {
 		return s.failures + 1
@@ -263,7 +261,7 @@ func (s *Syncer) failuresAfter(result Result) int {
 	return 0
 }
 
-// interval is how long a turn is shared from its beginning. The caller holds s.mu.
+// interval is how long a turn is shared, from its start. The caller holds s.mu.
 func (s *Syncer) interval() time.Duration { return s.intervalAfter(s.failures) }
 
 func (s *Syncer) intervalAfter(failures int) time.Duration {
@@ -277,8 +275,8 @@ func (s *Syncer) intervalAfter(failures int) time.Duration {
 	return interval
 }
 
-// Every syncs without being asked, each time so long after the last sync, until ctx
-// ends: for the demo.
+// Every syncs without scrapes, each time this long after the last sync, until ctx ends. The
+// demo uses it.
 func (s *Syncer) Every(ctx context.Context, interval time.Duration) {
 	for {
 		s.Wait(ctx)
@@ -288,10 +286,10 @@ func (s *Syncer) Every(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// Close stops syncs and the fetcher and waits for them, as long as ctx lasts. The state is
-// left open.
+// Close stops syncs and the fetcher, and waits for them until ctx ends. It does not close the
+// state.
 func (s *Syncer) Close(ctx context.Context) error {
-	s.mu.Lock() // no turn begins after this
+	s.mu.Lock() // no turn starts after this
 	s.stop()
 	s.mu.Unlock()
 	s.problems.close()

@@ -5,7 +5,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// foundEndpoints returns a listing of the account as the ledger takes it.
+// foundEndpoints converts a listing of the account for the ledger.
 func foundEndpoints(list client.EndpointList) []ledger.Found {
 	found := make([]ledger.Found, len(list.Endpoints))
 	for i, e := range list.Endpoints {
@@ -14,7 +14,7 @@ func foundEndpoints(list client.EndpointList) []ledger.Found {
 	return found
 }
 
-// foundEndpoint returns an endpoint as the ledger keeps it.
+// foundEndpoint converts an endpoint for the ledger.
 func foundEndpoint(e client.Endpoint) ledger.Found {
 	return ledger.Found{ID: e.ID, CompanyID: ledger.Label(e.CompanyID), Meta: ledger.Meta{
 		URL:         ledger.Label(e.URL),
@@ -26,7 +26,7 @@ func foundEndpoint(e client.Endpoint) ledger.Found {
 	}}
 }
 
-// answerOf returns what an event's detail says of its delivery.
+// answerOf converts the answer in an event's detail for the ledger.
 func answerOf(e client.Event) ledger.Answer {
 	r := e.Response
 	if r == nil {

@@ -1,4 +1,4 @@
-// Package wait waits for time to pass. It imports nothing of ours.
+// Package wait waits for time to pass. It imports none of the exporter's packages.
 package wait
 
 import (
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// For waits for d, or for the end of ctx, whose error it returns.
+// For waits for d, or until ctx ends, and returns the error of ctx.
 func For(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -143,7 +143,7 @@ func (f *Store) SetAside(at time.Time) (where string, err error) {
 	return where, f.openForWriting()
 }
 
-// moveAside gives the file that Load opened a name that is free.
+// moveAside gives the file that Load opened a free name.
 func (f *Store) moveAside(at time.Time) (where string, err error) {
 	file, err := openRegular(f.place, os.O_RDONLY)
 	if err != nil {
@@ -168,9 +168,9 @@ func (f *Store) moveAside(at time.Time) (where string, err error) {
 
 var digits = regexp.MustCompile(`^\d+$`)
 
-// sweep removes what starts have left behind that were killed while they prepared a
-// file. What is in use, or might be somebody else's, stays. Nothing fails over what
-// cannot be removed.
+// sweep removes files left behind by starts that were killed while preparing a file. It keeps
+// files that are in use, or could belong to another program, and ignores files that it cannot
+// remove.
 func (f *Store) sweep() {
 	entries, _ := os.ReadDir(filepath.Dir(f.place))
 	for _, e := range entries {

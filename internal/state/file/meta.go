@@ -22,7 +22,7 @@ func (c *checker) readMetas() error {
 	if second.tx > first.tx {
 		c.meta = second
 	}
-	// Commits write the two in turn: one that is a copy of an older state shows.
+	// Commits write the two in turn, so a copy of an older state is noticed.
 	if first.pageSize != second.pageSize || c.meta.pages > 1<<40 ||
 		max(first.tx, second.tx)-min(first.tx, second.tx) != 1 {
 		return fmt.Errorf("%w: its meta pages do not agree", ledger.ErrUnreadable)
@@ -49,7 +49,7 @@ func (c *checker) readMeta(at int64) (fileMeta, error) {
 	return m, nil
 }
 
-// sum is the checksum that a meta page carries at its end.
+// sum is the checksum at the end of a meta page.
 func (c *checker) sum(meta []byte) uint64 {
 	h := fnv.New64a()
 	_, _ = h.Write(meta[:metaLen-8])

@@ -14,10 +14,10 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-const lockWait = time.Second // how long another process may hold the file before it counts as in use
+const lockWait = time.Second // how long another process can hold the file before it counts as in use
 
-// find looks for the file behind the path. Nothing is opened that is no file:
-// opening a device can do something, and a FIFO would block.
+// find finds the file at the path. It opens only regular files, because opening a device can
+// have effects, and a FIFO would block.
 func (f *Store) find() error {
 	place, err := filepath.Abs(f.path)
 	if err != nil {
@@ -39,8 +39,7 @@ func (f *Store) find() error {
 	return regular(f.path, f.found)
 }
 
-// danglingLink returns an error if a path, or a folder on its way, is a symbolic
-// link to nothing.
+// danglingLink returns an error if a path, or a folder in it, is a symbolic link to nothing.
 func danglingLink(path string) error {
 	for ; path != filepath.Dir(path); path = filepath.Dir(path) {
 		if _, err := os.Lstat(path); err != nil {
@@ -58,7 +57,7 @@ func danglingLink(path string) error {
 	return nil
 }
 
-// regular returns an error unless a path leads to a file as it is on a disk.
+// regular returns an error unless a path leads to a regular file.
 func regular(path string, info os.FileInfo) error {
 	kind := "not a file"
 	switch mode := info.Mode(); {
@@ -76,7 +75,7 @@ func regular(path string, info os.FileInfo) error {
 	return fmt.Errorf("%w: %s is %s", state.ErrForeign, path, kind)
 }
 
-// openRegular opens what is at a path, if it is a file. It makes none.
+// openRegular opens the file at a path, if it is a regular one. It does not create one.
 func openRegular(path string, flag int) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -89,7 +88,7 @@ func openRegular(path string, flag int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err = file.Stat() // it may be another one by now
+	info, err = file.Stat() // it can be another file by now
 	if err == nil {
 		err = regular(path, info)
 	}
@@ -99,14 +98,14 @@ func openRegular(path string, flag int) (*os.File, error) {
 	return file, nil
 }
 
-// openBolt opens a bbolt file and names what can go wrong. The file is db's: it is
+// openBolt opens a bbolt file, with errors that say what is wrong. db owns the file, which is
 // open as long as db is.
 func openBolt(path string, readOnly bool) (db *bbolt.DB, file *os.File, err error) {
 	err = guard(func() (err error) {
 		db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 			ReadOnly:       readOnly,
 			Timeout:        lockWait,
-			NoFreelistSync: true, // rebuilt from the pages: less to write, and nothing to be wrong
+			NoFreelistSync: true, // rebuilt from the pages: less to write, and nothing that can be wrong
 			FreelistType:   bbolt.FreelistMapType,
 			OpenFile: func(path string, flag int, _ os.FileMode) (_ *os.File, err error) {
 				file, err = openRegular(path, flag)

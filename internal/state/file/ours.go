@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// stateSigns are members of the JSON of records that every state has somewhere. An
-// inspection looks for them only in the pages of bbolt.
+// stateSigns are JSON members that occur in the records of every state. An inspection looks
+// for them only in bbolt pages.
 var stateSigns = [][]byte{
 	[]byte(`"folded_types":`),    // of the account
 	[]byte(`,"records":`),        // of the totals
@@ -17,19 +17,19 @@ var stateSigns = [][]byte{
 }
 
 const (
-	maxSign = 20 // bytes of the longest sign, or more
+	maxSign = 20 // at least the bytes of the longest sign
 
 	pageStep = 4096 // the size of a page, or a fraction of it
 	maxPage  = 1 << 16
 )
 
-// wasState reports whether a file that cannot be read as a state was one: it has
-// bbolt's magic or pages with records of ours, or nothing is in it and it was made
-// as a state is. Everything else is somebody else's, as is a whole file of bbolt that
-// has none of our records; what is left of one that was cut can be of ours without one.
+// wasState reports whether a file that cannot be read as a state was one: it has bbolt's
+// magic, or pages with our records, or is empty and was created like a state. Everything else
+// belongs to another program, as does an intact bbolt file without our records; the rest of a
+// truncated one can be ours without any.
 func wasState(file *os.File, info os.FileInfo) (bool, error) {
 	t := inspection{blank: true}
-	buf := make([]byte, maxSign+pageStep) // the end of the page before, then a page
+	buf := make([]byte, maxSign+pageStep) // the end of the previous page, then a page
 	for at := int64(0); ; at += pageStep {
 		n, err := file.ReadAt(buf[maxSign:], at)
 		if err != nil && err != io.EOF {
@@ -43,18 +43,17 @@ func wasState(file *os.File, info os.FileInfo) (bool, error) {
 	}
 }
 
-// inspection is what was found so far of a file.
+// inspection is what is known so far about a file.
 type inspection struct {
-	blank  bool  // nothing but zeros
+	blank  bool  // only zeros
 	magic  bool  // of bbolt
 	pages  bool  // a page of records
 	signed bool  // a sign of a state
-	owned  bool  // a sign of a state, in a page that says its own place
-	need   int64 // bytes that a meta page of bbolt says that the file has
+	owned  bool  // a sign of a state, in a page with the right number
+	need   int64 // size of the file in bytes, by a bbolt meta page
 }
 
-// page takes in the page at a byte of the file, which follows the last bytes of
-// the page before.
+// page inspects the page at an offset, which follows the last bytes of the previous page.
 func (t *inspection) page(b []byte, at int64) {
 	page := b[maxSign:]
 	if t.blank && len(bytes.TrimLeft(page, "\x00")) > 0 {
@@ -76,8 +75,7 @@ func (t *inspection) page(b []byte, at int64) {
 	}
 }
 
-// says returns how many bytes the file has by what a meta page says, and 0 where it makes
-// no sense.
+// says returns the size of the file by a meta page; 0 if that makes no sense.
 func says(page []byte) int64 {
 	if len(page) < pageHeader+metaLen {
 		return 0
@@ -103,9 +101,9 @@ func placed(page []byte, at int64) bool {
 // state is the verdict.
 func (t *inspection) state(info os.FileInfo) bool {
 	switch {
-	case t.blank: // as a crash of the machine can leave it
+	case t.blank: // as after a crash of the machine
 		return info.Mode().Perm() == 0o600 && ownedByUs(info)
-	case t.magic: // a whole file of another program has pages, and no sign
+	case t.magic: // an intact file of another program has pages, but no sign
 		return t.signed || !t.pages || info.Size() < t.need
 	}
 	return t.owned

@@ -12,9 +12,9 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// stay makes sure that the open file is the one behind the path: what is committed
-// to another one is lost with the process, and a second process may have the path.
-// Where nothing is there, the whole state is written there anew.
+// stay checks that the open file is still the one at the path, because commits to another
+// file are lost with the process, and a second process can have the path. If there is no
+// file, it writes the whole state there again.
 func (f *Store) stay() error {
 	info, err := os.Stat(f.path)
 	switch {
@@ -28,10 +28,10 @@ func (f *Store) stay() error {
 	return err
 }
 
-// gone reports whether an error says that nothing is at a path.
+// gone reports whether an error means that there is nothing at a path.
 func gone(err error) bool { return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) }
 
-// restore writes the whole state to its path again, where nothing is there any more.
+// restore writes the whole state to its path again, if there is no file.
 func (f *Store) restore() error {
 	if err := f.restoreFolder(); err != nil {
 		return err
@@ -49,8 +49,8 @@ func (f *Store) restore() error {
 	return old.Close()
 }
 
-// restoreFolder makes the folder of the file again where it is missing. It refuses
-// another folder in its place, as where a disk is not mounted any more.
+// restoreFolder creates the folder of the file again if it is missing. It refuses another
+// folder in its place, as when a disk was unmounted.
 func (f *Store) restoreFolder() error {
 	dir := filepath.Dir(f.place)
 	info, err := os.Stat(dir)
@@ -79,7 +79,7 @@ func (f *Store) restoreFolder() error {
 
 func (f *Store) statFolder() (os.FileInfo, error) { return os.Stat(filepath.Dir(f.place)) }
 
-// copyTo writes the whole state into a file.
+// copyTo writes the whole state to a file.
 func (f *Store) copyTo(file *os.File) error {
 	return guard(func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {

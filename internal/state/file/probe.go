@@ -9,9 +9,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Probe implements [state.Prober]. Of a file that is there it writes what is in it already;
-// where there is none, it makes one in the folder, or in the nearest that is there,
-// under a name of its own.
+// Probe implements [state.Prober]. It writes the present content of an existing file. Without
+// one, it creates a file with another name in the folder, or in the nearest folder that
+// exists.
 func (f *Store) Probe(context.Context) error {
 	if err := f.find(); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 	"omegastream_exporter/internal/state/codec"
 )
 
-// readRows hands every row over, and compares what it met with the totals.
+// readRows delivers every row, and compares the rows with the totals.
 func (f *Store) readRows(tx *bbolt.Tx, rows ledger.Rows) error {
 	if err := checkSchema(tx); err != nil {
 		return err
@@ -54,7 +54,7 @@ func (f *Store) readRows(tx *bbolt.Tx, rows ledger.Rows) error {
 	return nil
 }
 
-// readTotals returns what the last commit wrote.
+// readTotals returns the totals that the last commit wrote.
 func readTotals(tx *bbolt.Tx) (totals, error) {
 	var t totals
 	payload, err := codec.Unseal(codec.AboutBucket, keyTotals, tx.Bucket(codec.AboutBucket).Get(keyTotals))

@@ -11,7 +11,7 @@ import (
 	"omegastream_exporter/internal/state/codec"
 )
 
-// checkSchema refuses records of a layout that is not known here.
+// checkSchema refuses records of an unknown layout.
 func checkSchema(tx *bbolt.Tx) error {
 	meta := tx.Bucket(codec.AboutBucket)
 	if meta == nil {

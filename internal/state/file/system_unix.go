@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// openFlags keep an open from waiting, and from taking a terminal, where a path
-// leads to something else than it did a moment ago.
+// openFlags keep an open from blocking, and from acquiring a terminal, if a path suddenly
+// leads to something else.
 const openFlags = syscall.O_NONBLOCK | syscall.O_NOCTTY
 
 // ownedByUs reports whether a file belongs to the user of this process.
@@ -17,7 +17,7 @@ func ownedByUs(info os.FileInfo) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// sameFileSystem reports whether two files are on the same one.
+// sameFileSystem reports whether two files are on the same file system.
 func sameFileSystem(a, b os.FileInfo) bool {
 	x, ok := a.Sys().(*syscall.Stat_t)
 	y, also := b.Sys().(*syscall.Stat_t)

@@ -10,8 +10,8 @@ import (
 	"omegastream_exporter/internal/state/codec"
 )
 
-// totals are over every record but themselves and the schema's: they tell that a
-// record is missing, which no checksum of a record can.
+// totals are over all records except themselves and the schema. They show that a record is
+// missing, which no checksum of a record can.
 type totals struct {
 	Commit  uint64 `json:"commit"`
 	Records uint64 `json:"records"`
@@ -21,11 +21,11 @@ type totals struct {
 func (t *totals) add(sum uint32)    { t.Records++; t.Sum += uint64(sum) }
 func (t *totals) remove(sum uint32) { t.Records--; t.Sum -= uint64(sum) }
 
-// fillPercent is how full a page is made when it is split: slots are handed out in
-// order, so most pages are never written into again but for what changes in place.
+// fillPercent is how full the halves of a split page are: slots are used in order, so most
+// pages only change in place later.
 const fillPercent = 0.8
 
-// writer changes records and keeps their totals. It is the [codec.Records] of a commit.
+// writer changes records, and maintains their totals. It is the [codec.Records] of a commit.
 type writer struct {
 	tx     *bbolt.Tx
 	totals *totals
@@ -64,8 +64,8 @@ func (w *writer) Put(kind codec.Kind, key, record []byte) error {
 	return w.put(b, key, record)
 }
 
-// firstTrace makes the bucket of traces, and raises the schema: an older version would miss
-// their records in the totals.
+// firstTrace creates the bucket of traces, and raises the schema, because an older version
+// would miss the traces in the totals.
 func (w *writer) firstTrace() (*bbolt.Bucket, error) {
 	b, err := w.tx.CreateBucket(codec.Trace.Bucket())
 	if err != nil {
@@ -91,7 +91,7 @@ func (w *writer) Delete(kind codec.Kind, key []byte) error {
 	return b.Delete(key)
 }
 
-// leaves takes a record that is about to go out of the totals, nil for none.
+// leaves subtracts a record from the totals before it is removed; nil for none.
 func (w *writer) leaves(record []byte) {
 	if record != nil {
 		w.totals.remove(codec.Sum(record))
@@ -111,7 +111,7 @@ func (w *writer) drop(endpoint string) error {
 		if b == nil {
 			continue
 		}
-		var keys [][]byte // a cursor loses its place when what it stands on is deleted
+		var keys [][]byte // a cursor loses its place when its record is deleted
 		prefix, c := codec.Prefix(endpoint), b.Cursor()
 		for key, _ := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, _ = c.Next() {
 			keys = append(keys, bytes.Clone(key))
