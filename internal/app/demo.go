@@ -13,7 +13,7 @@ import (
 
 const (
 	demoRate     = 100              // API requests a second if the flag has its default, so that a day of events is fetched in minutes
-	demoInterval = 5 * time.Second  // between the syncs that the demo makes by itself
+	demoInterval = 5 * time.Second  // between the demo's own syncs
 	demoHold     = 10 * time.Second // at most: a visitor who looks twice should see something count
 )
 

@@ -82,7 +82,7 @@ func active(e client.Endpoint) string {
 	return "no"
 }
 
-// cut shortens text to so many runes.
+// cut shortens text to this many runes.
 func cut(text string, limit int) string {
 	runes := []rune(text)
 	if len(runes) <= limit {

@@ -68,7 +68,7 @@ type Collector struct {
 // Web is the flags --web.*.
 type Web struct {
 	Toolkit       *web.FlagConfig
-	ExternalURL   *url.URL // nil where it was not given
+	ExternalURL   *url.URL // nil if not given
 	RoutePrefix   string   // before every route: empty, or /path without a trailing slash
 	TelemetryPath string
 	EnablePprof   bool

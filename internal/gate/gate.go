@@ -39,7 +39,7 @@ type waiter struct {
 	in     chan struct{} // closed when it has its places
 }
 
-// New returns a gate with so many places.
+// New returns a gate with this many places.
 func New(places int) *Gate {
 	return &Gate{places: places, free: places, writers: make(map[*Writer]struct{})}
 }

@@ -26,7 +26,7 @@ type Code int16
 // CodeNone is the code of a delivery without an HTTP response.
 const CodeNone Code = 0
 
-// String returns the code as it stands in the label `status_code`.
+// String returns the code as in the label `status_code`.
 func (c Code) String() string {
 	if c == CodeNone {
 		return "none"

@@ -8,11 +8,11 @@ const (
 	foundLate  = time.Minute // a late event is found at most this much later than by a read of the whole overlap
 )
 
-// An event is late by the time that it is older than the newest event listed before it. A
-// read of the whole overlap finds events that are late by up to the overlap. Few events are
-// late by more than some seconds, so most reads stop earlier, depending on what the
-// endpoint's events have shown. A read that meets an unusually late event continues, and so
-// does one read a minute. All this is only for speed, like every early stop.
+// An event is late by how much older it is than the newest event listed before it. A read of
+// the whole overlap finds events that are late by up to the overlap. Few events are late by
+// more than some seconds, so most reads stop earlier, depending on what the endpoint's events
+// have shown. A read that meets an unusually late event continues, and so does one read a
+// minute. All this is only for speed, like every early stop.
 
 // stops returns the creation times at which a read of the whole overlap would stop, and at
 // which this read does.

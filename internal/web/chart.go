@@ -65,7 +65,7 @@ const (
 	leastHeight = 2 // of a part that is not empty: one failure among a thousand must be visible
 )
 
-// newChart draws the hours of the window that ends now, in at most so many bars.
+// newChart draws the hours of the window that ends now, in at most this many bars.
 func newChart(hours []ledger.Hour, window time.Duration, now time.Time, most, height int) chart {
 	c := chart{Bars: stretches(window, now, most), Height: height}
 	first := c.Bars[0].From.Unix()

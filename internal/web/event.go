@@ -23,9 +23,9 @@ type sentEvent struct {
 	Type                 string
 	State                badge
 	Created, FirstSeen   time.Time
-	LastAsked            time.Time // zero if never, or not known any more
+	LastAsked            time.Time // zero if never, or no longer known
 	Untrusted, History   bool
-	Asked                int // 0 where it is not known
+	Asked                int // 0 if unknown
 	Healed               time.Time
 	Replies              []replyRow
 	Omitted              int

@@ -188,7 +188,7 @@ func (e eventPage) json() eventJSON {
 	return out
 }
 
-// moment returns a time as JSON has it, nil for none.
+// moment formats a time for JSON; nil for the zero time.
 func moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -34,19 +34,19 @@ type Status struct {
 
 // Options are the settings of the pages.
 type Options struct {
-	// Base is the path before every link, as a browser sees it, without a slash
-	// at its end. Empty means none.
+	// Base is the path before every link, as a browser sees it, without a trailing slash.
+	// Empty means none.
 	Base string
 
 	// APIURL is the base URL of the API, for the commands on the pages.
 	APIURL string
 
-	// ExternalURL is where people reach the exporter, without a slash at its end.
-	// If it is empty, the pages take it from the request.
+	// ExternalURL is the URL at which people reach the exporter, without a trailing slash. If
+	// it is empty, the pages take it from the request.
 	ExternalURL string
 
-	// Prefix is the path before every route, as a request has it here, without a
-	// slash at its end. Empty means none.
+	// Prefix is the path before every route, as requests arrive here, without a trailing
+	// slash. Empty means none.
 	Prefix string
 
 	// MetricsPath is where the metrics are, below Base.
@@ -58,7 +58,7 @@ type Options struct {
 	// ShowBody lets the pages show the answers of receivers.
 	ShowBody bool
 
-	// Version stands in the footer.
+	// Version is shown in the footer.
 	Version string
 
 	// Refresh is the shortest time between two refreshes of an open page. If syncs are

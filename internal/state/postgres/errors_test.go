@@ -141,7 +141,7 @@ func TestStartWaitsForAConnection(t *testing.T) {
 	}()
 	for waiting := true; waiting; {
 		select {
-		case err := <-w.told: // the first report can be that the try takes long
+		case err := <-w.told: // at first it can report that a try takes long
 			waiting = !errors.Is(err, state.ErrTooMany)
 		case err := <-opened:
 			t.Fatalf("the start does not wait: %v", err)
