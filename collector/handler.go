@@ -150,8 +150,8 @@ func (e *Exporter) shown(v *ledger.View, began time.Time) {
 }
 
 // scrapeTimeout returns how long a scrape can wait: the request's timeout minus an offset and
-// the expected time of the exposition, but at least half of it. It also returns what is left
-// besides. A request without a valid timeout gets the default.
+// the expected time of the exposition, but at least half of it. spare is what is left besides
+// both. A request without a valid timeout gets the default.
 func scrapeTimeout(h http.Header, o Options, exposition time.Duration) (timeout, spare time.Duration) {
 	asked, err := strconv.ParseFloat(h.Get(timeoutHeader), 64)
 	if err != nil || math.IsNaN(asked) || math.IsInf(asked, 0) || asked <= 0 {

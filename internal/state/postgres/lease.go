@@ -178,8 +178,8 @@ type answer struct {
 }
 
 // ask sends the first statements, and reads the state and what is new in it, in one
-// transaction and one round trip. The answer must start within askLimit; the rest takes as
-// long as there is news.
+// transaction and one round trip. The answer must start within askLimit; how long the rest
+// takes depends on how much is new.
 func (p *Store) ask(ctx context.Context, first func(*pgx.Batch)) (a answer, err error) {
 	within, cancel := context.WithCancel(ctx)
 	defer cancel()
