@@ -36,7 +36,7 @@ var rows = []row{
 	{name: `Thousand`, work: "scrape of 1,000 endpoints beside a busy core, timeout 10 s", goal: most("late", 0)},
 	{name: `Pair/replicas=1`, work: "calls of two servers, 15 s, 5 endpoints", main: "calls/min", goal: most("calls/min", 22)},
 	{name: `Pair/replicas=(.*)`, work: "calls of two servers, 15 s, 5 endpoints, $1 replicas", main: "calls/min", goal: most("calls/min", 22)},
-	{name: `Replicas/transactions`, work: "a sync of 1,000 endpoints, 8 replicas, the database 50 ms away", goal: most("transactions/sync", 3)},
+	{name: `Replicas/transactions`, work: "a sync of 1,000 endpoints, 8 replicas, the database 50 ms away", goal: most("transactions/sync-with-heartbeats", 24)},
 	{name: `Replicas/scrapes`, work: "scrape of a follower among them"},
 	{name: `Replicas/takeover=(.*)`, work: "a leader among them that is $1 is replaced after", goal: most("s-longest", 7)},
 	{name: `ListBytes`, work: "read of a list with 1M events a day, 9 scrapes of 10", main: "MB-read", goal: most("MB-read", 0.2)},

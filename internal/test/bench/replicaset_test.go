@@ -28,7 +28,6 @@ const (
 	replicaAway      = 50 * time.Millisecond // a round trip to the database
 	replicaInterval  = 15 * time.Second      // between scrapes of a replica
 	replicaTimeout   = 10 * time.Second      // of scrapes
-	replicaHeartbeat = 250 * time.Millisecond
 	replicaSchema    = "replicas"
 )
 
