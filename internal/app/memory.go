@@ -16,9 +16,16 @@ import (
 // which the garbage collector does not keep up.
 const memoryShare = 0.75
 
-// LimitMemory sets the limit of Go's garbage collector to the memory of the process's
-// cgroup. GOMEMLIMIT takes precedence.
+// garbagePercent is how much garbage Go keeps before it collects, in percent of the memory
+// in use. Go's own default is 100, that of Prometheus 75: less memory for little CPU time.
+const garbagePercent = 75
+
+// LimitMemory sets how much garbage Go keeps, and its memory limit to that of the process's
+// cgroup. GOGC and GOMEMLIMIT take precedence.
 func LimitMemory(log *slog.Logger) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
+	}
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}

@@ -13,7 +13,7 @@ func TestFlags(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "\nFLAGS    = " + strings.Join(flags, " ") + " -ldflags \"$(LDFLAGS)\"\n"; !strings.Contains(string(makefile), want) {
+	if want := "\nCOMPILE  = " + strings.Join(flags, " ") + "\n"; !strings.Contains(string(makefile), want) {
 		t.Errorf("the Makefile has no line%s", want)
 	}
 }
