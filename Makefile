@@ -27,12 +27,16 @@ LDFLAGS  = -s -w -X $(pkg).Version=$(VERSION:v%=%) -X $(pkg).Revision=$(REVISION
            -X $(pkg).Branch=$(BRANCH) -X $(pkg).BuildDate=$(BUILD_DATE)
 # The Dockerfile has the same, and a test compares the two programs. What is built outside of git must not differ, so
 # Go does not stamp it; the revision is in LDFLAGS. timetzdata brings the time zones where there are none.
-# The demo and the tests that run the program use the same flags, so that Go compiles its packages once.
-FLAGS    = -trimpath -buildvcs=false -tags timetzdata -ldflags "$(LDFLAGS)"
+COMPILE  = -trimpath -buildvcs=false -tags timetzdata
+FLAGS    = $(COMPILE) -ldflags "$(LDFLAGS)"
 GOBUILD  = CGO_ENABLED=0 go build $(FLAGS)
 
 # The race detector needs cgo, which Go turns off by itself where there is no C compiler.
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+# It makes the tests take three times as long, so only CI and `make test-all` use it. `make test` uses the program's
+# flags, so that Go compiles each package once for the demo and the tests.
+GOTEST   = $(if $(and $(RACE),$(or $(filter true,$(CI)),$(LONG))),go run ./tools/testsummary $(RACE), \
+             CGO_ENABLED=0 go run $(COMPILE) ./tools/testsummary $(COMPILE) -ldflags "-s -w")
 
 # Built once for each version of the linter and of Go, out of a module of its own.
 lint_version  = $(shell go list -C tools/golangci-lint -m -f '{{.Version}}' github.com/golangci/golangci-lint/v2)
@@ -67,7 +71,7 @@ demo: ## Run on a simulated account; no key (PORT=9877)
 
 .PHONY: test
 test: ## Run the tests, but for the long ones (TESTFLAGS=...)
-	@go run ./tools/testsummary $(RACE) -timeout 24m $(TESTFLAGS) ./...
+	@$(GOTEST) -timeout 24m $(TESTFLAGS) ./...
 
 .PHONY: test-all
 test-all: ## Run all tests, as CI does

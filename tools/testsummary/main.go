@@ -54,7 +54,7 @@ func run(args []string, race, ci bool, out io.Writer) int {
 		}
 	}
 	if !race {
-		s.skip("the race detector", "needs cgo: no C compiler was found")
+		s.skip("the race detector", "needs minutes and a C compiler: `make test-all` uses it")
 	}
 	s.report()
 	if ci && len(s.skipped) > 0 {
