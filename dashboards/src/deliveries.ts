@@ -2,15 +2,14 @@
 import * as dashboard from "@grafana/grafana-foundation-sdk/dashboard";
 import { heat, inBar, number, rows, seldom, series, withinBar, type Query, type Steps } from "./panels.js";
 import { bar, barWidth, burnWindows, current, endpoint, endpointLegend, gauge, hour, increase, largestNamed, latency as latencyBars, maximum, ratio, records, whole, type Counter, type Window } from "./queries.js";
-import { accountLabels, dashboards, objective, thresholds as t } from "./settings.js";
-import { accountVariables, all, at, exporterVariable, firing, link, outside, query, restarts, runbooksVariable, selected, tidy } from "./variables.js";
+import { accountLabels, burn, dashboards, objective, thresholds as t } from "./settings.js";
+import { accountVariables, all, at, exporterVariable, firing, link, outside, query, restarts, runbooksVariable, sayFilters, selected, tidy } from "./variables.js";
 
-/** What the variables at the top choose. Where a panel does not know types and codes, its description says so. */
+/** What the variables at the top choose. Not every panel knows types and codes: its description says which apply. */
 const E = `${selected}, endpoint_id=~"$endpoint"`;
 const ET = `${E}, event_type=~"$event_type"`;
 const ETC = `${ET}, status_code=~"$status_code"`;
 const budget = +(1 - objective).toFixed(6);
-const byEndpoint = "Filtered by endpoint, not by type or code.";
 const upperBound =
   "The exporter sees a response only at the next scrape, so the true latency can be up to one scrape interval lower.";
 
@@ -38,7 +37,7 @@ const since = (counter: Counter, window: Window) => chosen(increase(counter, win
 /** The account's own word on what it delivered: no rule and no history is needed for it. */
 const inWindow = (selector: string) => `max by (${endpoint}, event_type, status_code) (webhook_window_deliveries{${selector}} unless ${late})`;
 
-const good: Steps = [[null, "red"], [objective - 0.04, "orange"], [objective, "green"]];
+const good: Steps = [[null, "red"], [objective - t.objectiveMissed, "orange"], [objective, "green"]];
 const none: Steps = [[null, "green"], [0.5, "red"]];
 const neutral: Steps = [[null, "blue"]];
 
@@ -71,32 +70,32 @@ function window(d: dashboard.DashboardBuilder): void {
 function overview(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Now, as the alerts see it"))
     .withPanel(number({
-      title: "Success, 1 h", description: `The share of deliveries of the last hour that got a 2xx response. The objective is ${objective * 100} %. ${byEndpoint}`,
+      title: "Success, 1 h", description: `The share of deliveries of the last hour that got a 2xx response. The objective is ${objective * 100} %.`,
       unit: "percentunit", decimals: 2, width: 4, steps: good,
       query: { expr: success(since("failures", "1h"), since("deliveries", "1h")) },
     }))
     .withPanel(number({
-      title: "Deliveries, 1 h", description: `Outcomes of deliveries in the last hour. A retry that ends with another status code counts again. ${byEndpoint}`,
+      title: "Deliveries, 1 h", description: "Outcomes of deliveries in the last hour. A retry that ends with another status code counts again.",
       unit: "locale", decimals: 0, width: 3, steps: neutral,
       query: { expr: `sum(${since("deliveries", "1h")})` },
     }))
     .withPanel(number({
-      title: "Failures, 1 h", description: `Deliveries of the last hour that got no 2xx response. ${byEndpoint}`,
+      title: "Failures, 1 h", description: "Deliveries of the last hour that got no 2xx response.",
       unit: "locale", decimals: 0, width: 3, steps: none,
       query: { expr: failedOf(since("failures", "1h"), since("deliveries", "1h")) },
     }))
     .withPanel(number({
-      title: "Pending", description: "Events that have no outcome yet. Filtered by endpoint and type.",
+      title: "Pending", description: "Events that have no outcome yet.",
       unit: "locale", decimals: 0, width: 3, steps: [[null, "green"], [t.pending, "orange"], [10 * t.pending, "red"]],
       query: { expr: `sum(${perType("webhook_deliveries_pending")})` },
     }))
     .withPanel(number({
-      title: "Oldest pending", description: `The age of the oldest event that has no outcome yet. ${byEndpoint}`,
-      unit: "s", decimals: 0, width: 4, steps: [[null, "green"], [600, "orange"], [3600, "red"]],
+      title: "Oldest pending", description: "The age of the oldest event that has no outcome yet.",
+      unit: "s", decimals: 0, width: 4, steps: [[null, "green"], [t.pendingLong, "orange"], [t.pendingTooLong, "red"]],
       query: { expr: `max(${perEndpoint("webhook_oldest_pending_age_seconds")})` },
     }))
     .withPanel(number({
-      title: "Active endpoints", description: `How many of your endpoints are switched on. The table below lists them. ${byEndpoint}`,
+      title: "Active endpoints", description: "How many of your endpoints are switched on. The table below lists them.",
       unit: "short", decimals: 0, width: 3, steps: neutral,
       query: { expr: `sum(${chosen(gauge("active"))})`, legend: "active" },
       beside: { expr: `count(${chosen(gauge("active"))})`, legend: "of" },
@@ -104,7 +103,7 @@ function overview(d: dashboard.DashboardBuilder): void {
     .withPanel(number({
       title: "Age of the data", description: "Time since the exporter read all endpoints. If it is red, this dashboard shows old data.",
       unit: "s", decimals: 0, width: 4, colour: "background",
-      steps: [[null, "green"], [t.stale / 2, "orange"], [t.stale, "red"]], empty: "Never read",
+      steps: [[null, "green"], [t.stale / 2, "orange"], [t.stale, "red"]],
       query: { expr: `max(${records.age}{${selected}})` },
     }));
 }
@@ -117,32 +116,32 @@ const exemplars = (metric: string, selector: string): Query => ({ expr: `${metri
 function deliveries(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Deliveries, in bars of five minutes"))
     .withPanel(series({
-      title: "Deliveries by status code", description: "How deliveries ended. Each bar counts the deliveries within its width. none means no HTTP response. All filters apply.",
+      title: "Deliveries by status code", description: "How deliveries ended. Each bar counts the deliveries within its width. none means no HTTP response.",
       unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true,
       queries: [{ expr: `sum by (status_code) (${inBar(bar("deliveries"), ETC)})`, legend: "{{status_code}}" }],
     }))
     .withPanel(series({
-      title: "Failures by status code", description: "Deliveries that got no 2xx response. The dots are exemplars: click one to open the newest failed event. All filters apply.",
+      title: "Failures by status code", description: "Deliveries that got no 2xx response. The dots are exemplars: click one to open the newest failed event.",
       unit: "locale", decimals: 0, width: 12, kind: "bars", legend: "right", calcs: ["sum"], byClass: true,
       queries: [bars("status_code", bar("failures"), ETC), exemplars("webhook_delivery_failures_total", ETC)],
     }))
     .withPanel(series({
-      title: "Failures by event type", description: "The same failures by event type. All filters apply.",
+      title: "Failures by event type", description: "The same failures by event type.",
       unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"],
       queries: [bars("event_type", bar("failures"), ETC)],
     }))
     .withPanel(series({
-      title: "No response, by reason", description: `Why deliveries got no HTTP response, according to OmegaStream. ${byEndpoint}`,
+      title: "No response, by reason", description: "Why deliveries got no HTTP response, according to OmegaStream.",
       unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"],
       queries: [bars("reason", bar("noResponse"), E)],
     }))
     .withPanel(series({
-      title: "Success by endpoint", description: `The ten endpoints that fail most: the share of their deliveries that got a 2xx response, over the last hour. Dashed: the objective, ${objective * 100} %. ${byEndpoint}`,
+      title: "Success by endpoint", description: `The ten endpoints that fail most: the share of their deliveries that got a 2xx response, over the last hour. Dashed: the objective, ${objective * 100} %.`,
       unit: "percentunit", width: 12, height: 9, kind: "lines", legend: "right", calcs: ["lastNotNull"], max: 1, steps: [[null, "transparent"], [objective, "green"]],
       queries: [{ expr: `1 - ${largestNamed(chosen(ratio("1h")))}`, legend: endpointLegend }],
     }).interval(barWidth))
     .withPanel(series({
-      title: "Events by type", description: "Events that the API lists for the endpoints, delivered or not. Filtered by endpoint and type.",
+      title: "Events by type", description: "Events that the API lists for the endpoints, delivered or not.",
       unit: "locale", decimals: 0, width: 12, height: 9, kind: "bars", legend: "right", calcs: ["sum"],
       queries: [{ expr: `sum by (event_type) (${inBar(bar("events"), ET)})`, legend: "{{event_type}}" }],
     }));
@@ -154,7 +153,6 @@ function endpoints(d: dashboard.DashboardBuilder): void {
     { title: "Only this endpoint", url: here },
     { title: "Its page in the exporter", url: "${exporter}/endpoints/${__data.fields.Endpoint}", targetBlank: true },
   ];
-  const share: Steps = [[null, "red"], [objective - 0.04, "orange"], [objective, "green"]];
   // Without the name of its record: Grafana makes one row only of series that have the same labels.
   const cell = (series: string) => `max by (${endpoint}) (${series})`;
   const nothing: dashboard.ValueMapping = { type: dashboard.MappingType.SpecialValue, options: { match: dashboard.SpecialValueMatch.Null, result: { text: "-", color: "text", index: 0 } } };
@@ -170,8 +168,8 @@ function endpoints(d: dashboard.DashboardBuilder): void {
         name: "Active", expr: cell(chosen(gauge("active"))), width: 60,
         mappings: [{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "off", color: "orange", index: 0 }, "1": { text: "on", color: "green", index: 1 } } }],
       },
-      { name: "OK 1 h", width: 66, expr: `1 - ${chosen(ratio("1h"))}`, unit: "percentunit", decimals: 1, steps: share, mappings: [nothing] },
-      { name: "OK 24 h", width: 70, expr: `1 - ${chosen(ratio("1d"))}`, unit: "percentunit", decimals: 1, steps: share, mappings: [nothing] },
+      { name: "OK 1 h", width: 66, expr: `1 - ${chosen(ratio("1h"))}`, unit: "percentunit", decimals: 1, steps: good, mappings: [nothing] },
+      { name: "OK 24 h", width: 70, expr: `1 - ${chosen(ratio("1d"))}`, unit: "percentunit", decimals: 1, steps: good, mappings: [nothing] },
       { name: "Sent 24 h", width: 80, expr: cell(since("deliveries", "1d")), decimals: 0 },
       { name: "Failed 24 h", width: 92, expr: cell(since("failures", "1d")), decimals: 0, steps: [[null, "text"], [1, "red"]] },
       { name: "In a row", width: 70, expr: cell(chosen(gauge("inARow"))), decimals: 0, steps: [[null, "text"], [1, "orange"], [t.failuresInARow, "red"]] },
@@ -206,7 +204,7 @@ function movingQuantile(q: number, range: string): string {
 function latency(d: dashboard.DashboardBuilder): void {
   d.withRow(new dashboard.RowBuilder("Delivery latency (an upper bound)"))
     .withPanel(heat({
-      title: "Latency", description: `Time from an event's creation until the exporter first sees its response. ${upperBound} ${byEndpoint}`,
+      title: "Latency", description: `Time from an event's creation until the exporter first sees its response. ${upperBound}`,
       unit: "short", width: 12,
       queries: [
         { expr: overChosen(latencyBars.buckets, withinBar, " by (le)"), legend: "{{le}}" },
@@ -214,7 +212,7 @@ function latency(d: dashboard.DashboardBuilder): void {
       ],
     }))
     .withPanel(series({
-      title: "Latency quantiles", description: `Quantiles of the responses of the last hour. ${upperBound} ${byEndpoint}`,
+      title: "Latency quantiles", description: `Quantiles of the responses of the last hour. ${upperBound}`,
       unit: "s", width: 12, kind: "lines",
       queries: [0.5, 0.9, 0.99].map((q) => ({ expr: movingQuantile(q, "1h"), legend: `p${q * 100}` })),
     }));
@@ -228,22 +226,22 @@ function slo(d: dashboard.DashboardBuilder): void {
   const left = `1 - (${spent(month("failures"), month("deliveries"))} or ${spent(within("failures", "1h"), within("deliveries", "1h"))})`;
   d.withRow(new dashboard.RowBuilder(`Objective: ${objective * 100} % of deliveries succeed`))
     .withPanel(number({
-      title: "Budget left, 30 days", description: `Up to ${+(budget * 100).toFixed(2)} % of the deliveries of 30 days can fail. This is the share of that budget that is left; below 0, the objective is missed. Prometheus must keep 30 days of data. ${byEndpoint}`,
+      title: "Budget left, 30 days", description: `Up to ${+(budget * 100).toFixed(2)} % of the deliveries of 30 days can fail. This is the share of that budget that is left; below 0, the objective is missed. Prometheus must keep 30 days of data.`,
       unit: "percentunit", decimals: 0, width: 6, height: 8, steps: [[null, "red"], [0, "orange"], [0.5, "green"]],
       query: { expr: left },
     }))
     .withPanel(series({
-      title: "Burn rates", description: `How fast the budget is spent: at 1, it lasts for exactly 30 days. An alert fires when a long and a short window both exceed its limit. ${byEndpoint}`,
-      unit: "none", decimals: 1, width: 18, kind: "lines", legend: "right", calcs: ["lastNotNull"], steps: [[null, "transparent"], [1, "orange"], [14.4, "red"]],
+      title: "Burn rates", description: "How fast the budget is spent: at 1, it lasts for exactly 30 days. An alert fires when a long and a short window both exceed its limit.",
+      unit: "none", decimals: 1, width: 18, kind: "lines", legend: "right", calcs: ["lastNotNull"], steps: [[null, "transparent"], [1, "orange"], [burn.fast[0]!.rate, "red"]],
       queries: burnWindows.map((window) => ({ expr: spent(within("failures", window), within("deliveries", window)), legend: `over ${window}` })),
     }))
     .withPanel(series({
-      title: "Recoveries", description: "Failed deliveries that succeeded when OmegaStream tried again. Filtered by endpoint and type.",
+      title: "Recoveries", description: "Failed deliveries that succeeded when OmegaStream tried again.",
       unit: "locale", decimals: 0, width: 12, kind: "bars",
       queries: [bars("event_type", bar("recoveries"), ET)],
     }))
     .withPanel(series({
-      title: "Outcomes never learned", description: "Events that the API dropped before the exporter learned their outcome. Filtered by endpoint and type.",
+      title: "Outcomes never learned", description: "Events that the API dropped before the exporter learned their outcome.",
       unit: "locale", decimals: 0, width: 12, kind: "bars",
       queries: [bars("event_type", bar("unresolved"), ET)],
     }));
@@ -285,5 +283,5 @@ export function deliveriesDashboard(): dashboard.Dashboard {
   deliveries(d);
   latency(d);
   slo(d);
-  return tidy(d.build());
+  return tidy(sayFilters(d.build()));
 }

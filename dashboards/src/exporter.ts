@@ -23,7 +23,7 @@ function overview(d: dashboard.DashboardBuilder): void {
     }).mappings([{ type: dashboard.MappingType.ValueToText, options: { "0": { text: "failed", index: 0 }, "1": { text: "complete", index: 1 } } }]))
     .withPanel(number({
       title: "Age of the data", description: "Time since the exporter read all endpoints.",
-      unit: "s", decimals: 0, width: 4, steps: [[null, "green"], [t.stale / 3, "orange"], [t.stale, "red"]], empty: "Never read",
+      unit: "s", decimals: 0, width: 4, steps: [[null, "green"], [t.stale / 3, "orange"], [t.stale, "red"]],
       query: { expr: `max(${records.age}{${J}})` },
     }))
     .withPanel(number({
@@ -49,7 +49,7 @@ function syncs(d: dashboard.DashboardBuilder): void {
     .withPanel(series({
       title: "Sync duration, p99", description: "How long a sync takes. Keep it well below the scrape timeout.",
       unit: "s", width: 8, height: 9, kind: "lines", steps: [[null, "transparent"], [slow.sync, "red"]],
-      queries: [{ expr: p99("omegastream_exporter_sync_duration_seconds", "instance"), legend: "{{instance}}" }],
+      queries: [{ expr: p99("omegastream_exporter_sync_duration_seconds", `${account}, instance`), legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Endpoints' data age", description: `Time since the exporter read an endpoint's list: the oldest of all, and those of more than ${t.lagging / 60} minutes, ten at most.`,
@@ -133,32 +133,32 @@ function state(d: dashboard.DashboardBuilder): void {
     .withPanel(series({
       title: "Commit time, p99", description: "How long a write of the state takes. A value is shown only after it is written.",
       unit: "s", width: 8, kind: "lines", steps: [[null, "transparent"], [slow.commit, "orange"]],
-      queries: [{ expr: p99("omegastream_exporter_state_commit_duration_seconds", "instance"), legend: "{{instance}}" }],
+      queries: [{ expr: p99("omegastream_exporter_state_commit_duration_seconds", `${account}, instance`), legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Commit failures", description: "Writes of the state that failed. Nothing new is shown until one succeeds.",
       unit: "locale", decimals: 0, width: 8, kind: "bars",
-      queries: [{ expr: `sum by (instance) (${bar(`${account}, instance`, "omegastream_exporter_state_commit_failures_total", J)})`, legend: "{{instance}}" }],
+      queries: [{ expr: bar(`${account}, instance`, "omegastream_exporter_state_commit_failures_total", J), legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Size of the state", description: "Size of the stored state; 0 in memory.",
       unit: "bytes", width: 8, kind: "lines",
-      queries: [{ expr: `max by (instance) (omegastream_exporter_state_size_bytes{${J}})`, legend: "{{instance}}" }],
+      queries: [{ expr: `max by (${account}, instance) (omegastream_exporter_state_size_bytes{${J}})`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Age of the state", description: "Time since the state was created. It drops to 0 when a state was lost or set aside.",
       unit: "s", width: 8, kind: "lines",
-      queries: [{ expr: `time() - max by (instance) (omegastream_exporter_state_created_timestamp_seconds{${J}})`, legend: "{{instance}}" }],
+      queries: [{ expr: `time() - max by (${account}, instance) (omegastream_exporter_state_created_timestamp_seconds{${J}})`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Memory", description: "Resident memory of each instance.",
       unit: "bytes", width: 8, kind: "lines",
-      queries: [{ expr: `max by (instance) (process_resident_memory_bytes{${J}})`, legend: "{{instance}}" }],
+      queries: [{ expr: `max by (${account}, instance) (process_resident_memory_bytes{${J}})`, legend: "{{instance}}" }],
     }))
     .withPanel(series({
       title: "Goroutines", description: "Goroutines of each instance. They should stay flat over days.",
       unit: "short", decimals: 0, width: 8, kind: "lines",
-      queries: [{ expr: `max by (instance) (go_goroutines{${J}})`, legend: "{{instance}}" }],
+      queries: [{ expr: `max by (${account}, instance) (go_goroutines{${J}})`, legend: "{{instance}}" }],
     }));
 }
 

@@ -62,6 +62,9 @@ test("what people change stands in settings.ts alone", () => {
   for (const name of readdirSync(src).filter((name) => name.endsWith(".ts") && !["settings.ts", "generate.test.ts"].includes(name))) {
     const found = readFileSync(join(src, name), "utf8").match(/\b(severity|for|keepFiringFor): "|["(\[]cluster, namespace|example\.com|localhost:9877/g);
     assert.deepEqual(found ?? [], [], name);
+    // The steps of panels: 0 and 1 are none and some, and hundreds are classes of status codes.
+    const steps = readFileSync(join(src, name), "utf8").match(/\[(?!0\.5|[1-5]00\b)\d[\d.]+, "(orange|red|green)"\]/g);
+    assert.deepEqual(steps ?? [], [], name);
   }
 });
 

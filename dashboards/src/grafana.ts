@@ -21,7 +21,7 @@ datasources:
       httpMethod: POST
       prometheusType: Prometheus
       prometheusVersion: 3.0.0
-      # The scrape interval: bars and rates depend on it.
+      # The scrape interval, for panels of your own. The dashboards need no other one where scrapes are up to 60 s apart.
       timeInterval: 15s
       # An exemplar is the newest failed event of its series, and leads to the exporter's page about it. Needs
       # Prometheus with --enable-feature=exemplar-storage. A dollar is written twice here.

@@ -113,6 +113,11 @@ export const thresholds = {
   failingFor: 180,
   /** Pending deliveries of one endpoint that may wait for half an hour. Raise it for an account with many events. */
   pending: 10,
+  /** Seconds that the oldest pending delivery may wait for before a panel is orange, and before it is red. */
+  pendingLong: 600,
+  pendingTooLong: 3600,
+  /** By how much a share of deliveries may miss the objective before a panel is red. */
+  objectiveMissed: 0.04,
   /** Events that an endpoint had at the same time a week ago for their absence to be news. Raise it if traffic is uneven. */
   eventsLastWeek: 10,
   /** Age of the last complete sync, in seconds: a warning. More than ten scrape intervals, and more than a sync takes. */

@@ -86,9 +86,29 @@ export function annotation(name: string, expr: string, title: string, text: stri
 
 export const restarts = () =>
   at("Exporter restarts", `process_start_time_seconds{${selected}} * 1000`, "Exporter started", "{{instance}}", "blue");
-/** What fires for the exporters that are chosen, and for the endpoints where a dashboard has them. */
+/** What fires for the exporters that are chosen, and for the endpoints where a dashboard has them. Single failures are bars already. */
 export const firing = (selector: string) =>
-  annotation("Alerts", `ALERTS{alertname=~"OmegaStream.*", alertname!="OmegaStreamDeliveryFailed", alertstate="firing", ${selector}}`, "{{alertname}}", "{{host}} {{endpoint_id}}", "red");
+  annotation("Alerts", `ALERTS{alertname=~"OmegaStream.*", alertname!="OmegaStreamDeliveryFailed", alertstate="firing", severity!="info", ${selector}}`, "{{alertname}}", "{{host}} {{endpoint_id}}", "red");
+
+/** Says in the description of each panel which filters its queries have, and in that of each filter which panels it applies to. */
+export function sayFilters(model: dashboard.Dashboard): dashboard.Dashboard {
+  const panels = (model.panels ?? []).flatMap((panel) => ("targets" in panel && panel.targets ? [panel] : []));
+  const has = (panel: dashboard.Panel, filter: string) => JSON.stringify(panel.targets).includes(`$${filter}`);
+  for (const panel of panels) {
+    const said = !has(panel, "endpoint") ? "Not filtered by endpoint, type or code."
+      : !has(panel, "event_type") ? "Filtered by endpoint, not by type or code."
+      : !has(panel, "status_code") ? "Filtered by endpoint and type, not by code."
+      : "All filters apply.";
+    panel.description += ` ${said}`;
+  }
+  for (const filter of model.templating?.list ?? []) {
+    if (!["endpoint", "event_type", "status_code"].includes(filter.name)) continue;
+    const titles = (some: dashboard.Panel[]) => some.map((panel) => `"${panel.title}"`).join(", ");
+    const [some, others] = [panels.filter((panel) => has(panel, filter.name)), panels.filter((panel) => !has(panel, filter.name))];
+    filter.description = some.length > others.length ? `Applies to all panels but ${titles(others)}.` : `Applies to ${titles(some)}.`;
+  }
+  return model;
+}
 
 /**
  * Numbers the panels, so that links to one last, and takes out two defaults of the SDK: those of an interval variable, which
