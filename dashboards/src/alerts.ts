@@ -202,7 +202,7 @@ and on (${account}) ${records.age} < ${t.stale}`),
     {
       name: "OmegaStreamEndpointSwitchedOff",
       comment: "Fires for a day after an endpoint was switched off.",
-      expr: routed(`${gauge("active")} == 0\nand on (${endpoint}) max_over_time(${records.seen}[1d]) == 1`),
+      expr: routed(`${gauge("active")} == 0\nand on (${endpoint}) max_over_time(${records.seen}[1d]) > 0`),
       summary: `${name} was switched off`,
       description: `${endpointOf(w, "Endpoint")} was active within the last day and is now off: OmegaStream sends nothing to it.`,
       dashboard: endpointPage(w),
@@ -210,8 +210,8 @@ and on (${account}) ${records.age} < ${t.stale}`),
     },
     {
       name: "OmegaStreamEndpointRemoved",
-      comment: "Fires for a day after an endpoint left the account, while the exporter reads the account.",
-      expr: `topk by (${endpoint}) (1, max_over_time(${records.seen}[1d]) >= bool 0)
+      comment: "Fires for a day after an endpoint left the account, while the exporter reads the account. Names its last host.",
+      expr: `topk by (${endpoint}) (1, max_over_time(${records.seen}[1d]))
 unless on (${endpoint}) webhook_endpoint_active
 and on (${account}) ${maximum("omegastream_up", account)} == 1`,
       summary: `${name} was removed from the account`,

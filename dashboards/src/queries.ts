@@ -111,7 +111,7 @@ export const records = {
   behind: "endpoint_instance:omegastream_exporter_behind:seconds",
   /** One series for each endpoint, with its host and description. */
   info: "endpoint:webhook_endpoint_info:host",
-  /** Whether an endpoint was active, with its host and description: for a day after it was switched off or removed. */
+  /** When an endpoint was active, or 0 while it is off, with its host and description: for a day after it was switched off or removed. */
   seen: "endpoint:webhook_endpoint_active:seen",
   /** One series for each account's exporter that was seen lately, whether it is up or not. */
   known: "job:omegastream_exporter_known:group",
@@ -249,7 +249,7 @@ export function barRules(): RecordingRule[] {
     addedUp(latency.buckets, ", le"),
     addedUp(latency.native),
     // Alerts look back at a day of it at each evaluation, which the samples of every scrape would make slow.
-    { record: records.seen, expr: `${gauge("active")} * on (${endpoint}) group_left (host, description) ${records.info}` },
+    { record: records.seen, expr: `time() * ${gauge("active")} * on (${endpoint}) group_left (host, description) ${records.info}` },
   ];
 }
 
