@@ -14,21 +14,20 @@ import (
 	"omegastream_exporter/collector"
 )
 
-// scenario is a test that promtool plays, with a sample of each series a minute.
+// scenario is a promtool test, with a sample of each series every minute.
 type scenario struct {
 	series  map[string]string // values in promtool's notation
 	queries []finding
 }
 
-// finding is a query some minutes after the beginning, and the values that it finds by
-// their labels.
+// finding is a query some minutes after the start, with the expected values by label.
 type finding struct {
 	minutes int
 	expr    string
 	want    map[string]float64
 }
 
-// play plays a scenario with the rules, evaluated every minute.
+// play runs a scenario with the rules, evaluated every minute.
 func play(t *testing.T, s scenario) {
 	t.Helper()
 	type object = map[string]any
@@ -73,8 +72,8 @@ const (
 	ofType     = ofEndpoint + `, event_type="video.process_succeeded"`
 )
 
-// oneEndpoint are the series of an endpoint that is well for two hours, with a delivery a
-// minute, of which some fail as failures says.
+// oneEndpoint returns the series of an endpoint that is well for two hours, with a delivery
+// every minute, some of which fail as in failures.
 func oneEndpoint(failures string) map[string]string {
 	return map[string]string{
 		"omegastream_up" + ofJob + "}":                                                            "1x120",
@@ -89,7 +88,8 @@ func oneEndpoint(failures string) map[string]string {
 	}
 }
 
-// TestMetricsOfOthers gives an application metrics of the same names: no rule sees them.
+// TestMetricsOfOthers checks that no rule reads metrics of the same names from another
+// application.
 func TestMetricsOfOthers(t *testing.T) {
 	t.Parallel()
 	s := scenario{series: oneEndpoint("0x120")}
@@ -121,8 +121,8 @@ func TestMetricsOfOthers(t *testing.T) {
 	play(t, s)
 }
 
-// TestStatsAgreeWithAlerts looks at the numbers of the dashboard at the moment at which an
-// alert about failures begins to fire, and one evaluation before.
+// TestStatsAgreeWithAlerts checks the numbers on the dashboard when an alert about failures
+// begins to fire, and one evaluation before.
 func TestStatsAgreeWithAlerts(t *testing.T) {
 	t.Parallel()
 	all, _ := dashboards(t)
@@ -196,8 +196,8 @@ func colourOf(t *testing.T, all []dashboard, title string, value float64) (colou
 	return colour
 }
 
-// TestNothingIsKnown asks every panel while there is no series at all: none claims that
-// nothing failed, or that nothing waits.
+// TestNothingIsKnown checks that, without any series, no panel claims that nothing failed or
+// nothing waits.
 func TestNothingIsKnown(t *testing.T) {
 	t.Parallel()
 	s := scenario{queries: []finding{{10, `count(ALERTS{alertname="OmegaStreamExporterDown", alertstate="firing"})`, map[string]float64{"{}": 1}}}}
@@ -210,12 +210,12 @@ func TestNothingIsKnown(t *testing.T) {
 	play(t, s)
 }
 
-// TestBarsAMinuteApart scrapes every 60 s, where Grafana by default assumes 15 s: the bars
-// have every failure once.
+// TestBarsAMinuteApart checks that bars have every failure once with a scrape interval of 60
+// s, although Grafana assumes 15 s by default.
 func TestBarsAMinuteApart(t *testing.T) {
 	t.Parallel()
 	s := scenario{series: oneEndpoint("0x4 1x6 2x6 3x6 4x6 5x6 6x6 7x6 8x6 9x6 10x6 11x6 12x6 13x6 14x6 15x6")}
-	// The rules are evaluated every minute here, and panels read each fifth sample.
+	// Here the rules are evaluated every minute, and panels read every fifth sample.
 	for record, want := range map[string]float64{"endpoint:webhook_delivery_failures:bar5m": 14, "endpoint:webhook_deliveries:bar5m": 100 + 14} {
 		s.queries = append(s.queries, finding{100, fmt.Sprintf("sum(sum_over_time(%s[100m:5m]))", record), map[string]float64{"{}": want}})
 	}

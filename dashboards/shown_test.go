@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestLinksAndSwitchesAreShown: Grafana hides links and annotations in a menu if they have
-// a placement, as the generator's SDK gives them.
+// TestLinksAndSwitchesAreShown checks that links and annotations have no placement, which the
+// generator's SDK sets and with which Grafana hides them in a menu.
 func TestLinksAndSwitchesAreShown(t *testing.T) {
 	t.Parallel()
 	all, _ := dashboards(t)
@@ -31,8 +31,8 @@ func TestLinksAndSwitchesAreShown(t *testing.T) {
 	}
 }
 
-// TestAlertsAnnotation: it draws the alerts of the chosen exporters and endpoints, but
-// neither single failures nor alerts that only inform.
+// TestAlertsAnnotation checks that the annotation shows the alerts of the selected exporters
+// and endpoints, but neither single failures nor alerts with severity=info.
 func TestAlertsAnnotation(t *testing.T) {
 	t.Parallel()
 	all, _ := dashboards(t)
@@ -52,31 +52,31 @@ func TestAlertsAnnotation(t *testing.T) {
 	alert("DeliveryFailed", "warning", "firing", chosen+`, endpoint_id="e1"`)
 	alert("EndpointSwitchedOff", "info", "firing", chosen+`, endpoint_id="e1"`)
 	alert("NoEvents", "warning", "pending", chosen+`, endpoint_id="e1"`)
-	// Without the exporter's own series, OmegaStreamExporterDown would fire besides.
+	// Without the exporter's own series, OmegaStreamExporterDown would fire too.
 	series["omegastream_up"+ofJob+"}"] = "1x120"
 	series["omegastream_exporter_last_successful_sync_timestamp_seconds"+ofJob+"}"] = "0+60x120"
 
 	for _, d := range all {
 		want := map[string]float64{ofAccount: 1, ofChosen: 1}
-		if d.UID == "omegastream-exporter" { // no endpoint is chosen there
+		if d.UID == "omegastream-exporter" { // its panels do not select endpoints
 			want[ofOther] = 1
 		}
 		i := slices.IndexFunc(d.Annotations.List, func(a annotation) bool { return a.Name == "Alerts" })
 		if i < 0 {
-			t.Fatalf("%s has no annotation of alerts", d.UID)
+			t.Fatalf("%s has no annotation for alerts", d.UID)
 		}
 		expr := strings.NewReplacer("$cluster", "c", "$namespace", "n", "$job", "j", "$endpoint", "e1").Replace(d.Annotations.List[i].Target.Expr)
 		play(t, scenario{series: series, queries: []finding{{60, expr, want}}})
 	}
 }
 
-// filter is a variable that chooses among deliveries.
+// filter is a variable that selects deliveries.
 type filter struct {
 	variable string
-	said     string // by a panel that has this one and those before
+	said     string // by a panel with this filter and the previous ones
 }
 
-// filters are all of them, from the one that most panels have.
+// filters are all filters, starting with the one that most panels have.
 var filters = []filter{
 	{"", "Not filtered by endpoint, type or code."},
 	{"$endpoint", "Filtered by endpoint, not by type or code."},
@@ -84,8 +84,8 @@ var filters = []filter{
 	{"$status_code", "All filters apply."},
 }
 
-// TestFiltersAreSaid: each panel below the filters of the deliveries says which of them it
-// has.
+// TestFiltersAreSaid checks that each panel below the delivery filters says which of them
+// apply.
 func TestFiltersAreSaid(t *testing.T) {
 	t.Parallel()
 	all, _ := dashboards(t)
@@ -110,7 +110,7 @@ func TestFiltersAreSaid(t *testing.T) {
 			said[want]++
 			for _, f := range filters {
 				if strings.HasSuffix(p.Description, ". "+f.said) != (f.said == want) {
-					t.Errorf("%s is to say %q and says %q", p.Title, want, p.Description)
+					t.Errorf("%s must say %q, but says %q", p.Title, want, p.Description)
 				}
 			}
 		}
@@ -122,7 +122,7 @@ func TestFiltersAreSaid(t *testing.T) {
 	}
 }
 
-// TestFiltersSayTheirPanels: each filter of the deliveries says which panels it applies to.
+// TestFiltersSayTheirPanels checks that each delivery filter says which panels it applies to.
 func TestFiltersSayTheirPanels(t *testing.T) {
 	t.Parallel()
 	all, _ := dashboards(t)
@@ -156,8 +156,8 @@ func TestFiltersSayTheirPanels(t *testing.T) {
 	}
 }
 
-// TestAccountsAreApart: panels take together only instances of one cluster, namespace and
-// job, and people choose among the jobs of exporters.
+// TestAccountsAreApart checks that panels combine only instances of one cluster, namespace
+// and job, and that people select among the jobs of exporters.
 func TestAccountsAreApart(t *testing.T) {
 	t.Parallel()
 	all, _ := dashboards(t)
@@ -175,16 +175,16 @@ func TestAccountsAreApart(t *testing.T) {
 		for _, name := range []string{"cluster", "namespace", "job"} {
 			i := slices.IndexFunc(d.Templating.List, func(v variable) bool { return v.Name == name })
 			if i < 0 || !strings.Contains(string(d.Templating.List[i].Query), "label_values(omegastream_up") {
-				t.Errorf("%s: %s is not chosen among exporters", d.UID, name)
+				t.Errorf("%s: %s does not select among exporters", d.UID, name)
 			} else if every := d.Templating.List[i].AllValue; name == "job" && every != "" {
-				t.Errorf("%s: all jobs are %q, and not those of exporters", d.UID, every)
+				t.Errorf("%s: all jobs are %q, not only those of exporters", d.UID, every)
 			}
 		}
 	}
 }
 
-// TestColoursOfCodes: success and failure have two colours also for those who see red and
-// green as one.
+// TestColoursOfCodes checks that people who cannot distinguish red from green see two colours
+// for success and failure.
 func TestColoursOfCodes(t *testing.T) {
 	t.Parallel()
 	all, _ := dashboards(t)
@@ -220,8 +220,8 @@ func TestColoursOfCodes(t *testing.T) {
 	}
 }
 
-// TestStatsAskOnce: a stat asks for the end of its time range alone, so its number is the
-// same on every width.
+// TestStatsAskOnce checks that stats only query the end of their time range, so that their
+// numbers do not depend on their width.
 func TestStatsAskOnce(t *testing.T) {
 	t.Parallel()
 	all, _ := dashboards(t)

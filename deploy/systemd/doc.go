@@ -1,2 +1,2 @@
-// Package systemd tests the units and the example of variables beside it.
+// Package systemd tests the units and the example environment file beside it.
 package systemd

@@ -118,7 +118,7 @@ func TestGreenMeansWell(t *testing.T) {
 			t.Errorf("%s: %s", name, body)
 		}
 		if _, body = get(p, "/endpoints/ep"); strings.Contains(body, `<span class="pill good">delivering</span>`) != row.well {
-			t.Errorf("%s: the endpoint's page has the wrong color", name)
+			t.Errorf("%s: the endpoint's page has the wrong colour", name)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func stillServer(t *testing.T) string {
 	return server.URL
 }
 
-// look is a window width and a color scheme.
+// look is a window width and a colour scheme.
 type look struct {
 	width  int64
 	scheme string
@@ -68,7 +68,7 @@ func eachLook(b *tab, wanted func(page string, l look) bool, see func(look strin
 const brokenTypes = `[...document.querySelectorAll(".type.documented")].filter((e) => new Set([...e.getClientRects()].map((box) => box.top)).size > 1).map((e) => e.textContent)`
 
 // faintBars finds bars whose contrast with the background is below 3:1, and bars that differ
-// only by color.
+// only by colour.
 const faintBars = `(() => {
 	const style = getComputedStyle(document.documentElement);
 	const light = (name) => {

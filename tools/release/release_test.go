@@ -179,10 +179,10 @@ func checkArchive(t *testing.T, dist, base, end string, platform []string) {
 	if page := content[base+"/man/omegastream_exporter.1"]; !strings.HasPrefix(page, `.TH OMEGASTREAM_EXPORTER 1 "2024-01-02" "omegastream_exporter 1.2.3"`) {
 		t.Errorf("the manual page starts with %.80q", page)
 	}
-	// One license of each kind, complete.
+	// One licence of each kind, complete.
 	for _, text := range []string{"github.com/prometheus/client_golang v", "END OF TERMS AND CONDITIONS", "\nstdlib 1.", "Neither the name of Google LLC"} {
 		if !strings.Contains(content[base+"/THIRD_PARTY_LICENSES.txt"], text) {
-			t.Errorf("the licenses of dependencies lack %q", text)
+			t.Errorf("the licences of dependencies lack %q", text)
 		}
 	}
 	if platform[0] != runtime.GOOS || platform[1] != runtime.GOARCH {

@@ -73,7 +73,7 @@ func TestIdentify(t *testing.T) {
 	}
 }
 
-// A module without a license, or with an unknown one, makes the release fail.
+// A module without a licence, or with an unknown one, makes the release fail.
 func TestUnknownLicense(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

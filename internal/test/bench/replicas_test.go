@@ -50,9 +50,8 @@ func repeat(b *testing.B, do func()) {
 }
 
 // transactions counts the transactions of scrapes of one replica, and of the replicas that
-// are not scraped.
-// The leader sends four heartbeats a second; TestTransactions of package e2e asserts what a sync
-// costs besides.
+// are not scraped. The leader sends four heartbeats a second; TestTransactions in package e2e
+// checks the other costs of a sync.
 func (s *replicaSet) transactions(b *testing.B) {
 	var all, syncs []float64
 	leader := s.all[0]

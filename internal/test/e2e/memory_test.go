@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The exporter keeps less garbage than a Go program does by default. GOGC takes precedence.
+// The exporter keeps less garbage than Go programs do by default. GOGC takes precedence.
 func TestGarbage(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
