@@ -15,12 +15,13 @@ const (
 
 // listing is what a Syncer knows about its requests for the account's endpoints.
 type listing struct {
-	every time.Duration // without a hint
-	last  time.Time     // of the last request
-	ok    bool          // whether it was answered
-	known bool          // whether one was answered since the start
-	hints map[hint]struct{}
-	rests map[hint]time.Time // hints to ignore, and until when
+	every  time.Duration // without a hint
+	last   time.Time     // of the last request
+	ok     bool          // whether it was answered
+	pauses bool          // whether its answer paused all calls
+	known  bool          // whether one was answered since the start
+	hints  map[hint]struct{}
+	rests  map[hint]time.Time // hints to ignore, and until when
 }
 
 // hint is a reason to request the endpoints sooner.
@@ -103,18 +104,20 @@ func (l *listing) answered(found map[string]struct{}, now time.Time) {
 }
 
 // listingDue reports whether this sync requests the account's endpoints: once a minute for
-// all replicas together, on a hint, or after a failed sync.
-func (s *Syncer) listingDue() bool {
-	var last time.Time
-	s.state.Look(func(a *ledger.Account) { last = a.LastListing() })
-	ago := s.state.Now().Sub(last)
+// all replicas together, on a hint, or after a failed sync. If the last answer paused all
+// calls, the request must wait for the lists, or it would delay their turn again.
+func (s *Syncer) listingDue() (due, last bool) {
+	var listed time.Time
+	s.state.Look(func(a *ledger.Account) { listed = a.LastListing() })
+	ago := s.state.Now().Sub(listed)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if !last.IsZero() && ago >= 0 {
+	if !listed.IsZero() && ago >= 0 {
 		s.listing.heard(now.Add(-ago))
 	}
-	return s.failures > 0 || s.listing.due(now)
+	last = s.listing.pauses
+	return s.failures > 0 && !last || s.listing.due(now), last
 }
 
 // Hint reports that somebody asked for an unknown endpoint. The account's endpoints are then

@@ -23,19 +23,18 @@ const (
 type pass struct {
 	*Syncer
 	led  context.Context // of the state
-	turn bool            // ends with this sync
+	turn bool            // begins with this sync
 
-	ids           []string // not begun
-	waiting       int      // started, and perhaps not ended
-	ended         chan ending
-	read          int
-	failed        int
-	unanswered    int              // of these, the ones without an answer
-	missing       map[string]error // 404s, which the account's endpoints must explain
-	listingFailed bool
-	calls         context.Context // of the reads
-	paused        error           // the API has asked for a pause
-	err           error           // the error that ends the sync
+	ids        []string // not begun
+	waiting    int      // started, and perhaps not ended
+	ended      chan ending
+	read       int
+	failed     int
+	unanswered int              // of these, the ones without an answer
+	missing    map[string]error // 404s, which the account's endpoints must explain
+	calls      context.Context  // of the reads
+	paused     error            // the API has asked for a pause
+	err        error            // the error that ends the sync
 }
 
 // read is the read of one list. Syncer.mu guards its fields.
@@ -197,7 +196,7 @@ func (p *pass) note(e ending) {
 			p.end(context.Cause(p.calls))
 		default:
 			p.failed++
-			if errors.Is(e.err, client.ErrConnection) || errors.Is(e.err, client.ErrTimeout) {
+			if noAnswer(e.err) {
 				p.unanswered++
 			}
 		}

@@ -3,6 +3,7 @@ package syncer
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"omegastream_exporter/client"
@@ -27,7 +28,8 @@ func Results() []Result { return []Result{Success, Partial, Failed} }
 // the first call to the last commit.
 func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 	p := &pass{Syncer: s, led: led, turn: before == nil}
-	if p.err = s.writable(ctx); p.err == nil && s.listingDue() {
+	due, last := s.listingDue()
+	if p.err = s.writable(ctx); p.err == nil && due && !last {
 		p.listEndpoints(ctx)
 	}
 	if p.err == nil {
@@ -36,8 +38,8 @@ func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 		p.continues(before)
 		p.readLists(ctx)
 	}
-	if p.err == nil && len(p.missing) > 0 {
-		p.askForMissing(ctx)
+	if p.err == nil && (len(p.missing) > 0 || due && last && p.left() == 0 && p.paused == nil) {
+		p.listAfterwards(ctx)
 	}
 	if p.err == nil && p.left() == 0 && p.paused == nil && s.well() {
 		s.state.Do(func(a *ledger.Account) { a.Synced(s.state.Now()) })
@@ -66,16 +68,16 @@ func (p *pass) listEndpoints(ctx context.Context) {
 	}
 	p.mu.Lock()
 	p.listing.asked(time.Now(), err == nil)
+	if !isUnasked(err) {
+		p.listing.pauses = pauses(err)
+	}
 	p.mu.Unlock()
 	switch {
 	case err == nil:
 		p.problems.healed(all)
-	case errors.Is(err, client.ErrUnauthorized), errors.Is(err, ledger.ErrOtherCompany), !p.opts.Pinned && endsSync(err):
+	case errors.Is(err, client.ErrUnauthorized), errors.Is(err, ledger.ErrOtherCompany), !p.opts.Pinned && p.endsSync(ctx, err):
 		p.err = err
-	case p.opts.Pinned:
-		p.problems.report(all, err)
 	default:
-		p.listingFailed = true
 		p.problems.report(all, err)
 	}
 }
@@ -119,19 +121,39 @@ func (p *pass) applyEndpoints(list client.EndpointList) error {
 var errNoEndpoints = errors.New("the account had endpoints and lists none now")
 
 // endsSync reports whether an error of the account's listing makes all other calls pointless:
-// the key has no access, there is no answer, or the API has asked for a pause.
-func endsSync(err error) bool {
-	for _, kind := range []error{client.ErrForbidden, client.ErrConnection, client.ErrTimeout, client.ErrRateLimited, context.Canceled} {
-		if errors.Is(err, kind) {
-			return true
-		}
+// the key has no access, the API has asked for a pause before, or it answers nothing.
+func (p *pass) endsSync(ctx context.Context, err error) bool {
+	switch {
+	case pauses(err): // the lists go on after it
+		return false
+	case noAnswer(err):
+		return p.state.Shared() || !p.answersList(ctx)
 	}
-	return false
+	return client.IsForbidden(err) || errors.Is(err, client.ErrRateLimited) || errors.Is(err, context.Canceled)
 }
 
-// askForMissing requests the account's endpoints if some lists answered 404. If an endpoint
-// no longer exists, that is not a failure.
-func (p *pass) askForMissing(ctx context.Context) {
+// answersList reports whether the API answers a request for any of the lists.
+func (p *pass) answersList(ctx context.Context) bool {
+	var ids []string
+	p.state.Look(func(a *ledger.Account) { ids = a.ToRead() })
+	if len(ids) == 0 {
+		return false
+	}
+	list, err := p.api.ListEvents(ctx, ids[rand.IntN(len(ids))])
+	if err == nil {
+		list.Close()
+	}
+	return !noAnswer(err)
+}
+
+// noAnswer reports whether a call failed because nothing answered it.
+func noAnswer(err error) bool {
+	return errors.Is(err, client.ErrConnection) || errors.Is(err, client.ErrTimeout)
+}
+
+// listAfterwards requests the account's endpoints after the lists, some of which may have
+// answered 404. If an endpoint no longer exists, that is not a failure.
+func (p *pass) listAfterwards(ctx context.Context) {
 	p.listEndpoints(ctx)
 	there := make(map[string]struct{})
 	p.state.Look(func(a *ledger.Account) {
@@ -153,7 +175,7 @@ func (p *pass) result() Result {
 	switch {
 	case p.err != nil:
 		return Failed
-	case p.failed == 0 && !p.listingFailed && p.paused == nil:
+	case p.failed == 0 && p.listed() && p.paused == nil:
 		return Success
 	case p.read == 0:
 		return Failed
@@ -163,9 +185,11 @@ func (p *pass) result() Result {
 
 // well reports whether the last listing of the account and the last read of every list
 // succeeded.
-func (s *Syncer) well() bool {
-	return !s.problems.any(client.OpListEvents) && (s.opts.Pinned || !s.problems.any(client.OpListEndpoints))
-}
+func (s *Syncer) well() bool { return s.listed() && !s.problems.any(client.OpListEvents) }
+
+// listed reports whether the last listing of the account succeeded, in this sync or before it,
+// or nothing depends on it.
+func (s *Syncer) listed() bool { return s.opts.Pinned || !s.problems.any(client.OpListEndpoints) }
 
 // report logs what ended the sync, or that it works again.
 func (p *pass) report() {

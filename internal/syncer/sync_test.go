@@ -154,6 +154,86 @@ func TestPauseOfOne(t *testing.T) {
 	}
 }
 
+// TestListingThatNeverComes checks that the exporter reads the lists although it can never
+// list the account's endpoints, whatever the reason.
+func TestListingThatNeverComes(t *testing.T) {
+	t.Parallel()
+	for name, effect := range map[string]simulator.Effect{
+		"no answer":             simulator.Hang(),
+		"no end":                simulator.CutBytes(100, simulator.EndHang),
+		"connection closed":     simulator.Reset(),
+		"failing":               simulator.Status(500, "no"),
+		"not a list":            simulator.HTML(),
+		"429 with a short wait": simulator.TooManyRequests(2 * time.Second),
+		"429 with a long wait":  simulator.TooManyRequests(45 * time.Second),
+		"403 with a long wait":  simulator.Header(simulator.Status(403, "busy"), "Retry-After", "45"),
+		"503 with a long wait":  simulator.Unavailable(45 * time.Second),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ids := manyIDs(5)
+				a := newAccount(ids...)
+				r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second, RateLimit: 20}})
+				r.scrapes(2)
+				heal := a.AddFault(simulator.Fault{Operation: simulator.ListEndpoints, Do: effect})
+				for range 20 {
+					a.Emit(ids[1], failedType, simulator.Responded(500))
+				}
+				r.scrapes(60)
+				for _, id := range ids {
+					if age := time.Since(r.endpoint(id).LastSync); age > 3*time.Minute {
+						t.Errorf("%s was last read %v ago", id, age)
+					}
+				}
+				if n := r.delivered(ids[1]); n != 20 {
+					t.Errorf("%d outcomes are counted", n)
+				}
+				if r.Up() || !r.problems.any(client.OpListEndpoints) || r.log.Count("List of endpoints failed") == 0 {
+					t.Errorf("up is %v, %+v, log:\n%s", r.Up(), r.Status(), r.log)
+				}
+				heal()
+				r.scrapes(10)
+				if s := r.Status(); !r.Up() || len(s.Problems) != 0 {
+					t.Errorf("healed: up is %v, %+v", r.Up(), s)
+				}
+			})
+		})
+	}
+}
+
+// TestNothingAnswers checks an API that answers nothing: after the account's endpoints a sync
+// requests one list, and the log has one line.
+func TestNothingAnswers(t *testing.T) {
+	t.Parallel()
+	for name, effect := range map[string]simulator.Effect{"no answer": simulator.Hang(), "connection closed": simulator.Reset()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(manyIDs(40)...)
+				r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second, RateLimit: 20}})
+				r.scrapes(2)
+				heal := a.AddFault(simulator.Fault{Do: effect})
+				r.scrapes(4) // the first ones do not request the endpoints
+				a.ResetCalls()
+				r.scrapes(40)
+				calls := a.Calls().Requests
+				if n := calls[simulator.ListEvents]; n == 0 || n > 1+calls[simulator.ListEndpoints] { // one sync had begun before
+					t.Errorf("%d requests for lists, %d for the endpoints", n, calls[simulator.ListEndpoints])
+				}
+				if s := r.Status(); s.Result != Failed || r.Up() || r.log.Count("Sync failed") != 1 {
+					t.Errorf("up is %v, %+v, log:\n%s", r.Up(), s, r.log)
+				}
+				heal()
+				r.scrapes(8)
+				if s := r.Status(); s.Result != Success || !r.Up() || len(s.Problems) != 0 {
+					t.Errorf("healed: up is %v, %+v", r.Up(), s)
+				}
+			})
+		})
+	}
+}
+
 // TestDetailThatNeverComes checks a detail that always fails: the exporter retries it with a
 // backoff, shows it in the backlog, and gives the event up a window after its first sight.
 func TestDetailThatNeverComes(t *testing.T) {
@@ -332,6 +412,33 @@ func TestNotReadIsNotWell(t *testing.T) {
 	})
 }
 
+// TestEndpointsNotListedAreNotWell checks that while the account's endpoints cannot be listed,
+// a sync that does not request them is no success either.
+func TestEndpointsNotListedAreNotWell(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(endpointA, endpointB)
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second}})
+		r.scrapes(2)
+		heal := a.AddFault(simulator.Fault{Operation: simulator.ListEndpoints, Do: simulator.Status(500, "no")})
+		r.scrapes(4)
+		for range 8 {
+			r.scrapes(1)
+			if s := r.Status(); s.Result != Partial || r.Up() || len(s.Problems) != 1 {
+				t.Fatalf("up is %v, %+v", r.Up(), s)
+			}
+		}
+		if n := r.log.Count("again"); n != 0 || r.log.Count("List of endpoints failed") != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+		heal()
+		r.scrapes(5)
+		if s := r.Status(); s.Result != Success || !r.Up() || len(s.Problems) != 0 {
+			t.Errorf("healed: up is %v, %+v", r.Up(), s)
+		}
+	})
+}
+
 // TestPauseIsNoFailureOfLists checks that lists that are not read because of a long pause
 // keep the result of their last read.
 func TestPauseIsNoFailureOfLists(t *testing.T) {
@@ -395,6 +502,27 @@ func TestOddElements(t *testing.T) {
 		odd.on.Store(false)
 		r.scrapes(5)
 		if r.log.Count("Every element of the list can be used again") != 1 {
+			t.Errorf("log:\n%s", r.log)
+		}
+	})
+}
+
+// TestFirstSyncIsAnnounced checks that one line says which account this is, after the first
+// sync that could list it.
+func TestFirstSyncIsAnnounced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a := newAccount(endpointA, endpointB)
+		heal := a.AddFault(simulator.Fault{Operation: simulator.ListEndpoints, Do: simulator.Status(500, "no")})
+		r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second}})
+		const line = "Synced for the first time since the start"
+		r.scrapes(5)
+		if n := r.log.Count(line); n != 0 {
+			t.Errorf("before the account's endpoints are known:\n%s", r.log)
+		}
+		heal()
+		r.scrapes(10)
+		if r.log.Count(line) != 1 || r.log.Count(line, "company_id="+simulator.DefaultCompanyID, "endpoints=2") != 1 {
 			t.Errorf("log:\n%s", r.log)
 		}
 	})

@@ -193,6 +193,10 @@ func TestEveryEndpointInTurn(t *testing.T) {
 						t.Errorf("details have %.2f of the calls", share)
 					}
 				}
+				turn := time.Duration(float64(tt.endpoints) / tt.options.RateLimit * float64(time.Second))
+				if n := r.log.Count("A sync ended before it had read every list", "left="); turn > longestSync && n != 1 {
+					t.Errorf("%d lines say how many lists were left, want one", n)
+				}
 				if n := r.log.Count("level=WARN"); n > int(tt.lasts/time.Minute)*tt.dripping {
 					t.Errorf("log:\n%s", r.log)
 				}
