@@ -127,7 +127,7 @@ func TestAcceptEncoding(t *testing.T) {
 		r := start(t, newAccount(simulator.Options{}, endpointA), setup{})
 		for header, want := range map[string]string{
 			"": "", "gzip": "gzip", "gzip;q=0": "", "gzip; q=0, *": "", "*": "gzip", "*;q=0": "", "identity;q=0": "",
-			"identity;q=0, *;q=0": "", "br": "", "zstd, gzip;q=0.1": "gzip", "GZIP;q=1.0": "gzip", "gzip;q=x": "",
+			"identity;q=0, *;q=0": "", "br": "", "zstd, gzip;q=0.1": "gzip", "GZIP;q=1.0": "gzip", "gzip;Q=0": "", "gzip;q=x": "",
 			"deflate;q=0,gzip;q=0,identity;q=0": "",
 		} {
 			w := r.answer(func(q *http.Request) { q.Header.Set("Accept-Encoding", header) })

@@ -13,7 +13,7 @@ func Gzip(h http.Header) bool {
 	for part := range strings.SplitSeq(strings.Join(h.Values("Accept-Encoding"), ","), ",") {
 		coding, params, _ := strings.Cut(part, ";")
 		weight := 1.0
-		if q, ok := strings.CutPrefix(strings.TrimSpace(params), "q="); ok {
+		if q, ok := strings.CutPrefix(strings.ToLower(strings.TrimSpace(params)), "q="); ok {
 			weight, _ = strconv.ParseFloat(q, 64) // an invalid weight means no
 		}
 		weights[strings.ToLower(strings.TrimSpace(coding))] = weight
