@@ -55,6 +55,10 @@ func TestRefusedKey(t *testing.T) {
 				if n := a.Calls().Total(); n != 0 {
 					t.Errorf("%d requests after the API refused the key", n)
 				}
+				mend := map[int]string{401: "replace it in OMEGASTREAM_API_KEY"}[tt.code]
+				if r.log.Count("level=WARN") != 1 || r.log.Count("Sync failed", fmt.Sprintf("status %d", tt.code), mend) != 1 {
+					t.Errorf("log:\n%s", r.log)
+				}
 				heal()
 				r.scrape().want(t, map[string]string{"omegastream_up": "1"})
 				time.Sleep(5 * time.Second)
