@@ -41,7 +41,7 @@ var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 // addresses waits until n ports are open.
 func (b *logBuffer) addresses(t *testing.T, n int) []string {
 	t.Helper()
-	for range 500 {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if found := listening.FindAllStringSubmatch(b.String(), -1); len(found) >= n {
 			var addresses []string
 			for _, match := range found {
@@ -49,7 +49,6 @@ func (b *logBuffer) addresses(t *testing.T, n int) []string {
 			}
 			return addresses
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatalf("the server does not listen: %s", b.String())
 	return nil

@@ -38,8 +38,9 @@ func TestDatabaseAway(t *testing.T) {
 	server := postgres.Start(t)
 	dsn := server.NewDatabase(t)
 	proxy, through := proxied(t, dsn, 31)
-	p := sharing(t, through, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0").serve(t)
-	const timeout = 2 * time.Second
+	// A scrape waits for half of its timeout. A busy machine has the other half to answer.
+	const timeout = 6 * time.Second
+	p := sharing(t, through, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0", "--collector.timeout-offset=3s").serve(t)
 	scrape := func() *scrape {
 		t.Helper()
 		got := p.mustScrape(timeout)
