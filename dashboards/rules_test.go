@@ -136,8 +136,8 @@ func TestEveryAlert(t *testing.T) {
 	}
 }
 
-// TestLinks follows the head of each file of rules, where nobody has Node: its command
-// puts one's own addresses in, and leaves no other.
+// TestLinks follows the head of each file of rules, where nobody has Node: it says how to
+// change an alert, and its command puts one's own addresses in, and leaves no other.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	for _, file := range glob(t, "rules/*rule*.yaml") {
@@ -146,6 +146,10 @@ func TestLinks(t *testing.T) {
 		if command == nil {
 			t.Errorf("%s: its head has no command", file)
 			continue
+		}
+		// Without Helm, people change alerts in this file: a comment above each one says how.
+		if commented := len(regexp.MustCompile(`(?m)^ *# .+\n *- alert: `).FindAllString(text, -1)); !strings.Contains(text, "# Change an alert here: ") || commented != strings.Count(text, "- alert: ") {
+			t.Errorf("%s does not say how to change each alert", file)
 		}
 		mine := filepath.Join(t.TempDir(), "rules.yaml")
 		if err := os.WriteFile(mine, []byte(text), 0o600); err != nil {
@@ -162,6 +166,48 @@ func TestLinks(t *testing.T) {
 			if got, want := strings.Count(text, link), strings.Count(text, "- alert: "); got != want {
 				t.Errorf("%s: %d of %d alerts have %s", file, got, want, link)
 			}
+		}
+	}
+}
+
+// TestLinksOfAllFiles runs the README's command for people without Node, which must replace
+// all addresses in dashboards, rules and provisioning.
+func TestLinksOfAllFiles(t *testing.T) {
+	t.Parallel()
+	block := regexp.MustCompile("(?s)Without Node, .*?```sh\n(.*?)```").FindStringSubmatch(read(t, "README.md"))
+	if block == nil {
+		t.Fatal("the README has no command")
+	}
+	dir := t.TempDir()
+	var files []string
+	for _, pattern := range []string{"*-*.json", "rules/*.yaml", "../deploy/grafana/*.yaml", "../deploy/grafana/*/*.yaml", "../deploy/grafana/*/*/*.yaml"} {
+		for _, file := range glob(t, pattern) {
+			copied := filepath.Join(dir, "dashboards", file)
+			if err := os.MkdirAll(filepath.Dir(copied), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(copied, []byte(read(t, file)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, copied)
+		}
+	}
+	run(t, "sh", "-c", `cd "$1" && `+block[1], "sh", dir)
+	mine := map[string]int{}
+	for _, file := range files {
+		text := read(t, file)
+		for _, other := range []string{"example.com", "localhost:9877"} {
+			if strings.Contains(text, other) {
+				t.Errorf("%s: %s is left", file, other)
+			}
+		}
+		for _, link := range []string{"https://grafana.mine/d/omegastream-", "https://git.mine/runbooks.md", "https://webhooks.mine"} {
+			mine[link] += strings.Count(text, link)
+		}
+	}
+	for link, n := range mine {
+		if n < 3 {
+			t.Errorf("%d links are %s", n, link)
 		}
 	}
 }
