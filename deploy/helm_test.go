@@ -245,6 +245,7 @@ func TestChartRefuses(t *testing.T) {
 		{"an Ingress to nowhere", "flags.demo=true,ingress.enabled=true", "ingress.enabled needs webExternalURL"},
 		{"a route without a Gateway", "flags.demo=true,webExternalURL=https://a,httpRoute.enabled=true", "httpRoute.parentRefs names the Gateway"},
 		{"both", "flags.demo=true,webExternalURL=https://a,ingress.enabled=true,httpRoute.enabled=true,httpRoute.parentRefs[0].name=x", "enable one of the two"},
+		{"a threshold of the budget", "flags.demo=true,prometheusRule.enabled=true,prometheusRule.alerts.OmegaStreamErrorBudgetBurningFast.threshold=2", "the error budget follows prometheusRule.objective"},
 		{"unknown alert", "flags.demo=true,prometheusRule.disabled.OmegaStream=true", "there is no alert OmegaStream"},
 		{"both monitors", "flags.demo=true,serviceMonitor.enabled=true,podMonitor.enabled=true", "would scrape every pod twice"},
 		{"an address without a port", "flags.demo=true,flags.web.listen-address={localhost}", "ends in no port"},

@@ -81,6 +81,16 @@ func TestSecretExample(t *testing.T) {
 	}
 }
 
+// TestSidecarCountsItsFirstMinutes checks that a new pod, which has no state, counts the
+// failures of the minutes in which it replaced another one.
+func TestSidecarCountsItsFirstMinutes(t *testing.T) {
+	t.Parallel()
+	c := exporters(parse(t, build(t, "sidecar")))[0]
+	if !slices.Contains(c.Args, "--collector.count-since=10m") {
+		t.Errorf("its arguments are %q", c.Args)
+	}
+}
+
 // TestDashboardsAndRules checks that the manifests contain the full dashboards and rules of
 // dashboards/.
 func TestDashboardsAndRules(t *testing.T) {
