@@ -94,7 +94,7 @@ func BenchmarkThousandEndpoints(b *testing.B) {
 		}
 	})
 	v := a.View(epoch)
-	b.Run("view after a sync", func(b *testing.B) {
+	b.Run("view at a later time", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			a.AsOf(v, epoch.Add(time.Minute))

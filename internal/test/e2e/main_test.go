@@ -53,8 +53,8 @@ func prepare() (err error) {
 // root is the root of the repository.
 const root = "../../.."
 
-// lookAtSources reads the names of all sources. A separate process builds them, so go test
-// would otherwise cache results of an older program. Only what a running test reads counts.
+// lookAtSources stats all sources. A separate process builds the program from them, so go test
+// would otherwise use cached results of an older program. Only what a running test stats counts.
 var lookAtSources = sync.OnceValue(func() error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		switch {
