@@ -3,17 +3,15 @@ package client
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
-)
 
-// maxKeyBytes limits the size of a key file, so that a wrong path does not read a disk image.
-const maxKeyBytes = 64 << 10
+	"omegastream_exporter/internal/smallfile"
+)
 
 // KeySource returns the API key. Its methods are safe for concurrent use, and their errors
 // never contain the key.
@@ -81,22 +79,11 @@ func (k *FileKey) Reload() (changed bool, err error) {
 }
 
 func (k *FileKey) load() (changed bool, err error) {
-	f, err := os.Open(k.path)
+	content, info, err := smallfile.Read(k.path)
 	if err != nil {
 		return false, fmt.Errorf("key file: %w", err)
 	}
-	defer f.Close()
-	// Remember the state of the open file, not of the path, as the file can be replaced
-	// meanwhile.
-	info, err := f.Stat()
-	if err != nil {
-		return false, fmt.Errorf("key file: %w", err)
-	}
-	content, err := io.ReadAll(io.LimitReader(f, maxKeyBytes+1))
-	if err != nil {
-		return false, fmt.Errorf("key file: %w", err)
-	}
-	key, err := checkKey(string(content))
+	key, err := checkKey(content)
 	if err != nil {
 		return false, fmt.Errorf("key file %s: %w", k.path, err)
 	}
@@ -119,8 +106,8 @@ func checkKey(key string) (string, error) {
 	switch {
 	case key == "":
 		return "", errors.New("API key: empty")
-	case len(key) > maxKeyBytes:
-		return "", fmt.Errorf("API key: longer than %d bytes", maxKeyBytes)
+	case len(key) > smallfile.Max:
+		return "", fmt.Errorf("API key: longer than %d bytes", smallfile.Max)
 	case strings.HasPrefix(key, "\uFEFF"):
 		return "", errors.New("API key: starts with a byte order mark; save the file as UTF-8 without one")
 	case assignment.MatchString(key):

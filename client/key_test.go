@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"omegastream_exporter/internal/smallfile"
 )
 
 func writeKey(t *testing.T, path, content string, age time.Duration) {
@@ -42,7 +44,7 @@ func TestCheckKey(t *testing.T) {
 		{"punctuation", "sk-live+1/2=3", "sk-live+1/2=3", ""},
 		{"control character", "geheim\x00", "", "control character"},
 		{"invalid UTF-8", "geheim\xff", "", "invalid UTF-8"},
-		{"much too long", strings.Repeat("geheim", maxKeyBytes), "", "longer than"},
+		{"much too long", strings.Repeat("geheim", smallfile.Max), "", "longer than"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

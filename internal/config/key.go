@@ -1,8 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"io"
 	"os"
 	"runtime"
 
@@ -44,24 +42,4 @@ func (f *flags) warnOfReaders(flag, name string) {
 	if err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o004 != 0 {
 		f.warn("--%s: every user of this host can read %s; prevent that with chmod o-r", flag, name)
 	}
-}
-
-// maxSmallFile is much larger than any key or URL, but small enough to do no harm if the flag
-// names the wrong file.
-const maxSmallFile = 64 << 10
-
-func readSmallFile(name string) (string, error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxSmallFile+1))
-	if err != nil {
-		return "", err
-	}
-	if len(content) > maxSmallFile {
-		return "", fmt.Errorf("%s: is larger than %d bytes, is it the right file?", name, maxSmallFile)
-	}
-	return string(content), nil
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"omegastream_exporter/internal/smallfile"
 	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/state/file"
 	"omegastream_exporter/internal/state/postgres"
@@ -69,7 +70,7 @@ func (f *flags) validateState(command Command) {
 			f.reject("state.url-file", "cannot be combined with --state.url; use only one of them")
 			return
 		}
-		content, err := readSmallFile(name)
+		content, _, err := smallfile.Read(name)
 		if err != nil {
 			f.reject("state.url-file", "%w", err)
 			return

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"omegastream_exporter/internal/smallfile"
 )
 
 // Each row breaks one rule. The error names the flag and says how to fix it.
@@ -57,7 +59,7 @@ func TestInputIsRefused(t *testing.T) {
 		"key file missing":  {key: noKey, args: "--api.key-file=" + dir + "/none", want: []string{"--api.key-file: key file: open ", "no such file"}},
 		"key file a folder": {key: noKey, args: "--api.key-file=" + dir, want: []string{"--api.key-file: ", "directory"}},
 		"key file empty":    {key: noKey, args: "--api.key-file=" + file("empty", "\n"), want: []string{"--api.key-file: key file ", "empty"}},
-		"key file huge":     {key: noKey, args: "--api.key-file=" + file("huge", strings.Repeat("k", maxSmallFile+1)), want: []string{"--api.key-file: key file ", "longer than"}},
+		"key file huge":     {key: noKey, args: "--api.key-file=" + file("huge", strings.Repeat("k", smallfile.Max+1)), want: []string{"--api.key-file: key file: ", "longer than"}},
 
 		"endpoint id empty": {args: "--webhook.endpoint-id=", want: []string{"--webhook.endpoint-id: has an empty value"}},
 		"endpoint id twice": {args: "--webhook.endpoint-id=a --webhook.endpoint-id=b,a", want: []string{"--webhook.endpoint-id: \"a\" is given twice"}},
