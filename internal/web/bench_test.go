@@ -76,7 +76,7 @@ func BenchmarkPages(b *testing.B) {
 func BenchmarkLocked(b *testing.B) {
 	p := crowded(b, 100_000)
 	for b.Loop() {
-		p.ledger.Look(func(a *ledger.Account) {
+		p.state.Look(func(a *ledger.Account) {
 			a.Hours("ep-3")
 			a.Pending("ep-3", maxPending)
 			a.Events(hexID(7))

@@ -66,8 +66,8 @@ const (
 )
 
 // newChart draws the hours of the window that ends now, in at most this many bars.
-func newChart(hours []ledger.Hour, window time.Duration, now time.Time, most, height int) chart {
-	c := chart{Bars: stretches(window, now, most), Height: height}
+func newChart(hours []ledger.Hour, window time.Duration, now time.Time, maxBars, height int) chart {
+	c := chart{Bars: stretches(window, now, maxBars), Height: height}
 	first := c.Bars[0].From.Unix()
 	step := int64(c.Bars[0].To.Sub(c.Bars[0].From) / time.Second)
 	for _, h := range hours {
@@ -93,10 +93,10 @@ func newChart(hours []ledger.Hour, window time.Duration, now time.Time, most, he
 
 // stretches divides the window into bars of one hour, or of more if there are too many
 // hours.
-func stretches(window time.Duration, now time.Time, most int) []bar {
+func stretches(window time.Duration, now time.Time, maxBars int) []bar {
 	step := time.Hour
 	for _, hours := range []int{1, 2, 3, 6, 12, 24} {
-		if step = time.Duration(hours) * time.Hour; window/step < time.Duration(most) {
+		if step = time.Duration(hours) * time.Hour; window/step < time.Duration(maxBars) {
 			break
 		}
 	}

@@ -57,9 +57,9 @@ func TestDemoShowsEachState(t *testing.T) {
 		if err := syncs.Close(context.WithoutCancel(ctx)); err != nil {
 			t.Error(err)
 		}
-		for _, state := range statesByDegree {
-			if seen[state.Word] == 0 {
-				t.Errorf("no endpoint was %q within five minutes; the times of the others: %v", state.Word, seen)
+		for _, b := range badgesByDegree {
+			if seen[b.Word] == 0 {
+				t.Errorf("no endpoint was %q within five minutes; the times of the others: %v", b.Word, seen)
 			}
 		}
 	})

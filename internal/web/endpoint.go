@@ -63,7 +63,7 @@ func find(v *ledger.View, id string) *ledger.EndpointView {
 
 func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 	id := r.PathValue("id")
-	v := p.ledger.View(now)
+	v := p.state.View(now)
 	e := find(v, id)
 	if e == nil {
 		p.opts.Unknown(id)
@@ -71,7 +71,7 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 	}
 	var hours []ledger.Hour
 	var waiting []ledger.Known
-	p.ledger.Look(func(a *ledger.Account) {
+	p.state.Look(func(a *ledger.Account) {
 		hours = a.Hours(id)
 		waiting = a.Pending(id, maxPending)
 	})
@@ -100,7 +100,7 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 	}
 	page.Notices = noticesOf(own, nil)
 	page.FailuresLink = links{base: p.opts.Base}.FailuresOf(id)
-	page.Runbook = links{base: p.opts.Base}.Runbooks() + "#" + alertOf(page.State)
+	page.Runbook = links{base: p.opts.Base}.Runbooks() + "#" + alertOf(page.Badge)
 	data := p.endpointJSON(v, e, page, hours)
 	if r.URL.Query().Get("show") != "all" && page.Fitting > maxFailures {
 		page.Listed, page.All = page.Listed[:maxFailures], link+"?"+page.Filter.query("show", "all")+"#failures"
@@ -110,7 +110,7 @@ func (p *Pages) endpoint(r *http.Request, now time.Time) answer {
 
 // alertOf returns the alert whose runbook covers a state.
 func alertOf(s badge) string {
-	if s == statePartly {
+	if s == badgePartly {
 		return "OmegaStreamDeliveryFailed"
 	}
 	return "OmegaStreamEndpointFailing"

@@ -21,22 +21,22 @@ type eventPage struct {
 type sentEvent struct {
 	EndpointID, Endpoint string // id and name
 	Type                 string
-	State                badge
+	Badge                badge
 	Created, FirstSeen   time.Time
 	LastAsked            time.Time // zero if never, or no longer known
 	Untrusted, History   bool
 	Asked                int // 0 if unknown
 	Healed               time.Time
-	Replies              []replyRow
+	Answers              []answerRow
 	Omitted              int
 	Video                ledger.Video // as much as is known
 	Command              string       // that asks the API
 	Kept                 bool         // the answers are kept; otherwise it never failed, or too long ago
 }
 
-// replyRow is an answer in the history of an event.
-type replyRow struct {
-	State                 badge
+// answerRow is an answer in the history of an event.
+type answerRow struct {
+	Badge                 badge
 	At, Last              time.Time
 	Times                 int
 	Answer, Message, Body string
@@ -44,10 +44,10 @@ type replyRow struct {
 
 func (p *Pages) event(r *http.Request, now time.Time) answer {
 	id := r.PathValue("id")
-	v := p.ledger.View(now)
+	v := p.state.View(now)
 	var tracked []ledger.Known
 	videos := make(map[string]ledger.Video)
-	p.ledger.Look(func(a *ledger.Account) {
+	p.state.Look(func(a *ledger.Account) {
 		tracked = a.Events(id)
 		for _, k := range tracked {
 			for _, f := range a.FailedDeliveries(k.EndpointID, []ledger.Key{k.Key}) {
@@ -77,7 +77,7 @@ func (p *Pages) sent(e *ledger.EndpointView, id string, tracked []ledger.Known) 
 		ok = true
 		s.Type, s.Created, s.FirstSeen, s.LastAsked = k.Type, unix(k.Time), unix(k.FirstSeen), unix(k.LastAsk)
 		s.Untrusted, s.History = k.Has(ledger.Untrusted), k.Has(ledger.History)
-		s.State = eventState(k.Stage, k.Code, k.Reason)
+		s.Badge = eventBadge(k.Stage, k.Code, k.Reason)
 	}
 	failures := e.Failures()
 	i := slices.IndexFunc(failures, func(f *ledger.Failure) bool { return f.EventID == id })
@@ -88,21 +88,21 @@ func (p *Pages) sent(e *ledger.EndpointView, id string, tracked []ledger.Known) 
 	s.Type, s.Created, s.FirstSeen = f.Type, unix(f.Created), unix(f.FirstSeen)
 	s.Untrusted, s.History = f.Untrusted, f.History
 	s.Kept, s.Asked, s.Omitted, s.Healed = true, f.Asked, f.Omitted, unix(f.Healed)
-	for _, reply := range f.Answers {
-		s.Replies = append(s.Replies, p.replyOf(reply))
+	for _, a := range f.Answers {
+		s.Answers = append(s.Answers, p.answerRowOf(a))
 	}
 	if !ok {
-		s.State = badge{codeText(f.Code, f.Reason, ""), "bad"}
-		s.LastAsked = s.Replies[len(s.Replies)-1].Last
+		s.Badge = badge{codeText(f.Code, f.Reason, ""), "bad"}
+		s.LastAsked = s.Answers[len(s.Answers)-1].Last
 		if f.Healed != 0 {
-			s.State = badge{"delivered", "good"}
+			s.Badge = badge{"delivered", "good"}
 		}
 	}
 	return s, true
 }
 
-func (p *Pages) replyOf(r ledger.AnswerRecord) replyRow {
-	row := replyRow{State: eventState(r.Stage, r.Code, r.Reason), At: unix(r.At), Last: unix(r.Last), Times: r.Times, Message: r.Message}
+func (p *Pages) answerRowOf(r ledger.AnswerRecord) answerRow {
+	row := answerRow{Badge: eventBadge(r.Stage, r.Code, r.Reason), At: unix(r.At), Last: unix(r.Last), Times: r.Times, Message: r.Message}
 	switch r.Stage {
 	case ledger.Delivered, ledger.NoResponse:
 		row.Answer = codeText(r.Code, r.Reason, r.Status)
@@ -117,8 +117,8 @@ func (p *Pages) replyOf(r ledger.AnswerRecord) replyRow {
 	return row
 }
 
-// eventState returns the badge of an event.
-func eventState(s ledger.Stage, c ledger.Code, reason ledger.Reason) badge {
+// eventBadge returns the badge of an event.
+func eventBadge(s ledger.Stage, c ledger.Code, reason ledger.Reason) badge {
 	switch {
 	case s == ledger.Listed:
 		return badge{"not fetched yet", "muted"}

@@ -104,7 +104,7 @@ func (p *Pages) failures(r *http.Request, now time.Time) answer {
 		return answer{problem: err.Error()}
 	}
 	l := links{base: p.opts.Base}
-	v := p.ledger.View(now)
+	v := p.state.View(now)
 	page := failuresPage{Window: windowName(p.opts.Window), Sync: p.syncCard(v, now), Selection: s, All: l.Failures(nil)}
 	names := make(map[string]string)
 	for _, e := range v.Endpoints {

@@ -286,7 +286,7 @@ func TestErrorsOfSelections(t *testing.T) {
 			t.Errorf("%s: %d %s", path, response.StatusCode, body)
 		}
 	}
-	response, body := get(New(brokenLedger{}, options()), "/failures?format=json&x="+url.QueryEscape(hostile))
+	response, body := get(New(brokenState{}, options()), "/failures?format=json&x="+url.QueryEscape(hostile))
 	if !json.Valid([]byte(body)) || response.StatusCode != 500 {
 		t.Errorf("%d %s", response.StatusCode, body)
 	}

@@ -8,19 +8,19 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// The states of an endpoint, the worst first. An endpoint is green if it was read a short
+// The badges of an endpoint, the worst first. An endpoint is green if it was read a short
 // time ago, its outcomes are known, and it delivers.
 var (
-	stateFailing   = badge{"failing", "bad"}
-	stateSilent    = badge{"not answering", "bad"}
-	statePartly    = badge{"failing partly", "bad"}
-	stateStale     = badge{"not read lately", "warn"}
-	stateBehind    = badge{"behind", "warn"}
-	stateUnread    = badge{"not read yet", "muted"}
-	stateFine      = badge{"delivering", "good"}
-	stateQuiet     = badge{"no deliveries", "muted"}
-	stateOff       = badge{"switched off", "muted"}
-	statesByDegree = []badge{stateFailing, stateSilent, statePartly, stateStale, stateBehind, stateUnread, stateFine, stateQuiet, stateOff}
+	badgeFailing   = badge{"failing", "bad"}
+	badgeSilent    = badge{"not answering", "bad"}
+	badgePartly    = badge{"failing partly", "bad"}
+	badgeStale     = badge{"not read lately", "warn"}
+	badgeBehind    = badge{"behind", "warn"}
+	badgeUnread    = badge{"not read yet", "muted"}
+	badgeFine      = badge{"delivering", "good"}
+	badgeQuiet     = badge{"no deliveries", "muted"}
+	badgeOff       = badge{"switched off", "muted"}
+	badgesByDegree = []badge{badgeFailing, badgeSilent, badgePartly, badgeStale, badgeBehind, badgeUnread, badgeFine, badgeQuiet, badgeOff}
 )
 
 // When an endpoint counts as failing, as the alerts see it.
@@ -33,39 +33,39 @@ const (
 	behindBy      = 10 * time.Minute // the oldest event whose outcome was not fetched
 )
 
-// rank is the position of a state, 0 for the worst.
-func (s badge) rank() int {
-	for i, known := range statesByDegree {
-		if s == known {
+// rank is the position of a badge, 0 for the worst.
+func (b badge) rank() int {
+	for i, known := range badgesByDegree {
+		if b == known {
 			return i
 		}
 	}
-	return len(statesByDegree)
+	return len(badgesByDegree)
 }
 
-// healthOf returns the state of an endpoint. stale means that its data can be old.
+// healthOf returns the badge of an endpoint. stale means that its data can be old.
 func healthOf(e *ledger.EndpointView, hours []ledger.Hour, stale bool, now time.Time) badge {
 	recent := recentOf(hours, now)
 	all := tallyOf(e.Window)
 	switch {
 	case !e.Contacted, stale && e.LastSync.IsZero() && all.Deliveries == 0:
-		return stateUnread
+		return badgeUnread
 	case e.Meta != nil && !e.Meta.Active:
-		return stateOff
+		return badgeOff
 	case e.Consecutive >= silentInARow && e.HasCode && e.LastCode == ledger.CodeNone:
-		return stateSilent
+		return badgeSilent
 	case e.Consecutive >= failingInARow, e.Consecutive > 0 && all.Deliveries == all.Failures:
-		return stateFailing
+		return badgeFailing
 	case e.Consecutive > 0, recent.Failures*100 > recent.Deliveries*partlyPercent:
-		return statePartly
+		return badgePartly
 	case stale:
-		return stateStale
+		return badgeStale
 	case behind(e, now):
-		return stateBehind
+		return badgeBehind
 	case all.Deliveries == 0:
-		return stateQuiet
+		return badgeQuiet
 	}
-	return stateFine
+	return badgeFine
 }
 
 // behind reports whether the exporter fetches the outcomes of an endpoint's deliveries too

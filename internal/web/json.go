@@ -52,7 +52,7 @@ func (p *Pages) overviewJSON(page overviewPage) overviewJSON {
 			url = ""
 		}
 		out.Endpoints = append(out.Endpoints, summaryJSON{
-			e.ID, url, e.Description, e.State.Word, e.InARow, moment(e.FailingSince), e.Deliveries, e.Failures, e.Pending,
+			e.ID, url, e.Description, e.Badge.Word, e.InARow, moment(e.FailingSince), e.Deliveries, e.Failures, e.Pending,
 			moment(e.LastSuccess), moment(e.LastFailure),
 		})
 	}
@@ -113,7 +113,7 @@ type pendingJSON struct {
 
 func (p *Pages) endpointJSON(v *ledger.View, e *ledger.EndpointView, page endpointPage, hours []ledger.Hour) endpointJSON {
 	out := endpointJSON{
-		ID: e.ID, CompanyID: v.CompanyID, Description: page.Description, State: page.State.Word,
+		ID: e.ID, CompanyID: v.CompanyID, Description: page.Description, State: page.Badge.Word,
 		ConsecutiveFailures: e.Consecutive, LastSuccess: moment(page.LastSuccess), LastFailure: moment(page.LastFailure),
 		LastSync: moment(e.LastSync), DetailBacklog: e.Backlog, WindowSeconds: int64(p.opts.Window / time.Second),
 		PendingTotal: page.Pending, Deliveries: []deliveryJSON{}, Hours: []hourJSON{}, Failures: []failureJSON{}, Pending: []pendingJSON{},
@@ -148,22 +148,22 @@ type eventJSON struct {
 }
 
 type sentJSON struct {
-	EndpointID string      `json:"endpoint_id"`
-	Type       string      `json:"event_type"`
-	State      string      `json:"state"`
-	Created    *time.Time  `json:"created"`
-	FirstSeen  *time.Time  `json:"first_seen"`
-	LastAsked  *time.Time  `json:"last_asked"`
-	Asked      int         `json:"asked,omitempty"`
-	Healed     *time.Time  `json:"healed"`
-	VideoID    *string     `json:"video_id"`
-	VideoUUID  *string     `json:"video_uuid"`
-	Counted    bool        `json:"counted"`
-	Answers    []replyJSON `json:"answers"` // oldest first
-	Omitted    int         `json:"answers_omitted,omitempty"`
+	EndpointID string       `json:"endpoint_id"`
+	Type       string       `json:"event_type"`
+	State      string       `json:"state"`
+	Created    *time.Time   `json:"created"`
+	FirstSeen  *time.Time   `json:"first_seen"`
+	LastAsked  *time.Time   `json:"last_asked"`
+	Asked      int          `json:"asked,omitempty"`
+	Healed     *time.Time   `json:"healed"`
+	VideoID    *string      `json:"video_id"`
+	VideoUUID  *string      `json:"video_uuid"`
+	Counted    bool         `json:"counted"`
+	Answers    []answerJSON `json:"answers"` // oldest first
+	Omitted    int          `json:"answers_omitted,omitempty"`
 }
 
-type replyJSON struct {
+type answerJSON struct {
 	First   *time.Time `json:"first"`
 	Last    *time.Time `json:"last"`
 	Times   int        `json:"times"`
@@ -176,12 +176,12 @@ func (e eventPage) json() eventJSON {
 	out := eventJSON{EventID: e.ID}
 	for _, s := range e.Sent {
 		sent := sentJSON{
-			EndpointID: s.EndpointID, Type: s.Type, State: s.State.Word, Created: moment(s.Created), FirstSeen: moment(s.FirstSeen),
+			EndpointID: s.EndpointID, Type: s.Type, State: s.Badge.Word, Created: moment(s.Created), FirstSeen: moment(s.FirstSeen),
 			LastAsked: moment(s.LastAsked), Asked: s.Asked, Healed: moment(s.Healed), VideoID: orNull(s.Video.ID), VideoUUID: orNull(s.Video.UUID), Counted: !s.History, Omitted: s.Omitted,
-			Answers: []replyJSON{},
+			Answers: []answerJSON{},
 		}
-		for _, r := range s.Replies {
-			sent.Answers = append(sent.Answers, replyJSON{moment(r.At), moment(r.Last), r.Times, r.Answer, r.Message, r.Body})
+		for _, r := range s.Answers {
+			sent.Answers = append(sent.Answers, answerJSON{moment(r.At), moment(r.Last), r.Times, r.Answer, r.Message, r.Body})
 		}
 		out.Endpoints = append(out.Endpoints, sent)
 	}

@@ -198,8 +198,8 @@ func ask(p http.Handler, path, header, value string) *httptest.ResponseRecorder 
 	return w
 }
 
-// brokenLedger has no data.
-type brokenLedger struct{ Ledger }
+// brokenState has no data.
+type brokenState struct{ State }
 
-func (brokenLedger) View(time.Time) *ledger.View { panic("no view: s3cr3t") }
-func (brokenLedger) Failure() error              { return errors.New("disk full") }
+func (brokenState) View(time.Time) *ledger.View { panic("no view: s3cr3t") }
+func (brokenState) Failure() error              { return errors.New("disk full") }

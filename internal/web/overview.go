@@ -47,7 +47,7 @@ type endpointHead struct {
 	ID           string
 	Name         string // host, else the id
 	Description  string
-	State        badge
+	Badge        badge
 	Pending      int
 	Oldest       time.Time // creation of the oldest pending event
 	InARow       int       // failures
@@ -74,14 +74,14 @@ const (
 const maxListed = 100
 
 func (p *Pages) overview(r *http.Request, now time.Time) answer {
-	v := p.ledger.View(now)
+	v := p.state.View(now)
 	hours := make(map[string][]ledger.Hour, len(v.Endpoints))
 	q := r.URL.Query()
 	page := overviewPage{
 		Company: v.CompanyID, Window: windowName(p.opts.Window), Known: len(v.Endpoints), Query: q.Get("q"),
 		Sync: p.syncCard(v, now), Catchup: catchingUp(v.Endpoints), All: links{base: p.opts.Base}.Overview() + "?show=all", Target: r.Host,
 	}
-	p.ledger.Look(func(a *ledger.Account) {
+	p.state.Look(func(a *ledger.Account) {
 		for _, e := range v.Endpoints {
 			hours[e.ID] = a.Hours(e.ID)
 		}
@@ -98,7 +98,7 @@ func (p *Pages) overview(r *http.Request, now time.Time) answer {
 		page.Total.Deliveries += row.Deliveries
 		page.Total.Failures += row.Failures
 		page.Pending += row.Pending
-		if row.State.Tone == "bad" {
+		if row.Badge.Tone == "bad" {
 			page.Failing++
 		}
 		if !row.Oldest.IsZero() && (page.Oldest.IsZero() || row.Oldest.Before(page.Oldest)) {
@@ -120,13 +120,13 @@ func (p *Pages) overview(r *http.Request, now time.Time) answer {
 func (page *overviewPage) fold(all bool) {
 	if page.Query != "" {
 		page.Endpoints = slices.DeleteFunc(page.Endpoints, func(row endpointRow) bool {
-			return !strings.Contains(strings.ToLower(row.Name+"\x00"+row.ID+"\x00"+row.Description+"\x00"+row.State.Word), strings.ToLower(page.Query))
+			return !strings.Contains(strings.ToLower(row.Name+"\x00"+row.ID+"\x00"+row.Description+"\x00"+row.Badge.Word), strings.ToLower(page.Query))
 		})
 	}
 	if all || len(page.Endpoints) <= maxListed {
 		return
 	}
-	keep := slices.IndexFunc(page.Endpoints, func(row endpointRow) bool { return row.State.rank() >= stateUnread.rank() })
+	keep := slices.IndexFunc(page.Endpoints, func(row endpointRow) bool { return row.Badge.rank() >= badgeUnread.rank() })
 	if keep < 0 || keep > maxListed {
 		keep = maxListed
 	}
@@ -137,7 +137,7 @@ func (page *overviewPage) fold(all bool) {
 // worseFirst sorts by state, the worst first, and then by failures in a row.
 func worseFirst(a, b endpointRow) int {
 	return cmp.Or(
-		cmp.Compare(a.State.rank(), b.State.rank()),
+		cmp.Compare(a.Badge.rank(), b.Badge.rank()),
 		cmp.Compare(b.InARow, a.InARow),
 		cmp.Compare(b.Failures, a.Failures),
 		cmp.Compare(a.Name, b.Name),
@@ -147,7 +147,7 @@ func worseFirst(a, b endpointRow) int {
 
 func headOf(e *ledger.EndpointView, s badge) endpointHead {
 	h := endpointHead{
-		ID: e.ID, Name: nameOf(e), State: s, FailingSince: unix(e.FailingSince), Oldest: unix(e.OldestPending), InARow: e.Consecutive,
+		ID: e.ID, Name: nameOf(e), Badge: s, FailingSince: unix(e.FailingSince), Oldest: unix(e.OldestPending), InARow: e.Consecutive,
 		LastSuccess: unix(e.LastSuccess), LastFailure: unix(e.LastFailure),
 	}
 	if e.Meta != nil {

@@ -42,10 +42,10 @@ func TestCatchingUp(t *testing.T) {
 func TestWorseFirst(t *testing.T) {
 	t.Parallel()
 	row := func(name string, inARow int, s badge) endpointRow {
-		return endpointRow{endpointHead: endpointHead{ID: "id-" + name, Name: name, InARow: inARow, State: s}}
+		return endpointRow{endpointHead: endpointHead{ID: "id-" + name, Name: name, InARow: inARow, Badge: s}}
 	}
 	rows := []endpointRow{
-		row("b", 0, stateFine), row("off", 0, stateOff), row("a", 0, stateQuiet), row("bad", 2, stateFailing), row("c", 0, stateUnread), row("worst", 30, stateFailing),
+		row("b", 0, badgeFine), row("off", 0, badgeOff), row("a", 0, badgeQuiet), row("bad", 2, badgeFailing), row("c", 0, badgeUnread), row("worst", 30, badgeFailing),
 	}
 	slices.SortFunc(rows, worseFirst)
 	var got []string
@@ -66,7 +66,7 @@ func TestSyncState(t *testing.T) {
 		{"last sync incomplete", "warn"}:  {Ended: epoch, Result: "partial"},
 		{"last sync failed", "bad"}:       {Ended: epoch, Result: "error"},
 	} {
-		if got := syncState(s); got != want {
+		if got := syncBadge(s); got != want {
 			t.Errorf("%+v: %+v, want %+v", s, got, want)
 		}
 	}
@@ -94,7 +94,7 @@ func TestLimits(t *testing.T) {
 			row.change(&s)
 			return s
 		}
-		if _, body := get(New(p.ledger, o), "/"); !strings.Contains(body, row.want) {
+		if _, body := get(New(p.state, o), "/"); !strings.Contains(body, row.want) {
 			t.Errorf("%s: the page does not say %q", name, row.want)
 		}
 	}
@@ -162,7 +162,7 @@ func TestFirstSight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range statesByDegree {
+	for _, s := range badgesByDegree {
 		if id := alertOf(s); !strings.Contains(string(runbooks), `id="`+id+`"`) {
 			t.Errorf("%s: there is no runbook for %s", s.Word, id)
 		}

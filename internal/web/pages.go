@@ -11,8 +11,8 @@ import (
 	"omegastream_exporter/internal/syncer"
 )
 
-// Ledger is the data of the pages, such as a *state.State.
-type Ledger interface {
+// State is the data of the pages, such as a *state.State.
+type State interface {
 	// View returns the durable part of the account.
 	View(now time.Time) *ledger.View
 
@@ -82,10 +82,10 @@ type Options struct {
 
 // Pages serves the pages. It is safe for concurrent use.
 type Pages struct {
-	ledger Ledger
-	opts   Options
-	mux    *http.ServeMux
-	gate   *gate.Gate
+	state State
+	opts  Options
+	mux   *http.ServeMux
+	gate  *gate.Gate
 }
 
 // Limits of the memory for answers that are made and sent at the same time.
@@ -95,7 +95,7 @@ const (
 )
 
 // New returns the pages of a ledger.
-func New(l Ledger, o Options) *Pages {
+func New(st State, o Options) *Pages {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -111,7 +111,7 @@ func New(l Ledger, o Options) *Pages {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Pages{ledger: l, opts: o, mux: http.NewServeMux(), gate: gate.New(maxPlaces)}
+	p := &Pages{state: st, opts: o, mux: http.NewServeMux(), gate: gate.New(maxPlaces)}
 	p.page("/{$}", p.overview)
 	p.page("/endpoints/{id}", p.endpoint)
 	p.page("/events/{id}", p.event)

@@ -242,7 +242,7 @@ func TestBrokenPage(t *testing.T) {
 	var log bytes.Buffer
 	o := options()
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
-	response, body := get(New(brokenLedger{}, o), "/")
+	response, body := get(New(brokenState{}, o), "/")
 	if response.StatusCode != 500 || strings.Contains(body, "s3cr3t") || !strings.Contains(body, "could not be made") {
 		t.Errorf("%d %q", response.StatusCode, body)
 	}

@@ -114,15 +114,15 @@ const lookAt = 500
 // id and then from the oldest to the newest.
 func (p *Pages) each(s selection, now time.Time, do func(*ledger.FailedDelivery) error) error {
 	edge := now.Add(-p.opts.Window).Unix()
-	for _, e := range p.ledger.View(now).Endpoints {
+	for _, e := range p.state.View(now).Endpoints {
 		if s.Endpoint != "" && s.Endpoint != e.ID {
 			continue
 		}
 		var keys []ledger.Key
-		p.ledger.Look(func(a *ledger.Account) { keys = a.FailedKeys(e.ID) })
+		p.state.Look(func(a *ledger.Account) { keys = a.FailedKeys(e.ID) })
 		for chunk := range slices.Chunk(keys, lookAt) {
 			var failed []ledger.FailedDelivery
-			p.ledger.Look(func(a *ledger.Account) { failed = a.FailedDeliveries(e.ID, chunk) })
+			p.state.Look(func(a *ledger.Account) { failed = a.FailedDeliveries(e.ID, chunk) })
 			for i := range failed {
 				if f := &failed[i]; f.Created > edge && s.wants(f) {
 					if err := do(f); err != nil {

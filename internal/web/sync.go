@@ -13,7 +13,7 @@ import (
 
 // syncCard describes the exporter's own state.
 type syncCard struct {
-	State    badge
+	Badge    badge
 	Ended    time.Time // zero if no sync has ended since the start
 	Took     string
 	LastGood time.Time // the last sync that succeeded for every endpoint, in any run
@@ -52,7 +52,7 @@ func newestRead(v *ledger.View) (at time.Time) {
 func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	s := p.opts.Status()
 	c := syncCard{
-		State: syncState(s.Status), Ended: s.Ended, Took: human.Span(s.Took), LastGood: v.LastSync,
+		Badge: syncBadge(s.Status), Ended: s.Ended, Took: human.Span(s.Took), LastGood: v.LastSync,
 		Requests: int(s.Requests), Failed: int(s.Failed), Rate: "no limit",
 		Slowed: s.Limits.Current < s.Limits.Configured,
 	}
@@ -66,7 +66,7 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	for _, e := range v.Endpoints {
 		names[e.ID] = nameOf(e)
 	}
-	if err := p.ledger.Failure(); err != nil {
+	if err := p.state.Failure(); err != nil {
 		c.Unsaved = ledger.Prose(err.Error(), 512)
 	}
 	problems := s.Problems
@@ -100,7 +100,7 @@ func (p *Pages) syncCard(v *ledger.View, now time.Time) syncCard {
 	return c
 }
 
-func syncState(s syncer.Status) badge {
+func syncBadge(s syncer.Status) badge {
 	switch {
 	case s.Ended.IsZero() && s.Syncing:
 		return badge{"first sync running", "muted"}
