@@ -73,7 +73,7 @@ func (a *application) build(ctx context.Context, cfg config.Config, log *slog.Lo
 		a.failures = newFailureLog(log, cfg.Web.Address())
 		a.state.OnFailed(a.failures.report)
 	}
-	handOn(a.api.Limiter(), a.state)
+	carryLimits(a.api.Limiter(), a.state)
 	a.syncer = syncer.New(a.api, a.state, syncer.Options{
 		URLDetail:   client.URLDetail(cfg.Webhook.URLDetail),
 		Pinned:      len(cfg.Webhook.EndpointIDs) > 0,

@@ -8,9 +8,9 @@ import (
 	"omegastream_exporter/internal/state"
 )
 
-// handOn stops each call while another replica can lead, and passes the limits on with the
-// lease.
-func handOn(limiter *ratelimit.Limiter, st *state.State) {
+// carryLimits stops each call while another replica can lead, and makes the limits go with
+// the lease.
+func carryLimits(limiter *ratelimit.Limiter, st *state.State) {
 	limiter.Guard(st.MayCall)
 	st.Carry(limits{limiter})
 }
@@ -18,26 +18,26 @@ func handOn(limiter *ratelimit.Limiter, st *state.State) {
 // limits passes the rate limit on to the next replica that leads. It is a [state.Limits].
 type limits struct{ limiter *ratelimit.Limiter }
 
-// handedOn is the stored form.
-type handedOn struct {
-	ratelimit.State
+// storedLimits is the stored form.
+type storedLimits struct {
+	ratelimit.Snapshot
 	Final bool // no request was sent after it was written
 }
 
-func (l limits) State(final bool) []byte {
-	kept, _ := json.Marshal(handedOn{l.limiter.State(), final}) // plain numbers
-	return kept
+func (l limits) Snapshot(final bool) []byte {
+	stored, _ := json.Marshal(storedLimits{l.limiter.Snapshot(), final}) // plain numbers
+	return stored
 }
 
-func (l limits) Restore(kept []byte, ago time.Duration) {
-	var h handedOn
-	if json.Unmarshal(kept, &h) != nil {
+func (l limits) Restore(stored []byte, ago time.Duration) {
+	var s storedLimits
+	if json.Unmarshal(stored, &s) != nil {
 		return // of another version: unknown members are 0
 	}
-	h.Pause = max(0, h.Pause-ago)
-	h.SinceShare += ago
-	if h.SinceRequest += ago; !h.Final {
-		h.SinceRequest = 0
+	s.Pause = max(0, s.Pause-ago)
+	s.SinceShare += ago
+	if s.SinceRequest += ago; !s.Final {
+		s.SinceRequest = 0
 	}
-	l.limiter.Restore(h.State)
+	l.limiter.Restore(s.Snapshot)
 }

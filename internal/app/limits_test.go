@@ -128,7 +128,7 @@ func startReplica(t *testing.T, account *simulator.Account, shared *storetest.Sh
 	if err != nil {
 		t.Fatal(err)
 	}
-	handOn(api.Limiter(), r.state)
+	carryLimits(api.Limiter(), r.state)
 	r.syncer = syncer.New(api, r.state, syncer.Options{MinInterval: 4 * time.Second, RateLimit: perSecond})
 	t.Cleanup(func() {
 		ctx := context.Background()
@@ -186,7 +186,7 @@ func TestHandOvers(t *testing.T) {
 			leader.database.cut.Store(true)
 			leader.api.cut.Store(round%2 == 0) // like a stopped process in every second round; otherwise it can still call the API
 			time.Sleep(away)
-			if leader.state.Leads() == nil {
+			if leader.state.SurelyLeads() {
 				t.Errorf("round %d: it still leads after %v without a heartbeat", round, away)
 			}
 			leader.database.cut.Store(false)
@@ -216,7 +216,7 @@ func leading(t *testing.T, all []*replica) *replica {
 	t.Helper()
 	for range 1000 {
 		for _, r := range all {
-			if r.state.Leads() == nil {
+			if r.state.SurelyLeads() {
 				return r
 			}
 		}

@@ -8,7 +8,7 @@ import (
 	"omegastream_exporter/internal/ledger"
 )
 
-// healing is what this process does while the state has less than was shown, as after a
+// healing is what this replica does while the state has less than was shown, as after a
 // failover of the database that lost the last commits. It keeps showing the old values until
 // the lost ones are known again.
 type healing struct {
@@ -19,33 +19,33 @@ type healing struct {
 
 // reload loads the account again. What was not durable is lost, and read again.
 func (st *State) reload(cause error) error {
-	s := st.share
+	r := st.replica
 	st.mu.Lock()
 	st.endLead()
 	policy := st.account.Policy()
 	st.mu.Unlock()
 	ctx, cancel := context.WithTimeout(st.ctx, LoadLimit)
 	defer cancel()
-	next, err := s.load(ctx, policy)
-	if err == nil && next.Stored() && next.Unwritten() { // only a start may create it, not a running process
+	next, err := r.load(ctx, policy)
+	if err == nil && next.Stored() && next.Unwritten() { // only a start may create it, not a running replica
 		err = fmt.Errorf("%w: it had no endpoint yet, and a replica for the other one has begun to use it", ledger.ErrOtherAccount)
 	}
 	if err != nil {
-		s.suspect = cause // the account is invalid, so nothing of it must be committed
+		r.suspect = cause // the account is invalid, so nothing of it must be committed
 		return err
 	}
-	s.suspect = nil
+	r.suspect = nil
 	st.mu.Lock()
 	shown := st.account
-	if s.heal != nil {
-		shown = s.heal.shown
+	if r.heal != nil {
+		shown = r.heal.shown
 	}
 	err = next.Check(st.view.Load(), shown)
 	if err != nil {
-		s.heal = &healing{cause: err, shown: shown, since: st.Now()}
+		r.heal = &healing{cause: err, shown: shown, since: st.Now()}
 		next.ReduceURLsAs(shown)
 	} else {
-		s.heal = nil
+		r.heal = nil
 		next.Adopt(shown)
 		st.view.Store(next.View(st.Now()))
 	}
@@ -64,7 +64,7 @@ func (st *State) reload(cause error) error {
 // healed ends the healing when the state has everything that was shown. The caller holds
 // st.mu.
 func (st *State) healed() {
-	heal := st.share.heal
+	heal := st.replica.heal
 	if heal == nil {
 		return
 	}
@@ -77,18 +77,18 @@ func (st *State) healed() {
 		}
 		return
 	}
-	st.share.heal = nil
+	st.replica.heal = nil
 	st.account.Adopt(heal.shown)
 }
 
 // raiseAlone takes the lease if no replica has it, and the only thing left to do is to raise
-// the counters to what this process has shown.
+// the counters to what this replica has shown.
 func (st *State) raiseAlone() error {
 	st.known.Lock()
-	held := st.share.lease.Held
+	held := st.replica.lease.Held
 	st.known.Unlock()
 	st.mu.Lock()
-	heal := st.share.heal
+	heal := st.replica.heal
 	alone := heal != nil && !held && st.account.Relearned(heal.since)
 	st.mu.Unlock()
 	if !alone {

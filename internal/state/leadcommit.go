@@ -11,15 +11,15 @@ import (
 	"omegastream_exporter/internal/wait"
 )
 
-// commitLed commits what this process has changed, which also counts as a heartbeat. If
+// commitLed commits what this replica has changed, which also counts as a heartbeat. If
 // nothing is urgent, changes wait for the next one.
 func (st *State) commitLed(look bool) error {
-	s := st.share
+	r := st.replica
 	st.known.Lock()
-	hurry, scraped := s.flushing > 0, s.watchers > 0 || time.Since(s.watched) < scrapedFor
+	hurry, scraped := r.flushing > 0, r.watchers > 0 || time.Since(r.watched) < scrapedFor
 	st.known.Unlock()
 	st.mu.Lock()
-	rests := s.working == 0 && (s.giveBack || s.ended != nil && !scraped || st.account.Rests(st.Now()))
+	rests := r.working == 0 && (r.giveBack || r.ended != nil && !scraped || st.account.Rests(st.Now()))
 	if !look && !hurry && !rests {
 		st.mu.Unlock()
 		return nil
@@ -28,12 +28,12 @@ func (st *State) commitLed(look bool) error {
 	// The view shows what the batch makes durable, because more can be applied meanwhile.
 	batch, seq := st.account.Batch(), st.applied
 	next := st.account.View(st.Now())
-	batch.Release, batch.Sync, s.ended = rests, s.ended, nil
+	batch.Release, batch.Sync, r.ended = rests, r.ended, nil
 	if rests {
 		st.endLead()
 	}
-	if s.limits != nil {
-		batch.Limits = s.limits.State(rests)
+	if r.limits != nil {
+		batch.Limits = r.limits.Snapshot(rests)
 	}
 	st.mu.Unlock()
 	st.reportFailed(batch)
@@ -44,29 +44,26 @@ func (st *State) commitLed(look bool) error {
 		return err
 	}
 	if !rests {
-		s.surely(sent)
+		r.surely(sent)
 	}
-	s.acked = sent
+	r.acked = sent
 	st.mu.Lock()
 	st.showDurable(next, seq)
 	st.mu.Unlock()
 	st.heard(lease, sent)
 	if lease.Asked > lease.Sync.Number && !rests {
-		select {
-		case s.asked <- struct{}{}:
-		default:
-		}
+		wait.Wake(r.asked)
 	}
 	return nil
 }
 
 // sends records that a commit is under way, until the returned function is called. Another
-// process can show it before this one knows that it is durable.
+// replica can show it before this one knows that it is durable.
 func (st *State) sends() (done func()) {
 	note := func(at time.Time) {
 		st.known.Lock()
 		defer st.known.Unlock()
-		st.share.sending = at
+		st.replica.sending = at
 		st.move()
 	}
 	note(time.Now())
@@ -76,14 +73,14 @@ func (st *State) sends() (done func()) {
 // tryCommit tries a batch until it is durable, the lease must have ended, or the account must
 // be loaded again.
 func (st *State) tryCommit(batch *ledger.Batch) (lease Lease, sent time.Time, err error) {
-	s := st.share
+	r := st.replica
 	delays := backoff.ExponentialBackOff{InitialInterval: 50 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: time.Second}
 	delays.Reset()
 	for {
 		sent = time.Now()
-		end := s.acked.Add(LeaseFor)
+		end := r.acked.Add(LeaseFor)
 		ctx, cancel := context.WithDeadline(st.ctx, later(end, sent.Add(time.Second)))
-		lease, err = s.store.CommitLed(ctx, batch)
+		lease, err = r.store.CommitLed(ctx, batch)
 		cancel()
 		switch {
 		case err == nil:
@@ -95,7 +92,7 @@ func (st *State) tryCommit(batch *ledger.Batch) (lease Lease, sent time.Time, er
 			return lease, sent, err
 		case !time.Now().Before(end):
 			st.known.Lock()
-			s.unfit = time.Now().Add(scrapedFor)
+			r.unfit = time.Now().Add(scrapedFor)
 			st.known.Unlock()
 			return lease, sent, fmt.Errorf("%w: nothing could be written for %v, the lease has ended: %w", ledger.ErrOvertaken, LeaseFor, err)
 		}

@@ -22,28 +22,28 @@ const (
 // openShared opens a shared state. It waits for the server for a while, and sets nothing
 // aside.
 func openShared(ctx context.Context, s SharedStore, apiURL string, policy ledger.Policy, w Watcher) (*State, error) {
-	sh := &share{store: s, apiURL: apiURL, turn: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
-	a, err := sh.first(ctx, policy, w)
+	r := &replica{store: s, apiURL: apiURL, inUse: make(chan struct{}, 1), asked: make(chan struct{}, 1)}
+	a, err := r.first(ctx, policy, w)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	st := newState(ctx, s, a, w, sh.now())
-	st.share = sh
+	st := newState(ctx, s, a, w, r.now())
+	st.replica = r
 	go st.commitsShared()
 	return st, nil
 }
 
 // first loads the account, or creates it.
-func (s *share) first(ctx context.Context, policy ledger.Policy, w Watcher) (*ledger.Account, error) {
+func (r *replica) first(ctx context.Context, policy ledger.Policy, w Watcher) (*ledger.Account, error) {
 	delays := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.5, Multiplier: 2, MaxInterval: 2 * time.Second}
 	delays.Reset()
 	began := time.Now()
 	tried, end := says(w)
 	defer end()
 	for {
-		a, err := s.load(ctx, policy)
+		a, err := r.load(ctx, policy)
 		if err == nil && a.Unwritten() {
-			err = s.store.Commit(ctx, a.Batch())
+			err = r.store.Commit(ctx, a.Batch())
 		}
 		if err == nil {
 			return a, nil
@@ -92,17 +92,17 @@ func says(w Watcher) (tried func(error), end func()) {
 }
 
 // load loads the account as of now, by the common clock.
-func (s *share) load(ctx context.Context, policy ledger.Policy) (*ledger.Account, error) {
-	a, err := load(ctx, s.store, s.apiURL, policy, s.now())
+func (r *replica) load(ctx context.Context, policy ledger.Policy) (*ledger.Account, error) {
+	a, err := load(ctx, r.store, r.apiURL, policy, r.now())
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	lease, theirs, err := s.store.Follow(ctx)
+	lease, theirs, err := r.store.Follow(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s.clock.observe(lease.Now, began, time.Now())
+	r.clock.observe(lease.Now, began, time.Now())
 	switch { // the next look has only what is committed after this load
 	case theirs == nil:
 		return a, nil

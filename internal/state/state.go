@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/wait"
 )
 
 // State keeps an account and its store together. Transitions happen in memory, a single
@@ -20,7 +21,7 @@ type State struct {
 	store   Store
 	watcher Watcher
 	failed  atomic.Pointer[func([]ledger.FailedDelivery)]
-	share   *share // nil if the state is not shared
+	replica *replica // nil if the state is not shared
 	clock   clockWatch
 
 	mu      sync.Mutex // guards account and applied
@@ -117,8 +118,8 @@ func newState(ctx context.Context, s Store, a *ledger.Account, w Watcher, now ti
 func (st *State) Now() time.Time {
 	here := time.Now()
 	now := here
-	if st.share != nil {
-		now = st.share.clock.at(here)
+	if st.replica != nil {
+		now = st.replica.clock.at(here)
 	}
 	st.clock.see(now, here)
 	return now
@@ -144,12 +145,7 @@ func (st *State) Do(transition func(*ledger.Account)) {
 }
 
 // wakeUp wakes the committer, in case there is something to do.
-func (st *State) wakeUp() {
-	select {
-	case st.wake <- struct{}{}:
-	default:
-	}
-}
+func (st *State) wakeUp() { wait.Wake(st.wake) }
 
 // Look runs a function that changes nothing stored: it reads, or takes tasks.
 func (st *State) Look(question func(*ledger.Account)) {
@@ -179,13 +175,13 @@ func (st *State) Flush(ctx context.Context) error {
 // hurry makes the committer of a shared state wait for nothing, until the returned function
 // is called.
 func (st *State) hurry() (done func()) {
-	if st.share == nil {
+	if st.replica == nil {
 		return func() {}
 	}
 	add := func(n int) {
 		st.known.Lock()
 		defer st.known.Unlock()
-		st.share.flushing += n
+		st.replica.flushing += n
 	}
 	add(1)
 	st.wakeUp()
@@ -255,7 +251,7 @@ func (st *State) View(now time.Time) *ledger.View {
 	v := st.view.Load()
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	if st.share != nil && st.share.heal != nil {
+	if st.replica != nil && st.replica.heal != nil {
 		return v
 	}
 	return st.account.AsOf(v, now)

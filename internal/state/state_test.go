@@ -324,7 +324,7 @@ func TestWindowIsNotShownBeforeItIsDurable(t *testing.T) {
 }
 
 // The state reports the failures of a commit once, before the first try.
-func TestFailedIsToldBeforeTheCommit(t *testing.T) {
+func TestFailedIsReportedBeforeTheCommit(t *testing.T) {
 	t.Parallel()
 	s := storetest.NewDouble()
 	b, _, err := state.Open(context.Background(), s, storetest.URL, storetest.Policy(), storetest.Quiet{})

@@ -31,10 +31,10 @@ type Store interface {
 	Close() error
 }
 
-// SharedStore is a Store that several processes have open at once. One at a time has its
+// SharedStore is a Store that several replicas have open at once. One at a time has its
 // lease, under which it commits all batches except the one that starts a state. One goroutine
 // at a time uses it. Every method returns an error that wraps [ledger.ErrOvertaken] if what
-// this process knows of the state is no longer valid.
+// this replica knows of the state is no longer valid.
 type SharedStore interface {
 	Store
 
@@ -64,8 +64,8 @@ const FitFor = 2 * time.Minute
 // Lease is the account's lease, by the clock of the state.
 type Lease struct {
 	Fence     uint64    // rises with each new holder
-	Ours      bool      // this process has it
-	Held      bool      // a process has it, even if it sends no more heartbeats
+	Ours      bool      // this replica has it
+	Held      bool      // a replica has it, even if it sends no more heartbeats
 	Heartbeat time.Time // the last one of its present or last holder
 	Asked     uint64    // number of the sync that was asked for
 	Sync      ledger.SyncRecord
@@ -84,17 +84,17 @@ func (l *Lease) free() bool {
 // Bid asks for the lease.
 type Bid struct {
 	// Silent is a heartbeat that was the last one for as long as a lease lasts, by this
-	// process's clock; zero for none. It ends the lease, whatever the state's clock says.
+	// replica's clock; zero for none. It ends the lease, whatever the state's clock says.
 	Silent time.Time
 
-	// Rested is the end of a sync after which the next one is due, by this process's clock.
+	// Rested is the end of a sync after which the next one is due, by this replica's clock.
 	Rested time.Time
 
 	// Work says that the lease is needed for more than a sync, even if none is due. No
-	// process is asked for a sync.
+	// replica is asked for a sync.
 	Work bool
 
-	// Unfit leaves the lease to another process, for FitFor after a successful sync of it.
+	// Unfit leaves the lease to another replica, for FitFor after a successful sync of it.
 	Unfit bool
 }
 

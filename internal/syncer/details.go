@@ -9,6 +9,7 @@ import (
 
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/state"
+	"omegastream_exporter/internal/wait"
 )
 
 const (
@@ -127,21 +128,21 @@ func (f *fetcher) mayRetry(c ledger.Class, now time.Time) bool {
 // nap waits until something is due, or wakes the fetcher.
 func (f *fetcher) nap(ctx context.Context) {
 	now := time.Now()
-	wait := longestNap
+	rest := longestNap
 	f.state.Look(func(a *ledger.Account) {
 		if at, ok := a.NextDue(); ok {
-			wait = min(at.Sub(f.state.Now()), wait)
+			rest = min(at.Sub(f.state.Now()), rest)
 		}
 	})
-	if wait <= 0 { // due, but failures wait for their share of the rate
+	if rest <= 0 { // due, but failures wait for their share of the rate
 		missing := 1 - f.retries.TokensAt(now)
-		wait = min(time.Duration(missing/float64(f.retries.Limit())*float64(time.Second)), overdueNap)
+		rest = min(time.Duration(missing/float64(f.retries.Limit())*float64(time.Second)), overdueNap)
 	}
-	f.sleep(ctx, max(wait, shortestNap))
+	f.sleep(ctx, max(rest, shortestNap))
 }
 
-func (f *fetcher) sleep(ctx context.Context, wait time.Duration) {
-	timer := time.NewTimer(wait)
+func (f *fetcher) sleep(ctx context.Context, rest time.Duration) {
+	timer := time.NewTimer(rest)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -151,12 +152,7 @@ func (f *fetcher) sleep(ctx context.Context, wait time.Duration) {
 }
 
 // wakeUp wakes the fetcher, because there may be something to fetch.
-func (f *fetcher) wakeUp() {
-	select {
-	case f.wake <- struct{}{}:
-	default:
-	}
-}
+func (f *fetcher) wakeUp() { wait.Wake(f.wake) }
 
 // resume resumes a fetcher that stopped because of a refused key.
 func (f *fetcher) resume() {

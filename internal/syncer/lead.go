@@ -130,8 +130,8 @@ func (s *Syncer) followed() {
 	}
 }
 
-// serve starts a turn whenever another replica asks for one.
-func (s *Syncer) serve() {
+// syncWhenAsked starts a turn whenever another replica asks for one.
+func (s *Syncer) syncWhenAsked() {
 	for {
 		select {
 		case <-s.state.Asked():

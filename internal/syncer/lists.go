@@ -77,7 +77,7 @@ func (p *pass) continues(before *pass) {
 	for _, id := range p.ids {
 		there[id] = struct{}{}
 	}
-	p.problems.keep(there)
+	p.problems.retain(there)
 	p.mu.Lock()
 	maps.DeleteFunc(p.pausing, func(id string, _ bool) bool {
 		_, ok := there[id]
@@ -221,8 +221,8 @@ func (p *pass) goesOn() bool { return p.left() > 0 && !p.over() }
 
 // readOne reads one list, reports how that ended, and notifies the sync that waits for it.
 func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
-	release := s.state.Keep()
-	defer release()
+	done := s.state.KeepLease()
+	defer done()
 	e := ending{id: id, how: failed}
 	e.err = s.readList(ctx, id, r)
 	switch err := e.err; {

@@ -127,8 +127,8 @@ func (p *problems) forget(now time.Time) {
 	}
 }
 
-// keep drops the problems of all endpoints but these.
-func (p *problems) keep(endpoints map[string]struct{}) {
+// retain drops the problems of all endpoints but these.
+func (p *problems) retain(endpoints map[string]struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for s := range maps.Clone(p.now) {

@@ -185,7 +185,7 @@ func TestProblemsOfEndpointsThatAreGone(t *testing.T) {
 	for _, id := range []string{"", endpointA, endpointB} {
 		p.report(subject{operation: client.OpListEvents, endpointID: id}, client.ErrNotFound)
 	}
-	p.keep(map[string]struct{}{endpointB: {}})
+	p.retain(map[string]struct{}{endpointB: {}})
 	var left []string
 	for _, one := range p.all() {
 		left = append(left, one.EndpointID)

@@ -167,7 +167,7 @@ func (p *pass) listAfterwards(ctx context.Context) {
 			p.failed++
 		}
 	}
-	p.problems.keep(there)
+	p.problems.retain(there)
 }
 
 // result returns how the sync ended.

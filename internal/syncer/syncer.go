@@ -134,7 +134,7 @@ func New(api API, st *state.State, o Options) *Syncer {
 	st.Do(func(a *ledger.Account) { a.ReduceURLs(o.URLDetail.ReduceShown) })
 	s.running.Go(func() { s.fetcher.run(s.ctx) })
 	if st.Shared() {
-		s.running.Go(s.serve)
+		s.running.Go(s.syncWhenAsked)
 	}
 	return s
 }

@@ -1,4 +1,4 @@
-// Package wait waits for time to pass. It imports none of the exporter's packages.
+// Package wait waits for time to pass, and wakes what waits. It imports none of the exporter's packages.
 package wait
 
 import (
@@ -15,5 +15,14 @@ func For(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// Wake wakes a loop that receives from c, a channel with room for one element. It never waits:
+// a loop that has not received the last element yet will look at everything anyway.
+func Wake(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }

@@ -22,3 +22,15 @@ func TestFor(t *testing.T) {
 		}
 	})
 }
+
+func TestWake(t *testing.T) {
+	t.Parallel()
+	c := make(chan struct{}, 1)
+	for range 3 {
+		Wake(c)
+	}
+	<-c
+	if len(c) > 0 {
+		t.Error("it wakes more than once")
+	}
+}

@@ -53,7 +53,7 @@ func TestLeaderWhoseCommitsAreSwallowed(t *testing.T) {
 		return err == nil && lead != nil
 	})
 	took := time.Since(began)
-	if a.Leads() == nil {
+	if a.SurelyLeads() {
 		t.Error("two lead at once")
 	}
 	if between.Counts().Swallowed == 0 {

@@ -45,7 +45,7 @@ func TestNewerVersionTakesOver(t *testing.T) {
 	if got := storetest.ShownCounters(old.View(old.Now())); fmt.Sprint(got) != fmt.Sprint(shown) {
 		t.Errorf("it shows %v, but showed %v before", got, shown)
 	}
-	if led.Err() == nil || old.Leads() == nil {
+	if led.Err() == nil || old.SurelyLeads() {
 		t.Error("it still leads")
 	}
 	if ask(`SELECT commit FROM %[1]s.state`, &after); after != before {

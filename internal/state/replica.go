@@ -12,27 +12,28 @@ import (
 )
 
 const (
-	watchEvery = 250 * time.Millisecond // between looks at the state while this process leads or a scrape waits
-	sureFor    = 4 * time.Second        // after an acknowledged heartbeat, this process surely leads
-	scrapedFor = 30 * time.Second       // after a scrape, this process counts as scraped
+	watchEvery = 250 * time.Millisecond // between looks at the state while this replica leads or a scrape waits
+	sureFor    = 4 * time.Second        // after an acknowledged heartbeat, this replica surely leads
+	scrapedFor = 30 * time.Second       // after a scrape, this replica counts as scraped
 )
 
-// FollowEvery is the time between looks at the state while another process leads and no
+// FollowEvery is the time between looks at the state while another replica leads and no
 // scrape waits.
 const FollowEvery = 5 * time.Second
 
-// share is what a State needs to share its store with other processes.
-type share struct {
+// replica is what a shared State needs as one of several replicas.
+type replica struct {
 	store  SharedStore
 	apiURL string
 	clock  commonClock
 
-	// turn is held while the store is used, and guards what follows.
-	turn      chan struct{}
-	suspect   error // why the account must first be loaded again
-	acked     time.Time
-	heartbeat sighting
-	rest      sighting
+	inUse chan struct{} // holds one element while the store is used
+
+	// Guarded by inUse.
+	suspect   error     // why the account must first be loaded again
+	acked     time.Time // when the last acknowledged heartbeat was sent
+	heartbeat sighting  // of the leader, the last one
+	rest      sighting  // of the end of the last sync
 
 	// Guarded by State.mu.
 	working  int                // syncs and lists that keep the lease
@@ -45,29 +46,29 @@ type share struct {
 	lease    Lease     // as of the last look
 	looked   time.Time // when that look was requested
 	wanted   time.Time // somebody waits for a look requested after this
-	target   uint64    // the sync that this process asked for
+	target   uint64    // the sync that this replica asked for
 	watchers int       // waiting scrapes
 	watched  time.Time
 	sending  time.Time // start of the commit under way
 	flushing int       // waiting calls of Flush
-	unfit    time.Time // until then, leave the lease to another process
+	unfit    time.Time // until then, leave the lease to another replica
 
-	term  atomic.Pointer[term]      // nil while this process does not lead
-	sure  atomic.Pointer[time.Time] // this process surely leads until then
-	asked chan struct{}             // receives when another process asks for a sync
+	term  atomic.Pointer[term]      // nil while this replica does not lead
+	sure  atomic.Pointer[time.Time] // this replica surely leads until then
+	asked chan struct{}             // receives when another replica asks for a sync
 }
 
 // Limits are the limits of API calls, which pass with the lease.
 type Limits interface {
-	// State returns what the next leader must know. final means that no call is made before
+	// Snapshot returns what the next leader must know. final means that no call is made before
 	// it leads.
-	State(final bool) []byte
+	Snapshot(final bool) []byte
 
-	// Restore continues from the state of the previous leader, that long ago.
-	Restore(state []byte, ago time.Duration)
+	// Restore continues from the snapshot of the previous leader, that long ago.
+	Restore(snapshot []byte, ago time.Duration)
 }
 
-// sighting is a time of the state's clock, and when this process first saw it.
+// sighting is a time of the state's clock, and when this replica first saw it.
 type sighting struct{ is, since time.Time }
 
 func (s *sighting) see(is, now time.Time) {
@@ -84,19 +85,22 @@ func (s *sighting) after(d time.Duration, now time.Time) time.Time {
 	return s.is
 }
 
-func (s *share) now() time.Time { return s.clock.at(time.Now()) }
+func (r *replica) now() time.Time { return r.clock.at(time.Now()) }
 
-// take takes the turn to use the store.
-func (s *share) take(ctx context.Context) error {
+// acquire waits until nobody else uses the store.
+func (r *replica) acquire(ctx context.Context) error {
 	select {
-	case s.turn <- struct{}{}:
+	case r.inUse <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// commitsShared is the committer of a shared state. It commits what this process has changed
+// release ends what acquire started.
+func (r *replica) release() { <-r.inUse }
+
+// commitsShared is the committer of a shared state. It commits what this replica has changed
 // while it leads, and follows the leader while it does not.
 func (st *State) commitsShared() {
 	defer close(st.done)
@@ -137,26 +141,26 @@ func (st *State) pause() time.Duration {
 	st.mu.Unlock()
 	st.known.Lock()
 	defer st.known.Unlock()
-	if st.share.wanted.After(st.share.looked) {
+	if st.replica.wanted.After(st.replica.looked) {
 		return 0
 	}
-	if leads || st.share.watchers > 0 {
+	if leads || st.replica.watchers > 0 {
 		return watchEvery
 	}
 	return FollowEvery
 }
 
-// round commits what this process has changed, or applies what another one has. look means
-// that a heartbeat is due, or a look at the other process's changes.
+// round commits what this replica has changed, or applies what another one has. look means
+// that a heartbeat is due, or a look at the other replica's changes.
 func (st *State) round(look bool) error {
-	s := st.share
-	if err := s.take(st.ctx); err != nil {
+	r := st.replica
+	if err := r.acquire(st.ctx); err != nil {
 		return err
 	}
-	defer func() { <-s.turn }()
-	err := s.suspect
+	defer r.release()
+	err := r.suspect
 	if err == nil {
-		err = st.turn(look)
+		err = st.commitOrFollow(look)
 	}
 	if NeedsLoad(err) {
 		err = st.reload(err)
@@ -164,8 +168,8 @@ func (st *State) round(look bool) error {
 	return err
 }
 
-// turn is a round with a valid account.
-func (st *State) turn(look bool) error {
+// commitOrFollow is a round with a valid account.
+func (st *State) commitOrFollow(look bool) error {
 	st.mu.Lock()
 	leads, seq := st.account.Leads(), st.applied
 	st.mu.Unlock()
@@ -187,9 +191,9 @@ func (st *State) follow(seq uint64) error {
 	ctx, cancel := context.WithTimeout(st.ctx, LoadLimit)
 	defer cancel()
 	sent := time.Now()
-	lease, theirs, err := st.share.store.Follow(ctx)
+	lease, theirs, err := st.replica.store.Follow(ctx)
 	if err == nil {
-		err = st.takeIn(theirs)
+		err = st.apply(theirs)
 	}
 	if err != nil {
 		return err
@@ -199,7 +203,8 @@ func (st *State) follow(seq uint64) error {
 	return nil
 }
 
-func (st *State) takeIn(theirs *ledger.Batch) error {
+// apply applies what other replicas have committed, if there is something.
+func (st *State) apply(theirs *ledger.Batch) error {
 	if theirs == nil {
 		return nil
 	}
@@ -208,7 +213,7 @@ func (st *State) takeIn(theirs *ledger.Batch) error {
 	return st.account.Follow(theirs)
 }
 
-// show makes the account the view, unless it counts less than was shown. This process must
+// show makes the account the view, unless it counts less than was shown. This replica must
 // not lead, so that everything in the account is durable.
 func (st *State) show(seq uint64) {
 	st.mu.Lock()
@@ -221,7 +226,7 @@ func (st *State) show(seq uint64) {
 // caller holds st.mu.
 func (st *State) showDurable(next *ledger.View, seq uint64) {
 	var err error
-	if heal := st.share.heal; heal != nil {
+	if heal := st.replica.heal; heal != nil {
 		err = heal.cause
 	} else {
 		st.view.Store(next)
@@ -231,12 +236,12 @@ func (st *State) showDurable(next *ledger.View, seq uint64) {
 
 // heard records the state's answer about the lease to a request sent at a time.
 func (st *State) heard(lease Lease, sent time.Time) {
-	s, now := st.share, time.Now()
-	s.clock.observe(lease.Now, sent, now)
-	s.heartbeat.see(lease.Heartbeat, now)
-	s.rest.see(lease.Sync.Ended, now)
+	r, now := st.replica, time.Now()
+	r.clock.observe(lease.Now, sent, now)
+	r.heartbeat.see(lease.Heartbeat, now)
+	r.rest.see(lease.Sync.Ended, now)
 	st.known.Lock()
-	s.lease, s.looked = lease, sent
+	r.lease, r.looked = lease, sent
 	st.move()
 	st.known.Unlock()
 }

@@ -2,9 +2,9 @@ package ratelimit
 
 import "time"
 
-// State is what another process needs to continue from this one. It has durations instead of
+// Snapshot is what another process needs to continue from this one. It has durations instead of
 // times, because two machines have two clocks.
-type State struct {
+type Snapshot struct {
 	Pause        time.Duration // rest of a pause; 0 if there is none
 	Share        float64       // of the configured rate, between 1/16 and 1; 0 means 1
 	SinceShare   time.Duration // since Share changed
@@ -15,13 +15,13 @@ type State struct {
 // never is the age of something that has not happened.
 const never = time.Hour
 
-// State returns the present state.
-func (l *Limiter) State() State {
+// Snapshot returns the present snapshot.
+func (l *Limiter) Snapshot() Snapshot {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
 	t := l.pace.throttle
-	return State{
+	return Snapshot{
 		Pause:        l.pace.left(now),
 		Share:        t.share,
 		SinceShare:   since(now, t.changed),
@@ -37,7 +37,7 @@ func since(now, then time.Time) time.Duration { return min(now.Sub(then), never)
 // SinceRequest 0. Together the two processes keep to the rate like a single one: in any
 // second at most a tenth above it, without turns that either has saved. A longer pause that
 // only this process knows stays.
-func (l *Limiter) Restore(s State) {
+func (l *Limiter) Restore(s Snapshot) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()

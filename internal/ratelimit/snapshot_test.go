@@ -32,15 +32,15 @@ func TestRestoreKeepsTheRate(t *testing.T) {
 					taken = append(taken, time.Now())
 					slot.Release()
 				}
-				state, written := leader.State(), time.Now()
+				snapshot, written := leader.Snapshot(), time.Now()
 				time.Sleep(time.Duration(rapid.IntRange(0, 3000).Draw(rt, "gap")) * time.Millisecond)
 				next := rapid.SampledFrom(processes).Draw(rt, "leader")
 				if rapid.Bool().Draw(rt, "killed") {
-					state.SinceRequest = 0 // the time of its last request is unknown
+					snapshot.SinceRequest = 0 // the time of its last request is unknown
 				} else {
-					state.SinceRequest += time.Since(written)
+					snapshot.SinceRequest += time.Since(written)
 				}
-				next.Restore(state)
+				next.Restore(snapshot)
 				leader = next
 			}
 			expectRate(rt, taken, perSecond)
@@ -54,15 +54,15 @@ func TestRestoreObeysThePause(t *testing.T) {
 		before, after := New(1, 0), New(1, 0)
 		before.BackOff(Backoff{Sent: time.Now(), Wait: 8 * time.Second, SlowDown: true})
 		time.Sleep(time.Second)
-		state := before.State()
-		if state.Pause < 7*time.Second || state.Pause > 8*time.Second || state.Share != 0.5 || state.SinceShare != time.Second {
-			t.Errorf("state %+v", state)
+		snapshot := before.Snapshot()
+		if snapshot.Pause < 7*time.Second || snapshot.Pause > 8*time.Second || snapshot.Share != 0.5 || snapshot.SinceShare != time.Second {
+			t.Errorf("snapshot %+v", snapshot)
 		}
-		after.Restore(state)
+		after.Restore(snapshot)
 		begin := time.Now()
 		acquire(t, after, Lists).Release()
-		if waited := time.Since(begin); waited != state.Pause {
-			t.Errorf("waited for %v of %v", waited, state.Pause)
+		if waited := time.Since(begin); waited != snapshot.Pause {
+			t.Errorf("waited for %v of %v", waited, snapshot.Pause)
 		}
 	})
 }
@@ -79,7 +79,7 @@ func TestRestoreRefusesThoseThatWait(t *testing.T) {
 			refused <- err
 		}()
 		synctest.Wait()
-		l.Restore(State{Pause: time.Minute, Share: 1})
+		l.Restore(Snapshot{Pause: time.Minute, Share: 1})
 		if paused, ok := errors.AsType[*PausedError](<-refused); !ok || paused.Left != time.Minute {
 			t.Errorf("%v", paused)
 		}
@@ -92,8 +92,8 @@ func TestRestoreKeepsALongerPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := New(1, 0)
 		left := l.BackOff(Backoff{Sent: time.Now(), Wait: time.Minute})
-		l.Restore(State{Pause: time.Second, Share: 1})
-		if got := l.State().Pause; got != left {
+		l.Restore(Snapshot{Pause: time.Second, Share: 1})
+		if got := l.Snapshot().Pause; got != left {
 			t.Errorf("%v left of %v", got, left)
 		}
 	})
@@ -108,21 +108,21 @@ func TestRestoreGoesOnRecovering(t *testing.T) {
 		for range 3 {
 			time.Sleep(time.Second)
 			a.BackOff(Backoff{Sent: time.Now(), SlowDown: true})
-			b.Restore(a.State())
+			b.Restore(a.Snapshot())
 			a, b = b, a
-			time.Sleep(a.State().Pause)
+			time.Sleep(a.Snapshot().Pause)
 		}
-		if got := a.State(); got.Share != 0.125 || got.Guesses != 3 {
-			t.Errorf("state %+v", got)
+		if got := a.Snapshot(); got.Share != 0.125 || got.Guesses != 3 {
+			t.Errorf("snapshot %+v", got)
 		}
 		for range 25 { // every 4 s, while a step takes 10 s
 			time.Sleep(4 * time.Second)
 			a.Succeeded(time.Now())
-			b.Restore(a.State())
+			b.Restore(a.Snapshot())
 			a, b = b, a
 		}
-		if got := a.State(); got.Share < 0.9 || got.Guesses != 0 {
-			t.Errorf("state %+v after 100 s", got)
+		if got := a.Snapshot(); got.Share < 0.9 || got.Guesses != 0 {
+			t.Errorf("snapshot %+v after 100 s", got)
 		}
 	})
 }
@@ -130,12 +130,12 @@ func TestRestoreGoesOnRecovering(t *testing.T) {
 // A new limiter has the state of one that has been idle for a long time.
 func TestStateOfANewLimiter(t *testing.T) {
 	t.Parallel()
-	got := New(1, 1).State()
-	if want := (State{Share: 1, SinceShare: never, SinceRequest: never}); got != want {
-		t.Errorf("state %+v, want %+v", got, want)
+	got := New(1, 1).Snapshot()
+	if want := (Snapshot{Share: 1, SinceShare: never, SinceRequest: never}); got != want {
+		t.Errorf("snapshot %+v, want %+v", got, want)
 	}
 	l := New(1, 1)
-	l.Restore(State{SinceShare: never, SinceRequest: never})
+	l.Restore(Snapshot{SinceShare: never, SinceRequest: never})
 	acquire(t, l, Lists).Release()
 	if l.Limits().Current != 1 {
 		t.Errorf("limits %+v", l.Limits())
