@@ -38,8 +38,8 @@ type Account struct {
 	resetNow  bool // this start set a state aside
 
 	stored bool                // whether the store had it when it was loaded
-	shared bool                // other processes can change it, see leads
-	fence  uint64              // of the lease under which this process leads; 0 for none
+	shared bool                // other replicas can change it, see Leads
+	fence  uint64              // of the lease under which this replica leads; 0 for none
 	reduce func(string) string // of URLs before they are shown; nil to show them unchanged
 
 	backlog    int    // counted events that wait for an outcome

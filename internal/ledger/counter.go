@@ -70,7 +70,7 @@ func (b *Birth) follow(born time.Time, released, known, off bool) {
 	b.Born, b.Released = born, released
 }
 
-// adopt takes over what this process has shown of a counter. A counter that was reset, or was
+// adopt takes over what this replica has shown of a counter. A counter that was reset, or was
 // unknown, starts again here too.
 func (b *Birth) adopt(before *Birth, off bool) {
 	if !b.Born.Equal(before.Born) {

@@ -253,7 +253,7 @@ func (c *counters) followLatency(r LatencyRow) {
 	c.latency.counts = r.Counts
 }
 
-// adopt takes over what this process has shown of the same endpoint's counters.
+// adopt takes over what this replica has shown of the same endpoint's counters.
 func (c *counters) adopt(was *counters) {
 	off := c.endpoint.account.hold.off
 	for key, s := range c.rows {

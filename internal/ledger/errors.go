@@ -10,7 +10,7 @@ var (
 	// ErrOtherAccount is returned when the state belongs to another API URL.
 	ErrOtherAccount = errors.New("state belongs to another --api.url")
 
-	// ErrOvertaken is returned when another process has changed the account first. It must
+	// ErrOvertaken is returned when another replica has changed the account first. It must
 	// then be loaded again.
 	ErrOvertaken = errors.New("another replica has taken over")
 

@@ -140,7 +140,7 @@ func (l *failureLog) add(was, ev Event, r AnswerRecord) {
 	case ev.Resolved() && next.Healed == 0:
 		next.Healed = r.At
 	}
-	l.keep(ev.position(), next)
+	l.update(ev.position(), next)
 }
 
 // failure returns the record of an event that has not failed before.
@@ -161,12 +161,12 @@ func (l *failureLog) asked(ev Event) {
 	if f, ok := l.find(ev.position()); ok {
 		next := *f
 		next.Asked++
-		l.keep(ev.position(), next)
+		l.update(ev.position(), next)
 	}
 }
 
-// keep puts a failure into the log, and marks the rows that have changed.
-func (l *failureLog) keep(at position, f Failure) {
+// update puts a failure into the log, and marks the rows that have changed.
+func (l *failureLog) update(at position, f Failure) {
 	for _, changed := range l.put(at, &f) {
 		l.changed[changed] = struct{}{}
 		l.shown = nil
@@ -196,7 +196,7 @@ func (l *failureLog) dropBodies() {
 		for i := range next.Answers {
 			next.Answers[i].Body = ""
 		}
-		l.keep(row.at, next)
+		l.update(row.at, next)
 	}
 }
 

@@ -91,10 +91,10 @@ type world struct {
 	waitM   *model
 	waitV   *ledger.View
 
-	peers  []*peer // if replicas share the state
-	api    map[string]*apiEndpoint
-	events int
-	flying map[string]ledger.Task
+	followers []*follower // if replicas share the state
+	api       map[string]*apiEndpoint
+	events    int
+	flying    map[string]ledger.Task
 
 	zero map[string]int64  // when a complete scrape first showed a series at 0
 	most map[string]uint64 // the highest value shown

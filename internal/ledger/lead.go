@@ -2,23 +2,23 @@ package ledger
 
 import "time"
 
-// If several processes share a state, one at a time leads: it has the account's lease, and
+// If replicas share a state, one at a time leads: it has the account's lease, and
 // only it changes the account. The others follow its commits. A process whose state is not
 // shared always leads.
 
 // leaseSoon is how soon the next detail must be due for the lease to be kept.
 const leaseSoon = 2 * time.Second
 
-// Leads reports whether this process can change the account.
+// Leads reports whether this replica can change the account.
 func (a *Account) Leads() bool { return !a.shared || a.fence != 0 }
 
-// Lead makes this process the one that changes the account, which must be up to date with all
+// Lead makes this replica the one that changes the account, which must be up to date with all
 // commits of others.
 func (a *Account) Lead(fence uint64, now time.Time) {
 	a.fence = fence
 	a.Pin()
 	for _, e := range a.endpoints {
-		e.takeUp(now)
+		e.adapt(now)
 		e.counters.release(now, a.policy.Hold)
 	}
 }

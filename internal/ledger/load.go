@@ -193,14 +193,14 @@ func (e *Endpoint) restored(now time.Time) error {
 	e.traces.dropStray()
 	e.counters.countHeld()
 	if e.account.Leads() {
-		e.takeUp(now)
+		e.adapt(now)
 	}
 	return nil
 }
 
-// takeUp adapts an endpoint from another process, perhaps of another version or with other
+// adapt adapts an endpoint from another process, perhaps of another version or with other
 // flags, to this one.
-func (e *Endpoint) takeUp(now time.Time) {
+func (e *Endpoint) adapt(now time.Time) {
 	e.turnBack(now.Unix())
 	if !e.account.policy.ShowBody {
 		e.failures.dropBodies()

@@ -68,7 +68,7 @@ func (a *Account) ReadDue(endpointID string, now time.Time) bool {
 
 // Begin starts a read of a list that was requested at began and answered at date, which is
 // zero if the answer had none. now is when the header arrived. It returns nil if the endpoint
-// is no longer known, or another process leads.
+// is no longer known, or another replica leads.
 func (a *Account) Begin(endpointID string, began, date, now time.Time) *Read {
 	e, ok := a.endpoints[endpointID]
 	if !ok || !a.Leads() {

@@ -137,7 +137,7 @@ type TraceRow struct {
 	Gone     bool  // deletes the row
 }
 
-// SyncRecord is the last sync, whichever process made it.
+// SyncRecord is the last sync, whichever replica made it.
 type SyncRecord struct {
 	Number uint64 // 0 before the first
 	Result string
@@ -168,7 +168,7 @@ type Batch struct {
 	Release bool        // the batch releases the lease
 	Sync    *SyncRecord // a sync that ended; the store sets its number and time
 	Limits  []byte      // of the API calls, for the next leader
-	Reset   bool        // the counters were reset: no process can continue older ones
+	Reset   bool        // the counters were reset: no replica can continue older ones
 }
 
 // Rows returns the number of rows that the batch changes.

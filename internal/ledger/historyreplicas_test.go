@@ -31,8 +31,8 @@ func TestHistoriesOfReplicas(t *testing.T) {
 	})
 }
 
-// peer is a replica that is not the active one, with its account in memory.
-type peer struct {
+// follower is a replica that is not the active one, with its account in memory.
+type follower struct {
 	store state.SharedStore
 	a     *ledger.Account
 	view  *ledger.View
@@ -87,7 +87,7 @@ func (w *world) handOver() {
 		}
 		w.view, w.durable = w.a.View(w.time()), w.m.clone()
 	}
-	w.peers = append(w.peers, &peer{w.shared(), w.a, w.view, w.zero, w.most, w.mem, w.run, taken})
+	w.followers = append(w.followers, &follower{w.shared(), w.a, w.view, w.zero, w.most, w.mem, w.run, taken})
 	w.workOn()
 }
 
@@ -119,7 +119,7 @@ func loadFrom(s state.Store, policy ledger.Policy, now time.Time) (*ledger.Accou
 
 // workOn makes another replica active, or a new one.
 func (w *world) workOn() {
-	if len(w.peers) < 3 && w.chance(40, "a new replica") {
+	if len(w.followers) < 3 && w.chance(40, "a new replica") {
 		w.store = w.open()
 		a, err := loadFrom(w.store, w.p, w.time())
 		if err != nil {
@@ -128,9 +128,9 @@ func (w *world) workOn() {
 		w.a, w.zero, w.most, w.mem = a, maps.Clone(w.zero), make(map[string]uint64), newModelMemory()
 		w.run = nil
 	} else {
-		n := w.pick(len(w.peers), "replica")
-		next := w.peers[n]
-		w.peers = slices.Delete(w.peers, n, n+1)
+		n := w.pick(len(w.followers), "replica")
+		next := w.followers[n]
+		w.followers = slices.Delete(w.followers, n, n+1)
 		w.store, w.a, w.view, w.zero, w.most, w.mem = next.store, next.a, next.view, next.zero, next.most, next.mem
 		w.run = next.run
 		w.catchUp(next)
@@ -144,7 +144,7 @@ func (w *world) workOn() {
 }
 
 // catchUp applies the commits of others. A replica that lost its lease notices.
-func (w *world) catchUp(p *peer) {
+func (w *world) catchUp(p *follower) {
 	ctx := context.Background()
 	if !p.lost {
 		_, theirs, err := p.store.Follow(ctx)
@@ -173,8 +173,8 @@ func (w *world) catchUp(p *peer) {
 
 // alone closes the other replicas, as before a start with other flags.
 func (w *world) alone() {
-	for _, p := range w.peers {
+	for _, p := range w.followers {
 		_ = p.store.Close()
 	}
-	w.peers = nil
+	w.followers = nil
 }
