@@ -31,17 +31,17 @@ const (
 // have a request, the new connection is closed.
 type connections struct {
 	mu      sync.Mutex
-	open    map[net.Conn]state
+	open    map[net.Conn]usage
 	answers int
 }
 
-// state is the use of a connection, and since when.
-type state struct {
+// usage is the use of a connection, and since when.
+type usage struct {
 	use   use
 	since time.Time
 }
 
-func newConnections() *connections { return &connections{open: make(map[net.Conn]state)} }
+func newConnections() *connections { return &connections{open: make(map[net.Conn]usage)} }
 
 // changed is the ConnState of an http.Server.
 func (c *connections) changed(conn net.Conn, now http.ConnState) {
@@ -65,7 +65,7 @@ func (c *connections) changed(conn net.Conn, now http.ConnState) {
 
 func (c *connections) set(conn net.Conn, u use) {
 	c.remove(conn)
-	c.open[conn] = state{u, time.Now()}
+	c.open[conn] = usage{u, time.Now()}
 	if u == answering {
 		c.answers++
 	}
@@ -82,7 +82,7 @@ func (c *connections) remove(conn net.Conn) {
 // its request under way.
 func (c *connections) closeOne() bool {
 	var worst net.Conn
-	var of state
+	var of usage
 	for conn, s := range c.open {
 		if s.use > of.use || s.use == of.use && s.use != answering && s.since.Before(of.since) {
 			worst, of = conn, s

@@ -150,13 +150,13 @@ func (a *Account) DetailCalls(endpointID, eventID string) int {
 func (a *Account) MaxDetailCalls() int {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	var most uint32
+	var highest uint32
 	for _, ep := range a.endpoints {
 		for n := range ep.count {
-			most = max(most, atomic.LoadUint32(&ep.at(n).asked))
+			highest = max(highest, atomic.LoadUint32(&ep.at(n).asked))
 		}
 	}
-	return int(most)
+	return int(highest)
 }
 
 // event returns a listed event, and panics if there is none.

@@ -314,7 +314,7 @@ func (s *Server) Restore(t testing.TB, b Backup) {
 
 // logged returns the end of the server's log, or only the part of one database.
 func (s *Server) logged(database string) string {
-	const most = 8 << 10
+	const limit = 8 << 10
 	f, err := os.Open(filepath.Join(s.dir, "log"))
 	if err != nil {
 		return err.Error()
@@ -331,5 +331,5 @@ func (s *Server) logged(database string) string {
 		}
 	}
 	text := strings.Join(lines, "")
-	return text[max(0, len(text)-most):]
+	return text[max(0, len(text)-limit):]
 }

@@ -180,7 +180,7 @@ func (c *connection) waits(came time.Time) bool {
 
 // toServer cuts before a COMMIT, depending on chance.
 func (c *connection) toServer(m message) error {
-	if most := c.proxy.longest.Load(); most > 0 && int64(len(m.raw)) > most {
+	if limit := c.proxy.longest.Load(); limit > 0 && int64(len(m.raw)) > limit {
 		c.proxy.swallowed.Add(1)
 		<-c.gone
 		return errCut
