@@ -68,7 +68,7 @@ func ParseURL(raw, schema string) (*Place, error) {
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "omegastream_exporter"
 	}
-	if severalHosts(c) && c.ValidateConnect == nil {
+	if severalHosts(c) && c.ValidateConnect == nil && !parameters.Has("target_session_attrs") {
 		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	return &Place{config, schema, hasPassword(u)}, nil
