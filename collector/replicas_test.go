@@ -99,22 +99,27 @@ func (refused) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 }
 
-// One of two replicas cannot use the API. The other one is up, and at most two scrapes and a
-// lease behind; the first one is down, and logs why in one line.
+// One replica cannot use the API, and one or two others can. These are up, and at most two
+// scrapes and a lease behind; the first one is down, and logs why in one line.
 func TestReplicaThatCannotUseTheAPI(t *testing.T) {
 	t.Parallel()
 	const interval = 15 * time.Second
+	refuse := func(s *setup) { s.client.Transport = refused{} }
+	hang := func(s *setup) {
+		hung := newAccount(simulator.Options{}, endpointA)
+		hung.AddFault(simulator.Fault{Do: simulator.Hang()})
+		s.client.Transport = simulator.Transport(hung)
+	}
 	for name, tt := range map[string]struct {
-		breaks func(*setup)
-		says   string
+		healthy int
+		breaks  func(*setup)
+		says    string
 	}{
-		"connections refused": {func(s *setup) { s.client.Transport = refused{} }, "connection refused"},
-		"black hole": {func(s *setup) {
-			hung := newAccount(simulator.Options{}, endpointA)
-			hung.AddFault(simulator.Fault{Do: simulator.Hang()})
-			s.client.Transport = simulator.Transport(hung)
-		}, "too slow"},
-		"wrong key": {func(s *setup) { s.key = "another" }, "401"},
+		"connections refused":              {1, refuse, "connection refused"},
+		"connections refused, two healthy": {2, refuse, "connection refused"},
+		"black hole":                       {1, hang, "too slow"},
+		"black hole, two healthy":          {2, hang, "too slow"},
+		"wrong key":                        {1, func(s *setup) { s.key = "another" }, "401"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,34 +130,47 @@ func TestReplicaThatCannotUseTheAPI(t *testing.T) {
 				tt.breaks(&unfit)
 				broken := start(t, a, unfit)
 				broken.scrape(timeout("10")).want(t, map[string]string{"omegastream_up": "0"})
-				healthy := start(t, a, setup{store: shared.Store(), options: options})
-				healthy.scrape().want(t, map[string]string{"omegastream_up": "1"})
+				var healthy []*rig
+				for range tt.healthy {
+					r := start(t, a, setup{store: shared.Store(), options: options})
+					r.scrape().want(t, map[string]string{"omegastream_up": "1"})
+					healthy = append(healthy, r)
+				}
+				next := time.Now()
+				sleep := func() { // all replicas are scraped at even offsets
+					next = next.Add(interval / time.Duration(1+tt.healthy))
+					time.Sleep(time.Until(next))
+				}
 				var failed []time.Time
 				for range 40 {
-					time.Sleep(interval / 2)
+					sleep()
 					broken.scrape(timeout("10"))
 					failed = append(failed, time.Now())
 					a.Emit(endpointA, failedType, simulator.Responded(500))
-					time.Sleep(time.Until(failed[len(failed)-1].Add(interval / 2)))
-					now := time.Now()
-					got := healthy.scrape(timeout("10"))
-					got.want(t, map[string]string{"omegastream_up": "1"})
-					due := 0
-					for _, at := range failed {
-						if now.Sub(at) > 2*interval+state.LeaseFor {
-							due++
+					for i, r := range healthy {
+						sleep()
+						now := time.Now()
+						got := r.scrape(timeout("10"))
+						got.want(t, map[string]string{"omegastream_up": "1"})
+						due := 0
+						for _, at := range failed {
+							if now.Sub(at) > 2*interval+state.LeaseFor {
+								due++
+							}
 						}
-					}
-					if n, _ := strconv.Atoi(got[failuresOf(endpointA, failedType, "500")]); n < due {
-						t.Errorf("the healthy replica shows %d failures, want %d of %d", n, due, len(failed))
+						if n, _ := strconv.Atoi(got[failuresOf(endpointA, failedType, "500")]); n < due {
+							t.Errorf("healthy replica %d shows %d failures, want %d of %d", i, n, due, len(failed))
+						}
 					}
 				}
 				broken.scrape(timeout("10")).want(t, map[string]string{"omegastream_up": "0"})
 				if n := broken.log.Count("level=WARN", `msg="Sync failed"`, tt.says); n != 1 {
 					t.Errorf("%d lines with %q at the replica that cannot use the API, want 1:\n%s", n, tt.says, broken.log)
 				}
-				if healthy.log.Count("level=WARN")+healthy.log.Count("level=ERROR") != 0 {
-					t.Errorf("the healthy replica complains:\n%s", healthy.log)
+				for i, r := range healthy {
+					if r.log.Count("level=WARN")+r.log.Count("level=ERROR") != 0 {
+						t.Errorf("healthy replica %d complains:\n%s", i, r.log)
+					}
 				}
 			})
 		})
