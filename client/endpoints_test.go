@@ -45,10 +45,10 @@ func TestListEndpointsElements(t *testing.T) {
 	}{
 		{"empty", ` [ ] `, nil, ""},
 		{"null", `null`, nil, ""},
-		{"other kinds", `[1,"a",null,[{"id":"no"}],true,{},{"id":"b"}]`, []Endpoint{{Active: true, ID: "b"}}, `5 are no objects, 1 have no usable "id"`},
+		{"other kinds", `[1,"a",null,[{"id":"no"}],true,{},{"id":"b"}]`, []Endpoint{{Active: true, ID: "b"}}, `5 are not objects, 1 has no usable "id"`},
 		{"unusable ids", `[{"id":""},{"id":".."},{"id":"a\u0000b"},{"id":[]},{"id":null},{"id":"\ud800"},{"id":"` + strings.Repeat("x", 129) + `"},{"id":"b"}]`, []Endpoint{{Active: true, ID: "b"}}, `7 have no usable "id"`},
 		{"numeric id", `[{"id":7}]`, []Endpoint{{Active: true, ID: "7"}}, ""},
-		{"duplicate id", `[{"id":"a","url":"http://one/x"},{"id":"a","url":"http://two/x"}]`, []Endpoint{{Active: true, ID: "a", URL: "one"}}, `1 have no usable "id"`},
+		{"duplicate id", `[{"id":"a","url":"http://one/x"},{"id":"a","url":"http://two/x"}]`, []Endpoint{{Active: true, ID: "a", URL: "one"}}, `1 has no usable "id"`},
 		{"wrong types", `[{"id":"a","url":1,"description":{},"active":"yes","events":"all","created_at":5,"updated_at":"soon","coid":[]}]`, []Endpoint{{Active: true, ID: "a"}}, ""},
 		{"wrong types in events", `[{"id":"a","events":["x",1,null,["y"],"z"]}]`, []Endpoint{{Active: true, ID: "a", Events: []string{"x", "z"}}}, ""},
 		{"zero time", `[{"id":"a","created_at":"0001-01-01T00:00:00Z"}]`, []Endpoint{{Active: true, ID: "a"}}, ""},
@@ -92,7 +92,7 @@ func TestListEndpointsNoneIsUsable(t *testing.T) {
 	c, mux := setup(t, Options{})
 	mux.HandleFunc("/base/client/webhooks/all", reply(`[{"_id":"a"},{"_id":"b"},null]`))
 	got, err := c.ListEndpoints(t.Context())
-	if !errors.Is(err, ErrBadPayload) || !hasText(err, `none of its 3 elements is usable: 1 are no objects, 2 have no usable "id"`) || got.Endpoints != nil {
+	if !errors.Is(err, ErrBadPayload) || !hasText(err, `none of its 3 elements is usable: 1 is not an object, 2 have no usable "id"`) || got.Endpoints != nil {
 		t.Errorf("%+v, error %v", got, err)
 	}
 }

@@ -69,9 +69,9 @@ func TestListEventsElements(t *testing.T) {
 		{"empty", ` [ ] `, nil, ""},
 		{"null", ` null `, nil, ""},
 		{"missing members", `[{"id":"a"}]`, []seen{{"a", "", 0}}, ""},
-		{"no leftovers of the previous element", `[{"id":"a","type":"x","created":5},{},{"id":"b"}]`, []seen{{"a", "x", 5}, {"b", "", 0}}, `1 have no usable "id"`},
+		{"no leftovers of the previous element", `[{"id":"a","type":"x","created":5},{},{"id":"b"}]`, []seen{{"a", "x", 5}, {"b", "", 0}}, `1 has no usable "id"`},
 		{"nulls", `[{"id":"a","type":null,"created":null}]`, []seen{{"a", "", 0}}, ""},
-		{"other kinds", `[1,"a",null,[{"id":"no"}],true,{},{"id":"b"}]`, []seen{{"b", "", 0}}, `5 are no objects, 1 have no usable "id"`},
+		{"other kinds", `[1,"a",null,[{"id":"no"}],true,{},{"id":"b"}]`, []seen{{"b", "", 0}}, `5 are not objects, 1 has no usable "id"`},
 		{"unusable ids", `[{"id":""},{"id":"."},{"id":{}},{"id":null},{"id":"\u0007"},{"id":"\ud800"},{"id":"` + strings.Repeat("x", 257) + `"},{"id":"b"}]`, []seen{{"b", "", 0}}, `7 have no usable "id"`},
 		{"ids that are numbers", `[{"id":7},{"id":1664581231000}]`, []seen{{"7", "", 0}, {"1664581231000", "", 0}}, ""},
 		{"invalid UTF-8 in an id", "[{\"id\":\"a\xff\"},{\"id\":\"a\xff\\u0041\"},{\"id\":\"b\"}]", []seen{{"b", "", 0}}, `2 have no usable "id"`},
@@ -82,7 +82,7 @@ func TestListEventsElements(t *testing.T) {
 			[]seen{{"b", "", 1}},
 			`5 have no usable "created"`,
 		},
-		{"wrong type of type", `[{"id":"a","type":{"x":[1]}},{"id":"b"}]`, []seen{{"b", "", 0}}, `1 have no usable "type"`},
+		{"wrong type of type", `[{"id":"a","type":{"x":[1]}},{"id":"b"}]`, []seen{{"b", "", 0}}, `1 has no usable "type"`},
 		{
 			"created out of range", `[{"id":"a","created":1e300},{"id":"b","created":-99999999999999999999},{"id":"c","created":1.5},{"id":"d","created":"99999999999999999999"}]`,
 			[]seen{{"a", "", math.MaxInt64}, {"b", "", math.MinInt64}, {"c", "", 1}, {"d", "", math.MaxInt64}},
@@ -117,8 +117,8 @@ func TestListEventsFaults(t *testing.T) {
 		text       string
 	}{
 		{"empty", "", 0, ErrBadPayload, "empty"},
-		{"unusable ids", `[{"_id":"a"},{"_id":"b"},5]`, 0, ErrBadPayload, `none of its 3 elements is usable: 1 are no objects, 2 have no usable "id"`},
-		{"unusable times", `[{"id":"a","created":"2022-09-30T23:40:31Z"}]`, 0, ErrBadPayload, `none of its 1 elements is usable: 1 have no usable "created"`},
+		{"unusable ids", `[{"_id":"a"},{"_id":"b"},5]`, 0, ErrBadPayload, `none of its 3 elements is usable: 1 is not an object, 2 have no usable "id"`},
+		{"unusable times", `[{"id":"a","created":"2022-09-30T23:40:31Z"}]`, 0, ErrBadPayload, `none of its 1 elements is usable: 1 has no usable "created"`},
 		{"object", `{"events":[]}`, 0, ErrBadPayload, "an object instead of an array"},
 		{"HTML", "<html>", 0, ErrBadPayload, "invalid JSON after byte 0"},
 		{"cut off", `[{"id":"a"},{"id":"b"`, 1, ErrBadPayload, "cut off after byte 21"},

@@ -22,14 +22,14 @@ func (f Faults) Total() (n int) {
 	return n
 }
 
-// String returns a phrase like `3 have no usable "id"`.
+// String returns a phrase like `1 is not an object, 3 have no usable "id"`.
 func (f Faults) String() string {
 	var phrases []string
 	for _, member := range slices.Sorted(maps.Keys(f)) {
 		if member == notObject {
-			phrases = append(phrases, fmt.Sprintf("%d are no objects", f[member]))
+			phrases = append(phrases, phrase(f[member], "is not an object", "are not objects"))
 		} else {
-			phrases = append(phrases, fmt.Sprintf("%d have no usable %q", f[member], member))
+			phrases = append(phrases, phrase(f[member], "has", "have")+fmt.Sprintf(" no usable %q", member))
 		}
 	}
 	return strings.Join(phrases, ", ")
@@ -49,4 +49,12 @@ func (f Faults) check(usable int) error {
 		return nil
 	}
 	return fmt.Errorf("%w: none of its %d elements is usable: %v", ErrBadPayload, f.Total(), f)
+}
+
+// phrase returns a number of elements and a verb.
+func phrase(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
