@@ -18,7 +18,7 @@ func TestImportsAreAsDrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	drawn := make(map[string]string)
-	for _, m := range regexp.MustCompile(`(?m)^    ([a-z/]+) +->  (.+)$`).FindAllStringSubmatch(string(page), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^ {4}([a-z/]+) +-> {2}(.+)$`).FindAllStringSubmatch(string(page), -1) {
 		drawn[m[1]] = sorted(strings.Split(m[2], ", "))
 	}
 	if len(drawn) < 10 {
