@@ -103,7 +103,7 @@ func getHealth(ctx context.Context, page, address string) (string, error) {
 	if answer := strings.TrimSpace(string(body)); answer == server.Healthy {
 		return answer, nil
 	}
-	return "", errors.New("another config.Program answers there")
+	return "", errors.New("another program answers there")
 }
 
 // dialSelf connects to an address that we listen on. One without a host, or with

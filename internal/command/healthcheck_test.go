@@ -183,7 +183,7 @@ func TestHealthcheckFails(t *testing.T) {
 		},
 		"no such page":    {http.NotFound, nil, "status 404"},
 		"only a password": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(401) }, nil, "status 401"},
-		"another program": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }, nil, "another config.Program answers there"},
+		"another program": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }, nil, "another program answers there"},
 		"a redirect": {
 			func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, nil, "status 302",
 		},

@@ -132,7 +132,7 @@ func TestInputIsRefused(t *testing.T) {
 		"proxy for http":     {args: "--api.url=http://h --api.allow-insecure", env: "HTTP_PROXY=::", want: []string{"--api.url: the environment variable HTTP_PROXY"}},
 		"web config broken":  {args: "--web.config.file=" + file("web.yml", "basic_auth_users: 3\nx: y\n"), want: []string{"--web.config.file: line 1 has a value of the wrong kind"}},
 		"web config syntax":  {args: "--web.config.file=" + file("syntax.yml", "basic_auth_users:\n  x\n  y: z\n"), want: []string{"--web.config.file: is not YAML: line "}},
-		"web config field":   {args: "--web.config.file=" + file("field.yml", "basic_auth_user: {}\n"), want: []string{"--web.config.file: line 1 has a field that is not known there"}},
+		"web config field":   {args: "--web.config.file=" + file("field.yml", "basic_auth_user: {}\n"), want: []string{"--web.config.file: line 1 has an unknown field"}},
 		"web config file":    {args: "--web.config.file=" + file("file.yml", "tls_server_config: {cert_file: none, key_file: none}\n"), want: []string{"--web.config.file: cert_file: the file that it names cannot be read: no such file or directory"}},
 		"web config no PEM":  {args: "--web.config.file=" + file("pem.yml", "tls_server_config: {cert_file: pem.yml, key_file: pem.yml}\n"), want: []string{"--web.config.file: certificate and key: tls: failed to find any PEM data in certificate input"}},
 		"web config cert":    {args: "--web.config.file=" + file("cert.yml", "tls_server_config: {key: x}\n"), want: []string{"--web.config.file: tls_server_config needs cert or cert_file"}},

@@ -71,17 +71,17 @@ var saidOf = []struct {
 	says    string
 }{
 	{regexp.MustCompile(`(line \d+): cannot unmarshal`), "$1 has a value of the wrong kind"},
-	{regexp.MustCompile(`(line \d+): field .* not found in type`), "$1 has a field that is not known there"},
-	{regexp.MustCompile(`(line \d+): (?:field|key) .* already set`), "$1 has a name that was there before"},
+	{regexp.MustCompile(`(line \d+): field .* not found in type`), "$1 has an unknown field"},
+	{regexp.MustCompile(`(line \d+): (?:field|key) .* already set`), "$1 repeats a field"},
 	{regexp.MustCompile(`^yaml: (line \d+: )?((?:could not|did not|found|mapping|block|control) [a-z ,':?\[\]{}-]+)$`), "is not YAML: $1$2"},
-	{regexp.MustCompile(`^yaml: (?:(line \d+): )?unknown anchor`), "is not YAML: $1 refers to an anchor that is not there"},
-	{regexp.MustCompile(`^unknown (cipher|curve|TLS version)`), "names a $1 that is not known"},
-	{regexp.MustCompile(`^invalid ClientAuth`), "client_auth_type is none of NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven and RequireAndVerifyClientCert"},
+	{regexp.MustCompile(`^yaml: (?:(line \d+): )?unknown anchor`), "is not YAML: $1 refers to an unknown anchor"},
+	{regexp.MustCompile(`^unknown (cipher|curve|TLS version)`), "names an unknown $1"},
+	{regexp.MustCompile(`^invalid ClientAuth`), "client_auth_type is not one of NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert"},
 	{regexp.MustCompile(`^missing one of (\w+) or (\w+)`), "tls_server_config needs $1 or $2"},
-	{regexp.MustCompile(`^client CA's have been configured`), "tls_server_config has a client_ca_file, and no client_auth_type that asks for a certificate"},
+	{regexp.MustCompile(`^client CA's have been configured`), "tls_server_config has a client_ca_file, but no client_auth_type that asks for a certificate"},
 	{regexp.MustCompile(`^failed to load X509KeyPair: ((?:tls|x509): [a-z][A-Za-z ,]*)`), "certificate and key: $1"},
-	{regexp.MustCompile(`^HTTP header .* can not be configured`), "headers has one that cannot be set"},
-	{regexp.MustCompile(`^invalid value for ([\w-]+)\. Expected one of: (\[[a-z" ]*\])`), "the header $1 takes one of $2"},
+	{regexp.MustCompile(`^HTTP header .* can not be configured`), "headers contains one that cannot be set"},
+	{regexp.MustCompile(`^invalid value for ([\w-]+)\. Expected one of: (\[[a-z" ]*\])`), "the header $1 must be one of $2"},
 }
 
 // withoutValues returns an error's text without words from the file.
@@ -92,5 +92,5 @@ func withoutValues(err error) error {
 			return errors.New(string(said.pattern.ExpandString(nil, said.says, text, match)))
 		}
 	}
-	return errors.New("is not what https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md describes")
+	return errors.New("is invalid; see https://github.com/prometheus/exporter-toolkit/blob/master/docs/web-configuration.md")
 }

@@ -243,7 +243,7 @@ func TestBrokenPage(t *testing.T) {
 	o := options()
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	response, body := get(New(brokenState{}, o), "/")
-	if response.StatusCode != 500 || strings.Contains(body, "s3cr3t") || !strings.Contains(body, "could not be made") {
+	if response.StatusCode != 500 || strings.Contains(body, "s3cr3t") || !strings.Contains(body, "failed to render this page") {
 		t.Errorf("%d %q", response.StatusCode, body)
 	}
 	if !strings.Contains(log.String(), "no view") || !strings.Contains(log.String(), "overview") {

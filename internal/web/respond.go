@@ -106,7 +106,7 @@ func (p *Pages) writeError(w http.ResponseWriter, r *http.Request, status int, t
 	}
 	title := "Not found"
 	if status == http.StatusBadRequest {
-		title = "This address asks for something that cannot be"
+		title = "Invalid request"
 	}
 	p.write(w, r, status, p.frame(title, "error", text, p.opts.Now()))
 }
@@ -130,11 +130,11 @@ func (p *Pages) notFound(w http.ResponseWriter, r *http.Request) {
 	p.writeError(w, r, http.StatusNotFound, "There is no page at this address.")
 }
 
-// broken answers that a page could not be made. It uses no template, because a template
+// broken answers that a page could not be rendered. It uses no template, because a template
 // can be the cause.
 func (p *Pages) broken(w http.ResponseWriter, r *http.Request, err error) {
-	p.opts.Logger.Error("A page could not be made", "path", r.URL.Path, "err", err)
-	const text = "this page could not be made; the log of omegastream_exporter says why"
+	p.opts.Logger.Error("Failed to render a page", "path", r.URL.Path, "err", err)
+	const text = "The exporter failed to render this page; its log says why."
 	if wantsData(r) {
 		send(w, r, http.StatusInternalServerError, "application/json", []byte(`{"error": "`+text+`"}`+"\n"))
 		return

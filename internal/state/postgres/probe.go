@@ -30,11 +30,11 @@ func (p *Store) Probe(ctx context.Context) error {
 	case readOnly:
 		return state.ErrReadOnly
 	case !schema && !makesSchemas:
-		return fmt.Errorf("the role may not create the schema %s", p.schema)
+		return fmt.Errorf("the role cannot create the schema %s", p.schema)
 	case schema && !tables && !makesTables:
-		return fmt.Errorf("the role may not create tables in the schema %s", p.schema)
+		return fmt.Errorf("the role cannot create tables in the schema %s", p.schema)
 	case tables && !writes:
-		return fmt.Errorf("the role may not write into the tables of the schema %s", p.schema)
+		return fmt.Errorf("the role cannot write to the tables of the schema %s", p.schema)
 	}
 	return nil
 }

@@ -21,12 +21,12 @@ func TestProbeOfRights(t *testing.T) {
 			t.Helper()
 			execSQL(t, dsn, `CREATE SCHEMA %[1]s`)
 			postgres.LeastRights(t, dsn, "replicas")
-		}, "may not create tables in the schema replicas"},
+		}, "cannot create tables in the schema replicas"},
 		"a role without the right to create the schema": {func(t *testing.T, dsn string) {
 			t.Helper()
 			execSQL(t, dsn, `CREATE SCHEMA elsewhere`)
 			postgres.LeastRights(t, dsn, "elsewhere")
-		}, "may not create the schema replicas"},
+		}, "cannot create the schema replicas"},
 		"a read-only server": {func(t *testing.T, dsn string) {
 			t.Helper()
 			asOwner(t, dsn, `ALTER DATABASE $db SET default_transaction_read_only = on`)

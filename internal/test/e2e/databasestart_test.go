@@ -150,7 +150,7 @@ func TestDatabaseIsRefused(t *testing.T) {
 		s.args = append([]string{"check"}, s.args...)
 		status, stdout, stderr := s.run(t)
 		said := strings.Join(strings.Fields(stdout), " ") // without line breaks
-		if status != 1 || !strings.Contains(said, "may not create the schema") || !strings.Contains(said, "CREATE on it") {
+		if status != 1 || !strings.Contains(said, "cannot create the schema") || !strings.Contains(said, "CREATE on it") {
 			t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
 		}
 	})

@@ -3,7 +3,7 @@
 
 (() => {
 	let every = Number(document.currentScript.dataset.every); // milliseconds
-	let tag = ""; // of what is shown
+	let tag = ""; // the ETag of the page that is shown
 	const content = document.getElementById("content");
 	const clock = document.getElementById("refreshed");
 	let paused = false;
@@ -17,14 +17,14 @@
 	label();
 	clock.after(button);
 
-	// What someone is about to use must not be replaced under their hands.
+	// Do not replace what the visitor is using.
 	const inUse = () => {
 		const selection = document.getSelection();
 		const active = document.activeElement;
 		return selection && !selection.isCollapsed || active && active.closest("form");
 	};
 
-	// Finds the element again that had the focus before the content was replaced.
+	// place and restore keep the focus on the same link while the content is replaced.
 	const place = (element) => {
 		if (!element || element === content || !content.contains(element)) return null;
 		const href = element.getAttribute("href");
@@ -38,7 +38,7 @@
 		if (link) link.focus({ preventScroll: true });
 	};
 
-	// Commands and configuration are there to be copied.
+	// Adds a button that copies a command or configuration.
 	const copies = () => {
 		for (const text of content.querySelectorAll("pre.copy")) {
 			const box = document.createElement("div");
@@ -60,7 +60,7 @@
 	};
 	copies();
 
-	// What the exporter's clock is ahead of ours, in milliseconds.
+	// How far the exporter's clock is ahead of ours, in milliseconds.
 	let ahead = Date.parse(clock.querySelector("time").dateTime) - Date.now();
 	const span = (seconds) => {
 		if (seconds < 120) return seconds + " s";
@@ -111,7 +111,7 @@
 			copies();
 			restore(was);
 		} catch {
-			clock.classList.add("stale"); // the figures stay, and say so
+			clock.classList.add("stale"); // the numbers stay, and look old
 		}
 	};
 	const again = async () => {
