@@ -1,9 +1,9 @@
-# `make image` builds this with docker, podman or buildah. With the same Go, the same commit gives the same bytes:
-# nothing of the build's time or place gets into a layer.
+# `make image` builds this with docker, podman or buildah. With the same Go, the same commit gives the same bytes: no layer
+# contains the time or place of the build.
 ARG GO_IMAGE=docker.io/library/golang:1.26-bookworm
 ARG BASE_IMAGE=scratch
 
-# On the builder's own platform: Go compiles for the others faster than an emulator runs.
+# Build on the builder's own platform, because Go compiles for the others faster than an emulator runs.
 FROM --platform=${BUILDPLATFORM} ${GO_IMAGE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -20,7 +20,7 @@ ARG VERSION=unknown
 ARG REVISION
 ARG BRANCH
 ARG BUILD_DATE
-# The flags are those of `make build`, and so are the bytes. timetzdata brings the time zones for TZ.
+# The same flags as in `make build` give the same bytes. timetzdata includes the time zones for TZ.
 RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
     go build -trimpath -buildvcs=false -tags timetzdata -o omegastream_exporter -ldflags "-s -w \
     -X github.com/prometheus/common/version.Version=${VERSION} \
@@ -28,7 +28,7 @@ RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
     -X github.com/prometheus/common/version.Branch=${BRANCH} \
     -X github.com/prometheus/common/version.BuildDate=${BUILD_DATE}" .
 
-# The licences of what is in the program, most of which want to go with it.
+# The licences of the modules in the program, most of which must be distributed with it.
 RUN mkdir -p /image/licenses/go && cp LICENSE /image/licenses/ && cp "$(go env GOROOT)/LICENSE" /image/licenses/go/ && \
     go list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}' . > /tmp/modules && \
     while read -r path dir; do \
@@ -37,7 +37,7 @@ RUN mkdir -p /image/licenses/go && cp LICENSE /image/licenses/ && cp "$(go env G
             '(' -iname 'licen[cs]e*' -o -iname 'copying*' -o -iname 'notice*' ')' -exec cp {} "/image/licenses/${path}/" ';' ; \
     done < /tmp/modules
 
-# All of the image, with one date. A volume takes the owner of the folder that it is mounted over.
+# All files of the image, with the same date. A volume takes the owner of the folder that it is mounted over.
 ARG SOURCE_DATE_EPOCH=0
 RUN mkdir -p /image/bin /image/data /image/etc/ssl/certs && \
     cp omegastream_exporter /image/bin/ && \
@@ -58,10 +58,10 @@ COPY --from=build /image/etc /etc
 COPY --from=build /image/licenses /licenses
 COPY --from=build --chown=65534:65534 /image/data /data
 USER 65534:65534
-# The default --state.url, file:data/ledger.db, is in the volume then. Nothing else is written.
+# In this folder, the default --state.url, file:data/ledger.db, is in the volume. The exporter writes to no other place.
 WORKDIR /
 VOLUME /data
 EXPOSE 9877
-# Asks by the exporter's variables. Flags that move the address (--web.*) are better variables here.
+# The check finds the exporter by the same variables. Set flags that change its address (--web.*) as variables.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD ["/bin/omegastream_exporter", "healthcheck"]
 ENTRYPOINT ["/bin/omegastream_exporter"]

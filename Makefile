@@ -1,9 +1,9 @@
-# `make demo` and `make test` need Go, git and make. The other targets build or name what else they need.
+# `make demo` and `make test` need Go, git and make. The other targets build the tools that they need, or name them.
 
 VERSION    ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),unknown)
 REVISION   ?= $(shell git rev-parse HEAD 2>/dev/null)
 BRANCH     ?= $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null)
-# The commit's date and not today's: the same commit gives the same binary.
+# The date of the commit rather than today's, so that the same commit gives the same binary.
 BUILD_DATE ?= $(shell git log -1 --format=%cd --date=format:%Y%m%d-%H:%M:%S 2>/dev/null)
 
 EPOCH      ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
@@ -25,30 +25,30 @@ IMAGE      ?= omegastream_exporter:$(VERSION)
 pkg     := github.com/prometheus/common/version
 LDFLAGS  = -s -w -X $(pkg).Version=$(VERSION:v%=%) -X $(pkg).Revision=$(REVISION) \
            -X $(pkg).Branch=$(BRANCH) -X $(pkg).BuildDate=$(BUILD_DATE)
-# The Dockerfile has the same, and a test compares the two programs. What is built outside of git must not differ, so
-# Go does not stamp it; the revision is in LDFLAGS. timetzdata brings the time zones where there are none.
+# The Dockerfile has the same flags, and a test compares the two programs. Go does not stamp the program, because a build
+# outside of git must not differ; the revision is in LDFLAGS. timetzdata includes the time zones, which a machine can lack.
 COMPILE  = -trimpath -buildvcs=false -tags timetzdata
 FLAGS    = $(COMPILE) -ldflags "$(LDFLAGS)"
 GOBUILD  = CGO_ENABLED=0 go build $(FLAGS)
 
-# The race detector needs cgo, which Go turns off by itself where there is no C compiler.
+# The race detector needs cgo, which Go turns off if there is no C compiler.
 RACE    := $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 # It makes the tests take three times as long, so only CI and `make test-all` use it. `make test` uses the program's
 # flags, so that Go compiles each package once for the demo and the tests.
 GOTEST   = $(if $(and $(RACE),$(or $(filter true,$(CI)),$(LONG))),go run ./tools/testsummary $(RACE), \
              CGO_ENABLED=0 go run $(COMPILE) ./tools/testsummary $(COMPILE) -ldflags "-s -w")
 
-# Built once for each version of the linter and of Go, out of a module of its own.
+# Built once for each version of the linter and of Go, from its own module.
 lint_version  = $(shell go list -C tools/golangci-lint -m -f '{{.Version}}' github.com/golangci/golangci-lint/v2)
 golangci_lint = .tools/golangci-lint-$(lint_version)-$(shell go env GOVERSION)
 
-# The same for the servers that the rules and dashboards are tested with.
+# The same for the servers with which the rules and dashboards are tested.
 prometheus_version   = $(shell go list -C tools/prometheus -m -f '{{.Version}}' github.com/prometheus/prometheus)
 alertmanager_version = $(shell go list -C tools/alertmanager -m -f '{{.Version}}' github.com/prometheus/alertmanager)
 prometheus_tools     = .tools/prometheus-$(prometheus_version)-$(shell go env GOVERSION)
 alertmanager_tools   = .tools/alertmanager-$(alertmanager_version)-$(shell go env GOVERSION)
 
-# And for what the manifests, the chart and the compose file are checked with.
+# And for the checkers of the manifests, the chart and the compose file.
 helm_version     = $(shell go list -C tools/kubernetes -m -f '{{.Version}}' helm.sh/helm/v4)
 validate_version = $(shell go list -C tools/kubectl-validate -m -f '{{.Version}}' sigs.k8s.io/kubectl-validate)
 compose_version  = $(shell go list -C tools/compose -m -f '{{.Version}}' github.com/compose-spec/compose-go/v2)
@@ -154,7 +154,7 @@ check-dashboards: ## Fail if they are stale or break Grafana's schema
 dashboard-pictures: tools ## Draw docs/img anew; Node and Chromium (MINUTES=15)
 	dashboards/_pictures/run
 
-# On a branch or not, the same commit gives the same image. BuildKit takes the date from the argument.
+# The same commit gives the same image on every branch. BuildKit takes the date from the argument.
 .PHONY: image
 image: BRANCH := HEAD
 image: ## Build the image (IMAGE=, IMAGE_TOOL=, IMAGE_FLAGS=)

@@ -1,4 +1,4 @@
-{{/* The flags as a tree, as JSON: what the chart sets by itself under what the values say. */}}
+{{/* The flags as a tree, in JSON. The values override what the chart sets. */}}
 {{- define "omegastream-exporter.flags" -}}
 {{- $flags := .Values.flags | default dict -}}
 {{- $own := dict -}}
@@ -37,7 +37,7 @@
 {{- end -}}
 {{- end -}}
 
-{{/* A value as one writes it: JSON knows no 1e+07 for ten million. */}}
+{{/* A value as people write it: ten million must not become 1e+07. */}}
 {{- define "omegastream-exporter.text" -}}
 {{- if kindIs "string" . }}{{ . }}{{ else }}{{ toJson . }}{{ end -}}
 {{- end -}}
@@ -62,12 +62,12 @@
 {{- regexFind "[0-9]+$" $address | required "flags.web.listen-address: the first address ends in no port" -}}
 {{- end -}}
 
-{{/* Where people reach the exporter. */}}
+{{/* The URL at which people reach the exporter. */}}
 {{- define "omegastream-exporter.externalURL" -}}
 {{- dig "web" "external-url" "" (include "omegastream-exporter.flags" . | fromJson) | trimSuffix "/" -}}
 {{- end -}}
 
-{{/* A text of dashboards/ with the addresses of the values. Without one of them, the text keeps its example. */}}
+{{/* A text of dashboards/ with the addresses of the values. If a value is empty, the text keeps its example. */}}
 {{- define "omegastream-exporter.linked" -}}
 {{- $text := .text -}}
 {{- $exporter := include "omegastream-exporter.externalURL" .values -}}
@@ -79,7 +79,7 @@
 {{- $text -}}
 {{- end -}}
 
-{{/* What stands before every path. */}}
+{{/* The prefix of every path. */}}
 {{- define "omegastream-exporter.prefix" -}}
 {{- $web := dig "web" dict (include "omegastream-exporter.flags" . | fromJson) -}}
 {{- $prefix := index $web "route-prefix" -}}
@@ -91,8 +91,8 @@
 {{ include "omegastream-exporter.prefix" . }}{{ dig "web" "telemetry-path" "" (.Values.flags | default dict) | default "/metrics" }}
 {{- end -}}
 
-{{/* How a probe asks. The kubelet knows no password and no client certificate; healthcheck takes being asked for one as an
-answer. It must hear of the flags that move the page. */}}
+{{/* The request of a probe. The kubelet sends no password and no client certificate, but the command healthcheck counts an
+exporter that asks for one as healthy. It needs the flags that change the address of its page. */}}
 {{- define "omegastream-exporter.asks" -}}
 {{- $web := dig "web" dict (include "omegastream-exporter.flags" .values | fromJson) -}}
 {{- if dig "config" "file" "" $web -}}
@@ -108,7 +108,7 @@ httpGet:
 {{- end -}}
 {{- end -}}
 
-{{/* Combinations that cannot work, each with what to change. */}}
+{{/* Refuses combinations that cannot work, and says what to change. */}}
 {{- define "omegastream-exporter.validate" -}}
 {{- $flags := .Values.flags | default dict -}}
 {{- $environment := or .Values.env .Values.envFrom -}}
