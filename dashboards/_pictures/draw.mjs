@@ -61,7 +61,7 @@ for (const dashboard of ["webhook-deliveries", "omegastream-exporter"]) {
     await tab.goto(`${base}/?${new URLSearchParams({ dashboard, theme, seconds, step, scrape, width, job })}`);
     await tab.waitForFunction(() => document.querySelector("[data-panel]") && !document.querySelector("[data-ready=false]"), null, { timeout: 60000 });
     await tab.waitForTimeout(1500);
-    // The dark picture of deliveries stands in the README, where it has to be short: it ends before the latency.
+    // The dark picture of deliveries is for the README, where it must be short, so it ends before the latency.
     const height = await tab.evaluate((whole) => {
       const rows = [...document.querySelectorAll("#root > div > div")];
       return (!whole && rows.find((r) => r.textContent.startsWith("Delivery latency"))?.offsetTop) || document.body.scrollHeight;

@@ -1,5 +1,5 @@
-// Grafana's heat map is a plugin and no component of @grafana/ui, so this draws its frames as that plugin does: cells
-// coloured by the panel's scheme, which is turned round in the dark theme, and no cell for what the filter leaves out.
+// Grafana's heat map is a plugin rather than a component of @grafana/ui, so this draws its frames as that plugin does:
+// cells in the colours of the panel's scheme, which is reversed in the dark theme, and no cell for filtered values.
 import { dateTimeFormat, formattedValueToString, getValueFormat } from "@grafana/data";
 import * as schemes from "d3-scale-chromatic";
 import React from "react";

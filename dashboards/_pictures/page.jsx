@@ -130,7 +130,7 @@ async function load(panel) {
     return configure(result, panel);
   }
   if (panel.type === "heatmap") {
-    // One target reads classic buckets, the other what Prometheus makes a native histogram of: one of them is empty.
+    // One target reads classic buckets and the other native histograms, so one of them is always empty.
     const series = (await Promise.all(panel.targets.map((t) => range(t, stepOf(panel))))).flat().filter((s) => s.values);
     return series.length ? [cells(series)] : [];
   }
