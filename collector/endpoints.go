@@ -73,7 +73,7 @@ var endpointGauges = []endpointGauge{
 	},
 	{
 		gauge("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds",
-			"End of the last sufficient read of the endpoint's list.", labelEndpoint),
+			"End of the last successful read of the endpoint's list.", labelEndpoint),
 		func(e *ledger.EndpointView, _ time.Time) (float64, bool) { return timestamp(e.LastSync) },
 	},
 	{
