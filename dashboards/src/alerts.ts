@@ -1,13 +1,13 @@
 import { account, current, endpoint, gauge, grown, increase, maximum, ours, ratio, records, type Window } from "./queries.js";
 import { accountLabels, alerts, burn, dashboards, links, objective, thresholds as t, type Burn, type Timing } from "./settings.js";
 
-/** An alert as it is written here. */
+/** An alert without its timing. */
 interface Text {
   name: keyof typeof alerts;
-  /** When to change what, for those who read the rules. */
+  /** What fires the alert and what to change, for people who read the rules. */
   comment: string;
   expr: string;
-  /** The part of the expression that people change most: Helm values replace it. */
+  /** The part of the expression that Helm values can replace. */
   threshold?: string;
   summary: string;
   description: string;
@@ -16,31 +16,31 @@ interface Text {
   panel: [uid: string, title: string];
 }
 
-/** The same with its timing and its severity. */
+/** An alert with its timing and severity. */
 export type Alert = Text & Timing;
 const timed = (texts: Text[]): Alert[] => texts.map((text) => ({ ...text, ...alerts[text.name] }));
 
-/** How texts name things: Prometheus can ask for more within a text, Grafana cannot. */
+/** The parts of texts that Prometheus and Grafana write differently: only Prometheus can query within a text. */
 export interface Words {
   /** A label of the alert. */
   label(name: string): string;
-  /** Something where the alert has the label, and something else where it has not. */
+  /** `then` if the alert has the label, otherwise `otherwise`. */
   withLabel(name: string, then: string, otherwise?: string): string;
   /** The value of a label within a link. */
   escaped(name: string): string;
-  /** The value of the expression in a format of Go's printf, or as a duration. */
+  /** The value of the expression as a whole number; then as a percentage, and as a duration. */
   number: string;
   percent: string;
   duration: string;
-  /** Within which of some windows the value of the expression is the share that failed. */
+  /** The window in which the value of the expression is the share that failed. */
   within(windows: Window[]): string;
-  /** What share of an endpoint's deliveries failed in some windows. */
+  /** The share of an endpoint's deliveries that failed in each window. */
   shares(windows: Window[]): string;
-  /** How an endpoint's last delivery ended: its status code, or why there is none. */
+  /** How an endpoint's last delivery ended: the status code, or why there is none. */
   lastOutcome: string;
-  /** Within a link: since when all deliveries of an endpoint failed, as a parameter, or nothing. */
+  /** A parameter of a link: since when all deliveries of an endpoint have failed. Can be empty. */
   failingSince: string;
-  /** How the API answered calls that failed. */
+  /** How the API answered the calls that failed. */
   answers: string;
 }
 
@@ -48,7 +48,7 @@ const percent = (share: number) => `${+(share * 100).toFixed(2)} %`;
 const minutes = (seconds: number) => `${seconds / 60} minutes`;
 const budget = +(1 - objective).toFixed(6);
 
-/** What every text about the objective ends with. */
+/** The end of every text about the objective. */
 export const objectiveText = `the objective is at most ${percent(budget)}`;
 
 const spoken: Record<Window, string> = {
@@ -56,14 +56,14 @@ const spoken: Record<Window, string> = {
 };
 export const speak = (window: Window) => spoken[window];
 
-/** The endpoint's host and id; the id alone where no host is shown. */
+/** The endpoint's host and id, or only the id if the host is hidden. */
 const endpointOf = (w: Words, start: "endpoint" | "Endpoint" = "endpoint") =>
   w.withLabel("host", `${w.label("host")} (endpoint ${w.label("endpoint_id")})`, `${start} ${w.label("endpoint_id")}`);
 
-/** The exporter: its job. */
+/** The exporter with its job. */
 const exporterOf = (w: Words) => `omegastream_exporter${w.withLabel("job", ` (job ${w.label("job")})`)}`;
 
-/** A dashboard with the account chosen, where the alert has one. */
+/** The URL of a dashboard, with the alert's account chosen if it has one. */
 function page(w: Words, uid: string, more = ""): string {
   const also = accountLabels.filter((label) => label !== "job").map((label) => w.withLabel(label, `&var-${label}=${w.escaped(label)}`)).join("");
   return `${links.grafana}/d/${uid}${w.withLabel("job", `?var-job=${w.escaped("job")}${also}${more}`)}`;
@@ -71,7 +71,7 @@ function page(w: Words, uid: string, more = ""): string {
 const endpointPage = (w: Words) => page(w, dashboards.deliveries, `&var-endpoint=${w.escaped("endpoint_id")}`);
 const exporterPage = (w: Words) => page(w, dashboards.exporter);
 
-/** Where the failures that an alert counts are listed one by one, below the exporter's address. */
+/** The path of the exporter's page that lists the failures of an alert. */
 export function failuresPath(a: Alert, w: Words): string {
   const filters =
     a.name === "OmegaStreamDeliveryFailed" ? `&type=${w.escaped("event_type")}&code=${w.label("status_code")}`
@@ -84,19 +84,22 @@ export function runbook(alert: string): string {
   return `${links.runbooks}#${alert.toLowerCase()}`;
 }
 
-/** Series of endpoints with the labels that people route by. */
+/** Adds the labels that people route by to series of endpoints. */
 function routed(expr: string): string {
   return `(\n${expr.replaceAll(/^(?=.)/gm, "  ")}\n)\n* on (${endpoint}) group_left (host, description) ${records.info}`;
 }
 
 const active = `${gauge("active")} == 1`;
 
-/** The last deliveries all failed, and not in one moment only: that may have been a restart of the receiver. */
+/** The last deliveries all failed, over more than a moment, because a receiver that restarts must not fire the alert. */
 const failing = `${gauge("inARow")} >= ${t.failuresInARow}
 unless ${gauge("failingFor")} < ${t.failingFor}
 and ${active}`;
 
-/** One pair of windows: it failed too often for long, and lately still. The short window is remembered a little, so that few deliveries do not flap. */
+/**
+ * One pair of windows: too many deliveries failed in the long one, and still do in the short one. The short window is
+ * remembered for a while, so that an alert about few deliveries does not flap.
+ */
 function burns(pair: Burn): string {
   const limit = `${pair.rate} * ${budget}`;
   return [
@@ -108,18 +111,18 @@ function burns(pair: Burn): string {
   ].join("\n");
 }
 
-/** EndpointFailing covers endpoints where every delivery fails; one that is off or gone needs no page. */
+/** Leaves out endpoints at which every delivery fails, because EndpointFailing covers them, and those that are off or gone. */
 function spent(pairs: readonly Burn[]): string {
   return routed(`100 * (\n${pairs.map((pair) => burns(pair)).join("\n  or\n")}\n)\nand ${active}\nunless (${failing.replaceAll("\n", " ")})`);
 }
 
 const longWindows = (pairs: readonly Burn[]) => [...new Set(pairs.map((pair) => pair.long))];
-/** How the number of both alerts is changed where there is no Helm. */
-const ownObjective = `Another objective: replace each "* ${budget}".`;
-/** How fast the budget burns: 1x spends it evenly. */
+/** How to change the objective of both alerts without Helm. */
+const ownObjective = `For another objective, replace each "* ${budget}".`;
+/** The burn rates of the pairs; at 1x the budget lasts for exactly 30 days. */
 const pace = (pairs: readonly Burn[]) => pairs.map((b) => `${b.rate}x over ${b.long} and ${b.short}`).join(", ");
 
-/** Seconds of silence of an endpoint, where a week ago there was no such silence. */
+/** How many seconds an endpoint has been silent, if it had events at the same time a week ago. */
 function silent(seconds: number, window: Window): string {
   return `(
   time() - ${maximum(ours("webhook_last_event_timestamp_seconds"))} > ${seconds}
@@ -145,7 +148,7 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamErrorBudgetBurningFast",
-      comment: `The budget of ${percent(budget)} burns too fast: ${pace(burn.fast)}, from ${burn.fast[0]!.deliveries} deliveries on. ${ownObjective}`,
+      comment: `The budget of ${percent(budget)} burns too fast: ${pace(burn.fast)}, with at least ${burn.fast[0]!.deliveries} deliveries. ${ownObjective}`,
       expr: spent(burn.fast),
       summary: `${w.percent} of deliveries to ${name} failed ${w.within(longWindows(burn.fast))}; ${objectiveText}`,
       description: `Deliveries to ${name} that failed: ${w.shares(longWindows(burn.fast))}; ${objectiveText}. The last one: ${w.lastOutcome}.`,
@@ -155,7 +158,7 @@ export function deliveryAlerts(w: Words): Alert[] {
     {
       name: "OmegaStreamErrorBudgetBurningSlowly",
       comment:
-        `The budget of ${percent(budget)} burns too fast: ${pace(burn.slow)}, from ${t.failuresAtLeast} failures on. ` +
+        `The budget of ${percent(budget)} burns too fast: ${pace(burn.slow)}, with at least ${t.failuresAtLeast} failures. ` +
         `With fewer than ${burn.few[0]!.fewerThan} deliveries: ${pace(burn.few)}. ${ownObjective}`,
       expr: spent([...burn.slow, ...burn.few]),
       summary: `${w.percent} of deliveries to ${name} failed ${w.within(longWindows([...burn.slow, ...burn.few]))}; ${objectiveText}`,
@@ -165,7 +168,7 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamEndpointFailing",
-      comment: `${t.failuresInARow} failures in a row, in order of creation, over at least ${minutes(t.failingFor)}: one delivery a day is enough, and a restart of the receiver does not fire it.`,
+      comment: `Fires after ${t.failuresInARow} failures in a row, in order of creation, over at least ${minutes(t.failingFor)}. One delivery a day is enough, and a receiver that restarts does not fire it.`,
       expr: routed(failing),
       threshold: `>= ${t.failuresInARow}`,
       summary: `Every delivery to ${name} fails: ${w.lastOutcome}`,
@@ -175,19 +178,19 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamDeliveriesPendingGrowing",
-      comment: `${t.pending} or more deliveries have waited for half an hour, and they grow in number. Fires only while syncs succeed.`,
+      comment: `Fires while ${t.pending} or more deliveries have no outcome for half an hour and their number grows. Only while syncs succeed.`,
       expr: routed(`${pending} > ${pending} offset 30m
 and min_over_time(${pending}[30m]) >= ${t.pending}
 and on (${account}) ${maximum("omegastream_up", account)} == 1`),
       threshold: `>= ${t.pending}`,
       summary: `${w.number} deliveries to ${name} wait for an outcome`,
-      description: `${w.number} deliveries to ${name} have no outcome yet, and half an hour ago there were fewer: OmegaStream does not deliver them, or does not report it.`,
+      description: `${w.number} deliveries to ${name} have no outcome yet, and half an hour ago there were fewer: OmegaStream does not deliver them, or does not report how they ended.`,
       dashboard: endpointPage(w),
       panel: [dashboards.deliveries, "Pending"],
     },
     {
       name: "OmegaStreamNoEvents",
-      comment: `No event of any type for 6 h or a day, and ${t.eventsLastWeek} or more in the same time a week ago. Needs eight days of data.`,
+      comment: `Fires after 6 h or a day without an event of any type, if there were ${t.eventsLastWeek} or more at the same time a week ago. Needs eight days of data.`,
       expr: routed(`(
 ${[silent(6 * 3600, "6h"), silent(86400, "1d")].join("\nor\n").replaceAll(/^(?=.)/gm, "  ")}
 )
@@ -210,7 +213,7 @@ and on (${account}) ${records.age} < ${t.stale}`),
     },
     {
       name: "OmegaStreamEndpointRemoved",
-      comment: "Fires for a day after an endpoint left the account, while the exporter reads the account. Names its last host.",
+      comment: "Fires for a day after an endpoint was removed from the account, while the exporter can read the account. It names the last host.",
       expr: `topk by (${endpoint}) (1, max_over_time(${records.seen}[1d]))
 unless on (${endpoint}) webhook_endpoint_active
 and on (${account}) ${maximum("omegastream_up", account)} == 1`,
@@ -222,7 +225,7 @@ and on (${account}) ${maximum("omegastream_up", account)} == 1`,
   ]);
 }
 
-/** The API refused a key and accepted nothing since. One endpoint or event that may not be read is no key that is refused. */
+/** The API rejected the key and has accepted no call since. A single endpoint or event that the key may not read does not count. */
 const rejected = `${maximum(
   `sum by (${account}, instance) (increase(omegastream_api_requests_total{code=~"401|403"}[5m])) > 0
   unless on (${account}, instance) sum by (${account}, instance) (increase(omegastream_api_requests_total{code=~"2.."}[2m])) > 0`, account,
@@ -233,7 +236,7 @@ export function exporterAlerts(w: Words): Alert[] {
   const created = "omegastream_exporter_state_created_timestamp_seconds";
   const failed = 'omegastream_api_requests_total{code!~"2..|401|403|404|410|429"}';
   const never = `(${maximum("omegastream_up offset 5m", account)} unless on (${account}) ${records.age})`;
-  /** What explains by itself that nothing was read, and has an alert of its own. */
+  /** Leaves out what has an alert of its own: a rejected key and a failing state. */
   const explained = `unless on (${account}) (${rejected.replaceAll("\n", " ")})\nunless on (${account}) ${maximum("omegastream_exporter_state_failing", account)} == 1`;
   return timed([
     {
@@ -272,7 +275,7 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamAPIKeyRejected",
-      comment: "The API refused the key and accepted no call for two minutes. A revoked key does not recover.",
+      comment: "The API has rejected the key and accepted no call for two minutes. A revoked key does not recover.",
       expr: rejected,
       summary: `The OmegaStream API rejects the key of ${exporter}`,
       description: `The OmegaStream API has answered ${exporter} only with 401 or 403 for 2 minutes: the key was revoked, or it has no access to webhooks.`,
@@ -281,7 +284,7 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamAPIFailing",
-      comment: `${percent(t.apiFailures)} of the calls fail while syncs succeed. Refused keys, rate limits and events that are gone do not count.`,
+      comment: `${percent(t.apiFailures)} of the calls fail while syncs succeed. Rejected keys, rate limits and events that are gone do not count.`,
       expr: `100 * (
   sum by (${account}) (increase(${failed}[10m]))
   / (sum by (${account}) (increase(omegastream_api_requests_total[10m])) > 0)
@@ -307,19 +310,19 @@ unless on (${account}) ${records.age} > ${t.stale - 60}`,
     },
     {
       name: "OmegaStreamEventsMissed",
-      comment: "Fires for an hour, once for the account: an API that forgot its history forgot it for all endpoints.",
+      comment: "Fires for an hour, once for the account, because an API that drops events usually drops those of all endpoints.",
       expr: `count by (${account}) (${maximum(grown("omegastream_exporter_list_gaps_total", "1h"))} > 0)`,
       threshold: "> 0",
       summary: `${exporter} missed events of ${w.number} endpoints`,
-      description: `The lists of ${w.number} endpoints began after the newest known event in the last hour: the API dropped the events in between before ${exporter} saw them, so they are not counted.`,
+      description: `In the last hour, the lists of ${w.number} endpoints began after the newest known event: the API dropped the events in between before ${exporter} saw them, so they are not counted.`,
       dashboard: exporterPage(w),
       panel: [dashboards.exporter, "List gaps"],
     },
     {
       name: "OmegaStreamStateReset",
       comment:
-        "The state was unreadable, or is not the one of before: a volume that was lost, or `memory:`. Stays for an hour. An added instance with its own state is quiet, and so is a rollout, in which old and new pods overlap.",
-      // Of one instance by itself, and of all where a pod came back under a new name with no other beside it.
+        "The exporter could not read its state, or started a new one: the volume was lost, or the state is `memory:`. Fires for an hour. Neither an added instance with its own state nor a rollout in which old and new pods overlap fires it.",
+      // One instance started a new state, or a pod came back under a new name with no other beside it.
       expr: `min by (${account}) (
   time() - ${created} < 3600
   and (omegastream_exporter_state_resets_total > 0 or ${created} > min_over_time(${created}[1d]))
@@ -337,22 +340,22 @@ or
     },
     {
       name: "OmegaStreamStateFailing",
-      comment: "While this fires, the exporter does not call the API and shows nothing new. The reason is a label.",
+      comment: "While this fires, the exporter does not call the API and shows nothing new. The label `reason` says why.",
       expr: `${maximum("omegastream_exporter_state_failing", `${account}, reason`)} == 1`,
-      summary: `${exporter} cannot work on its state: ${w.label("reason")}`,
-      description: `${exporter} has not been able to work on its state for 5 minutes (${w.label("reason")}). Until it can, new deliveries are not shown.`,
+      summary: `${exporter} cannot read or write its state: ${w.label("reason")}`,
+      description: `${exporter} has not been able to read or write its state for 5 minutes (${w.label("reason")}). Until it can, it shows no new deliveries.`,
       dashboard: exporterPage(w),
       panel: [dashboards.exporter, "Commit failures"],
     },
   ]);
 }
 
-/** Not about webhooks but about videos, and so an option. */
+/** Alerts about videos rather than webhooks, and therefore optional. */
 export function videoAlerts(w: Words): Alert[] {
   return timed([
     {
       name: "OmegaStreamVideosFailing",
-      comment: `${percent(t.videosFailed)} of at least ${t.videosMinimum} videos failed within an hour. Only endpoints that subscribe to both types count.`,
+      comment: `More than ${percent(t.videosFailed)} of at least ${t.videosMinimum} videos failed within an hour. Only endpoints that are subscribed to both types count.`,
       expr: `100 * ${maximum(`
   sum without (event_type) (increase(webhook_events_total{event_type="video.process_failed"}[1h]))
   / (sum without (event_type) (increase(webhook_events_total{event_type=~"video.process_(failed|succeeded)"}[1h])) >= ${t.videosMinimum})
@@ -360,8 +363,8 @@ export function videoAlerts(w: Words): Alert[] {
   and on (${account}) omegastream_up
 `, account)} > ${t.videosFailed * 100}`,
       threshold: `> ${t.videosFailed * 100}`,
-      summary: `The processing of ${w.percent} of videos failed`,
-      description: `${w.percent} of the videos that were processed in the last hour failed, as ${exporterOf(w)} saw it.`,
+      summary: `OmegaStream failed to process ${w.percent} of videos`,
+      description: `OmegaStream failed to process ${w.percent} of the videos of the last hour, according to ${exporterOf(w)}.`,
       dashboard: page(w, dashboards.deliveries),
       panel: [dashboards.deliveries, "Events by type"],
     },

@@ -5,7 +5,7 @@ import { bar, barWidth, burnWindows, current, endpoint, endpointLegend, gauge, h
 import { accountLabels, burn, dashboards, objective, thresholds as t } from "./settings.js";
 import { accountVariables, all, at, exporterVariable, firing, link, outside, query, restarts, runbooksVariable, sayFilters, selected, tidy } from "./variables.js";
 
-/** What the variables at the top choose. Not every panel knows types and codes: its description says which apply. */
+/** The selectors of the variables at the top. Not every panel filters by type or code; its description says which apply. */
 const E = `${selected}, endpoint_id=~"$endpoint"`;
 const ET = `${E}, event_type=~"$event_type"`;
 const ETC = `${ET}, status_code=~"$status_code"`;
@@ -13,20 +13,20 @@ const budget = +(1 - objective).toFixed(6);
 const upperBound =
   "The exporter sees a response only at the next scrape, so the true latency can be up to one scrape interval lower.";
 
-/** What only grows, as timestamps do, is the largest value over the instances. */
+/** A timestamp only grows, so the largest value over the instances is right. */
 const newest = (timestamp: string) => `${maximum(`${timestamp}{${E}}`)} * 1000`;
 const late = `on (${endpoint}, instance) ${records.behind}`;
 const chosen = (record: string) => `${record}{${E}}`;
 const perType = (metric: string) => current(`sum without (event_type) (${metric}{${ET}})`, late);
 const perEndpoint = (metric: string) => current(`${metric}{${E}}`, late);
 
-/** Failures and deliveries of the same endpoints: 0 where deliveries had no failure, nothing where there was no delivery. */
+/** Failures of the endpoints: 0 if no delivery failed, and no value if there was no delivery. */
 const failedOf = (failures: string, deliveries: string) => `(sum(${failures}) or 0 * sum(${deliveries}))`;
 const success = (failures: string, deliveries: string) => `1 - ${failedOf(failures, deliveries)} / (sum(${deliveries}) > 0)`;
 
 /**
- * A sum over the endpoints that are chosen, where many samples are read. While all are chosen it is read from the record
- * of the account, and the second selector matches nothing; once some are chosen the first one matches nothing.
+ * A sum over the chosen endpoints, for queries that read many samples. While all endpoints are chosen, it reads the
+ * account's record and the second selector matches nothing; while some are chosen, the first selector matches nothing.
  */
 function overChosen(record: string, of: (series: string) => string = (series) => series, by = ""): string {
   const some = `${record}{${E}, endpoint_id!~"$endpoint.+"}`;
@@ -34,7 +34,7 @@ function overChosen(record: string, of: (series: string) => string = (series) =>
 }
 /** The numbers that alerts compare. */
 const since = (counter: Counter, window: Window) => chosen(increase(counter, window));
-/** The account's own word on what it delivered: no rule and no history is needed for it. */
+/** The deliveries of the window as the account has them now: this needs no rules and no history. */
 const inWindow = (selector: string) => `max by (${endpoint}, event_type, status_code) (webhook_window_deliveries{${selector}} unless ${late})`;
 
 const good: Steps = [[null, "red"], [objective - t.objectiveMissed, "orange"], [objective, "green"]];
@@ -110,7 +110,7 @@ function overview(d: dashboard.DashboardBuilder): void {
 
 const bars = (label: string, record: string, selector: string) => seldom(label, `sum by (${label}) (${inBar(record, selector)})`, selected);
 
-/** Asks for the exemplars of a series and nothing else: records have none. */
+/** Asks only for the exemplars of a series, because records have none. */
 const exemplars = (metric: string, selector: string): Query => ({ expr: `${metric}{${selector}} @ end() < 0`, legend: "exemplars", exemplar: true });
 
 function deliveries(d: dashboard.DashboardBuilder): void {
@@ -153,7 +153,7 @@ function endpoints(d: dashboard.DashboardBuilder): void {
     { title: "Only this endpoint", url: here },
     { title: "Its page in the exporter", url: "${exporter}/endpoints/${__data.fields.Endpoint}", targetBlank: true },
   ];
-  // Without the name of its record: Grafana makes one row only of series that have the same labels.
+  // Without the name of the record: Grafana joins only series with the same labels into one row.
   const cell = (series: string) => `max by (${endpoint}) (${series})`;
   const nothing: dashboard.ValueMapping = { type: dashboard.MappingType.SpecialValue, options: { match: dashboard.SpecialValueMatch.Null, result: { text: "-", color: "text", index: 0 } } };
   d.withRow(new dashboard.RowBuilder("Endpoints")).withPanel(rows({
@@ -186,16 +186,16 @@ function endpoints(d: dashboard.DashboardBuilder): void {
   }));
 }
 
-/** A quantile of buckets, whichever kind of histogram Prometheus stores. */
+/** A quantile of whichever kind of histogram Prometheus stores. */
 const quantile = (q: number, classic: string, native: string) => `(histogram_quantile(${q}, ${classic}) or histogram_quantile(${q}, ${native}))`;
 
-/** Of each endpoint within a range. */
+/** The quantile of each endpoint within a range. */
 function perEndpointQuantile(q: number, range: string): string {
   const of = (record: string) => `sum_over_time(${chosen(record)}[${range}])`;
   return quantile(q, `sum by (${endpoint}, le) (${of(latencyBars.buckets)})`, `sum by (${endpoint}) (${of(latencyBars.native)})`);
 }
 
-/** Of all within a range that moves: bars are added up over endpoints first, so that each is read once. */
+/** The quantile of all endpoints within a moving range. It first adds up bars over endpoints, so that it reads each bar once. */
 function movingQuantile(q: number, range: string): string {
   const of = (sum: string) => `sum_over_time(${sum}[${range}:${barWidth}])`;
   return quantile(q, of(overChosen(latencyBars.buckets, undefined, " by (le)")), of(overChosen(latencyBars.native)));
@@ -222,7 +222,7 @@ function slo(d: dashboard.DashboardBuilder): void {
   const spent = (failures: string, deliveries: string) => `(${failures} or 0 * ${deliveries}) / (${deliveries} > 0) / ${budget}`;
   const within = (counter: "deliveries" | "failures", window: Window) => overChosen(increase(counter, window));
   const month = (counter: "deliveries" | "failures") => overChosen(hour(counter), (series) => `sum_over_time(${series}[30d])`);
-  // Until the first hour is recorded, what the last hour has.
+  // Use the last hour until the first hour is recorded.
   const left = `1 - (${spent(month("failures"), month("deliveries"))} or ${spent(within("failures", "1h"), within("deliveries", "1h"))})`;
   d.withRow(new dashboard.RowBuilder(`Objective: ${objective * 100} % of deliveries succeed`))
     .withPanel(number({
@@ -258,7 +258,7 @@ export function deliveriesDashboard(): dashboard.Dashboard {
     .refresh("1m")
     .tooltip(dashboard.DashboardCursorSync.Crosshair)
     .withVariable(
-      // Host and id: many endpoints may have the same host, and it may not be shown at all.
+      // Host and id, because endpoints can share a host, and the host can be hidden.
       query("endpoint", "Endpoint", `query_result(max by (endpoint_id, name) (label_join(webhook_endpoint_info{${selected}}, "name", " ", "url", "endpoint_id")))`)
         .regex('/endpoint_id="(?<value>[^"]+)".*name="\\s*(?<text>[^"]*)"/').multi(true).includeAll(true).allValue(".*").current(all()),
     )

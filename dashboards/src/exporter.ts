@@ -6,7 +6,7 @@ import { dashboards, slow, thresholds as t } from "./settings.js";
 import { accountVariables, exporterVariable, firing, link, outside, restarts, runbooksVariable, selected, tidy } from "./variables.js";
 
 const J = selected;
-/** Whichever kind of histogram Prometheus stores: classic buckets, or a native one. */
+/** The 99th percentile of whichever kind of histogram Prometheus stores: classic buckets or a native one. */
 const p99 = (metric: string, by: string) =>
   `histogram_quantile(0.99, sum by (${by}, le) (rate(${metric}_bucket{${J}}[$__rate_interval]))) or histogram_quantile(0.99, sum by (${by}) (rate(${metric}{${J}}[$__rate_interval])))`;
 const zeroIsGood: Steps = [[null, "green"], [0.5, "red"]];
@@ -27,7 +27,7 @@ function overview(d: dashboard.DashboardBuilder): void {
       query: { expr: `max(${records.age}{${J}})` },
     }))
     .withPanel(number({
-      // Not an increase: a pod that comes back under a new instance begins with the reset counted.
+      // Not an increase, because a pod that comes back under a new instance starts with the reset already counted.
       title: "State resets", description: "How often in the time range the exporter could not read its state and restarted its counters at 0.",
       unit: "locale", decimals: 0, width: 4, steps: zeroIsGood,
       query: { expr: `sum(${maximum(`${resets} and time() - omegastream_exporter_state_created_timestamp_seconds{${J}} < $__range_s`, account)}) or 0 * sum(${maximum(resets, account)})` },

@@ -43,10 +43,10 @@ test("addresses given by flags stand in every file, and nothing else differs", (
 
 test("what is no address, or no flag, is refused, and nothing is written", () => {
   for (const [flags, why] of [
-    [["--grafana-url", "grafana"], "--grafana-url is no http or https URL without a query: grafana"],
-    [["--runbook-url", "https://wiki/?page=runbooks"], "--runbook-url is no http or https URL"],
-    [["--exporter-url", "javascript:alert(1)"], "--exporter-url is no http or https URL"],
-    [["--grafana-url", "https://a'b"], "--grafana-url is no http or https URL"],
+    [["--grafana-url", "grafana"], "--grafana-url must be an http or https URL without a query: grafana"],
+    [["--runbook-url", "https://wiki/?page=runbooks"], "--runbook-url must be an http or https URL"],
+    [["--exporter-url", "javascript:alert(1)"], "--exporter-url must be an http or https URL"],
+    [["--grafana-url", "https://a'b"], "--grafana-url must be an http or https URL"],
     [["--grafana"], "Unknown option '--grafana'"],
     [["https://grafana"], "Unexpected argument 'https://grafana'"],
   ] as const) {

@@ -1,19 +1,19 @@
-// The same alerts for those who alert from Grafana: they need the recorded series of Prometheus' rules, but no Alertmanager.
+// Writes the same alerts for Grafana's own alerting. They need the series that Prometheus' rules record, but no Alertmanager.
 import type { Dashboard } from "@grafana/grafana-foundation-sdk/dashboard";
 import { deliveryAlerts, exporterAlerts, failuresPath, runbook, speak, videoAlerts, type Alert, type Words } from "./alerts.js";
 import { endpoint } from "./queries.js";
 import { links } from "./settings.js";
 
-/** The uid that deploy/grafana/provisioning/datasources gives to Prometheus. */
+/** The uid of Prometheus in deploy/grafana/provisioning/datasources. */
 const prometheus = "prometheus";
 
-/** The data source itself. */
+/** The file of the data source. */
 const datasource = `# Generated from dashboards/src by \`make dashboards\`: Grafana's data source for the dashboards and alerts.
-# Not tried on a running Grafana.
+# Not tested on a running Grafana.
 apiVersion: 1
 datasources:
   - name: Prometheus
-    uid: ${prometheus} # the alerts ask for it by this uid
+    uid: ${prometheus} # the alerts refer to it by this uid
     type: prometheus
     access: proxy
     url: http://prometheus:9090
@@ -23,15 +23,15 @@ datasources:
       prometheusVersion: 3.0.0
       # The scrape interval, for panels of your own. The dashboards need no other one where scrapes are up to 60 s apart.
       timeInterval: 15s
-      # An exemplar is the newest failed event of its series, and leads to the exporter's page about it. Needs
-      # Prometheus with --enable-feature=exemplar-storage. A dollar is written twice here.
+      # An exemplar is the newest failed event of its series, and links to the exporter's page about that event. It needs
+      # Prometheus with --enable-feature=exemplar-storage. Provisioning files escape a dollar by doubling it.
       exemplarTraceIdDestinations:
         - name: event_id
           url: ${links.exporter}/events/$$\{__value.raw}
           urlDisplayLabel: The exporter's page of this event
 `;
 
-/** Without dollars: provisioning takes some of them for the environment's, and not in every version the same. */
+/** Without dollars, because provisioning expands some of them as environment variables, and versions differ in which. */
 const words: Words = {
   label: (name) => `{{ .Labels.${name} }}`,
   withLabel: (name, then, otherwise) => `{{ if .Labels.${name} }}${then}${otherwise === undefined ? "" : `{{ else }}${otherwise}`}{{ end }}`,
@@ -39,7 +39,7 @@ const words: Words = {
   number: '{{ .Values.A.Value | printf "%.0f" }}',
   percent: '{{ .Values.A.Value | printf "%.3g" }} %',
   duration: "{{ .Values.A.Value | humanizeDuration }}",
-  // Grafana cannot ask for more within a text: its dashboard says it.
+  // Grafana cannot query within a text, so the text refers to the dashboard.
   within: (windows) => `in one of these windows: the last ${windows.map(speak).join(", ")}`,
   shares: (windows) => `{{ .Values.A.Value | printf "%.3g" }} % in one of these windows: the last ${windows.map(speak).join(", ")}`,
   lastOutcome: "see the column Last of the dashboard",
@@ -57,9 +57,9 @@ function rule(a: Alert, models: Dashboard[]): object {
     condition: "C",
     for: a.for ?? "0s",
     ...(a.keepFiringFor ? { keepFiringFor: a.keepFiringFor } : {}),
-    // What is absent does not fire: the rules that mean absence say so themselves.
+    // Missing data does not fire: the alerts about absence test for it in their expressions.
     noDataState: "OK",
-    // Nor does a Prometheus that restarts: OmegaStreamExporterDown tells when it stays away from the exporter.
+    // A Prometheus that restarts does not fire either: if it stays away from the exporter, OmegaStreamExporterDown fires.
     execErrState: "KeepLast",
     dashboardUid: uid,
     panelId: panel.id,
@@ -79,7 +79,7 @@ function rule(a: Alert, models: Dashboard[]): object {
         model: { refId: "A", editorMode: "code", expr: a.expr, instant: true, range: false },
       },
       {
-        // The query has the threshold: every series that it returns is a firing alert. No value is below 0.
+        // The query contains the threshold, so every series that it returns is a firing alert. No value is below 0.
         refId: "C",
         relativeTimeRange: { from: 600, to: 0 },
         datasourceUid: "__expr__",
@@ -112,10 +112,10 @@ function yaml(value: unknown, indent = ""): string {
   return ` ${scalar(value, indent)}`;
 }
 
-/** What replaces Alertmanager's grouping and inhibitions: an example, to be copied to provisioning/alerting. */
-const policies = `# Generated from dashboards/src by \`make dashboards\`: an example of who is told. Put your own addresses in.
-# Not tried on a running Grafana. Grafana has no inhibitions: one cause is one message by the grouping here, and the
-# alerts themselves leave out what another one explains (a rejected key, an endpoint that fails every delivery).
+/** An example that replaces Alertmanager's grouping and inhibitions. Copy it to provisioning/alerting. */
+const policies = `# Generated from dashboards/src by \`make dashboards\`: an example of notification policies. Enter your own addresses.
+# Not tested on a running Grafana. Grafana has no inhibitions. Instead, the grouping here makes one message of one cause,
+# and an alert stays quiet if another one explains it (a rejected key, an endpoint at which every delivery fails).
 apiVersion: 1
 contactPoints:
   - orgId: 1
@@ -126,7 +126,7 @@ contactPoints:
     name: omegastream-pager
     receivers:
       - {uid: omegastream-pager, type: webhook, settings: {url: 'http://localhost:9099/pager'}}
-# This replaces the whole tree of policies: add the two routes to your own where there is one.
+# This replaces the whole policy tree. If you have one already, add the two routes to it instead.
 policies:
   - orgId: 1
     receiver: omegastream-people
@@ -146,11 +146,11 @@ export function grafanaFiles(models: Dashboard[]): Record<string, string> {
   const group = (name: string, alerts: Alert[]) => ({ orgId: 1, name, folder: "OmegaStream", interval: "1m", rules: alerts.map((a) => rule(a, models)) });
   const file = (groups: object[]) =>
     `# Generated from dashboards/src by \`make dashboards\`: the alerts of dashboards/rules for Grafana's own alerting.\n` +
-    `# Prometheus must record what they read: omegastream-records.rules.yaml. Not tried on a running Grafana.\napiVersion: 1\ngroups:${yaml(groups)}\n`;
+    `# They read series that Prometheus records by omegastream-records.rules.yaml. Not tested on a running Grafana.\napiVersion: 1\ngroups:${yaml(groups)}\n`;
   const dir = "deploy/grafana";
   return {
     [`${dir}/provisioning/alerting/omegastream.yaml`]: file([group("omegastream-deliveries", deliveryAlerts(words)), group("omegastream-exporter", exporterAlerts(words))]),
-    // Options: to be copied there.
+    // Optional: copy them to provisioning/alerting.
     [`${dir}/optional/omegastream-videos.yaml`]: file([group("omegastream-videos", videoAlerts(words))]),
     [`${dir}/optional/notification-policies.yaml`]: policies,
     [`${dir}/provisioning/datasources/prometheus.yaml`]: datasource,

@@ -10,7 +10,7 @@ import { ruleFiles } from "./rules.js";
 const models = { "webhook-deliveries": deliveriesDashboard(), "omegastream-exporter": exporterDashboard() };
 const files: Record<string, string> = { ...ruleFiles(), ...grafanaFiles(Object.values(models)) };
 
-// Helm packs no file from outside of the chart.
+// Helm packs only files inside the chart.
 const chart = "deploy/helm/omegastream-exporter/files";
 for (const name of ["prometheusrule.yaml", "prometheusrule-videos.yaml"]) files[`${chart}/${name}`] = files[`dashboards/rules/${name}`]!;
 
@@ -18,7 +18,7 @@ for (const [path, model] of Object.entries(models)) {
   const json = JSON.stringify(model, null, 2);
   files[`dashboards/${path}.json`] = `${json}\n`;
   files[`${chart}/${path}.json`] = `${json}\n`;
-  // For `tsc -p schema`: the same, where Grafana's own types say what a dashboard may be.
+  // The same for `tsc -p schema`, which checks it against Grafana's own types.
   if (here) files[`dashboards/build/schema/${path}.ts`] = `import type { Model } from "../../schema/model.js";\n\nexport const model: Model = ${json};\n`;
 }
 

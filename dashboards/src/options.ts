@@ -1,4 +1,4 @@
-// What `npm run generate -- --flag value` takes: the addresses of an installation, and where to write.
+// The flags of `npm run generate -- --flag value`: your addresses, and where to write.
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
@@ -6,10 +6,10 @@ const names = ["grafana-url", "runbook-url", "exporter-url", "out"] as const;
 type Name = (typeof names)[number];
 
 const usage = `usage: npm run generate -- [--grafana-url URL] [--runbook-url URL] [--exporter-url URL] [--out FOLDER]
-  --grafana-url   where people reach Grafana: links in alerts
-  --runbook-url   where they read docs/runbooks.md: links in alerts and dashboards
-  --exporter-url  where their browsers reach the exporter: links in dashboards and exemplars
-  --out           writes dashboards/ and deploy/ into that folder and not into the repository`;
+  --grafana-url   URL of Grafana, for links in alerts
+  --runbook-url   URL of docs/runbooks.md, for links in alerts and dashboards
+  --exporter-url  URL at which browsers reach the exporter, for links in dashboards and exemplars
+  --out           folder to write dashboards/ and deploy/ into, instead of the repository`;
 
 function refuse(why: string): never {
   console.error(`${why}\n${usage}`);
@@ -31,15 +31,15 @@ function parse(): Partial<Record<Name, string>> {
 
 const given = parse();
 
-/** A URL without a slash at its end, so that paths can follow. */
+/** A URL without a slash at its end, so that a path can follow. */
 export function urlOption(name: Exclude<Name, "out">, otherwise: string): string {
   const value = given[name] ?? otherwise;
-  // What would end a string in the YAML or a template in it, or the URL itself, is no part of an address.
-  if (!URL.canParse(value) || !/^https?:\/\/[^\s'"`|{}$?#\\]+$/.test(value)) refuse(`--${name} is no http or https URL without a query: ${value}`);
+  // Refuse characters that would end the URL, a string of the YAML, or a template in it.
+  if (!URL.canParse(value) || !/^https?:\/\/[^\s'"`|{}$?#\\]+$/.test(value)) refuse(`--${name} must be an http or https URL without a query: ${value}`);
   return value.replace(/\/+$/, "");
 }
 
-/** The folder that files are written below. npm changes into dashboards/ and tells where it was started. */
+/** The folder to write below. npm changes into dashboards/, and INIT_CWD is the folder in which it was started. */
 export const out = given.out === undefined ? ".." : resolve(process.env.INIT_CWD ?? ".", given.out);
-/** Whether that is the repository. */
+/** Whether this folder is the repository. */
 export const here = given.out === undefined;

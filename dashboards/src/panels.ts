@@ -1,4 +1,4 @@
-// The few shapes that panels have. Every panel takes a title, a description and a unit, and says what it shows when it has nothing.
+// The kinds of panels. Every panel has a title, a description, a unit, and a text for when it has no data.
 import { barWidth, records } from "./queries.js";
 import { thresholds as limits } from "./settings.js";
 import * as common from "@grafana/grafana-foundation-sdk/common";
@@ -11,22 +11,22 @@ import * as timeseries from "@grafana/grafana-foundation-sdk/timeseries";
 
 export const datasource: common.DataSourceRef = { type: "prometheus", uid: "${datasource}" };
 
-/** What recorded bars add up to within a bar of the panel, which is wider where it shows many days. */
+/** The sum of recorded bars within one bar of the panel, which is wider if the panel shows many days. */
 export const withinBar = (series: string) => `sum_over_time(${series}[$__interval])`;
 export const inBar = (record: string, selector: string) => withinBar(`${record}{${selector}}`);
 
 /**
- * The increase of a counter within one bar. The range reaches one scrape further back than the bar, so that no increment
- * falls between two bars; the factor takes back what increase() adds for that.
+ * The increase of a counter within one bar. The range goes one scrape further back than the bar, so that no increment
+ * falls between two bars; the factor removes what increase() adds for that.
  */
 export function bar(by: string, metric: string, selector: string): string {
   return `max by (${by}) (increase(${metric}{${selector}}[$__rate_interval])) * $__interval_ms / $__rate_interval_ms`;
 }
 
-/** The name of a series that is 0 where something seldom did not happen: an empty bar in place of "No data". */
+/** The name of a series that is 0 while nothing happens, so that the panel shows an empty bar in place of "No data". */
 const placeholder = "nothing";
 
-/** What seldom happens. Where the data is old or missing, an empty bar would be a claim, and so there is none. */
+/** A query for rare events. It draws no empty bar while the data is old or missing, because nobody knows what happened. */
 export function seldom(label: string, happened: string, selector: string, legend = `{{${label}}}`): Query {
   const fresh = `0 * (max(${records.age}{${selector}}) < ${limits.stale})`;
   return { expr: `${happened} or on () label_replace(${fresh}, "${label}", "${placeholder}", "", "")`, legend };
@@ -48,7 +48,7 @@ interface Common {
   decimals?: number;
 }
 
-/** Thresholds as [from, colour]; the first has no lower end. */
+/** Thresholds as [from, colour]; the first one has no lower limit. */
 export type Steps = [number | null, string][];
 
 function thresholds(steps: Steps): dashboard.ThresholdsConfigBuilder {
@@ -67,8 +67,8 @@ function target(q: Query, refId: string): prometheus.DataqueryBuilder {
 const letter = (i: number) => String.fromCharCode("A".charCodeAt(0) + i);
 
 /**
- * Colours by the class of a status code: a later match wins, so that common codes of one class differ a little. Good is
- * blue and bad is orange to red, so that they are two colours to those who see red and green as one.
+ * Colours by the class of a status code. A later match wins, so that common codes of one class differ a little. Good is
+ * blue and bad is orange to red, so that people who cannot tell red from green see two colours.
  */
 const classes: [string, string][] = [
   ["/^[1-2]\\d\\d$/", "blue"],
@@ -135,7 +135,7 @@ export function series(o: Series): timeseries.PanelBuilder {
       .fillOpacity(0)
       .showPoints(common.VisibilityMode.Auto)
       .spanNulls(false)
-      // A rate needs several scrapes, also if they are a minute apart and Grafana does not know it.
+      // A rate needs several scrapes, even if they are a minute apart and Grafana does not know that.
       .interval(o.queries.some((q) => q.expr.includes("$__rate_interval")) ? barWidth : "1m");
   }
   panel.thresholds(thresholds(o.steps ?? [[null, "green"]]));
@@ -177,7 +177,7 @@ export function number(o: Stat): stat.PanelBuilder {
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(["lastNotNull"]).fields("").values(false));
   if (o.decimals !== undefined) panel.decimals(o.decimals);
   panel.interval(barWidth);
-  // One question at the end of the time range: how wide the panel is must not change the number.
+  // One query at the end of the time range, so that the width of the panel does not change the number.
   panel.withTarget(target(o.query, "A").instant());
   if (o.names) panel.textMode(common.BigValueTextMode.ValueAndName);
   if (o.beside) panel.textMode(common.BigValueTextMode.ValueAndName).withTarget(target(o.beside, "B").instant());
@@ -206,7 +206,7 @@ export function heat(o: Common & { queries: Query[] }): heatmap.PanelBuilder {
 }
 
 export interface Column {
-  /** What the column is called. */
+  /** The title of the column. */
   name: string;
   /** The query of the column, or the label that it shows. */
   expr?: string;
@@ -248,7 +248,7 @@ export function rows(o: Common & { columns: Column[]; sortBy: string; hide: stri
     renameByName[field] = c.name;
     indexByName[field] = index;
     const properties: dashboard.DynamicConfigValue[] = [];
-    // What is filtered by needs an icon beside its name, which columns of numbers have no room for.
+    // A filter needs an icon beside the title, for which columns of numbers have no room.
     if (c.label !== undefined) properties.push({ id: "custom.filterable", value: true });
     if (c.unit !== undefined) properties.push({ id: "unit", value: c.unit });
     if (c.decimals !== undefined) properties.push({ id: "decimals", value: c.decimals });

@@ -1,21 +1,21 @@
 // PromQL that rules, alerts and dashboards share.
 //
-// Every instance of the exporter shows the whole account. So each query takes the growth of each instance by itself,
-// adds up what belongs to that instance, and only then takes the maximum over instances. A sum would count every
-// replica again; the growth of the maximum would take a replica that leaves for a counter that was reset.
+// Every instance of the exporter shows the whole account. So each query first takes the growth of each instance, adds up
+// the series of that instance, and only then takes the maximum over instances. A sum would count every replica again, and
+// the growth of the maximum would mistake a replica that leaves for a counter reset.
 
 import { accountLabels, burn, mark, thresholds } from "./settings.js";
 
-/** What identifies an account's exporter, whatever instances it has. Labels that a target does not have do no harm. */
+/** The labels that identify an account's exporter, over all its instances. It does not matter if a target lacks one. */
 export const account = accountLabels.join(", ");
 
-/** What identifies an endpoint: two accounts, or production and staging, never share an alert. */
+/** The labels that identify an endpoint, so that two accounts, or production and staging, never share an alert. */
 export const endpoint = `${account}, endpoint_id`;
 
 export const windows = ["5m", "30m", "1h", "2h", "6h", "1d", "3d", "7d"] as const;
 export type Window = (typeof windows)[number];
 
-/** How long windows are put together: from so many shorter ones, each beginning where the next one ends. */
+/** The shorter windows that make up each long one. They adjoin. */
 const parts: Partial<Record<Window, { of: Window; count: number }>> = {
   "1h": { of: "30m", count: 2 },
   "2h": { of: "1h", count: 2 },
@@ -38,7 +38,7 @@ export const counters = {
 };
 export type Counter = keyof typeof counters;
 
-/** The windows that something reads. */
+/** The windows that an alert or a panel reads. */
 const windowsOf: Record<Counter, readonly Window[]> = { deliveries: windows, failures: windows, events: ["30m", "1h", "2h", "6h", "1d"] };
 
 /** Selectors within braces, or nothing. */
@@ -52,23 +52,23 @@ export function maximum(expr: string, by = endpoint): string {
 }
 
 /**
- * What a counter grew by, exactly: no extrapolation, so 12 failures are 12, and windows that follow each other share
- * nothing and lose nothing. A series that begins within the window began with what its exporter had loaded, or at 0;
- * one that was reset within it began at 0.
+ * The exact growth of a counter. Nothing is extrapolated, so 12 failures are 12, and adjoining windows neither overlap nor
+ * leave gaps. A series that begins within the window starts at the value that its exporter loaded, or at 0; a series that
+ * is reset within the window starts at 0.
  */
 export function growth(counter: string, range: string): string {
   const last = `last_over_time(${counter}[${range}])`;
   return `${last} - (${counter} offset ${range} <= ${last} or min_over_time(${counter}[${range}]))`;
 }
 
-/** The same without the increment between the window's first sample and the one before: for windows that are looked at alone. */
+/** The same without the increment just before the window's first sample, for a window that does not adjoin others. */
 export function grown(counter: string, range: string): string {
   return `last_over_time(${counter}[${range}]) - min_over_time(${counter}[${range}])`;
 }
 
 /**
- * Seconds that an instance is behind the one that read an endpoint last, where they are many. Gauges do not only grow, so
- * an instance that cannot read the API any more must not outvote those that can. Where all are equally old, none is behind.
+ * How many seconds an instance is behind the one that last read an endpoint, if it is far behind. Gauges also fall, so an
+ * instance that can no longer read the API must not outvote those that can. If all are equally old, none is behind.
  */
 export function behind(selector = ""): string {
   const synced = `omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds${braces(selector)}`;
@@ -80,7 +80,7 @@ export function current(gauge: string, late = `(${behind()})`, aggregation: "max
   return `${aggregation} by (${endpoint}) (${gauge} unless ${late})`;
 }
 
-/** The gauges of endpoints that alerts and panels read again and again. */
+/** The gauges of endpoints that several alerts and panels read. */
 const gauges = {
   active: { record: "endpoint:webhook_endpoint_active:max", expr: "webhook_endpoint_active" },
   inARow: { record: "endpoint:webhook_endpoint_consecutive_failures:max", expr: "webhook_endpoint_consecutive_failures" },
@@ -92,30 +92,30 @@ const gauges = {
   pending: { record: "endpoint:webhook_deliveries_pending:max", expr: "sum without (event_type) (webhook_deliveries_pending)" },
 };
 
-/** How a legend names an endpoint, given series from named(): many endpoints may have one host, or none that is shown. */
+/** How a legend names an endpoint of named(). The host alone is not enough: endpoints can share one, or hide it. */
 export const endpointLegend = "{{host}} …{{id}}";
 
-/** Gives series of endpoints their host and the end of their id. */
+/** Adds the host and the end of the id to series of endpoints. */
 function named(expr: string): string {
   return `(${expr}) * on (${endpoint}) group_left (host, id) label_replace(${records.info}, "id", "$1", "endpoint_id", ".*?(.{1,6})")`;
 }
 
-/** The ten largest of many: a thousand lines say nothing, and cost ten times as much. */
+/** The ten largest series: a thousand lines are unreadable, and cost ten times as much. */
 export const largest = (expr: string) => `topk(10, ${expr})`;
-/** The same of endpoints that have no names yet. */
+/** The same, for series of endpoints without names. */
 export const largestNamed = (expr: string) => named(largest(expr));
 
 /** The names of the recorded series. */
 export const records = {
-  /** What behind() says. */
+  /** The result of behind(). */
   behind: "endpoint_instance:omegastream_exporter_behind:seconds",
   /** One series for each endpoint, with its host and description. */
   info: "endpoint:webhook_endpoint_info:host",
   /** When an endpoint was active, or 0 while it is off, with its host and description: for a day after it was switched off or removed. */
   seen: "endpoint:webhook_endpoint_active:seen",
-  /** One series for each account's exporter that was seen lately, whether it is up or not. */
+  /** One series for each account's exporter that was scraped within a day, whether it is up or not. */
   known: "job:omegastream_exporter_known:group",
-  /** Seconds since an account's endpoints were all read. */
+  /** Seconds since the exporter read all endpoints of an account. */
   age: "job:omegastream_exporter_data_age:seconds",
 };
 
@@ -123,12 +123,12 @@ export const gauge = (name: keyof typeof gauges) => gauges[name].record;
 export const increase = (counter: Counter, window: Window) => `endpoint:${counters[counter].record}:increase${window}`;
 export const ratio = (window: Window) => `endpoint:webhook_delivery_failures:ratio${window}`;
 
-/** What only an exporter of ours shows: others have metrics of the same names. */
+/** Limits an expression to jobs of this exporter, because other applications can have metrics of the same names. */
 export function ours(expr: string): string {
   return `${expr} and on (${account}) ${records.known}`;
 }
 
-/** The record of a whole account that stands beside one of its endpoints. Nothing in it has an endpoint_id. */
+/** The account's record that belongs to an endpoint's record. It has no endpoint_id. */
 export const whole = (record: string) => record.replace(/^endpoint:/, "job:");
 const addedUp = (record: string, more = "") => ({ record: whole(record), expr: `sum by (${account}${more}) (${record})` });
 
@@ -139,17 +139,17 @@ or on (${endpoint})
 ${maximum(ours("webhook_endpoint_consecutive_failures >= bool 0"))}`;
 }
 
-/** The definition of a ratio: a delivery without a failure is 0, no delivery is nothing. */
+/** The share of failures: 0 if no delivery failed, and no series if there was no delivery. */
 function divide(failures: string, deliveries: string): string {
   return `(${failures} or 0 * ${deliveries}) / (${deliveries} > 0)`;
 }
 
-/** The long windows over which the error budget may burn. */
+/** The long windows of the alerts about the error budget. */
 export const burnWindows = windows.filter((window) => [...burn.fast, ...burn.slow].some((pair) => pair.long === window));
 
 /**
- * The work that the exporter has left for an endpoint. Mostly there is none, so the rules record only values above
- * `from`, with the endpoint's name.
+ * The work that the exporter has left for an endpoint. Usually there is none, so the rules record only values above `from`,
+ * with the endpoint's name.
  */
 const owing = {
   events: { record: "endpoint:omegastream_exporter_event_detail_backlog:max", expr: maximum("omegastream_exporter_event_detail_backlog"), from: 0 },
@@ -159,7 +159,7 @@ const owing = {
 };
 export const owed = (name: keyof typeof owing) => owing[name].record;
 
-/** Numbers of the whole account, one series each. */
+/** Numbers for the whole account, one series each. */
 const totalOf = {
   events: { record: "job:omegastream_exporter_event_detail_backlog:sum", expr: `sum by (${account}) (${owing.events.expr})` },
   history: { record: "job:omegastream_exporter_history_detail_backlog:sum", expr: `sum by (${account}) (${owing.history.expr})` },
@@ -169,7 +169,7 @@ const totalOf = {
 };
 export const total = (name: keyof typeof totalOf) => totalOf[name].record;
 
-/** The counter of each instance and endpoint, of all types and codes. A label set begins at 0, so a sum of them only grows, too. */
+/** A counter of each instance and endpoint, over all types and codes. Every label set starts at 0, so this sum only grows too. */
 const sum = (counter: Counter) => `endpoint_instance:${counters[counter].record}:sum`;
 
 export interface RecordingRule {
@@ -177,18 +177,18 @@ export interface RecordingRule {
   expr: string;
 }
 
-/** Adds up windows that follow each other, where some may be missing. */
+/** Adds up adjoining windows, some of which can be missing. */
 function addUp(record: string, window: Window, count: number): string {
   const older = Array.from({ length: count - 1 }, (_, i) => `  or label_replace(${record} offset ${times(window, i + 1)}, "part", "${i + 1}", "", "")`);
   return `sum by (${endpoint}) (\n  ${record}\n${older.join("\n")}\n)`;
 }
 
-/** The recording rules of the alerts and of panels that must agree with them, those first that others need. */
+/** The recording rules of the alerts, and of panels that must agree with them. A rule comes after those that it needs. */
 export function recordingRules(): RecordingRule[] {
   const rules: RecordingRule[] = [
     {
       record: records.known,
-      // An exporter that is down stays known while it is a target; one that was removed is known for a day.
+      // An exporter that is down stays known while it is a target; a removed one stays known for a day.
       expr: `group by (${account}) (last_over_time(${mark}[1d]))
 or
 group by (${account}) (up) and on (${account}) last_over_time(${records.known}[1d])`,
@@ -219,10 +219,10 @@ group by (${account}) (up) and on (${account}) last_over_time(${records.known}[1
   return [...rules, ...Object.values(totalOf)];
 }
 
-/** How far apart the bars of the dashboards are: a group of its own, evaluated as often. */
+/** The width of a bar of the dashboards, and the evaluation interval of the group that records them. */
 export const barWidth = "5m" as const;
 
-/** What happened within a bar of each endpoint, by all that panels take apart. */
+/** What happened within a bar at each endpoint, by every label that panels split by. */
 const barOf = {
   deliveries: { record: "endpoint:webhook_deliveries:bar5m", metric: counters.deliveries.metric, details: counters.deliveries.details },
   failures: { record: "endpoint:webhook_delivery_failures:bar5m", metric: counters.failures.metric, details: counters.failures.details },
@@ -234,17 +234,17 @@ const barOf = {
 export const bar = (name: keyof typeof barOf) => barOf[name].record;
 export const gaps = "endpoint:omegastream_exporter_list_gaps:bar5m";
 
-/** Latency as classic buckets, and as native histograms, which Prometheus can be told to make of them. */
+/** The latency as classic buckets, and as native histograms, into which Prometheus can be set to convert them. */
 export const latency = { buckets: "endpoint:webhook_delivery_latency_seconds_bucket:bar5m", native: "endpoint:webhook_delivery_latency_seconds:bar5m" };
 
-/** Only what is not 0 is recorded: of ten types and five codes, most never happen. */
+/** The rules record only what is not 0, because most pairs of ten types and five codes never happen. */
 export function barRules(): RecordingRule[] {
   const grew = (metric: string, details: string) => maximum(growth(metric, barWidth), details ? `${endpoint}, ${details}` : endpoint);
   return [
     ...Object.values(barOf).map(({ record, metric, details }) => ({ record, expr: ours(`${grew(metric, details)} > 0`) })),
     { record: gaps, expr: named(`${grew("omegastream_exporter_list_gaps_total", "")} > 0`) },
     { record: latency.buckets, expr: `${grew("webhook_delivery_latency_seconds_bucket", "le")}\nand on (${endpoint}) ${increase("deliveries", barWidth)} > 0` },
-    // Native histograms know no maximum; every instance shows the same.
+    // Native histograms have no maximum, but every instance shows the same one.
     { record: latency.native, expr: ours(`avg by (${endpoint}) (increase(webhook_delivery_latency_seconds[${barWidth}]))`) },
     addedUp(latency.buckets, ", le"),
     addedUp(latency.native),
@@ -253,11 +253,11 @@ export function barRules(): RecordingRule[] {
   ];
 }
 
-/** The hours that the budget of 30 days is added up from: a group of its own, evaluated as often. */
+/** The evaluation interval of the group that records the hours of the 30-day budget. */
 export const hourWidth = "1h" as const;
 export const hour = (counter: "deliveries" | "failures") => `endpoint:${counters[counter].record}:hour`;
 
-/** An hour without deliveries is not recorded. */
+/** The rules do not record an hour without deliveries. */
 export function hourRules(): RecordingRule[] {
   return (["deliveries", "failures"] as const).flatMap((counter) => [{ record: hour(counter), expr: `${increase(counter, hourWidth)} > 0` }, addedUp(hour(counter))]);
 }

@@ -1,9 +1,9 @@
-// The rules as YAML: for Prometheus as they are, and for its operator.
+// Writes the rules as YAML, for Prometheus and for its operator.
 import { deliveryAlerts, exporterAlerts, failuresPath, runbook, speak, videoAlerts, type Alert, type Words } from "./alerts.js";
 import { barRules, barWidth, gauge, hourRules, hourWidth, ratio, recordingRules, type RecordingRule } from "./queries.js";
 import { accountLabels, dashboards, links } from "./settings.js";
 
-/** Asks Prometheus within a text for series of the alert's account, and says something of the first one. */
+/** A query within a text for series of the alert's account, and what the text says about the first one. */
 function ask(query: string, labels: string[], then: string, otherwise = ""): string {
   const matchers = [...accountLabels, ...labels];
   const selector = matchers.map((label) => `${label}=%q`).join(",");
@@ -13,7 +13,7 @@ function ask(query: string, labels: string[], then: string, otherwise = ""): str
 
 const value = (format: string) => `{{ . | first | value | printf "${format}" }}`;
 
-/** What each alert that fires asks for is small, of one endpoint, and only while it fires. */
+/** Each query in a text is cheap: it reads one endpoint, and only while the alert fires. */
 const reason = ask("topk(1, max by (reason) (increase(webhook_delivery_no_response_total{}[1h])) > 0)", ["endpoint_id"], ' ({{ . | first | label "reason" }})');
 
 const words: Words = {
@@ -23,7 +23,7 @@ const words: Words = {
   number: '{{ $value | printf "%.0f" }}',
   percent: '{{ $value | printf "%.3g" }} %',
   duration: "{{ $value | humanizeDuration }}",
-  // The shortest one, where several have the same share.
+  // The shortest window, if several have the same share.
   within: (windows) => {
     const look = [...windows].reverse().map((window) => ask(`100 * ${ratio(window)}{}`, ["endpoint_id"], `{{ if eq (. | first | value) $value }}{{ $window = "${speak(window)}" }}{{ end }}`));
     return `{{ $window := "days" }}${look.join("")}in the last {{ $window }}`;
@@ -40,7 +40,7 @@ const words: Words = {
   ),
 };
 
-/** A page of the exporter, where it said its address within a day, else where the generator was told that it is. */
+/** A page of the exporter: at the address that it has shown within a day, otherwise at the address given to the generator. */
 function exporterPage(path: string, otherwise: string): string {
   return ask("topk(1, last_over_time(omegastream_exporter_web_info{}[1d]))", [], `{{ . | first | label "external_url" }}${path}`, otherwise);
 }
@@ -80,17 +80,17 @@ const records = (rules: RecordingRule[]) => rules.map((r) => `  - record: ${r.re
 
 function recordGroups(): string[] {
   return [
-    group("omegastream-records", "What alerts and panels need of each endpoint. The group has no interval of its own: that of the server holds.", records(recordingRules())),
-    group("omegastream-bars", "What the bars of the dashboards show. Its interval is their width: each evaluation is one bar.", records(barRules()), barWidth),
-    group("omegastream-hours", "What the budget of 30 days is added up from. Its interval is an hour: each evaluation is one hour.", records(hourRules()), hourWidth),
+    group("omegastream-records", "Records for alerts and panels. The group has no interval of its own, so the server's evaluation interval applies.", records(recordingRules())),
+    group("omegastream-bars", "Records for the bars of the dashboards. The interval is the width of a bar: each evaluation is one bar.", records(barRules()), barWidth),
+    group("omegastream-hours", "Records for the 30-day error budget, which is their sum. Each evaluation is one hour.", records(hourRules()), hourWidth),
   ];
 }
 
 const head = `# Generated from dashboards/src by \`make dashboards\`.
 #
-# Change an alert here: its \`for\`, its severity, the number in its expression. The comment above each says what the
-# number means; dashboards/src/settings.ts has them all, with when to change each. In Helm: prometheusRule.alerts.
-# Links to the exporter lead where --web.external-url says. The others are flags of the generator (\`npm run generate --
+# To change an alert, edit its \`for\`, its severity, or the number in its expression; the comment above the alert explains
+# the number. dashboards/src/settings.ts has all settings, with advice on each. In Helm, use prometheusRule.alerts.
+# Links to the exporter use its --web.external-url. Flags of the generator set the other links (\`npm run generate --
 # --help\` in dashboards). Without Node:
 #   sed -i 's|${links.grafana}|https://your.grafana|; s|${links.runbooks}|https://your/runbooks.md|; s|${links.exporter}|https://your.exporter|' FILE
 `;
@@ -98,13 +98,13 @@ const head = `# Generated from dashboards/src by \`make dashboards\`.
 function main(): string {
   return [
     ...recordGroups(),
-    group("omegastream-deliveries", `Deliveries, one alert for each endpoint. Dashboard: /d/${dashboards.deliveries}.`, deliveryAlerts(words).map(alertYAML)),
-    group("omegastream-exporter", `The exporter itself. Dashboard: /d/${dashboards.exporter}.`, exporterAlerts(words).map(alertYAML)),
+    group("omegastream-deliveries", `Alerts about deliveries, one for each endpoint. Dashboard: /d/${dashboards.deliveries}.`, deliveryAlerts(words).map(alertYAML)),
+    group("omegastream-exporter", `Alerts about the exporter itself. Dashboard: /d/${dashboards.exporter}.`, exporterAlerts(words).map(alertYAML)),
   ].join("\n\n");
 }
 
 function videos(): string {
-  return group("omegastream-videos", "An option: about videos, not about webhooks.", videoAlerts(words).map(alertYAML));
+  return group("omegastream-videos", "An optional alert about videos, not about webhooks.", videoAlerts(words).map(alertYAML));
 }
 
 function operator(name: string, groups: string): string {
@@ -120,21 +120,21 @@ ${indent(groups, 2)}
 `;
 }
 
-/** Which part of each alert's expression the values of the chart replace. */
+/** The part of each alert's expression that the chart's values replace. */
 function thresholds(): string {
   const all = [...deliveryAlerts(words), ...exporterAlerts(words), ...videoAlerts(words)];
   for (const { name, expr, threshold } of all) {
     if (threshold !== undefined && !expr.includes(threshold)) throw new Error(`${name}: ${threshold} is not in its expression`);
   }
-  return `# Generated from dashboards/src by \`make dashboards\`: what prometheusRule.alerts.NAME.threshold replaces.\n${all.flatMap((a) => (a.threshold === undefined ? [] : [`${a.name}: '${a.threshold}'\n`])).join("")}`;
+  return `# Generated from dashboards/src by \`make dashboards\`: what prometheusRule.alerts.NAME.threshold replaces in an expression.\n${all.flatMap((a) => (a.threshold === undefined ? [] : [`${a.name}: '${a.threshold}'\n`])).join("")}`;
 }
 
-/** The files by path from the root of the repository. */
+/** The files, by their path from the root of the repository. */
 export function ruleFiles(): Record<string, string> {
   return {
     "dashboards/rules/omegastream.rules.yaml": `${head}\ngroups:\n${main()}\n`,
     "dashboards/rules/omegastream-videos.rules.yaml": `${head}\ngroups:\n${videos()}\n`,
-    // For those who alert from Grafana: its alerts and the dashboards read them.
+    // For Grafana's own alerting: its alerts and the dashboards read these records.
     "deploy/grafana/omegastream-records.rules.yaml": `${head}\ngroups:\n${recordGroups().join("\n\n")}\n`,
     "deploy/helm/omegastream-exporter/files/thresholds.yaml": thresholds(),
     "dashboards/rules/prometheusrule.yaml": operator("omegastream-exporter", main()),

@@ -2,24 +2,24 @@
 import { urlOption } from "./options.js";
 import type { Window } from "./queries.js";
 
-/** Where links lead. Given by flags of `npm run generate`, so that nothing here has to be changed for them. */
+/** Where links lead. Flags of `npm run generate` set them, so you need not edit this file for your own addresses. */
 export const links = {
   /** Your Grafana, as people reach it. */
   grafana: urlOption("grafana-url", "https://grafana.example.com"),
-  /** docs/runbooks.md, where your people read it. */
+  /** The URL at which people read docs/runbooks.md. */
   runbooks: urlOption("runbook-url", "https://git.example.com/omegastream_exporter/docs/runbooks.md"),
-  /** The exporter's own pages, as browsers reach them. In a dashboard a variable holds it. */
+  /** The exporter's own pages, as browsers reach them. A dashboard has it as a variable. */
   exporter: urlOption("exporter-url", "http://localhost:9877"),
 };
 
 /**
- * The labels by which the exporters of several accounts, clusters or environments are told apart: every record and alert
- * has them. Labels that a target does not have do no harm. A new one needs a variable in src/variables.ts, and a place in
- * `equal` of Alertmanager's inhibitions.
+ * The labels that tell the exporters of several accounts, clusters or environments apart. Every record and alert has them.
+ * It does not matter if a target lacks one of them. If you add a label, also add a variable in src/variables.ts, and the
+ * label to `equal` in Alertmanager's inhibitions.
  */
 export const accountLabels = ["cluster", "namespace", "job"];
 
-/** What only an exporter of ours shows: the rules and variables see no job without it. */
+/** A metric that only this exporter shows. The rules and variables ignore jobs without it. */
 export const mark = "omegastream_up";
 
 export interface Timing {
@@ -29,8 +29,8 @@ export interface Timing {
 }
 
 /**
- * How long what an alert looks at must last, and whom it tells: critical pages, warning waits for the morning. In Helm:
- * prometheusRule.alerts.NAME.for and .severity. In a file of rules: `for` and `severity` of the alert.
+ * How long a condition must last before its alert fires, and the severity: critical pages somebody, warning can wait until
+ * morning. In Helm, set prometheusRule.alerts.NAME.for and .severity; in a rules file, the alert's `for` and `severity`.
  */
 export const alerts = {
   OmegaStreamDeliveryFailed: { severity: "warning", keepFiringFor: "20m" },
@@ -54,8 +54,8 @@ export const alerts = {
 } satisfies Record<string, Timing>;
 
 /**
- * The service level objective: the share of deliveries that are answered with 2xx. Change it with those who receive the
- * webhooks. In Helm: prometheusRule.objective. In a file of rules: the `0.01` of the alerts about the error budget.
+ * The service level objective: the share of deliveries that are answered with 2xx. Agree on it with those who receive the
+ * webhooks. In Helm, set prometheusRule.objective; in a rules file, replace `0.01` in the alerts about the error budget.
  */
 export const objective = 0.99;
 
@@ -63,30 +63,30 @@ export const objective = 0.99;
 export interface Burn {
   long: Window;
   short: Window;
-  /** How fast: at 1 the budget is spent exactly within 30 days. */
+  /** How fast the budget burns: at 1 it lasts for exactly 30 days. */
   rate: number;
-  /** For how long the short window is remembered: how long an alert goes on after the last failure, beyond that window. */
+  /** How long the alert remembers the short window: it goes on for this long after the last failure has left that window. */
   remember: string;
-  /** Deliveries or failures that the long window must have. */
+  /** The fewest deliveries or failures in the long window for which the alert fires. */
   deliveries?: number;
   failures?: number;
   /** Only endpoints with fewer deliveries in the long window. */
   fewerThan?: number;
 }
 
-/** Failures from which on a share of them is news. Raise it where single failures are told often enough by DeliveryFailed. */
+/** The fewest failures for which a share of them matters. Raise it if OmegaStreamDeliveryFailed tells you enough about single failures. */
 const failuresAtLeast = 5;
 
-/** How fast the error budget may burn. */
+/** How fast the error budget can burn before an alert fires. */
 export const burn: Record<"fast" | "slow" | "few", Burn[]> = {
-  /** A page. Raise `deliveries` where few failures page; what is rare is told by `slow` and `few`. */
+  /** These page. Raise `deliveries` if a few failures page you; `slow` and `few` still catch rare failures. */
   fast: [
     // 2 % of the budget in an hour.
     { long: "1h", short: "5m", rate: 14.4, remember: "15m", deliveries: 20 },
     // 5 % of the budget in six hours.
     { long: "6h", short: "30m", rate: 6, remember: "15m", deliveries: 20 },
   ],
-  /** A warning. The windows of hours tell a tenth that fails within two hours of the fifth failure. */
+  /** These warn. If a tenth of the deliveries fail, the windows of hours catch it within two hours of the fifth failure. */
   slow: [
     { long: "2h", short: "30m", rate: 5, remember: "1h", failures: failuresAtLeast },
     { long: "6h", short: "2h", rate: 5, remember: "1h", failures: failuresAtLeast },
@@ -95,7 +95,7 @@ export const burn: Record<"fast" | "slow" | "few", Burn[]> = {
     // 10 % of the budget in three days.
     { long: "3d", short: "6h", rate: 1, remember: "1h", failures: failuresAtLeast },
   ],
-  /** The same for endpoints with few deliveries, whose failures are hours apart. */
+  /** These warn about endpoints with few deliveries, whose failures are hours apart. */
   few: [
     { long: "1d", short: "6h", rate: 3, remember: "1h", failures: failuresAtLeast, fewerThan: 100 },
     { long: "3d", short: "1d", rate: 3, remember: "1h", failures: failuresAtLeast, fewerThan: 100 },
@@ -105,13 +105,13 @@ export const burn: Record<"fast" | "slow" | "few", Burn[]> = {
 
 export const thresholds = {
   failuresAtLeast,
-  /** Window of "a delivery failed". At least three scrape intervals; longer if Prometheus may be away for longer. */
+  /** Window of OmegaStreamDeliveryFailed. At least three scrape intervals, and longer than Prometheus is ever away. */
   failedWindow: "10m",
-  /** Failures in a row that make an endpoint "failing". Raise it for an endpoint that is busy and known to stumble. */
+  /** Failures in a row that make an endpoint "failing". Raise it for a busy endpoint that fails now and then. */
   failuresInARow: 3,
-  /** Seconds between the first and the last of them. Longer than a receiver takes to restart. */
+  /** The fewest seconds between the first and the last of them. Longer than a receiver takes to restart. */
   failingFor: 180,
-  /** Pending deliveries of one endpoint that may wait for half an hour. Raise it for an account with many events. */
+  /** Deliveries of one endpoint that are pending for half an hour. Raise it for an account with many events. */
   pending: 10,
   /** Seconds that the oldest pending delivery may wait for before a panel is orange, and before it is red. */
   pendingLong: 600,
@@ -120,30 +120,30 @@ export const thresholds = {
   objectiveMissed: 0.04,
   /** Events that an endpoint had at the same time a week ago for their absence to be news. Raise it if traffic is uneven. */
   eventsLastWeek: 10,
-  /** Age of the last complete sync, in seconds: a warning. More than ten scrape intervals, and more than a sync takes. */
+  /** Age of the last complete sync, in seconds, that warns. More than ten scrape intervals, and more than a sync takes. */
   stale: 300,
-  /** The same: a page. */
+  /** Age of the last complete sync, in seconds, that pages. */
   blind: 1800,
-  /** Age of an endpoint's last complete read, in seconds, from which on a panel names it. More than a sync takes. */
+  /** Age of an endpoint's last complete read, in seconds, above which a panel names the endpoint. More than a sync takes. */
   lagging: 120,
-  /** Seconds that an instance may be behind another one before its gauges have no say. */
+  /** If an instance is more seconds behind another one than this, the rules ignore its gauges. */
   behind: 900,
-  /** Share of failed calls to the API. */
+  /** Share of calls to the API that fail. */
   apiFailures: 0.5,
-  /** Age of an event whose outcome is still unknown to the exporter, in seconds. Raise it if your API key allows few calls. */
+  /** Age of an event whose outcome the exporter does not know yet, in seconds. Raise it if your API key allows few calls. */
   backlog: 600,
-  /** Optional rule: share of videos whose processing failed within an hour, and how many videos that takes. */
+  /** For the optional alert: the share of videos whose processing failed within an hour, and the fewest videos for which it fires. */
   videosFailed: 0.1,
   videosMinimum: 10,
 };
 
-/** Lines in the panels of the exporter's own work, in seconds. */
+/** Limits that panels about the exporter draw as a line, in seconds. */
 export const slow = {
-  /** A sync that takes longer than a scrape may: scrape_timeout. */
+  /** A sync that takes longer than this outlasts scrape_timeout. */
   sync: 10,
-  /** A call that takes longer than --api.timeout. */
+  /** A call that takes longer than this exceeds --api.timeout. */
   call: 10,
-  /** A commit that delays what is shown. A disk needs a few milliseconds, PostgreSQL far away some more. */
+  /** A commit that takes longer than this delays metrics. A disk needs a few milliseconds, a distant PostgreSQL somewhat more. */
   commit: 1,
 };
 

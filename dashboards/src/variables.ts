@@ -8,12 +8,12 @@ function datasourceVariable(): dashboard.DatasourceVariableBuilder {
   return new dashboard.DatasourceVariableBuilder("datasource").label("Data source").type("prometheus");
 }
 
-/** The series of the exporters that are chosen at the top. */
+/** Selects the series of the exporters that are chosen at the top. */
 export const selected = accountLabels.map((label) => `${label}=~"$${label}"`).join(", ");
 
 /**
- * Which exporters: their data source, cluster, namespace and job. A label that targets do not have is no variable to
- * choose from; its "All" stands for any value. "All" of the jobs are those of exporters, so that nothing else gets in.
+ * The variables that choose exporters: data source, cluster, namespace and job. If targets lack a label, its variable has
+ * nothing to choose, and its "All" matches any value. "All" jobs means those of exporters, so that no other job gets in.
  */
 export function accountVariables(d: dashboard.DashboardBuilder): dashboard.DashboardBuilder {
   return d
@@ -39,13 +39,13 @@ export function all(): dashboard.VariableOption {
 export function exporterVariable(): dashboard.TextBoxVariableBuilder {
   return new dashboard.TextBoxVariableBuilder("exporter")
     .label("Exporter's page")
-    .description("Where links to the exporter's own page lead")
+    .description("URL of the exporter's own pages, for links")
     .defaultValue(links.exporter);
 }
 
-/** Hidden; it stands in the dashboard's settings, so that the link can be put right there. */
+/** A hidden variable: people can correct the link in the dashboard's settings. */
 export function runbooksVariable(): dashboard.ConstantVariableBuilder {
-  return new dashboard.ConstantVariableBuilder("runbooks").label("Runbooks").description("Where docs/runbooks.md can be read").value(links.runbooks);
+  return new dashboard.ConstantVariableBuilder("runbooks").label("Runbooks").description("URL of docs/runbooks.md, for links").value(links.runbooks);
 }
 
 export function link(title: string, url: string, tooltip: string, keep: boolean): dashboard.DashboardLinkBuilder {
@@ -66,7 +66,7 @@ export function outside(): dashboard.DashboardLinkBuilder[] {
   ];
 }
 
-/** An annotation at the time that a series tells: its value, in milliseconds. */
+/** An annotation at the time that is the value of a series, in milliseconds. */
 export function at(name: string, expr: string, title: string, text: string, colour: string, interval?: string): dashboard.AnnotationQueryBuilder {
   return annotation(name, expr, title, text, colour, interval).useValueForTime(true);
 }
@@ -111,8 +111,9 @@ export function sayFilters(model: dashboard.Dashboard): dashboard.Dashboard {
 }
 
 /**
- * Numbers the panels, so that links to one last, and takes out two defaults of the SDK: those of an interval variable, which
- * the schema does not know of others, and the placement of links and annotations, which hides them in a menu since Grafana 12.3.
+ * Numbers the panels, so that links to a panel stay valid, and removes two defaults of the SDK: members of interval
+ * variables, which the schema does not allow on other variables, and the placement of links and annotations, which hides
+ * them in a menu since Grafana 12.3.
  */
 export function tidy(model: dashboard.Dashboard): dashboard.Dashboard {
   model.panels?.forEach((panel, i) => {
