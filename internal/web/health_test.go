@@ -224,7 +224,7 @@ func TestBehindIsSaid(t *testing.T) {
 		o.Now = func() time.Time { return epoch.Add(row.later) }
 		p := New(st, o)
 		for path, says := range map[string]string{
-			"/": "It does not know the outcome of 2 deliveries yet", "/failures": "The outcome of 2 deliveries is not known yet", "/endpoints/ep": ">behind</span>",
+			"/": "It does not know the outcome of 2 deliveries yet", "/failures": "The exporter does not know the outcome of 2 deliveries yet", "/endpoints/ep": ">behind</span>",
 		} {
 			_, body := get(p, path)
 			if strings.Contains(body, says) != row.behind {
