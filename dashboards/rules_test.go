@@ -148,7 +148,7 @@ func TestLinks(t *testing.T) {
 			continue
 		}
 		// Without Helm, people change alerts in this file: a comment above each one says how.
-		if commented := len(regexp.MustCompile(`(?m)^ *# .+\n *- alert: `).FindAllString(text, -1)); !strings.Contains(text, "# Change an alert here: ") || commented != strings.Count(text, "- alert: ") {
+		if commented := len(regexp.MustCompile(`(?m)^ *# .+\n *- alert: `).FindAllString(text, -1)); !strings.Contains(text, "# To change an alert, edit ") || commented != strings.Count(text, "- alert: ") {
 			t.Errorf("%s does not say how to change each alert", file)
 		}
 		mine := filepath.Join(t.TempDir(), "rules.yaml")
