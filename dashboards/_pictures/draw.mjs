@@ -59,7 +59,7 @@ for (const dashboard of ["webhook-deliveries", "omegastream-exporter"]) {
     tab.on("console", (m) => m.type() === "error" && console.error(dashboard, theme, m.text()));
     tab.on("pageerror", (e) => { failed = true; console.error(dashboard, theme, e.message); });
     await tab.goto(`${base}/?${new URLSearchParams({ dashboard, theme, seconds, step, scrape, width, job })}`);
-    await tab.waitForFunction(() => document.querySelector("[data-panel]") && !document.querySelector("[data-ready=false]"), null, { timeout: 60000 });
+    await tab.waitForFunction(() => document.querySelector("[data-panel]") && !document.querySelector("[data-ready=false]"), null, { timeout: 300000 });
     await tab.waitForTimeout(1500);
     // The dark picture of deliveries is for the README, where it must be short, so it ends before the latency.
     const height = await tab.evaluate((whole) => {
