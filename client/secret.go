@@ -1,6 +1,9 @@
 package client
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // Secret is a text that is not shown when printed, such as the API key. It contains a
 // pointer, because fmt does not call methods on unexported fields: a Secret in one prints as
@@ -46,7 +49,13 @@ func (s Secret) redact(text string) string {
 // are shown.
 func (s Secret) within(text []byte) bool {
 	secret := s.Reveal()
-	return secret != "" && len(text) >= len(secret) && s.redact(string(text)) != string(text)
+	switch {
+	case secret == "" || len(text) < len(secret):
+		return false
+	case !bytes.ContainsAny(text, escapes): // like almost every id
+		return bytes.Contains(text, []byte(plainOf(secret)))
+	}
+	return s.redact(string(text)) != string(text)
 }
 
 // fit returns the first n bytes of a text of others, as valid UTF-8 and without the secret.
