@@ -76,12 +76,12 @@ const (
 // every minute, some of which fail as in failures.
 func oneEndpoint(failures string) map[string]string {
 	return map[string]string{
-		"omegastream_up" + ofJob + "}":                                                            "1x120",
 		"omegastream_exporter_last_successful_sync_timestamp_seconds" + ofJob + "}":               "0+60x120",
 		"omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds" + ofEndpoint + "}": "0+60x120",
 		"webhook_endpoint_info" + ofEndpoint + `, url="hooks.example.com", description="Shop"}`:   "1x120",
 		"webhook_endpoint_active" + ofEndpoint + "}":                                              "1x120",
 		"webhook_endpoint_consecutive_failures" + ofEndpoint + "}":                                "0x120",
+		"omegastream_up" + ofJob + "}":                                                            "1x120",
 		"webhook_deliveries_total" + ofType + `, status_code="200"}`:                              "0+1x120",
 		"webhook_deliveries_total" + ofType + `, status_code="503"}`:                              failures,
 		"webhook_delivery_failures_total" + ofType + `, status_code="503"}`:                       failures,
