@@ -425,7 +425,7 @@ func TestFullDisk(t *testing.T) {
 	id := account.AddEndpoint(simulator.Endpoint{Active: true})
 	s := watching(t, apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=10ms", "--api.rate-limit=0",
 		"--state.url=file:disk/ledger.db")
-	s = s.onADisk(t, "size=1m", "true")
+	s = s.onADisk(t, "size=8m", "true") // without the filler, far more than the state needs
 	p := s.serve(t)
 	p.mustScrape(30 * time.Second)
 	emit := func(n int) {
@@ -440,7 +440,7 @@ func TestFullDisk(t *testing.T) {
 
 	disk := fmt.Sprintf("/proc/%d/root%s/disk/", p.cmd.Process.Pid, s.dir)
 	filler := disk + "filler"
-	if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); err == nil {
+	if err := os.WriteFile(filler, make([]byte, 16<<20), 0o600); err == nil {
 		t.Fatal("the disk is not full")
 	}
 	emit(3000) // more than the state's free pages hold
@@ -484,7 +484,7 @@ func TestFullDisk(t *testing.T) {
 	})
 
 	// A stop on a full disk says why it failed, and what is lost.
-	if err := os.WriteFile(filler, make([]byte, 2<<20), 0o600); err == nil {
+	if err := os.WriteFile(filler, make([]byte, 16<<20), 0o600); err == nil {
 		t.Fatal("the disk is not full")
 	}
 	emit(6000)
