@@ -55,7 +55,7 @@ function stepOf(panel) {
 
 async function range(target, step) {
   const aligned = Math.floor(end / step) * step;
-  return ask("query_range", { query: fill(target.expr, step), start: String(aligned - seconds), end: String(aligned), step: String(step) });
+  return ask("query_range", { query: fill(target.expr, step), start: String(Math.floor((aligned - seconds) / step) * step), end: String(aligned), step: String(step) });
 }
 
 async function rangeFrames(target, step) {
