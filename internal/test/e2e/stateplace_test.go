@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/test/needs"
 )
 
 const replaced = `omegastream_exporter_state_failing{reason="replaced"}`
@@ -67,6 +68,7 @@ func TestStateIsRemoved(t *testing.T) {
 // back.
 func TestStateIsReplaced(t *testing.T) {
 	t.Parallel()
+	needs.Minutes(t)
 	c := count(t)
 	p := c.serve(t)
 	before := p.mustScrape(30 * time.Second)
