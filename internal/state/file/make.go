@@ -23,16 +23,13 @@ func (f *Store) create() error {
 
 // put prepares a file, and gives it its name.
 func (f *Store) put(fill func(*os.File) error) error {
-	for tries := 1; ; tries++ {
+	return again(func() error {
 		next, err := f.prepare(fill)
 		if err != nil {
 			return err
 		}
-		err = errors.Join(f.install(next), remove(next))
-		if !errors.Is(err, os.ErrNotExist) || tries == maxTries {
-			return err
-		}
-	}
+		return errors.Join(f.install(next), remove(next))
+	})
 }
 
 func remove(path string) error {
@@ -46,9 +43,16 @@ func remove(path string) error {
 // prepared.
 const newSuffix = ".new-"
 
-// maxTries is how often a new file is prepared, because another start can mistake it for a
-// leftover and remove it.
-const maxTries = 5
+// again repeats the making of a new file a few times, because another start can mistake it
+// for a leftover and remove it.
+func again(try func() error) (err error) {
+	for range 5 {
+		if err = try(); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+	}
+	return err
+}
 
 // prepare fills a new file beside the final one, and creates its folders.
 func (f *Store) prepare(fill func(*os.File) error) (path string, err error) {
@@ -56,20 +60,18 @@ func (f *Store) prepare(fill func(*os.File) error) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}
-	for tries := 1; ; tries++ {
+	err = again(func() error {
 		file, err := os.CreateTemp(dir, filepath.Base(f.place)+newSuffix+"*")
 		if err != nil {
-			return "", err
+			return err
 		}
-		err = errors.Join(fill(file), file.Close())
-		if err == nil {
-			return file.Name(), nil
+		path = file.Name()
+		if err := errors.Join(fill(file), file.Close()); err != nil {
+			return errors.Join(err, remove(path))
 		}
-		err = errors.Join(err, remove(file.Name()))
-		if !errors.Is(err, os.ErrNotExist) || tries == maxTries {
-			return "", err
-		}
-	}
+		return nil
+	})
+	return path, err
 }
 
 // writeEmpty turns a new file into an empty state.
