@@ -106,18 +106,18 @@ func (l *listing) answered(found map[string]struct{}, now time.Time) {
 // listingDue reports whether this sync requests the account's endpoints: once a minute for
 // all replicas together, on a hint, or after a failed sync. If the last answer paused all
 // calls, the request must wait for the lists, or it would delay their turn again.
-func (s *Syncer) listingDue() (due, last bool) {
-	var listed time.Time
-	s.state.Look(func(a *ledger.Account) { listed = a.LastListing() })
-	ago := s.state.Now().Sub(listed)
+func (s *Syncer) listingDue() (due, afterLists bool) {
+	var last time.Time
+	s.state.Look(func(a *ledger.Account) { last = a.LastListing() })
+	ago := s.state.Now().Sub(last)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if !listed.IsZero() && ago >= 0 {
+	if !last.IsZero() && ago >= 0 {
 		s.listing.heard(now.Add(-ago))
 	}
-	last = s.listing.pauses
-	return s.failures > 0 && !last || s.listing.due(now), last
+	afterLists = s.listing.pauses
+	return s.failures > 0 && !afterLists || s.listing.due(now), afterLists
 }
 
 // Hint reports that somebody asked for an unknown endpoint. The account's endpoints are then

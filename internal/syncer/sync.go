@@ -28,8 +28,8 @@ func Results() []Result { return []Result{Success, Partial, Failed} }
 // the first call to the last commit.
 func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 	p := &pass{Syncer: s, led: led, turn: before == nil}
-	due, last := s.listingDue()
-	if p.err = s.writable(ctx); p.err == nil && due && !last {
+	due, afterLists := s.listingDue()
+	if p.err = s.writable(ctx); p.err == nil && due && !afterLists {
 		p.listEndpoints(ctx)
 	}
 	if p.err == nil {
@@ -38,7 +38,7 @@ func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 		p.continues(before)
 		p.readLists(ctx)
 	}
-	if p.err == nil && (len(p.missing) > 0 || due && last && p.left() == 0 && p.paused == nil) {
+	if p.err == nil && (len(p.missing) > 0 || due && afterLists && p.left() == 0 && p.paused == nil) {
 		p.listAfterwards(ctx)
 	}
 	if p.err == nil && p.left() == 0 && p.paused == nil && s.well() {
