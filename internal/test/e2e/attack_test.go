@@ -36,7 +36,7 @@ func TestClientsThatStall(t *testing.T) {
 		ids = append(ids, account.AddEndpoint(simulator.Endpoint{Active: true, URL: fmt.Sprintf("https://hooks%d.example.com/x", n)}))
 	}
 	p := limited(t, watching(t, apiURL, "--api.rate-limit=0", "--collector.hold-new-series=0"))
-	eventually(t, time.Minute, func() error {
+	eventually(t, func() error {
 		s, err := p.scrape(10 * time.Second)
 		if err != nil {
 			return err
@@ -47,7 +47,7 @@ func TestClientsThatStall(t *testing.T) {
 		account.Emit(ids[n%len(ids)], "video.process_failed", simulator.Responded(500+n%90))
 	}
 	var full *scrape
-	eventually(t, time.Minute, func() (err error) {
+	eventually(t, func() (err error) {
 		full, err = p.scrape(10 * time.Second)
 		if err == nil && full.sum("webhook_delivery_failures_total") != 5000 {
 			err = fmt.Errorf("%v failures", full.sum("webhook_delivery_failures_total"))
@@ -70,7 +70,7 @@ func TestClientsThatStall(t *testing.T) {
 		release := p.attack(t, attack.clients, attack.request)
 		// A scrape is answered within its deadline; a single attempt can find all places
 		// taken.
-		eventually(t, time.Minute, func() error {
+		eventually(t, func() error {
 			s, err := p.scrape(10 * time.Second)
 			if err == nil && s.ended.Sub(s.began) > 10*time.Second {
 				err = fmt.Errorf("a scrape took %s", s.ended.Sub(s.began))
@@ -81,7 +81,7 @@ func TestClientsThatStall(t *testing.T) {
 		figures(t, "%s: %s", attack.name, p.peak(t))
 	}
 
-	eventually(t, time.Minute, func() error { // its connections from the attacks end
+	eventually(t, func() error { // its connections from the attacks end
 		s, err := p.scrape(10 * time.Second)
 		if err == nil && s.values["process_open_fds{}"] > full.values["process_open_fds{}"]+5 {
 			err = fmt.Errorf("%v files are open", s.values["process_open_fds{}"])
@@ -90,7 +90,7 @@ func TestClientsThatStall(t *testing.T) {
 	})
 	// If the machine is too busy, these clients read nothing for seconds, and are cut off
 	// like others.
-	eventually(t, 5*time.Minute, func() error { return p.scrapesAtOnce(500) })
+	eventually(t, func() error { return p.scrapesAtOnce(500) })
 	figures(t, "500 scrapes at once: %s", p.peak(t))
 	p.mustScrape(10 * time.Second)
 	p.stop()

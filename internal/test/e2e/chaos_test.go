@@ -66,13 +66,13 @@ func TestReplicas(t *testing.T) {
 		s.binary, s.brief = impatient(t), true
 		replicas = append(replicas, newReplica(t, fmt.Sprintf("replica %d", i), s, p, w, seed+uint64(i)))
 	}
-	everyone := func(within time.Duration, ok func(*scrape) error) {
+	everyone := func(ok func(*scrape) error) {
 		t.Helper()
 		for _, r := range replicas {
-			r.await(within, ok)
+			r.await(ok)
 		}
 	}
-	everyone(time.Minute, upAndContacted(4))
+	everyone(upAndContacted(4))
 	account.Mark()
 	calls.reset()
 	account.ResetCalls()
@@ -93,7 +93,7 @@ func TestReplicas(t *testing.T) {
 			}
 		})
 		end()
-		everyone(2*time.Minute, traffic.check) // replicas find a new endpoint within a minute
+		everyone(traffic.check) // replicas find a new endpoint within a minute
 		if wave < waves-1 {
 			traffic.retry()
 		}
@@ -101,14 +101,14 @@ func TestReplicas(t *testing.T) {
 	quiet := w.quiet()
 	for _, r := range replicas { // it stays that way
 		r.more(5)
-		r.await(time.Minute, traffic.check)
+		r.await(traffic.check)
 	}
 	quiet()
 	for _, r := range replicas { // and after a last restart
 		r.running.Load().stop()
 		r.start()
 	}
-	everyone(time.Minute, traffic.check)
+	everyone(traffic.check)
 	for _, r := range replicas {
 		r.end()
 	}

@@ -152,10 +152,10 @@ func (r *replica) end() {
 }
 
 // await waits until a scrape from now on satisfies ok.
-func (r *replica) await(within time.Duration, ok func(*scrape) error) {
+func (r *replica) await(ok func(*scrape) error) {
 	r.t.Helper()
 	from := time.Now()
-	eventually(r.t, within, func() error {
+	eventually(r.t, func() error {
 		got := r.last.Load()
 		if got == nil || got.began.Before(from) {
 			return fmt.Errorf("%s: no scrape", r.name)
@@ -171,7 +171,7 @@ func (r *replica) await(within time.Duration, ok func(*scrape) error) {
 func (r *replica) more(n int64) {
 	r.t.Helper()
 	want := r.count.Load() + n
-	eventually(r.t, time.Minute, func() error {
+	eventually(r.t, func() error {
 		if have := r.count.Load(); have < want {
 			return fmt.Errorf("%s: %d scrapes, want %d", r.name, have, want)
 		}

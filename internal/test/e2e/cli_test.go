@@ -131,14 +131,14 @@ func TestSecondSignal(t *testing.T) {
 			defer close(answered)
 			_, _ = p.scrape(time.Minute) // a scrape that the drain waits for
 		}()
-		eventually(t, time.Minute, func() error {
+		eventually(t, func() error {
 			if account.Calls().Requests[simulator.ListEndpoints] == 0 {
 				return errors.New("the API has received no request")
 			}
 			return nil
 		})
 		p.signal(syscall.SIGTERM)
-		eventually(t, time.Minute, func() error {
+		eventually(t, func() error {
 			if !strings.Contains(p.log.String(), "msg=Stopping") {
 				return errors.New("the program does not stop")
 			}

@@ -59,11 +59,11 @@ func TestStateOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	ours, theirs, s, other := twoAccounts(t)
 	first := s.serve(t)
-	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(first.mustScrape(5 * time.Second)) })
+	eventually(t, func() error { return upAndContacted(1)(first.mustScrape(5 * time.Second)) })
 	ours.Mark()
 	first.stop()
 	second := other.serve(t)
-	eventually(t, 20*time.Second, func() error { return refusedOnce(second) })
+	eventually(t, func() error { return refusedOnce(second) })
 	for _, id := range theirs.EndpointIDs() {
 		if text := fmt.Sprint(second.mustScrape(5 * time.Second).values); strings.Contains(text, id) {
 			t.Errorf("it shows %s, an endpoint of the other account:\n%s", id, text)
@@ -77,7 +77,7 @@ func TestStateOfAnotherAccount(t *testing.T) {
 	for range 3 {
 		ours.Emit(ours.EndpointIDs()[0], "video.deleted", simulator.Responded(200))
 	}
-	eventually(t, 20*time.Second, func() error { return expect(ours.Truth(), nil).compare(again.mustScrape(5 * time.Second)) })
+	eventually(t, func() error { return expect(ours.Truth(), nil).compare(again.mustScrape(5 * time.Second)) })
 }
 
 // A follower shows the account of its leader, so it is refused too if its key belongs to
@@ -86,13 +86,13 @@ func TestFollowerOfAnotherAccount(t *testing.T) {
 	t.Parallel()
 	ours, theirs, s, other := twoAccounts(t)
 	first := s.with("--api.concurrency=1").serve(t)
-	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(first.mustScrape(5 * time.Second)) })
+	eventually(t, func() error { return upAndContacted(1)(first.mustScrape(5 * time.Second)) })
 	// Keep it leading for longer than the test takes.
 	ours.AddFault(simulator.Fault{Operation: simulator.GetEvent, Do: simulator.Delay(time.Second)})
 	for range 300 {
 		ours.Emit(ours.EndpointIDs()[0], "video.deleted", simulator.Responded(200))
 	}
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, func() error {
 		if first.mustScrape(200*time.Millisecond).sum("omegastream_exporter_event_detail_backlog") == 0 {
 			return fmt.Errorf("the leader has nothing to do")
 		}
@@ -100,7 +100,7 @@ func TestFollowerOfAnotherAccount(t *testing.T) {
 	})
 	theirs.ResetCalls()
 	second := other.serve(t)
-	eventually(t, 20*time.Second, func() error { return refusedOnce(second) })
+	eventually(t, func() error { return refusedOnce(second) })
 	got := second.mustScrape(5 * time.Second)
 	if leading, ok := got.get("omegastream_exporter_leading"); leading != 0 || !ok {
 		t.Errorf("it leads: %v, %v", leading, ok)
@@ -109,5 +109,5 @@ func TestFollowerOfAnotherAccount(t *testing.T) {
 		t.Errorf("it requests more than the account's endpoints: %v", calls)
 	}
 	right := s.serve(t)
-	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(right.mustScrape(5 * time.Second)) })
+	eventually(t, func() error { return upAndContacted(1)(right.mustScrape(5 * time.Second)) })
 }

@@ -49,7 +49,7 @@ func TestDatabaseAway(t *testing.T) {
 		}
 		return got
 	}
-	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(scrape()) })
+	eventually(t, func() error { return upAndContacted(1)(scrape()) })
 	account.Mark()
 	emit := func() {
 		for i := range 10 {
@@ -65,7 +65,7 @@ func TestDatabaseAway(t *testing.T) {
 		}
 		return errors.Join(failing(got, ""), expect(account.Truth(), nil).compare(got))
 	}
-	eventually(t, 20*time.Second, whole)
+	eventually(t, whole)
 
 	again := func() { server.StartAgain(t) }
 	for _, tt := range []struct {
@@ -81,7 +81,7 @@ func TestDatabaseAway(t *testing.T) {
 		before := scrape().counters()
 		mend := tt.end()
 		emit()
-		eventually(t, 30*time.Second, func() error {
+		eventually(t, func() error {
 			got := scrape()
 			up, _ := got.get("omegastream_up")
 			if up != 0 {
@@ -99,7 +99,7 @@ func TestDatabaseAway(t *testing.T) {
 			t.Errorf("the page while the database %s: %d, %v", tt.name, status, err)
 		}
 		mend()
-		eventually(t, 30*time.Second, whole)
+		eventually(t, whole)
 	}
 	if log := p.log.String(); strings.Contains(log, server.Password()) {
 		t.Error("the log shows the password")
@@ -118,7 +118,7 @@ func TestStopWithoutDatabase(t *testing.T) {
 			t.Parallel()
 			proxy, through := proxied(t, postgres.NewDatabase(t), 32)
 			p := sharing(t, through, apiURL, "--collector.min-interval=0s").serve(t)
-			eventually(t, 20*time.Second, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
+			eventually(t, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
 			if way == "refuses" {
 				defer proxy.Refuse()()
 			} else {

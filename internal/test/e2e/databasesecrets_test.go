@@ -60,7 +60,7 @@ func TestDatabasePasswordStaysSecret(t *testing.T) {
 			s = s.with("--state.url-file=url")
 		}
 		p := s.serve(t)
-		eventually(t, 20*time.Second, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
+		eventually(t, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
 		account.Emit(id, "video.process_failed", simulator.Responded(503))
 		p.mustScrape(2 * time.Second)
 		look := func(when string) {
@@ -80,17 +80,17 @@ func TestDatabasePasswordStaysSecret(t *testing.T) {
 		look("at work")
 		away := func() error { return failing(p.mustScrape(2*time.Second), "unreachable") }
 		accept := proxy.Refuse()
-		eventually(t, 20*time.Second, away)
+		eventually(t, away)
 		look("without a database")
 		accept()
 		resume := proxy.Stall()
-		eventually(t, 30*time.Second, away)
+		eventually(t, away)
 		look("with a database that hangs")
 		resume()
-		eventually(t, 30*time.Second, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
+		eventually(t, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
 		server.SQL(t, name, "ALTER ROLE odd PASSWORD 'another'")
 		proxy.Cut()
-		eventually(t, 20*time.Second, func() error {
+		eventually(t, func() error {
 			if up, _ := p.mustScrape(2 * time.Second).get("omegastream_up"); up != 0 {
 				return fmt.Errorf("up with a wrong password")
 			}
@@ -98,7 +98,7 @@ func TestDatabasePasswordStaysSecret(t *testing.T) {
 		})
 		look("with a password that has become wrong")
 		server.SQL(t, name, "ALTER ROLE odd PASSWORD E'"+strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(dbPassword)+"'")
-		eventually(t, 30*time.Second, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
+		eventually(t, func() error { return upAndContacted(1)(p.mustScrape(2 * time.Second)) })
 		if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ func TestStartBeforeDatabase(t *testing.T) {
 		case <-time.After(2 * time.Second):
 		}
 		server.StartAgain(t)
-		eventually(t, 20*time.Second, func() error { return upAndContacted(1)(p.mustScrape(5 * time.Second)) })
+		eventually(t, func() error { return upAndContacted(1)(p.mustScrape(5 * time.Second)) })
 		p.stop()
 	})
 	t.Run("the program is stopped", func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestStartBeforeDatabase(t *testing.T) {
 		proxy, through := proxied(t, postgres.NewDatabase(t), 33)
 		defer proxy.Stall()()
 		p := sharing(t, through, apiURL).start(t)
-		eventually(t, 10*time.Second, func() error {
+		eventually(t, func() error {
 			if !listensTo(t, p) {
 				return fmt.Errorf("the program does not listen to signals yet")
 			}
@@ -126,7 +126,7 @@ func TestDatabaseIsRefused(t *testing.T) {
 	dsn := server.NewDatabase(t)
 	used := server.NewDatabase(t)
 	p := sharing(t, used, apiURL).serve(t)
-	eventually(t, 20*time.Second, func() error { return upAndContacted(1)(p.mustScrape(5 * time.Second)) })
+	eventually(t, func() error { return upAndContacted(1)(p.mustScrape(5 * time.Second)) })
 	newer := server.NewDatabase(t)
 	readOnly := server.NewDatabase(t)
 	name := strings.TrimPrefix(mustParse(t, readOnly).Path, "/")

@@ -27,10 +27,10 @@ func TestDatabaseWentBack(t *testing.T) {
 			account.Emit(id, types[i%len(types)], simulator.Responded([]int{200, 503}[i%2]))
 		}
 	}
-	all := func(within time.Duration, ok func(*scrape) error) {
+	all := func(ok func(*scrape) error) {
 		t.Helper()
 		for i, p := range replicas {
-			eventually(t, within, func() error {
+			eventually(t, func() error {
 				if err := ok(p.mustScrape(2 * time.Second)); err != nil {
 					return fmt.Errorf("replica %d: %w", i, err)
 				}
@@ -41,13 +41,13 @@ func TestDatabaseWentBack(t *testing.T) {
 	right := func(got *scrape) error {
 		return errors.Join(failing(got, ""), expect(account.Truth(), nil).compare(got))
 	}
-	all(20*time.Second, upAndContacted(1))
+	all(upAndContacted(1))
 	account.Mark()
 	emit()
-	all(20*time.Second, right)
+	all(right)
 	backup := server.Backup(t)
 	emit()
-	all(20*time.Second, right)
+	all(right)
 	var before []*scrape
 	for _, p := range replicas {
 		before = append(before, p.mustScrape(2*time.Second))
@@ -56,7 +56,7 @@ func TestDatabaseWentBack(t *testing.T) {
 	server.Restore(t, backup)
 	// The replicas read the lost events again. Until then none of them shows less than
 	// before.
-	all(time.Minute, func(got *scrape) error {
+	all(func(got *scrape) error {
 		for i := range replicas {
 			for k, v := range before[i].counters() {
 				if now, ok := got.values[k]; !ok || now < v {
@@ -67,5 +67,5 @@ func TestDatabaseWentBack(t *testing.T) {
 		return right(got)
 	})
 	emit()
-	all(30*time.Second, right)
+	all(right)
 }

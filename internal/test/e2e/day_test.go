@@ -34,7 +34,7 @@ func TestCompressedDays(t *testing.T) {
 	scraper := newScraper(t, record)
 	p := s.serve(t)
 	scraper.target.Store(p)
-	scraper.await(20*time.Second, upAndContacted(5))
+	scraper.await(upAndContacted(5))
 	account.Mark()
 
 	traffic := newTraffic(account, seed)
@@ -58,15 +58,15 @@ func TestCompressedDays(t *testing.T) {
 		p = s.serve(t)
 		scraper.target.Store(p)
 		end()
-		scraper.await(40*time.Second, traffic.check)
+		scraper.await(traffic.check)
 		if wave == 1 {
 			traffic.retry()
-			scraper.await(40*time.Second, traffic.check)
+			scraper.await(traffic.check)
 		}
 		traffic.forget()
 	}
 	scraper.more(3)
-	scraper.await(5*time.Second, traffic.check)
+	scraper.await(traffic.check)
 	scraper.end()
 	p.stop()
 	p = s.serve(t)

@@ -44,7 +44,7 @@ func TestDemo(t *testing.T) {
 	}
 	seen := make(map[string]bool)
 	var last *scrape
-	eventually(t, time.Minute, func() error {
+	eventually(t, func() error {
 		// A scrape with a short timeout, for the counter of exceeded deadlines.
 		if _, err := p.scrape(time.Millisecond); err != nil {
 			return err

@@ -68,10 +68,10 @@ func (f failover) run(t *testing.T) {
 	right := func(got *scrape) error {
 		return errors.Join(failing(got, ""), expect(account.Truth(), nil).compare(got))
 	}
-	all := func(within time.Duration, ok func(*scrape) error) {
+	all := func(ok func(*scrape) error) {
 		t.Helper()
 		for i, p := range replicas {
-			eventually(t, within, func() error {
+			eventually(t, func() error {
 				if err := ok(p.mustScrape(time.Second)); err != nil {
 					return fmt.Errorf("replica %d: %w", i, err)
 				}
@@ -79,16 +79,16 @@ func (f failover) run(t *testing.T) {
 			})
 		}
 	}
-	all(30*time.Second, upAndContacted(1))
+	all(upAndContacted(1))
 	account.Mark()
 	emit()
-	all(30*time.Second, right)
+	all(right)
 
 	primary.Received(t, standby)
 	standby.Sever(t)
 	for began := time.Now(); time.Since(began) < f.lost; {
 		emit()
-		all(30*time.Second, right)
+		all(right)
 	}
 	var floor []map[string]float64
 	for _, p := range replicas {
@@ -96,7 +96,7 @@ func (f failover) run(t *testing.T) {
 	}
 	if f.paused {
 		emit()
-		eventually(t, 30*time.Second, func() error { return right(replicas[0].mustScrape(time.Second)) })
+		eventually(t, func() error { return right(replicas[0].mustScrape(time.Second)) })
 		floor = append(floor, replicas[0].mustScrape(time.Second).counters())
 		replicas[0].signal(syscall.SIGSTOP)
 	}
@@ -138,19 +138,19 @@ func (f failover) run(t *testing.T) {
 	if f.paused { // the other replica does not wait for it
 		most := floor[2] // the other replica may not have seen this yet
 		floor = floor[:2]
-		eventually(t, time.Minute, func() error { return healed(replicas[1].mustScrape(time.Second)) })
+		eventually(t, func() error { return healed(replicas[1].mustScrape(time.Second)) })
 		floor = append(floor, most)
 		replicas[0].signal(syscall.SIGCONT)
 	}
 	if f.left { // both count what they see, one on the old primary
-		all(time.Minute, healed)
+		all(healed)
 		primary.Stop(t)
 		ways[0].Turn(standby.Address())
 		emit()
 	}
-	all(time.Minute, healed)
+	all(healed)
 	took := time.Since(back)
 	emit()
-	all(30*time.Second, healed)
+	all(healed)
 	figures(t, "%+v: everything has recovered %v after the database is back", f, took.Round(time.Second/10))
 }

@@ -52,7 +52,7 @@ func TestFailureLinesOverKills(t *testing.T) {
 	s := watching(t, apiURL, "--api.rate-limit=0", "--collector.min-interval=50ms", "--collector.hold-new-series=0")
 	s.brief = true
 	p := s.serve(t)
-	eventually(t, time.Minute, func() error { return upAndContacted(2)(p.mustScrape(5 * time.Second)) })
+	eventually(t, func() error { return upAndContacted(2)(p.mustScrape(5 * time.Second)) })
 	account.Mark()
 
 	moments := rand.New(rand.NewPCG(seed, 1))
@@ -77,7 +77,7 @@ func TestFailureLinesOverKills(t *testing.T) {
 	// Scrape to make the program sync; the test is about what a kill interrupts.
 	fail := func(n int) {
 		for range n {
-			eventually(t, time.Minute, func() error {
+			eventually(t, func() error {
 				if n := behind(); n >= waiting {
 					_, _ = p.scrape(time.Second)
 					return fmt.Errorf("%d failures have no line yet", n)
@@ -106,7 +106,7 @@ func TestFailureLinesOverKills(t *testing.T) {
 		p = s.serve(t)
 		fail(each - some)
 	}
-	eventually(t, time.Minute, func() error {
+	eventually(t, func() error {
 		if n := p.mustScrape(5 * time.Second).sum("webhook_delivery_failures_total"); int(n) != len(failed) {
 			return fmt.Errorf("%v failures are counted, want %d", n, len(failed))
 		}

@@ -101,11 +101,11 @@ func TestFailuresAreTheTruth(t *testing.T) {
 		"postgres": sharing(t, postgres.NewDatabase(t), apiURL, "--api.rate-limit=0"),
 	} {
 		p := s.serve(t)
-		eventually(t, time.Minute, func() error { return learned(p.mustScrape(5 * time.Second)) })
+		eventually(t, func() error { return learned(p.mustScrape(5 * time.Second)) })
 		same(t, p)
 		if name == "postgres" {
 			follower := s.serve(t)
-			eventually(t, time.Minute, func() error {
+			eventually(t, func() error {
 				leads, _ := p.mustScrape(5 * time.Second).get("omegastream_exporter_leading")
 				shown := follower.mustScrape(5 * time.Second)
 				if follows, _ := shown.get("omegastream_exporter_leading"); leads != 1 || follows != 0 {

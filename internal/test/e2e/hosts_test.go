@@ -29,7 +29,7 @@ func TestSeveralHosts(t *testing.T) {
 	all := func(ok func(*scrape) error) {
 		t.Helper()
 		for _, p := range replicas {
-			eventually(t, time.Minute, func() error { return ok(p.mustScrape(time.Second)) })
+			eventually(t, func() error { return ok(p.mustScrape(time.Second)) })
 		}
 	}
 	well := func(got *scrape) error {

@@ -46,7 +46,7 @@ func TestKeyRotation(t *testing.T) {
 		t.Helper()
 		account.Emit(id, "video.process_succeeded", simulator.Responded(200))
 		counted++
-		eventually(t, 20*time.Second, func() error {
+		eventually(t, func() error {
 			got, err := p.scrape(5 * time.Second)
 			if err != nil {
 				return err
@@ -72,7 +72,7 @@ func TestKeyRotation(t *testing.T) {
 	failed := p.mustScrape(5*time.Second).sum("omegastream_exporter_syncs_total", "result", "error")
 	account.SetKey("key-3") // the account first, then the file
 	account.ResetCalls()
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, func() error {
 		got := p.mustScrape(5 * time.Second)
 		if got.sum("omegastream_up") != 0 {
 			return fmt.Errorf("up is 1 without a valid key")

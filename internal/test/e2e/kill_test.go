@@ -38,7 +38,7 @@ func TestKillAnytime(t *testing.T) {
 
 	p := s.serve(t)
 	scraper.target.Store(p)
-	scraper.await(time.Minute, upAndContacted(4))
+	scraper.await(upAndContacted(4))
 	account.Mark()
 	for _, f := range []simulator.Fault{
 		{Operation: simulator.GetEvent, Probability: 0.3, Do: simulator.Delay(15 * time.Millisecond)},
@@ -67,17 +67,17 @@ func TestKillAnytime(t *testing.T) {
 			traffic.addEndpoint(simulator.Endpoint{Active: true})
 		}
 		end()
-		scraper.await(2*time.Minute, traffic.check)
+		scraper.await(traffic.check)
 		if wave < waves-1 {
 			traffic.retry()
 		}
 	}
 	scraper.more(5) // it stays that way
-	scraper.await(time.Minute, traffic.check)
+	scraper.await(traffic.check)
 	p.stop()
 	p = s.serve(t)
 	scraper.target.Store(p)
-	scraper.await(time.Minute, traffic.check)
+	scraper.await(traffic.check)
 	scraper.end()
 
 	calls := account.Calls()

@@ -39,28 +39,28 @@ func TestPooler(t *testing.T) {
 				return func() error { return expect(account.Truth(), nil).compare(p.mustScrape(time.Second)) }
 			}
 			for _, p := range []*program{first, second} {
-				eventually(t, 30*time.Second, func() error { return upAndContacted(1)(p.mustScrape(5 * time.Second)) })
+				eventually(t, func() error { return upAndContacted(1)(p.mustScrape(5 * time.Second)) })
 			}
 			account.Mark()
 			emit()
 			for _, p := range []*program{first, second} {
-				eventually(t, 30*time.Second, right(p))
+				eventually(t, right(p))
 			}
 
 			stopped := stopInCommit(t, server, dsn, slow, first, emit)
-			eventually(t, lease+30*time.Second, right(second))
+			eventually(t, right(second))
 			took := time.Since(stopped)
 			slow.Delay(0)
 			if err := first.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, 30*time.Second, right(first))
+			eventually(t, right(first))
 
 			emit()
-			eventually(t, 30*time.Second, right(first))
+			eventually(t, right(first))
 			first.kill()
 			emit()
-			eventually(t, lease+30*time.Second, right(second))
+			eventually(t, right(second))
 			second.stop()
 			if log := second.log.String(); strings.Contains(log, "prepared statement") {
 				t.Errorf("the replicas prepare statements:\n%s", log)
@@ -101,7 +101,7 @@ func stopInCommit(t *testing.T, server *postgres.Server, dsn string, slow *proxy
 	defer close(scraping)
 	t.Cleanup(func() { <-done }) // the scrape under way ends when the program continues
 	var stopped time.Time
-	eventually(t, time.Minute, func() error {
+	eventually(t, func() error {
 		emit()
 		for range 20 {
 			if !within() {

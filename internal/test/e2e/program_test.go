@@ -263,11 +263,10 @@ func figures(t *testing.T, format string, args ...any) {
 const patience = 5 * time.Minute
 
 // eventually retries until there is no error. It fails the test with the last error after
-// limit or patience, whichever is longer.
-func eventually(t *testing.T, within time.Duration, ask func() error) {
+// patience.
+func eventually(t *testing.T, ask func() error) {
 	t.Helper()
-	within = max(within, patience)
-	deadline := time.Now().Add(within)
+	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -276,7 +275,7 @@ func eventually(t *testing.T, within time.Duration, ask func() error) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("after %v: %v", within, err)
+			t.Fatalf("after %v: %v", patience, err)
 		}
 		<-tick.C
 	}

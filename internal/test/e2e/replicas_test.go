@@ -83,7 +83,7 @@ func serveReplicas(t *testing.T, n int, account *simulator.Account, apiURL strin
 	for range n {
 		replicas = append(replicas, s.serve(t))
 	}
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, func() error {
 		return upAndContacted(len(account.EndpointIDs()))(replicas[0].mustScrape(5 * time.Second))
 	})
 	return replicas
@@ -117,7 +117,7 @@ func TestReplicasShareOneSync(t *testing.T) {
 		}
 		// Scrapes soon after a sync show what it has read.
 		times := 2 // plus the scrapes that count the syncs
-		eventually(t, 30*time.Second, func() error {
+		eventually(t, func() error {
 			times++
 			var wrong error
 			for i, got := range scrapeAll(t, 10*time.Second, programs...) {
@@ -193,7 +193,7 @@ func TestReplicasObeyOnePause(t *testing.T) {
 	}
 	s := sharing(t, postgres.NewDatabase(t), apiURL, "--collector.min-interval=0s", "--collector.hold-new-series=0")
 	programs := []*program{s.serve(t), s.serve(t)}
-	eventually(t, 20*time.Second, func() error { return upAndContacted(3)(programs[0].mustScrape(5 * time.Second)) })
+	eventually(t, func() error { return upAndContacted(3)(programs[0].mustScrape(5 * time.Second)) })
 	account.AddFault(simulator.Fault{Times: 1, Do: simulator.TooManyRequests(pause)})
 	told := func() (at time.Time) {
 		mu.Lock()
@@ -205,7 +205,7 @@ func TestReplicasObeyOnePause(t *testing.T) {
 		}
 		return at
 	}
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, func() error {
 		scrapeAll(t, 500*time.Millisecond, programs...)
 		if told().IsZero() {
 			return fmt.Errorf("no replica was asked to wait")
@@ -217,7 +217,7 @@ func TestReplicasObeyOnePause(t *testing.T) {
 		p.kill()
 	}
 	last := s.serve(t)
-	eventually(t, 3*pause, func() error {
+	eventually(t, func() error {
 		last.mustScrape(500 * time.Millisecond)
 		if since := time.Since(told()); since < pause+pause/2 {
 			return fmt.Errorf("the pause is not over")

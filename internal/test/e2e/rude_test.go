@@ -216,7 +216,7 @@ func TestRudeAPI(t *testing.T) {
 			return nil
 		}
 	}
-	eventually(t, 3*time.Minute, func() error {
+	eventually(t, func() error {
 		s, err := p.scrape(10 * time.Second)
 		if err != nil {
 			return err
@@ -247,7 +247,7 @@ func TestRudeAPI(t *testing.T) {
 		}
 		p.mustScrape(10 * time.Second)
 	}
-	eventually(t, 3*time.Minute, func() error {
+	eventually(t, func() error {
 		s, err := p.scrape(10 * time.Second)
 		if err != nil {
 			return err

@@ -69,10 +69,10 @@ func (s *scraper) end() {
 }
 
 // await waits until a scrape from now on satisfies ok.
-func (s *scraper) await(within time.Duration, ok func(*scrape) error) {
+func (s *scraper) await(ok func(*scrape) error) {
 	s.t.Helper()
 	from := time.Now()
-	eventually(s.t, within, func() error {
+	eventually(s.t, func() error {
 		got := s.last.Load()
 		if got == nil || got.began.Before(from) {
 			return fmt.Errorf("no scrape")
@@ -85,7 +85,7 @@ func (s *scraper) await(within time.Duration, ok func(*scrape) error) {
 func (s *scraper) more(n int64) {
 	s.t.Helper()
 	want := s.count.Load() + n
-	eventually(s.t, time.Minute, func() error {
+	eventually(s.t, func() error {
 		if have := s.count.Load(); have < want {
 			return fmt.Errorf("%d scrapes, want %d", have, want)
 		}

@@ -99,7 +99,7 @@ func TestRateLimit(t *testing.T) {
 	}
 	account.ResetCalls()
 	began := time.Now()
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, func() error {
 		got := p.mustScrape(time.Second)
 		return expect(account.Truth(), nil).compare(got)
 	})

@@ -36,7 +36,7 @@ func TestSlowAPINeverFailsAScrape(t *testing.T) {
 	}
 	missed := func(s *scrape) float64 { return s.sum("omegastream_exporter_scrape_deadline_exceeded_total") }
 	early := 0.0
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, func() error {
 		got := inTime()
 		early = missed(got)
 		return upAndContacted(2)(got)
@@ -65,7 +65,7 @@ func TestSlowAPINeverFailsAScrape(t *testing.T) {
 	}
 	hang()
 	// The exporter continues without a scrape.
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, func() error {
 		if n := account.Calls().Count(simulator.GetEvent, 200); n < 30 {
 			return fmt.Errorf("only %d of 30 details were fetched in the background", n)
 		}
@@ -79,13 +79,13 @@ func TestSlowAPINeverFailsAScrape(t *testing.T) {
 	// one, and afterwards.
 	hang = account.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: slow, Do: simulator.Hang()})
 	emit(quick, 10)
-	eventually(t, 4*time.Second, func() error {
+	eventually(t, func() error {
 		if n := inTime().sum("webhook_deliveries_total", "endpoint_id", quick); n != 10 {
 			return fmt.Errorf("%v deliveries of the quick endpoint, want 10", n)
 		}
 		return nil
 	})
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, func() error {
 		s := inTime()
 		if s.sum("omegastream_up") != 0 || s.sum("omegastream_exporter_syncs_total", "result", "partial") == 0 {
 			return fmt.Errorf("no metric shows that an endpoint is missing")
@@ -97,7 +97,7 @@ func TestSlowAPINeverFailsAScrape(t *testing.T) {
 		t.Error("the slow endpoint looks as fresh as the quick one")
 	}
 	hang()
-	eventually(t, 10*time.Second, func() error { return upAndContacted(2)(inTime()) })
+	eventually(t, func() error { return upAndContacted(2)(inTime()) })
 
 	// Without the API, the values stay.
 	before := inTime().counters()
@@ -105,7 +105,7 @@ func TestSlowAPINeverFailsAScrape(t *testing.T) {
 	for range 3 {
 		inTime()
 	}
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, func() error {
 		if inTime().sum("omegastream_up") != 0 {
 			return fmt.Errorf("up is 1 without an API")
 		}
@@ -133,7 +133,7 @@ func TestStopWhileTheAPIHangs(t *testing.T) {
 	var got *scrape
 	var err error
 	scraping.Go(func() { got, err = p.scrape(30 * time.Second) })
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, func() error {
 		if account.Calls().Requests[simulator.ListEvents] == 0 {
 			return fmt.Errorf("nothing hangs")
 		}

@@ -55,7 +55,7 @@ func TestSoak(t *testing.T) {
 	scraper := newScraper(t, record)
 	p := s.serve(t)
 	scraper.target.Store(p)
-	scraper.await(20*time.Second, upAndContacted(endpoints))
+	scraper.await(upAndContacted(endpoints))
 	account.Mark()
 
 	traffic := newTraffic(account, seed)
@@ -72,9 +72,9 @@ func TestSoak(t *testing.T) {
 			}
 		}
 		end()
-		scraper.await(40*time.Second, traffic.check)
+		scraper.await(traffic.check)
 		traffic.retry()
-		scraper.await(40*time.Second, traffic.check)
+		scraper.await(traffic.check)
 		traffic.forget()
 		last = p.footprint(t)
 		t.Logf("phase %2d, after %3.0f s: %v", n, time.Since(began).Seconds(), last)
@@ -83,7 +83,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	scraper.more(3)
-	scraper.await(5*time.Second, traffic.check)
+	scraper.await(traffic.check)
 	scraper.end()
 	last = p.footprint(t)
 	last.compare(t, settled)

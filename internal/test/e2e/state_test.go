@@ -434,7 +434,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	emit(10)
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, func() error {
 		return expect(account.Truth(), nil).compare(p.mustScrape(30 * time.Second))
 	})
 
@@ -445,7 +445,7 @@ func TestFullDisk(t *testing.T) {
 	}
 	emit(3000) // more than the state's free pages hold
 	var full *scrape
-	eventually(t, 20*time.Second, func() error {
+	eventually(t, func() error {
 		full = p.mustScrape(time.Second)
 		if full.sum("omegastream_exporter_state_commit_failures_total") == 0 {
 			return fmt.Errorf("no commit has failed")
@@ -459,7 +459,7 @@ func TestFullDisk(t *testing.T) {
 			t.Errorf("values changed on a full disk (-before +now):\n%s", diff)
 		}
 	}
-	eventually(t, 15*time.Second, func() error {
+	eventually(t, func() error {
 		if up := p.mustScrape(time.Second).sum("omegastream_up"); up != 0 {
 			return fmt.Errorf("up %v on a full disk", up)
 		}
@@ -479,7 +479,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 15*time.Minute, func() error { // 3000 details
+	eventually(t, func() error { // 3000 details
 		return expect(account.Truth(), nil).compare(p.mustScrape(2 * time.Second))
 	})
 
@@ -488,7 +488,7 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal("the disk is not full")
 	}
 	emit(6000)
-	eventually(t, time.Minute, func() error {
+	eventually(t, func() error {
 		if p.mustScrape(time.Second).values[`omegastream_exporter_state_failing{reason="write_failed"}`] != 1 {
 			return fmt.Errorf("no commit has failed yet")
 		}

@@ -61,7 +61,7 @@ func TestStateCopy(t *testing.T) {
 		c.account.Emit(c.id, "video.process_succeeded", simulator.Responded(200))
 	}
 	for i, p := range replicas {
-		eventually(t, time.Minute, func() error {
+		eventually(t, func() error {
 			if err := expect(c.account.Truth(), nil).compare(p.mustScrape(5 * time.Second)); err != nil {
 				return fmt.Errorf("replica %d: %w", i, err)
 			}

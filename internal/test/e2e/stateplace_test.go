@@ -38,7 +38,7 @@ func TestStateIsRemoved(t *testing.T) {
 				for range 20 {
 					account.Emit(id, "video.process_failed", simulator.Responded(503))
 				}
-				eventually(t, time.Minute, func() error {
+				eventually(t, func() error {
 					return expect(account.Truth(), nil).compare(p.mustScrape(30 * time.Second))
 				})
 			}
@@ -78,7 +78,7 @@ func TestStateIsReplaced(t *testing.T) {
 	}
 	write(t, path, []byte("of somebody else"))
 	c.account.Emit(c.id, "video.process_failed", simulator.Responded(503))
-	eventually(t, time.Minute, func() error {
+	eventually(t, func() error {
 		now := p.mustScrape(30 * time.Second)
 		if now.sum("omegastream_up") != 0 || now.values[replaced] != 1 {
 			return fmt.Errorf("up %v, replaced %v", now.sum("omegastream_up"), now.values[replaced])
@@ -99,7 +99,7 @@ func TestStateIsReplaced(t *testing.T) {
 	if err := os.Rename(path+".moved", path); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, time.Minute, func() error {
+	eventually(t, func() error {
 		now := p.mustScrape(30 * time.Second)
 		if now.sum("omegastream_up") != 1 || now.values[replaced] != 0 {
 			return fmt.Errorf("up %v, replaced %v", now.sum("omegastream_up"), now.values[replaced])
@@ -122,7 +122,7 @@ func TestSecondProgramAtThePath(t *testing.T) {
 	second := c.serve(t)
 	second.mustScrape(30 * time.Second)
 	c.account.Emit(c.id, "video.process_failed", simulator.Responded(503))
-	eventually(t, time.Minute, func() error {
+	eventually(t, func() error {
 		now := p.mustScrape(30 * time.Second)
 		if now.values[replaced] != 1 || now.sum("omegastream_up") != 0 {
 			return fmt.Errorf("the first one has not noticed")
@@ -149,7 +149,7 @@ func TestStateOfAWrongStart(t *testing.T) {
 	wrong.mustScrape(30 * time.Second)
 	wrong.stop()
 	p := s.serve(t)
-	eventually(t, time.Minute, func() error {
+	eventually(t, func() error {
 		if up := p.mustScrape(30 * time.Second).sum("omegastream_up"); up != 1 {
 			return fmt.Errorf("up %v", up)
 		}

@@ -40,7 +40,7 @@ func TestTransactions(t *testing.T) {
 				return s.serve(t), func() int64 { return proxy.Counts().Transactions }
 			}
 			leader, leaders := replica()
-			eventually(t, time.Minute, func() error { return upAndContacted(endpoints)(leader.mustScrape(5 * time.Second)) })
+			eventually(t, func() error { return upAndContacted(endpoints)(leader.mustScrape(5 * time.Second)) })
 			database, err := pgx.Connect(t.Context(), dsn)
 			if err != nil {
 				t.Fatal(err)
@@ -52,7 +52,7 @@ func TestTransactions(t *testing.T) {
 				t.Helper()
 				before, began := count(), time.Now()
 				p.mustScrape(10 * time.Second)
-				eventually(t, 10*time.Second, func() (err error) {
+				eventually(t, func() (err error) {
 					held := true
 					if err = database.QueryRow(t.Context(), "SELECT holder IS NOT NULL FROM omegastream_exporter.state").Scan(&held); held {
 						return fmt.Errorf("the lease is held: %w", err)
@@ -79,7 +79,7 @@ func TestTransactions(t *testing.T) {
 			details := round(leader, leaders)
 
 			follower, followers := replica()
-			eventually(t, time.Minute, func() error { return upAndContacted(endpoints)(follower.mustScrape(5 * time.Second)) })
+			eventually(t, func() error { return upAndContacted(endpoints)(follower.mustScrape(5 * time.Second)) })
 			inTurn := least(leader, leaders, func() { round(follower, followers) })
 			if inTurn > 3 {
 				t.Errorf("a sync of %d endpoints after one of another replica takes %d transactions", endpoints, inTurn)

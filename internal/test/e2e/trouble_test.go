@@ -123,7 +123,7 @@ func (f *trouble) cutOne(c proxy.Chances, kind func(proxy.Counts) int64) {
 	before := kind(f.proxies())
 	f.chances(c)
 	defer f.chances(byChance)
-	eventually(f.t, time.Minute, func() error {
+	eventually(f.t, func() error {
 		if kind(f.proxies()) == before {
 			return fmt.Errorf("no connection was cut with %+v", c)
 		}
