@@ -25,7 +25,7 @@ func (st *State) Await(ctx context.Context, since time.Time) error {
 		}
 		synced = r.lease.Sync.Number >= r.target
 		gone = !synced && (!r.lease.Held || !r.lease.Now.Before(r.lease.Heartbeat.Add(LeaseFor)))
-		return failure != nil || gone || synced && (!r.looked.Before(since) || st.SurelyLeads() && !r.sentBefore(since))
+		return failure != nil || gone || synced && (!r.looked.Before(since) || st.SurelyLeads() && !st.sentBefore(since))
 	})
 	switch {
 	case err != nil:
@@ -39,9 +39,9 @@ func (st *State) Await(ctx context.Context, since time.Time) error {
 }
 
 // sentBefore reports whether a commit is under way that began before a time. The caller holds
-// State.known.
-func (r *replica) sentBefore(then time.Time) bool {
-	return !r.sending.IsZero() && r.sending.Before(then)
+// known.
+func (st *State) sentBefore(then time.Time) bool {
+	return !st.sending.IsZero() && st.sending.Before(then)
 }
 
 // lookAnew makes the committer look at the state at once, unless it has done so since, or

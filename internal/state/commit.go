@@ -38,6 +38,8 @@ func (st *State) commit(batch *ledger.Batch) error {
 		return nil
 	}
 	st.reportFailed(batch)
+	answered := st.sends()
+	defer answered()
 	delays := backoff.ExponentialBackOff{InitialInterval: 100 * time.Millisecond, RandomizationFactor: 0.2, Multiplier: 2, MaxInterval: 5 * time.Second}
 	delays.Reset()
 	for {

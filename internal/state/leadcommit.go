@@ -57,19 +57,6 @@ func (st *State) commitLed(look bool) error {
 	return nil
 }
 
-// sends records that a commit is under way, until the returned function is called. Another
-// replica can show it before this one knows that it is durable.
-func (st *State) sends() (done func()) {
-	note := func(at time.Time) {
-		st.known.Lock()
-		defer st.known.Unlock()
-		st.replica.sending = at
-		st.move()
-	}
-	note(time.Now())
-	return func() { note(time.Time{}) }
-}
-
 // tryCommit tries a batch until it is durable, the lease must have ended, or the account must
 // be loaded again.
 func (st *State) tryCommit(batch *ledger.Batch) (lease Lease, sent time.Time, err error) {

@@ -49,7 +49,6 @@ type replica struct {
 	target   uint64    // the sync that this replica asked for
 	watchers int       // waiting scrapes
 	watched  time.Time
-	sending  time.Time // start of the commit under way
 	flushing int       // waiting calls of Flush
 	unfit    time.Time // until then, leave the lease to another replica
 

@@ -41,6 +41,7 @@ type State struct {
 	// the last commit failed; nil while commits succeed.
 	durable uint64
 	failure error
+	sending time.Time // start of the commit under way; zero if there is none
 	saved   time.Time // when the state was last known to be durable
 	loads   uint64    // how often the account was loaded again
 }
@@ -194,10 +195,31 @@ func (st *State) countLoads() uint64 {
 	return st.loads
 }
 
-// Healthy waits until the last commit has succeeded. It does not wait for a state that went
-// back, which only heals with more work.
+// slowCommit is how long a commit can take before Healthy waits for it. A fault meanwhile
+// loses the answers of so long, and they are asked for again.
+const slowCommit = time.Second
+
+// Healthy waits until the last commit has succeeded, and for a commit under way that is slow.
+// It does not wait for a state that went back, which only heals with more work.
 func (st *State) Healthy(ctx context.Context) error {
-	return st.await(ctx, func() bool { return st.failure == nil || errors.Is(st.failure, ledger.ErrWentBack) })
+	return st.await(ctx, func() bool {
+		slow := !st.sending.IsZero() && time.Since(st.sending) >= slowCommit
+		return !slow && (st.failure == nil || errors.Is(st.failure, ledger.ErrWentBack))
+	})
+}
+
+// sends records that a commit is under way, until the returned function is called. Another
+// replica can show it before this one knows that it is durable.
+func (st *State) sends() (done func()) {
+	st.known.Lock()
+	defer st.known.Unlock()
+	st.sending = time.Now()
+	return func() {
+		st.known.Lock()
+		defer st.known.Unlock()
+		st.sending = time.Time{}
+		st.move()
+	}
 }
 
 // Failure returns why the last commit failed, or why the shared state is unreachable; nil

@@ -127,6 +127,41 @@ func TestCloseWhileCommitsFail(t *testing.T) {
 	})
 }
 
+// The exporter calls the API for no more than a second while a commit hangs: a fault would
+// lose all answers of that time.
+func TestNotHealthyWhileACommitHangs(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.NewDouble()
+		b := open(t, s, storetest.Quiet{})
+		s.Pass, s.Entered = make(chan struct{}), make(chan struct{}, 10)
+		b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
+		<-s.Entered
+		healthy := func(within time.Duration) error {
+			ctx, cancel := context.WithTimeout(context.Background(), within)
+			defer cancel()
+			return b.Healthy(ctx)
+		}
+		for range 9 {
+			if err := healthy(time.Nanosecond); err != nil {
+				t.Fatalf("a commit that takes less than a second: %v", err)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if err := healthy(time.Minute); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a commit that hangs: %v", err)
+		}
+		close(s.Pass)
+		if err := healthy(time.Second); err != nil {
+			t.Errorf("after the commit: %v", err)
+		}
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // Close cancels a commit that hangs, as on a network store, and then gives up on it.
 func TestCloseWhileACommitHangs(t *testing.T) {
 	t.Parallel()
