@@ -24,6 +24,7 @@ type replica struct {
 	rng     *rand.Rand // for the moments of scrapes
 
 	running  atomic.Pointer[process]
+	logs     []*logBuffer // of all processes; used by the test's goroutine only
 	last     atomic.Pointer[scrape]
 	count    atomic.Int64
 	scraping sync.WaitGroup
@@ -82,7 +83,9 @@ func (r *replica) start() {
 	floor := r.witness.floor()
 	record := newRecorder(r.t, 0)
 	record.skew = time.Second // created timestamps follow the database's clock, which is known less precisely under this load
-	r.running.Store(&process{program: r.setup.start(r.t), shown: record, floor: floor})
+	p := r.setup.start(r.t)
+	r.logs = append(r.logs, p.log)
+	r.running.Store(&process{program: p, shown: record, floor: floor})
 }
 
 // scrape scrapes the running program, again and again.

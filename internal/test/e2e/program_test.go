@@ -138,14 +138,20 @@ func (s setup) start(t *testing.T) *program {
 	return p
 }
 
-// serve starts a program, and waits until it serves.
+// serve starts a program, and waits until it serves. Like a supervisor, it starts a program
+// again that has waited for its database for too long, which a busy machine can cause.
 func (s setup) serve(t *testing.T) *program {
 	t.Helper()
-	p := s.start(t)
-	if p.url() == "" {
-		t.Fatalf("the program ended before it served: %v", p.cmd.ProcessState)
+	for began := time.Now(); ; {
+		p := s.start(t)
+		if p.url() != "" {
+			return p
+		}
+		waited := strings.Contains(p.log.String(), "The state cannot be opened yet")
+		if !waited || time.Since(began) > patience {
+			t.Fatalf("the program ended before it served: %v", p.cmd.ProcessState)
+		}
 	}
-	return p
 }
 
 // url waits until the program serves, and returns its URL; "" if the program ends before.

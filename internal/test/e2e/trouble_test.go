@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"sync"
 	"syscall"
@@ -230,16 +231,37 @@ func (f *trouble) String() string {
 		c.Cuts(), c.BeforeCommit, c.AfterCommit, c.Message, c.Commits)
 }
 
-// uncommitted is the time from the request for a detail until it is surely durable. The
-// effects of a fault can last as long.
-const uncommitted = 5 * time.Second
+// uncommitted is the time from the request for a detail until it is surely durable, on a busy
+// machine. The effects of a fault can last as long.
+const uncommitted = 15 * time.Second
+
+// loadedAgain is the log line of a replica that lost answers.
+var loadedAgain = regexp.MustCompile(`time=(\S+) .*Loaded the state again`)
+
+// losses returns when the replicas lost answers, by their logs. On a busy machine, a lease can
+// end without a fault.
+func (f *trouble) losses() (found []span) {
+	f.t.Helper()
+	for _, r := range f.replicas {
+		for _, log := range r.logs {
+			for _, line := range loadedAgain.FindAllStringSubmatch(log.String(), -1) {
+				at, err := time.Parse(time.RFC3339Nano, line[1])
+				if err != nil {
+					f.t.Error(err)
+				}
+				found = append(found, span{at, at})
+			}
+		}
+	}
+	return found
+}
 
 // explain finds a fault for each detail that was requested twice: one that occurred before
 // the first answer was durable. A fault explains only as many as one replica can have under
 // way. It returns the unexplained ones.
 func (f *trouble) explain(twice []double, each int) (left []string) {
 	f.mu.Lock()
-	faults := slices.Clone(f.faults)
+	faults := slices.Concat(f.faults, f.losses())
 	f.mu.Unlock()
 	for _, r := range f.replicas {
 		for _, at := range r.proxy.Moments() {
