@@ -126,7 +126,7 @@ func TestInputIsRefused(t *testing.T) {
 		"address vsock":      {args: "--web.listen-address=vsock://:5000000000", want: []string{"--web.listen-address: "}},
 		"address port":       {args: "--web.listen-address=:99999", want: []string{"--web.listen-address: "}},
 		"web config missing": {args: "--web.config.file=" + dir + "/none", want: []string{"--web.config.file: "}},
-		"web config plain":   {args: "--web.config.file=" + file("plain.yml", "basic_auth_users: {prometheus: "+hash+", other: x}\n"), want: []string{"--web.config.file: password 2 of basic_auth_users is not a bcrypt hash", "htpasswd -nBC 10"}},
+		"web config plain":   {args: "--web.config.file=" + file("plain.yml", "basic_auth_users: {prometheus: "+hash+", other: x}\n"), want: []string{"--web.config.file: the password of user \"other\" in basic_auth_users is not a bcrypt hash", "htpasswd -nBC 10"}},
 		"proxy port":         {env: "HTTPS_PROXY=http://h:port", want: []string{"--api.url: the environment variable HTTPS_PROXY is not the URL of a proxy", "http://proxy.example.com:3128"}},
 		"proxy scheme":       {env: "https_proxy=ftp://h", want: []string{"--api.url: the environment variable https_proxy"}},
 		"proxy for http":     {args: "--api.url=http://h --api.allow-insecure", env: "HTTP_PROXY=::", want: []string{"--api.url: the environment variable HTTP_PROXY"}},

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/exporter-toolkit/web"
@@ -17,8 +19,8 @@ import (
 var bcryptHash = regexp.MustCompile(`^\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}$`)
 
 // CheckWebFile returns what is wrong with the file of --web.config.file, or nil without one.
-// The error repeats nothing from the file, because any word in the wrong place can be a
-// secret.
+// The error repeats nothing from the file but the name of a user, because any word in the
+// wrong place can be a secret.
 func CheckWebFile(name string) error {
 	if name == "" {
 		return nil
@@ -28,13 +30,13 @@ func CheckWebFile(name string) error {
 		return err
 	}
 	var file struct {
-		TLS   web.TLSConfig `yaml:"tls_server_config"`
-		Users yaml.MapSlice `yaml:"basic_auth_users"` // in the order of the file
+		TLS   web.TLSConfig  `yaml:"tls_server_config"`
+		Users map[string]any `yaml:"basic_auth_users"`
 	}
 	if yaml.Unmarshal(content, &file) == nil { // otherwise exporter-toolkit says why not
-		for i, user := range file.Users {
-			if password, _ := user.Value.(string); !bcryptHash.MatchString(password) {
-				return fmt.Errorf(`password %d of basic_auth_users is not a bcrypt hash; make one with: htpasswd -nBC 10 "" | tr -d ':\n'`, i+1)
+		for _, user := range slices.Sorted(maps.Keys(file.Users)) {
+			if password, _ := file.Users[user].(string); !bcryptHash.MatchString(password) {
+				return fmt.Errorf(`the password of user %q in basic_auth_users is not a bcrypt hash; make one with: htpasswd -nBC 10 "" | tr -d ':\n'`, user)
 			}
 		}
 		file.TLS.SetDirectory(filepath.Dir(name))

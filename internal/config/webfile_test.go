@@ -12,13 +12,13 @@ import (
 // hash is a hash from bcrypt.
 const hash = "$2b$04$abcdefghijklmnopqrstuuoD8yw7MmybLKVooaTGGZAt3HXugv2.a"
 
-// An error in a web configuration file quotes nothing from the file.
+// An error in a web configuration file quotes nothing from the file but the name of a user.
 func TestErrorOfAWebFileRepeatsNothing(t *testing.T) {
 	t.Parallel()
 	const (
 		hidden = "s3cr"
 		whole  = `basic_auth_users:
-  s3cret1: ` + hash + `
+  prometheus: ` + hash + `
   other: s3cret2
 tls_server_config:
   cert_file: s3cret3
