@@ -238,6 +238,17 @@ func (st *State) GiveBack(lead context.Context, unfit time.Duration) {
 	st.leave(lead, nil, true)
 }
 
+// LastResort reports whether no other replica syncs well: this one leads although it gave the
+// lease back because of a problem of its own, or the state is not shared.
+func (st *State) LastResort() bool {
+	if st.replica == nil {
+		return true
+	}
+	st.known.Lock()
+	defer st.known.Unlock()
+	return time.Now().Before(st.replica.unfit)
+}
+
 // endLead ends the lead in this replica. The caller holds st.mu.
 func (st *State) endLead() {
 	r := st.replica

@@ -61,15 +61,17 @@ type vetting struct {
 	running bool
 }
 
-// vet checks which account the replica's own key opens if another replica leads before this
-// one ever has. It would otherwise show the other account's counters as its own.
+// vet checks the replica's own key and way to the API while another replica leads: which
+// account the key opens, if this replica has never led, because it would otherwise show the
+// other account's counters as its own; and whether what made its last sync fail has ended.
 func (s *Syncer) vet() {
 	known := false
 	s.state.Look(func(a *ledger.Account) { known = a.HasCompany() })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v, now := &s.vetting, time.Now()
-	if !known || s.listing.known || v.running || now.Sub(v.last) < listingEvery || s.ctx.Err() != nil {
+	vetted := s.listing.known && !s.problems.any(OpSync)
+	if !known || vetted || v.running || now.Sub(v.last) < listingEvery || s.ctx.Err() != nil {
 		return
 	}
 	v.running, v.last = true, now

@@ -121,13 +121,14 @@ func (p *pass) applyEndpoints(list client.EndpointList) error {
 var errNoEndpoints = errors.New("the account had endpoints and lists none now")
 
 // endsSync reports whether an error of the account's listing makes all other calls pointless:
-// the key has no access, the API has asked for a pause before, or it answers nothing.
+// the key has no access, the API has asked for a pause before, or it answers nothing. If
+// another replica could lead instead, it is the one to try.
 func (p *pass) endsSync(ctx context.Context, err error) bool {
 	switch {
 	case pauses(err): // the lists go on after it
 		return false
 	case noAnswer(err):
-		return p.state.Shared() || !p.answersList(ctx)
+		return !p.state.LastResort() || !p.answersList(ctx)
 	}
 	return client.IsForbidden(err) || errors.Is(err, client.ErrRateLimited) || errors.Is(err, context.Canceled)
 }
