@@ -136,6 +136,31 @@ func TestChartRules(t *testing.T) {
 	}
 }
 
+// TestChartNamesItsJob checks that each release in a namespace has its own job, because one that
+// is down would otherwise hide behind another one.
+func TestChartNamesItsJob(t *testing.T) {
+	t.Parallel()
+	for release, want := range map[string]string{"omegastream-exporter": "omegastream-exporter", "shop": "shop-omegastream-exporter"} {
+		for _, monitor := range []string{"serviceMonitor", "podMonitor"} {
+			text, err := output("", tool(t, "helm"), "template", release, chart, "--set=flags.demo=true,"+monitor+".enabled=true")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			for _, o := range parse(t, text) {
+				for _, e := range slices.Concat(o.Spec.Endpoints, o.Spec.PodMetricsEndpoints) {
+					for _, r := range e.Relabelings {
+						found = append(found, r.TargetLabel+"="+r.Replacement)
+					}
+				}
+			}
+			if !slices.Equal(found, []string{"job=" + want}) {
+				t.Errorf("%s: the %s sets %q, want job=%s", release, monitor, found, want)
+			}
+		}
+	}
+}
+
 // TestChartPackage checks that the package contains rules and dashboards, and that Helm
 // reports no problem.
 func TestChartPackage(t *testing.T) {

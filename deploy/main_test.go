@@ -96,9 +96,20 @@ type object struct {
 				Containers []container
 			}
 		}
-		Endpoints           []struct{ Port, Path, Scheme string }
-		PodMetricsEndpoints []struct{ Port, Path, Scheme string } `yaml:"podMetricsEndpoints"`
+		MinReadySeconds     int `yaml:"minReadySeconds"`
+		Endpoints           []endpoint
+		PodMetricsEndpoints []endpoint `yaml:"podMetricsEndpoints"`
+		Egress              []struct{ Ports []struct{ Port int } }
 		Groups              []any
+	}
+}
+
+// endpoint is what a monitor scrapes.
+type endpoint struct {
+	Port, Path, Scheme string
+	Relabelings        []struct {
+		TargetLabel string `yaml:"targetLabel"`
+		Replacement string
 	}
 }
 
