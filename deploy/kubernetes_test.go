@@ -16,7 +16,7 @@ var together = map[string][]string{
 	"sidecar":        {"sidecar", "podmonitor", "rules", "dashboards"},
 	"sidecar shared": {"sidecar-shared", "podmonitor", "rules"},
 	"standalone":     {"standalone", "servicemonitor", "rules", "network-policy", "dashboards"},
-	"replicated":     {"replicated", "servicemonitor", "rules", "network-policy"},
+	"replicated":     {"replicated", "servicemonitor", "rules", "network-policy-replicated"},
 }
 
 // notApplied lists the folders that are only parts of others.
@@ -77,6 +77,38 @@ func TestSecretExample(t *testing.T) {
 		}
 		if text := build(t, "replicated"); !strings.Contains(text, "secretName: "+o.Metadata.Name+"\n") {
 			t.Errorf("no pod mounts the Secret %s", o.Metadata.Name)
+		}
+	}
+}
+
+// TestNetworkPolicyOpensItsDatabase checks that the policies open what their variant calls, and
+// nothing else: only replicas need PostgreSQL.
+func TestNetworkPolicyOpensItsDatabase(t *testing.T) {
+	t.Parallel()
+	for folder, want := range map[string][]int{"network-policy": {53, 53, 443}, "network-policy-replicated": {53, 53, 443, 5432}} {
+		var found []int
+		for _, o := range parse(t, build(t, folder)) {
+			for _, rule := range o.Spec.Egress {
+				for _, p := range rule.Ports {
+					found = append(found, p.Port)
+				}
+			}
+		}
+		if !slices.Equal(found, want) {
+			t.Errorf("%s opens the ports %d, want %d", folder, found, want)
+		}
+	}
+}
+
+// TestSidecarOverlapsItsPredecessor checks that a rollout keeps the old pod until Prometheus has
+// scraped the new one. Sidecars that share a state need no such pause.
+func TestSidecarOverlapsItsPredecessor(t *testing.T) {
+	t.Parallel()
+	for folder, want := range map[string]int{"sidecar": 60, "sidecar-shared": 0} {
+		for _, o := range parse(t, build(t, folder)) {
+			if o.Kind == "Deployment" && o.Spec.MinReadySeconds != want {
+				t.Errorf("%s waits %d s, want %d", folder, o.Spec.MinReadySeconds, want)
+			}
 		}
 	}
 }
