@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"omegastream_exporter/client"
+	"omegastream_exporter/internal/state"
 )
 
 const (
@@ -17,8 +18,10 @@ const (
 // backoff pauses the fetcher: as long as the API refuses the key, and for a while if the API
 // asks for it or fails for one event after another.
 type backoff struct {
+	root    context.Context // of the Syncer
 	mu      sync.Mutex
-	parent  context.Context // of the lead
+	led     context.Context // of the state, the last one; nil before the first
+	parent  context.Context // of the calls: ends with led or root
 	calls   context.Context // of every call; ends when the API refuses the key
 	endCall context.CancelCauseFunc
 	until   time.Time           // no call before this
@@ -27,7 +30,7 @@ type backoff struct {
 }
 
 func newBackoff(ctx context.Context) *backoff {
-	b := &backoff{parent: ctx, failing: make(map[string]struct{})}
+	b := &backoff{root: ctx, parent: ctx, failing: make(map[string]struct{})}
 	b.calls, b.endCall = context.WithCancelCause(ctx)
 	return b
 }
@@ -49,11 +52,17 @@ func (b *backoff) callContext() context.Context {
 	return b.calls
 }
 
-// lead makes the calls from the next resume on end with a context.
-func (b *backoff) lead(ctx context.Context) {
+// lead makes the calls from the next resume on end with a lead of the state, and returns their
+// context. All syncs of a lead share it: a state that is not shared has one lead for ever.
+func (b *backoff) lead(led context.Context) context.Context {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.parent = ctx
+	if led != b.led {
+		ctx, end := context.WithCancelCause(b.root)
+		context.AfterFunc(led, func() { end(state.ErrFollows) })
+		b.led, b.parent = led, ctx
+	}
+	return b.parent
 }
 
 // stop cancels the calls under way, and allows no others until resume. The error is the cause

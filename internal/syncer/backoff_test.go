@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"omegastream_exporter/client"
@@ -65,6 +67,48 @@ func TestBackoff(t *testing.T) {
 	rests(0)
 	if call == b.callContext() || b.callContext().Err() != nil {
 		t.Error("calls are still cancelled")
+	}
+}
+
+// Syncs leave no contexts behind: a state that is not shared has one lead for ever.
+func TestSyncsLeaveNoContexts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, newAccount(endpointA), setup{})
+		root := &countedContext{Context: r.ctx, done: make(chan struct{})}
+		b := r.fetcher.backoff
+		b.mu.Lock()
+		b.root = root
+		b.mu.Unlock()
+		for range 20 {
+			if !r.waitFor(9 * time.Second) {
+				t.Fatal("a sync did not end")
+			}
+		}
+		if n := root.children.Load(); n != 1 {
+			t.Errorf("20 syncs left %d contexts behind, want the one that they share", n)
+		}
+	})
+}
+
+// countedContext is a context that counts its children until they end.
+type countedContext struct {
+	context.Context
+	done     chan struct{}
+	children atomic.Int64
+}
+
+// Done returns another channel than the embedded context, so that children do not register
+// there.
+func (c *countedContext) Done() <-chan struct{} { return c.done }
+
+// AfterFunc registers a child.
+func (c *countedContext) AfterFunc(f func()) (stop func() bool) {
+	c.children.Add(1)
+	forget := context.AfterFunc(c.Context, f)
+	return func() bool {
+		c.children.Add(-1)
+		return forget()
 	}
 }
 

@@ -24,10 +24,7 @@ func (s *Syncer) lead() (led, ctx context.Context) {
 	if led == nil {
 		return nil, nil
 	}
-	ctx, end := context.WithCancelCause(s.ctx)
-	context.AfterFunc(led, func() { end(state.ErrFollows) })
-	s.fetcher.backoff.lead(ctx)
-	return led, ctx
+	return led, s.fetcher.backoff.lead(led)
 }
 
 // leave ends a turn in which another replica leads, so that the next scrape asks it again.
