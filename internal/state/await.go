@@ -24,7 +24,7 @@ func (st *State) Await(ctx context.Context, since time.Time) error {
 			failure = nil
 		}
 		synced = r.lease.Sync.Number >= r.target
-		gone = !synced && (!r.lease.Held || !r.lease.Now.Before(r.lease.Heartbeat.Add(LeaseFor)))
+		gone = !synced && !r.lease.alive()
 		return failure != nil || gone || synced && (!r.looked.Before(since) || st.SurelyLeads() && !st.sentBefore(since))
 	})
 	switch {

@@ -50,7 +50,7 @@ func (st *State) Lead(ctx context.Context) (lead context.Context, err error) {
 		}
 	}
 	lease, err := st.bid(ctx, false)
-	if err == nil && lease.free() { // it was released during the bid
+	if err == nil && lease.free() { // it was released, or ended, during the bid
 		lease, err = st.bid(ctx, false)
 	}
 	if err != nil {
@@ -59,8 +59,8 @@ func (st *State) Lead(ctx context.Context) (lead context.Context, err error) {
 	}
 	st.known.Lock()
 	r.target = 0
-	if !lease.Ours && lease.Held && lease.Asked > lease.Sync.Number {
-		r.target = lease.Asked
+	if !lease.Ours && lease.alive() && lease.Asked > lease.Sync.Number {
+		r.target = lease.Asked // no sync comes from a leader that was killed
 	}
 	st.known.Unlock()
 	return st.join(), nil

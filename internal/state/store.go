@@ -76,9 +76,12 @@ type Lease struct {
 	Limited time.Time // as of this time
 }
 
-// free reports whether no replica has the lease, and a sync is due.
+// alive reports whether a replica has the lease and sends heartbeats.
+func (l *Lease) alive() bool { return l.Held && l.Now.Before(l.Heartbeat.Add(LeaseFor)) }
+
+// free reports whether no living replica has the lease, and a sync is due.
 func (l *Lease) free() bool {
-	return !l.Ours && !l.Held && !l.Now.Before(l.Sync.Ended.Add(l.Sync.Rest))
+	return !l.Ours && !l.alive() && !l.Now.Before(l.Sync.Ended.Add(l.Sync.Rest))
 }
 
 // Bid asks for the lease.

@@ -1,12 +1,16 @@
 package syncer
 
 import (
+	"context"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
+	"omegastream_exporter/internal/state"
 	"omegastream_exporter/internal/state/storetest"
 )
 
@@ -46,6 +50,59 @@ func TestReplicasRestAfterFailures(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A scrape of a replica with a problem of its own does not wait for a leader that was killed:
+// no sync will come, and asking for the lease again and again would load the database. Once
+// the leader's last sync is too old to tell that it syncs well, the replica leads.
+func TestUnfitReplicaAfterAKill(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, shared := newAccount(endpointA), storetest.NewShared()
+		store := &slowStore{SharedStore: shared.Store()}
+		r := start(t, a, setup{store: store, options: Options{MinInterval: 9 * time.Second}})
+		killed := shared.Store()
+		ended := a.AddFault(simulator.Fault{Do: simulator.Reset()})
+		r.waitFor(9500 * time.Millisecond)
+		ended()
+		time.Sleep(10 * time.Second)
+		lease, _, err := killed.Lead(t.Context(), state.Bid{})
+		if err != nil || !lease.Ours {
+			t.Fatalf("the other replica does not lead: %+v, %v", lease, err)
+		}
+		if _, err := killed.CommitLed(t.Context(), &ledger.Batch{Fence: lease.Fence, Sync: &ledger.SyncRecord{Result: "success"}}); err != nil {
+			t.Fatal(err)
+		}
+		synced := time.Now()
+		for time.Sleep(2 * state.LeaseFor); time.Since(synced) < state.FitFor; time.Sleep(15 * time.Second) {
+			before := store.bids.Load()
+			if !r.waitFor(9500 * time.Millisecond) {
+				t.Errorf("%v after the kill: the scrape waits for a sync", time.Since(synced))
+			}
+			if n := store.bids.Load() - before; n > 2 {
+				t.Errorf("%v after the kill: %d bids in one scrape", time.Since(synced), n)
+			}
+			if r.state.LastSync().Ours {
+				t.Errorf("%v after the kill: the replica leads, although the other one synced well a short time ago", time.Since(synced))
+			}
+		}
+		if r.waitFor(9500 * time.Millisecond); !r.state.LastSync().Ours || !r.Up() {
+			t.Errorf("%v after the kill: no replica leads: %+v", time.Since(synced), r.state.LastSync())
+		}
+	})
+}
+
+// slowStore is a store that counts bids for the lease, each of which takes 10 ms.
+type slowStore struct {
+	state.SharedStore
+	bids atomic.Int64
+}
+
+// Lead implements [state.SharedStore].
+func (s *slowStore) Lead(ctx context.Context, b state.Bid) (state.Lease, *ledger.Batch, error) {
+	s.bids.Add(1)
+	time.Sleep(10 * time.Millisecond)
+	return s.SharedStore.Lead(ctx, b)
 }
 
 // Replicas that can never list the account's endpoints read the lists: each gives the lease

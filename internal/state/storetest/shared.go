@@ -77,10 +77,8 @@ func (r *sharingReplica) Lead(_ context.Context, bid state.Bid) (state.Lease, *l
 	now, l := time.Now(), &r.lease
 	resting := now.Before(l.Sync.Ended.Add(l.Sync.Rest)) && !l.Sync.Ended.Equal(bid.Rested)
 	ended := !now.Before(l.Heartbeat.Add(state.LeaseFor)) || l.Heartbeat.Equal(bid.Silent)
-	if bid.Unfit && r.synced != nil && r.synced != r && l.Sync.Result != "error" && now.Before(l.Sync.Ended.Add(state.FitFor)) {
-		return r.seen(), r.since(), nil
-	}
-	if (r.holder == nil || r.holder == r || ended) && (bid.Work || !resting) {
+	left := bid.Unfit && r.synced != nil && r.synced != r && l.Sync.Result != "error" && now.Before(l.Sync.Ended.Add(state.FitFor))
+	if (r.holder == nil || r.holder == r || ended) && (bid.Work || !resting) && !left {
 		if r.holder != nil && r.holder != r {
 			r.silences = append(r.silences, now.Sub(l.Heartbeat))
 		}
