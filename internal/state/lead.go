@@ -227,13 +227,14 @@ func (st *State) Synced(lead context.Context, r ledger.SyncRecord) {
 }
 
 // GiveBack ends what Lead started, without a result, because of a problem of this replica's
-// own. For the time unfit, it then does not lead while another replica syncs well.
+// own. For the time unfit, or a longer one that still runs, it then does not lead while
+// another replica syncs well.
 func (st *State) GiveBack(lead context.Context, unfit time.Duration) {
 	if st.replica == nil {
 		return
 	}
 	st.known.Lock()
-	st.replica.unfit = time.Now().Add(unfit)
+	st.replica.unfit = later(st.replica.unfit, time.Now().Add(unfit))
 	st.known.Unlock()
 	st.leave(lead, nil, true)
 }

@@ -79,7 +79,7 @@ func (st *State) tryCommit(batch *ledger.Batch) (lease Lease, sent time.Time, er
 			return lease, sent, err
 		case !time.Now().Before(end):
 			st.known.Lock()
-			r.unfit = time.Now().Add(scrapedFor)
+			r.unfit = later(r.unfit, time.Now().Add(scrapedFor))
 			st.known.Unlock()
 			return lease, sent, fmt.Errorf("%w: nothing could be written for %v, the lease has ended: %w", ledger.ErrOvertaken, LeaseFor, err)
 		}

@@ -400,3 +400,27 @@ func TestFailedIsReportedBeforeTheCommit(t *testing.T) {
 		t.Errorf("reported %v, %d tries", told, tries)
 	}
 }
+
+// What ends a lead does not end the time in which the replica leaves the lease to others.
+func TestUnfitTimeIsNotCutShort(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := open(t, storetest.NewShared().Store(), storetest.Quiet{})
+		for _, unfit := range []time.Duration{time.Minute, 0, time.Second} {
+			led := storetest.Lead(t, b)
+			b.GiveBack(led, unfit)
+			flush(t, b)
+		}
+		time.Sleep(time.Minute - time.Second)
+		if !b.LastResort() {
+			t.Error("the replica bids for the lease as if nothing had failed")
+		}
+		time.Sleep(time.Second)
+		if b.LastResort() {
+			t.Error("the replica leaves the lease to others for too long")
+		}
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
