@@ -229,7 +229,7 @@ func TestChartValues(t *testing.T) {
 		{"a version", key + "image.tag=9.9.9", "omegastream_exporter:9.9.9", "omegastream_exporter:0"},
 		{"part of another chart", key + "enabled=true,global.any=thing", "kind: Deployment", "kind: Ingress"},
 		{"an alert that is off", key + "prometheusRule.enabled=true,prometheusRule.disabled.OmegaStreamNoEvents=true", "alert: OmegaStreamEndpointFailing", "alert: OmegaStreamNoEvents"},
-		{"a threshold", key + "prometheusRule.enabled=true,prometheusRule.alerts.OmegaStreamExporterStale.threshold=600", "> 600 <= 1800", "> 300"},
+		{"a threshold", key + "prometheusRule.enabled=true,prometheusRule.alerts.OmegaStreamExporterStale.threshold=600", "> 600", "> 300"},
 		{"another for", key + "prometheusRule.enabled=true,prometheusRule.alerts.OmegaStreamEndpointFailing.for=17m", "for: 17m", "for: 2m"},
 		{"another severity", key + "prometheusRule.enabled=true,prometheusRule.alerts.OmegaStreamEndpointFailing.severity=page", "severity: page", "no such text"},
 		{"labels of alerts", key + "prometheusRule.enabled=true,prometheusRule.additionalLabels.team=video", "team: video", "no such text"},

@@ -1,0 +1,52 @@
+{{/* The number in an alert's expression: its threshold of the values, otherwise the default. Nothing reaches that of an
+alert that is left out. */}}
+{{- define "omegastream-exporter.limit" -}}
+{{- $own := get .rule.alerts .name | default dict -}}
+{{- if get .rule.disabled .name -}}
++Inf
+{{- else if hasKey $own "threshold" -}}
+{{ printf "%v" $own.threshold }}
+{{- else -}}
+{{ get .thresholds .name | regexFind "[0-9.]+" }}
+{{- end -}}
+{{- end -}}
+
+{{/* The expression of an alert. Some alerts say nothing about what another one reports, so they follow the changes of that
+one: otherwise nobody would report it. */}}
+{{- define "omegastream-exporter.expression" -}}
+{{- $rule := .rule -}}
+{{- $thresholds := .thresholds -}}
+{{- $expr := .expr -}}
+{{- $limits := dict -}}
+{{- range $name := list "OmegaStreamEndpointFailing" "OmegaStreamExporterBlind" "OmegaStreamExporterStale" -}}
+{{- $_ := set $limits $name (include "omegastream-exporter.limit" (dict "name" $name "rule" $rule "thresholds" $thresholds) | printf "${1}%s") -}}
+{{- end -}}
+{{- /* The budget alerts leave to EndpointFailing endpoints at which every delivery fails. */ -}}
+{{- $expr = regexReplaceAll "(webhook_endpoint_consecutive_failures:max (?:>=|<) )[0-9.]+" $expr $limits.OmegaStreamEndpointFailing -}}
+{{- /* In turn it leaves to BurningFast those that it reported before. */ -}}
+{{- if $rule.disabled.OmegaStreamErrorBudgetBurningFast -}}
+{{- $expr = regexReplaceAll "(webhook_endpoint_consecutive_failures:max < )[+.0-9A-Za-z]+" $expr "${1}0" -}}
+{{- end -}}
+{{- /* Blind and Stale leave to others a key that is rejected and a state that fails. */ -}}
+{{- if hasPrefix "OmegaStreamExporter" .alert -}}
+{{- if $rule.disabled.OmegaStreamAPIKeyRejected -}}
+{{- $expr = regexReplaceAll "\n *unless .*code=~\"401.*" $expr "" -}}
+{{- end -}}
+{{- if $rule.disabled.OmegaStreamStateFailing -}}
+{{- $expr = regexReplaceAll "\n *unless .*omegastream_exporter_state_failing.*" $expr "" -}}
+{{- end -}}
+{{- end -}}
+{{- if eq .alert "OmegaStreamExporterStale" -}}
+{{- /* Stale leaves to Blind what is older still. */ -}}
+{{- $expr = regexReplaceAll (get $thresholds "OmegaStreamExporterBlind" | regexFind "[0-9.]+" | printf "([<>]=? )%s\\b") $expr $limits.OmegaStreamExporterBlind -}}
+{{- else if and (ne .alert "OmegaStreamExporterBlind") (ne $limits.OmegaStreamExporterStale (get $thresholds "OmegaStreamExporterStale" | regexFind "[0-9.]+" | printf "${1}%s")) -}}
+{{- /* The others leave old data to Stale. */ -}}
+{{- $expr = regexReplaceAll "(exporter_data_age:seconds [<>] )[0-9.]+" $expr $limits.OmegaStreamExporterStale -}}
+{{- end -}}
+{{- $own := get $rule.alerts .alert | default dict -}}
+{{- if hasKey $own "threshold" -}}
+{{- $default := get $thresholds .alert | required (printf "prometheusRule.alerts.%s has no threshold to change; the error budget follows prometheusRule.objective" .alert) | trim -}}
+{{- $expr = regexReplaceAll (printf "%s([^0-9.]|$)" $default) $expr (printf "%s %v${1}" (regexFind "^[<>=]+" $default) $own.threshold) -}}
+{{- end -}}
+{{- $expr -}}
+{{- end -}}
