@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -133,6 +134,37 @@ func TestChartRules(t *testing.T) {
 	}
 	if diff := cmp.Diff(wanted, shown); diff != "" {
 		t.Errorf("the ConfigMaps differ from dashboards/*.json:\n%s", diff)
+	}
+}
+
+// TestChartDashboardsFollowTheObjective checks that the dashboards have the objective of the
+// alerts, in numbers and words, and that nothing else in them changes.
+func TestChartDashboardsFollowTheObjective(t *testing.T) {
+	t.Parallel()
+	got, err := render(t, "--set=flags.demo=true,dashboards.enabled=true,prometheusRule.objective=0.995")
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := strings.NewReplacer(
+		`"value": 0.995`, `"value": 0.99`, `"value": 0.955`, `"value": 0.95`, " / 0.005", " / 0.01",
+		"bjective is 99.5 %", "bjective is 99 %", "bjective, 99.5 %", "bjective, 99 %", "bjective: 99.5 %", "bjective: 99 %", "Up to 0.5 %", "Up to 1 %",
+	)
+	wanted, found := dashboards(t), map[string]string{}
+	for _, o := range parse(t, got) {
+		for file, content := range o.Data {
+			found[file] = back.Replace(content)
+			if file != "webhook-deliveries.json" {
+				continue
+			}
+			for _, left := range []string{`"value": 0.99`, `"value": 0.95`, " 99 %", " 1 %", " / 0.01"} {
+				if regexp.MustCompile(regexp.QuoteMeta(left) + `(\D|$)`).MatchString(content) {
+					t.Errorf("%s: %q is left over", file, left)
+				}
+			}
+		}
+	}
+	if diff := cmp.Diff(wanted, found); diff != "" {
+		t.Errorf("-dashboards/*.json +the ConfigMaps with the default objective put back:\n%s", diff)
 	}
 }
 

@@ -50,3 +50,14 @@ one: otherwise nobody would report it. */}}
 {{- end -}}
 {{- $expr -}}
 {{- end -}}
+
+{{/* A dashboard with the objective of the values: its thresholds, the budget that it divides by, and its texts. */}}
+{{- define "omegastream-exporter.objective" -}}
+{{- $budget := round (subf 1.0 .objective) 6 -}}
+{{- $text := .text -}}
+{{- $text = regexReplaceAll "(\"value\": )0[.]95\\b" $text (printf "${1}%v" (round (maxf 0.0 (subf .objective 0.04)) 6)) -}}
+{{- $text = regexReplaceAll "(\"value\": )0[.]99\\b" $text (printf "${1}%v" .objective) -}}
+{{- $text = regexReplaceAll "( / )0[.]01\\b" $text (printf "${1}%v" $budget) -}}
+{{- $text = regexReplaceAll "([Oo]bjective(?: is|,|:) )99 %" $text (printf "${1}%v %%" (round (mulf 100 .objective) 4)) -}}
+{{- $text | replace "Up to 1 % of" (printf "Up to %v %% of" (round (mulf 100 $budget) 4)) -}}
+{{- end -}}
