@@ -1,4 +1,4 @@
-import { account, current, endpoint, gauge, grown, increase, maximum, ours, ratio, records, type Window } from "./queries.js";
+import { account, current, endpoint, gauge, grown, increase, maximum, ours, owed, ratio, records, type Window } from "./queries.js";
 import { accountLabels, alerts, burn, dashboards, links, objective, thresholds as t, type Burn, type Timing } from "./settings.js";
 
 /** An alert without its timing. */
@@ -86,7 +86,7 @@ export function runbook(alert: string): string {
 
 /** Adds the labels that people route by to series of endpoints. */
 function routed(expr: string): string {
-  return `(\n${expr.replaceAll(/^(?=.)/gm, "  ")}\n)\n* on (${endpoint}) group_left (host, description) ${records.info}`;
+  return `(\n${indented(expr)}\n)\n* on (${endpoint}) group_left (host, description) ${records.info}`;
 }
 
 const active = `${gauge("active")} == 1`;
@@ -100,20 +100,30 @@ and ${active}`;
  * One pair of windows: too many deliveries failed in the long one, and still do in the short one. The short window is
  * remembered for a while, so that an alert about few deliveries does not flap.
  */
-function burns(pair: Burn): string {
+function burns(pair: Burn, remember = true): string {
   const limit = `${pair.rate} * ${budget}`;
   return [
-    `  ${ratio(pair.long)} > ${limit}`,
-    `  and max_over_time(${ratio(pair.short)}[${pair.remember}]) > ${limit}`,
-    ...(pair.deliveries ? [`  and ${increase("deliveries", pair.long)} >= ${pair.deliveries}`] : []),
-    ...(pair.failures ? [`  and ${increase("failures", pair.long)} >= ${pair.failures}`] : []),
-    ...(pair.fewerThan ? [`  and ${increase("deliveries", pair.long)} < ${pair.fewerThan}`] : []),
+    `${ratio(pair.long)} > ${limit}`,
+    `and ${remember ? `max_over_time(${ratio(pair.short)}[${pair.remember}])` : ratio(pair.short)} > ${limit}`,
+    ...(pair.deliveries ? [`and ${increase("deliveries", pair.long)} >= ${pair.deliveries}`] : []),
+    ...(pair.failures ? [`and ${increase("failures", pair.long)} >= ${pair.failures}`] : []),
+    ...(pair.fewerThan ? [`and ${increase("deliveries", pair.long)} < ${pair.fewerThan}`] : []),
   ].join("\n");
 }
 
+const indented = (text: string) => text.replaceAll(/^(?=.)/gm, "  ");
+const anyOf = (pairs: readonly Burn[], remember = true) => pairs.map((pair) => indented(burns(pair, remember))).join("\n  or\n");
+const line = (text: string) => text.replaceAll(/\n */g, " ");
+
+/**
+ * An endpoint that burned its budget within the last hour although deliveries succeeded in between. It stays with the
+ * alerts about the budget through the next run of failures, so that two alerts do not take turns.
+ */
+const partly = `present_over_time((${gauge("inARow")} < ${t.failuresInARow} and (${line(anyOf(burn.fast, false).trim())}))[1h:2m])`;
+
 /** Leaves out endpoints at which every delivery fails, because EndpointFailing covers them, and those that are off or gone. */
 function spent(pairs: readonly Burn[]): string {
-  return routed(`100 * (\n${pairs.map((pair) => burns(pair)).join("\n  or\n")}\n)\nand ${active}\nunless (${failing.replaceAll("\n", " ")})`);
+  return routed(`100 * (\n${anyOf(pairs)}\n)\nand ${active}\nunless (${line(failing)} unless ${partly})`);
 }
 
 const longWindows = (pairs: readonly Burn[]) => [...new Set(pairs.map((pair) => pair.long))];
@@ -121,6 +131,9 @@ const longWindows = (pairs: readonly Burn[]) => [...new Set(pairs.map((pair) => 
 const ownObjective = `For another objective, replace each "* ${budget}".`;
 /** The burn rates of the pairs; at 1x the budget lasts for exactly 30 days. */
 const pace = (pairs: readonly Burn[]) => pairs.map((b) => `${b.rate}x over ${b.long} and ${b.short}`).join(", ");
+
+/** Only while the exporter reads the endpoint, whatever becomes of others. */
+const isRead = `unless on (${endpoint}) ${owed("age")} > ${t.stale}`;
 
 /** How many seconds an endpoint has been silent, if it had events at the same time a week ago. */
 function silent(seconds: number, window: Window): string {
@@ -168,8 +181,8 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamEndpointFailing",
-      comment: `Fires after ${t.failuresInARow} failures in a row, in order of creation, over at least ${minutes(t.failingFor)}. One delivery a day is enough, and a receiver that restarts does not fire it.`,
-      expr: routed(failing),
+      comment: `Fires after ${t.failuresInARow} failures in a row, in order of creation, over at least ${minutes(t.failingFor)}. One delivery a day is enough, and a receiver that restarts does not fire it. If deliveries succeeded between earlier failures, OmegaStreamErrorBudgetBurningFast goes on instead.`,
+      expr: routed(`${failing}\nunless (\n  ${partly}\n  and (\n${indented(anyOf(burn.fast))}\n  )\n)`),
       threshold: `>= ${t.failuresInARow}`,
       summary: `Every delivery to ${name} fails: ${w.lastOutcome}`,
       description: `The last ${w.number} deliveries to ${name} failed, and none has succeeded since. The last one: ${w.lastOutcome}.`,
@@ -178,10 +191,10 @@ export function deliveryAlerts(w: Words): Alert[] {
     },
     {
       name: "OmegaStreamDeliveriesPendingGrowing",
-      comment: `Fires while ${t.pending} or more deliveries have no outcome for half an hour and their number grows. Only while syncs succeed.`,
+      comment: `Fires while ${t.pending} or more deliveries have no outcome for half an hour and their number grows. Only while the exporter reads the endpoint.`,
       expr: routed(`${pending} > ${pending} offset 30m
 and min_over_time(${pending}[30m]) >= ${t.pending}
-and on (${account}) ${maximum("omegastream_up", account)} == 1`),
+${isRead}`),
       threshold: `>= ${t.pending}`,
       summary: `${w.number} deliveries to ${name} wait for an outcome`,
       description: `${w.number} deliveries to ${name} have no outcome yet, and half an hour ago there were fewer: OmegaStream does not deliver them, or does not report how they ended.`,
@@ -195,7 +208,7 @@ and on (${account}) ${maximum("omegastream_up", account)} == 1`),
 ${[silent(6 * 3600, "6h"), silent(86400, "1d")].join("\nor\n").replaceAll(/^(?=.)/gm, "  ")}
 )
 and ${active}
-and on (${account}) ${records.age} < ${t.stale}`),
+${isRead}`),
       threshold: `>= ${t.eventsLastWeek}`,
       summary: `No events for ${name} in ${w.duration}`,
       description: `The last event for ${name} is ${w.duration} old. At the same time last week there were ${t.eventsLastWeek} or more.`,
@@ -213,10 +226,10 @@ and on (${account}) ${records.age} < ${t.stale}`),
     },
     {
       name: "OmegaStreamEndpointRemoved",
-      comment: "Fires for a day after an endpoint was removed from the account, while the exporter can read the account. It names the last host.",
+      comment: "Fires for a day after an endpoint was removed from the account, while the exporter knows the others, or knows that there are none. It names the last host.",
       expr: `topk by (${endpoint}) (1, max_over_time(${records.seen}[1d]))
 unless on (${endpoint}) webhook_endpoint_active
-and on (${account}) ${maximum("omegastream_up", account)} == 1`,
+and on (${account}) (${gauge("active")} or on (${account}) ${maximum("omegastream_up", account)} == 1)`,
       summary: `${name} was removed from the account`,
       description: `${endpointOf(w, "Endpoint")} was in the account within the last day and is gone: OmegaStream sends nothing to it.`,
       dashboard: endpointPage(w),
@@ -228,14 +241,17 @@ and on (${account}) ${maximum("omegastream_up", account)} == 1`,
 /** The API rejected the key and has accepted no call since. A single endpoint or event that the key may not read does not count. */
 const rejected = `${maximum(
   `sum by (${account}, instance) (increase(omegastream_api_requests_total{code=~"401|403"}[5m])) > 0
-  unless on (${account}, instance) sum by (${account}, instance) (increase(omegastream_api_requests_total{code=~"2.."}[2m])) > 0`, account,
+  unless on (${account}, instance) sum by (${account}, instance) (increase(omegastream_api_requests_total{code=~"2.."}[5m])) > 0`, account,
 )}`;
 
 export function exporterAlerts(w: Words): Alert[] {
   const exporter = exporterOf(w);
   const created = "omegastream_exporter_state_created_timestamp_seconds";
   const failed = 'omegastream_api_requests_total{code!~"2..|401|403|404|410|429"}';
-  const never = `(${maximum("omegastream_up offset 5m", account)} unless on (${account}) ${records.age})`;
+  /** How long ago the exporter read all endpoints, or began its state if it never has. */
+  const age = `${records.age} or on (${account}) time() - ${maximum(created, account)}`;
+  /** The same for any of the endpoints. */
+  const blind = `(time() - ${maximum("omegastream_exporter_endpoint_last_successful_sync_timestamp_seconds", account)} or on (${account}) ${age}) > ${t.blind}`;
   /** Leaves out what has an alert of its own: a rejected key and a failing state. */
   const explained = `unless on (${account}) (${rejected.replaceAll("\n", " ")})\nunless on (${account}) ${maximum("omegastream_exporter_state_failing", account)} == 1`;
   return timed([
@@ -255,30 +271,30 @@ absent(omegastream_up) unless on () ${records.known}`,
     },
     {
       name: "OmegaStreamExporterBlind",
-      comment: `The exporter has not read all endpoints for ${minutes(t.blind)}. A rejected key and a failing state have alerts of their own.`,
-      expr: `${records.age} > ${t.blind}\n${explained}`,
+      comment: `The exporter has read no endpoint for ${minutes(t.blind)}. A rejected key and a failing state have alerts of their own.`,
+      expr: `${blind}\n${explained}`,
       threshold: `> ${t.blind}`,
-      summary: `${exporter} has not read all endpoints for ${w.duration}`,
-      description: `${exporter} has not read all endpoints for ${w.duration}; ${w.answers}. Until it does, you see no new failures.`,
+      summary: `${exporter} has read no endpoint for ${w.duration}`,
+      description: `${exporter} has read no endpoint for ${w.duration}; ${w.answers}. Until it does, you see no new failures.`,
       dashboard: exporterPage(w),
       panel: [dashboards.exporter, "Age of the data"],
     },
     {
       name: "OmegaStreamExporterStale",
-      comment: `The exporter has not read all endpoints for ${minutes(t.stale)}, or never since its state began. After ${minutes(t.blind)}, OmegaStreamExporterBlind takes over.`,
-      expr: `(\n  ${records.age} > ${t.stale} <= ${t.blind}\n  or\n  ${never}\n)\n${explained}`,
-      threshold: `> ${t.stale} `,
+      comment: `The exporter has not read all endpoints for ${minutes(t.stale)}: some endpoints or all. If it reads none for ${minutes(t.blind)}, OmegaStreamExporterBlind takes over.`,
+      expr: `(${age}) > ${t.stale}\nunless on (${account}) ${blind}\n${explained}`,
+      threshold: `> ${t.stale}`,
       summary: `${exporter} cannot read all endpoints: its data is old`,
-      description: `${exporter} has not read all endpoints for more than ${minutes(t.stale)}, or never did; ${w.answers}. Dashboards and alerts can show old data.`,
+      description: `${exporter} has not read all endpoints for ${w.duration}; ${w.answers}. Dashboards and alerts can show old data.`,
       dashboard: exporterPage(w),
       panel: [dashboards.exporter, "Age of the data"],
     },
     {
       name: "OmegaStreamAPIKeyRejected",
-      comment: "The API has rejected the key and accepted no call for two minutes. A revoked key does not recover.",
+      comment: "The API has rejected the key and accepted no call for five minutes. A revoked key does not recover.",
       expr: rejected,
       summary: `The OmegaStream API rejects the key of ${exporter}`,
-      description: `The OmegaStream API has answered ${exporter} only with 401 or 403 for 2 minutes: the key was revoked, or it has no access to webhooks.`,
+      description: `The OmegaStream API has answered ${exporter} only with 401 or 403 for 5 minutes: the key was revoked, or it has no access to webhooks.`,
       dashboard: exporterPage(w),
       panel: [dashboards.exporter, "Calls by status code"],
     },

@@ -90,6 +90,7 @@ const head = `# Generated from dashboards/src by \`make dashboards\`.
 #
 # To change an alert, edit its \`for\`, its severity, or the number in its expression; the comment above the alert explains
 # the number. dashboards/src/settings.ts has all settings, with advice on each. In Helm, use prometheusRule.alerts.
+# \`unless\` leaves out what another alert covers: if you remove that one or change its number, change it there too.
 # Links to the exporter use its --web.external-url. Flags of the generator set the other links (\`npm run generate --
 # --help\` in dashboards). Without Node:
 #   sed -i 's|${links.grafana}|https://your.grafana|; s|${links.runbooks}|https://your/runbooks.md|; s|${links.exporter}|https://your.exporter|' FILE

@@ -44,7 +44,7 @@ export const alerts = {
   OmegaStreamExporterDown: { severity: "critical", for: "5m" },
   OmegaStreamExporterBlind: { severity: "critical", for: "1m" },
   OmegaStreamExporterStale: { severity: "warning", for: "1m" },
-  OmegaStreamAPIKeyRejected: { severity: "critical" },
+  OmegaStreamAPIKeyRejected: { severity: "critical", for: "1m" },
   OmegaStreamAPIFailing: { severity: "warning", for: "5m" },
   OmegaStreamDetailBacklog: { severity: "warning", for: "15m" },
   OmegaStreamEventsMissed: { severity: "warning" },
@@ -122,7 +122,7 @@ export const thresholds = {
   eventsLastWeek: 10,
   /** Age of the last complete sync, in seconds, that warns. More than ten scrape intervals, and more than a sync takes. */
   stale: 300,
-  /** Age of the last complete sync, in seconds, that pages. */
+  /** Age of the newest data of any endpoint, in seconds, that pages. */
   blind: 1800,
   /** Age of an endpoint's last complete read, in seconds, above which a panel names the endpoint. More than a sync takes. */
   lagging: 120,
