@@ -3,11 +3,13 @@ package syncer
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
 	"omegastream_exporter/internal/simulator"
 	"omegastream_exporter/internal/state"
@@ -92,7 +94,39 @@ func TestUnfitReplicaAfterAKill(t *testing.T) {
 	})
 }
 
-// slowStore is a store that counts bids for the lease, each of which takes 10 ms.
+// A sync succeeds although its last commit releases the lease.
+func TestReleaseIsNoFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var results resultLog
+		r := start(t, newAccount(endpointA), setup{
+			store:   &slowStore{SharedStore: storetest.NewShared().Store()},
+			options: Options{MinInterval: 9 * time.Second, Observer: &results},
+		})
+		for n := range 10 {
+			r.scrapes(1)
+			last := r.state.LastSync()
+			if result := r.Status().Result; result != Success || last.Number != uint64(n+1) || last.Result != string(Success) {
+				t.Errorf("the sync ended with %s, and is committed as %+v", result, last)
+			}
+		}
+		if len(results) != 10 || slices.ContainsFunc(results, func(r Result) bool { return r != Success }) {
+			t.Errorf("the metrics count %v", results)
+		}
+	})
+}
+
+// resultLog is an Observer that keeps the results of syncs.
+type resultLog []Result
+
+// Synced implements [Observer].
+func (l *resultLog) Synced(r Result, _ time.Duration) { *l = append(*l, r) }
+
+// Invalid implements [Observer].
+func (*resultLog) Invalid(client.Operation, int) {}
+
+// slowStore is a store that counts bids for the lease. Each takes 10 ms, and so does each
+// commit.
 type slowStore struct {
 	state.SharedStore
 	bids atomic.Int64
@@ -103,6 +137,12 @@ func (s *slowStore) Lead(ctx context.Context, b state.Bid) (state.Lease, *ledger
 	s.bids.Add(1)
 	time.Sleep(10 * time.Millisecond)
 	return s.SharedStore.Lead(ctx, b)
+}
+
+// CommitLed implements [state.SharedStore].
+func (s *slowStore) CommitLed(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
+	time.Sleep(10 * time.Millisecond)
+	return s.SharedStore.CommitLed(ctx, b)
 }
 
 // Replicas that can never list the account's endpoints read the lists: each gives the lease

@@ -8,6 +8,7 @@ import (
 
 	"omegastream_exporter/client"
 	"omegastream_exporter/internal/ledger"
+	"omegastream_exporter/internal/state"
 )
 
 const (
@@ -101,6 +102,9 @@ func (s *Syncer) waitForState(ctx context.Context, wait func(context.Context) er
 	if err == nil {
 		s.problems.healed(subject{operation: WriteState})
 		return nil
+	}
+	if errors.Is(err, ledger.ErrOvertaken) {
+		return state.ErrFollows // not a problem of the state
 	}
 	if cause := s.state.Failure(); cause != nil {
 		err = cause

@@ -46,7 +46,7 @@ func (s *Syncer) sync(ctx, led context.Context, before *pass) *pass {
 	}
 	s.publish(p)
 	if p.err == nil {
-		p.err = s.durable(ctx)
+		p.err = s.durable(s.ctx) // ctx ends when the last commit releases the lease
 	}
 	p.report()
 	return p
