@@ -163,7 +163,10 @@ func (r *Read) reached() int64 {
 }
 
 // lost reports whether the endpoint is no longer known, or the read's lease has ended.
-func (r *Read) lost() bool { return r.endpoint.dropped || r.endpoint.account.fence != r.fence }
+func (r *Read) lost() bool { return r.endpoint.dropped || r.Overtaken() }
+
+// Overtaken reports whether the read's lease has ended, so that the read changes nothing.
+func (r *Read) Overtaken() bool { return r.endpoint.account.fence != r.fence }
 
 // Enough reports whether the list need not be read further. Apply can change that.
 func (r *Read) Enough() bool { return r.enough }

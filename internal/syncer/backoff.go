@@ -22,8 +22,9 @@ type backoff struct {
 	mu      sync.Mutex
 	led     context.Context // of the state, the last one; nil before the first
 	parent  context.Context // of the calls: ends with led or root
-	calls   context.Context // of every call; ends when the API refuses the key
+	calls   context.Context // of every call; ends with parent, and when the API refuses the key
 	endCall context.CancelCauseFunc
+	stopped bool                // since the API refused the key
 	until   time.Time           // no call before this
 	failing map[string]struct{} // events whose call failed since one succeeded; only as many as count
 	rests   int                 // since the last successful call
@@ -39,7 +40,7 @@ func newBackoff(ctx context.Context) *backoff {
 func (b *backoff) resting(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.calls.Err() != nil {
+	if b.stopped {
 		return longestNap // resume ends it
 	}
 	return max(0, b.until.Sub(now))
@@ -52,17 +53,30 @@ func (b *backoff) callContext() context.Context {
 	return b.calls
 }
 
-// lead makes the calls from the next resume on end with a lead of the state, and returns their
-// context. All syncs of a lead share it: a state that is not shared has one lead for ever.
+// lead cancels the calls of earlier leads of the state, and makes the next ones end with this
+// lead. It returns a context that ends with it too. All syncs of a lead share that: a state
+// that is not shared has one lead for ever.
 func (b *backoff) lead(led context.Context) context.Context {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if led != b.led {
-		ctx, end := context.WithCancelCause(b.root)
-		context.AfterFunc(led, func() { end(state.ErrFollows) })
-		b.led, b.parent = led, ctx
+	if led == b.led {
+		return b.parent
 	}
-	return b.parent
+	ctx, end := context.WithCancelCause(b.root)
+	context.AfterFunc(led, func() { end(state.ErrFollows) })
+	if led.Err() == nil { // otherwise there can be a later one
+		b.led, b.parent = led, ctx
+		b.endCall(state.ErrFollows)
+		b.renew()
+	}
+	return ctx
+}
+
+// renew allows calls, unless the API has refused the key. The caller holds b.mu.
+func (b *backoff) renew() {
+	if !b.stopped {
+		b.calls, b.endCall = context.WithCancelCause(b.parent)
+	}
 }
 
 // stop cancels the calls under way, and allows no others until resume. The error is the cause
@@ -70,6 +84,7 @@ func (b *backoff) lead(led context.Context) context.Context {
 func (b *backoff) stop(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.stopped = true
 	b.endCall(err)
 }
 
@@ -77,8 +92,9 @@ func (b *backoff) stop(err error) {
 func (b *backoff) resume() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.calls.Err() != nil {
-		b.calls, b.endCall = context.WithCancelCause(b.parent)
+	if b.stopped {
+		b.stopped = false
+		b.renew()
 	}
 }
 

@@ -59,9 +59,11 @@ func (f *fetcher) run(ctx context.Context) {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	for ctx.Err() == nil {
-		if _, err := f.state.Leading(ctx); err != nil {
+		led, err := f.state.Leading(ctx)
+		if err != nil {
 			return // ctx has ended, or the state is closed
 		}
+		f.backoff.lead(led)
 		select {
 		case f.slots <- struct{}{}:
 		case <-ctx.Done():

@@ -1,9 +1,12 @@
 package syncer
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -143,6 +146,83 @@ func (s *slowStore) Lead(ctx context.Context, b state.Bid) (state.Lease, *ledger
 func (s *slowStore) CommitLed(ctx context.Context, b *ledger.Batch) (state.Lease, error) {
 	time.Sleep(10 * time.Millisecond)
 	return s.SharedStore.CommitLed(ctx, b)
+}
+
+// A replica that loses the lease cancels its calls. When it leads again, it reads the lists
+// again, even one that it is still reading under the lost lease.
+func TestLostLeaseCancelsCalls(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, shared := newAccount(endpointA, endpointB), storetest.NewShared()
+		api := &stubborn{RoundTripper: simulator.Transport(a), release: make(chan struct{})}
+		r := start(t, a, setup{store: shared.Store(), client: client.Options{Transport: api}, options: Options{MinInterval: 9 * time.Second}})
+		r.scrapes(2)
+		a.Emit(endpointB, failedType, simulator.Responded(500))
+		a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointA, Times: 1, Do: simulator.Hang()})
+		api.holds.Store(true)
+		time.Sleep(15 * time.Second)
+		r.waitFor(time.Second)
+		if n := api.waiting.Load(); n != 1 {
+			t.Fatalf("%d lists wait for an answer, want 1", n)
+		}
+		other := shared.Store()
+		lease, _, _ := other.Follow(t.Context())
+		if lease, _, err := other.Lead(t.Context(), state.Bid{Silent: lease.Heartbeat}); err != nil || !lease.Ours {
+			t.Fatalf("the other replica does not lead: %+v, %v", lease, err)
+		}
+		time.Sleep(time.Second)
+		if n := api.waiting.Load(); n != 0 {
+			t.Errorf("a second after the lease was lost, %d lists still wait for an answer", n)
+		}
+		time.Sleep(state.LeaseFor)
+		r.scrapes(1)
+		if last := r.state.LastSync(); !last.Ours || last.Result != string(Success) {
+			t.Errorf("the replica does not lead again: %+v", last)
+		}
+		if n := r.delivered(endpointB); n != 1 {
+			t.Errorf("%d outcomes are counted, want 1", n)
+		}
+		close(api.release)
+		r.scrapes(2)
+		if !r.Up() || r.delivered(endpointB) != 1 || len(r.Status().Problems) > 0 {
+			t.Errorf("up is %v, %d outcomes are counted, %+v", r.Up(), r.delivered(endpointB), r.Status())
+		}
+	})
+}
+
+// stubborn is an API that counts the lists that wait for an answer. On demand, the answer for
+// the next list of endpointB stops, and ends with no context.
+type stubborn struct {
+	http.RoundTripper
+	waiting atomic.Int64
+	holds   atomic.Bool
+	release chan struct{}
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (s *stubborn) RoundTrip(r *http.Request) (*http.Response, error) {
+	list := strings.HasSuffix(r.URL.Path, endpointA) || strings.HasSuffix(r.URL.Path, endpointB)
+	if list {
+		s.waiting.Add(1)
+		defer s.waiting.Add(-1)
+	}
+	answer, err := s.RoundTripper.RoundTrip(r)
+	if err == nil && strings.HasSuffix(r.URL.Path, endpointB) && s.holds.CompareAndSwap(true, false) {
+		content, err := io.ReadAll(answer.Body)
+		if err != nil {
+			return nil, err
+		}
+		answer.Body = io.NopCloser(io.MultiReader(released{s.release}, bytes.NewReader(content)))
+	}
+	return answer, err
+}
+
+// released is an empty reader that ends when its channel is closed.
+type released struct{ c <-chan struct{} }
+
+func (r released) Read([]byte) (int, error) {
+	<-r.c
+	return 0, io.EOF
 }
 
 // Replicas that can never list the account's endpoints read the lists: each gives the lease

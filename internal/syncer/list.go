@@ -35,8 +35,14 @@ func (s *Syncer) readList(ctx context.Context, id string, one *read) error {
 	slow := s.headerOf(id, one)
 	defer slow.Stop()
 	var r *ledger.Read
-	s.state.Look(func(a *ledger.Account) { r = a.Begin(id, began, list.Date(), s.state.Now()) })
-	if r == nil {
+	leads := false
+	s.state.Look(func(a *ledger.Account) {
+		r, leads = a.Begin(id, began, list.Date(), s.state.Now()), a.Leads()
+	})
+	switch {
+	case !leads:
+		return state.ErrFollows
+	case r == nil: // the endpoint is gone
 		return nil
 	}
 	err = s.readEvents(ctx, list, r)
@@ -44,8 +50,15 @@ func (s *Syncer) readList(ctx context.Context, id string, one *read) error {
 	if list.Complete() || len(list.Faults()) > 0 {
 		s.problems.use(subject{operation: UseElements, endpointID: id}, list.Faults())
 	}
-	s.state.Do(func(a *ledger.Account) { a.End(r, list.Complete(), s.state.Now()) })
+	overtaken := false
+	s.state.Do(func(a *ledger.Account) {
+		a.End(r, list.Complete(), s.state.Now())
+		overtaken = r.Overtaken()
+	})
 	s.fetcher.wakeUp()
+	if overtaken {
+		return state.ErrFollows
+	}
 	return errors.Join(err, list.Err())
 }
 

@@ -39,9 +39,10 @@ type pass struct {
 
 // read is the read of one list. Syncer.mu guards its fields.
 type read struct {
-	ended    chan<- ending // of the sync that waits for it
-	answered bool          // the header has arrived
-	slow     bool          // nothing waits for it any longer
+	calls    context.Context // its own: ends when it is cancelled
+	ended    chan<- ending   // of the sync that waits for it
+	answered bool            // the header has arrived
+	slow     bool            // nothing waits for it any longer
 }
 
 // ending tells a sync how a read is going, or how it ended.
@@ -120,17 +121,21 @@ func (p *pass) readLists(ctx context.Context) {
 // over reports whether to request no more lists.
 func (p *pass) over() bool { return p.err != nil || p.paused != nil }
 
-// join makes this sync wait for the reads under way. Slow ones have already failed.
+// join makes this sync wait for the reads under way. Slow ones have already failed. The lists
+// of cancelled ones are read again, and the old reads change nothing.
 func (p *pass) join() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, r := range p.reads {
-		if r.slow {
+	for id, r := range p.reads {
+		switch {
+		case r.calls != p.calls:
+			delete(p.reads, id)
+		case r.slow:
 			p.failed++
-			continue
+		default:
+			r.ended = p.ended
+			p.waiting++
 		}
-		r.ended = p.ended
-		p.waiting++
 	}
 	p.ids = slices.DeleteFunc(p.ids, func(id string) bool { return p.reads[id] != nil })
 }
@@ -157,7 +162,7 @@ func (p *pass) beginReads(ctx context.Context) {
 		patient = min(limit, max(1, int(rate*headerTime)))
 	}
 	for len(p.ids) > 0 && len(p.reads) < limit && unanswered < patient && ctx.Err() == nil {
-		id, r := p.ids[0], &read{ended: p.ended}
+		id, r := p.ids[0], &read{calls: p.calls, ended: p.ended}
 		if p.pausing[id] && unanswered > 0 {
 			return
 		}
@@ -165,7 +170,7 @@ func (p *pass) beginReads(ctx context.Context) {
 		p.reads[id] = r
 		p.waiting++
 		unanswered++
-		p.running.Go(func() { p.readOne(p.calls, id, r) })
+		p.running.Go(func() { p.readOne(r.calls, id, r) })
 	}
 }
 
@@ -240,9 +245,11 @@ func (s *Syncer) readOne(ctx context.Context, id string, r *read) {
 		s.readFailed(id, err)
 	}
 	s.mu.Lock()
-	delete(s.reads, id)
-	if e.how != unasked && e.how != notDue {
-		s.pausing[id] = pauses(e.err)
+	if s.reads[id] == r {
+		delete(s.reads, id)
+		if e.how != unasked && e.how != notDue {
+			s.pausing[id] = pauses(e.err)
+		}
 	}
 	waited, ended := !r.slow, r.ended
 	s.mu.Unlock()
