@@ -239,6 +239,16 @@ func (st *State) GiveBack(lead context.Context, unfit time.Duration) {
 	st.leave(lead, nil, true)
 }
 
+// Fit ends the time for which GiveBack made this replica unfit.
+func (st *State) Fit() {
+	if st.replica == nil {
+		return
+	}
+	st.known.Lock()
+	defer st.known.Unlock()
+	st.replica.unfit = time.Time{}
+}
+
 // LastResort reports whether no other replica syncs well: this one leads although it gave the
 // lease back because of a problem of its own, or the state is not shared.
 func (st *State) LastResort() bool {

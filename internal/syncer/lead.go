@@ -78,6 +78,7 @@ func (s *Syncer) vet() {
 		defer s.mu.Unlock()
 		if s.vetting.running = false; passed {
 			s.listing.asked(now, true)
+			s.state.Fit()
 		}
 	})
 }

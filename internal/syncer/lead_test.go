@@ -58,43 +58,58 @@ func TestReplicasRestAfterFailures(t *testing.T) {
 }
 
 // A scrape of a replica with a problem of its own does not wait for a leader that was killed:
-// no sync will come, and asking for the lease again and again would load the database. Once
-// the leader's last sync is too old to tell that it syncs well, the replica leads.
+// no sync will come, and asking for the lease again and again would load the database. The
+// replica leads once its problem has ended, or once the leader's last sync is too old to tell
+// that it syncs well.
 func TestUnfitReplicaAfterAKill(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a, shared := newAccount(endpointA), storetest.NewShared()
-		store := &slowStore{SharedStore: shared.Store()}
-		r := start(t, a, setup{store: store, options: Options{MinInterval: 9 * time.Second}})
-		killed := shared.Store()
-		ended := a.AddFault(simulator.Fault{Do: simulator.Reset()})
-		r.waitFor(9500 * time.Millisecond)
-		ended()
-		time.Sleep(10 * time.Second)
-		lease, _, err := killed.Lead(t.Context(), state.Bid{})
-		if err != nil || !lease.Ours {
-			t.Fatalf("the other replica does not lead: %+v, %v", lease, err)
-		}
-		if _, err := killed.CommitLed(t.Context(), &ledger.Batch{Fence: lease.Fence, Sync: &ledger.SyncRecord{Result: "success"}}); err != nil {
-			t.Fatal(err)
-		}
-		synced := time.Now()
-		for time.Sleep(2 * state.LeaseFor); time.Since(synced) < state.FitFor; time.Sleep(15 * time.Second) {
-			before := store.bids.Load()
-			if !r.waitFor(9500 * time.Millisecond) {
-				t.Errorf("%v after the kill: the scrape waits for a sync", time.Since(synced))
-			}
-			if n := store.bids.Load() - before; n > 2 {
-				t.Errorf("%v after the kill: %d bids in one scrape", time.Since(synced), n)
-			}
-			if r.state.LastSync().Ours {
-				t.Errorf("%v after the kill: the replica leads, although the other one synced well a short time ago", time.Since(synced))
-			}
-		}
-		if r.waitFor(9500 * time.Millisecond); !r.state.LastSync().Ours || !r.Up() {
-			t.Errorf("%v after the kill: no replica leads: %+v", time.Since(synced), r.state.LastSync())
-		}
-	})
+	for name, lasts := range map[string]time.Duration{"the problem lasts": state.FitFor, "the problem ends": 20 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a, shared := newAccount(endpointA), storetest.NewShared()
+				store := &slowStore{SharedStore: shared.Store()}
+				r := start(t, a, setup{store: store, options: Options{MinInterval: 9 * time.Second}})
+				killed := shared.Store()
+				r.waitFor(9500 * time.Millisecond)
+				ended := a.AddFault(simulator.Fault{Do: simulator.Reset()})
+				for range 8 { // the endpoints are requested once a minute
+					time.Sleep(10 * time.Second)
+					r.waitFor(9500 * time.Millisecond)
+				}
+				time.Sleep(time.Minute)
+				lease, _, err := killed.Lead(t.Context(), state.Bid{})
+				if err != nil || !lease.Ours {
+					t.Fatalf("the other replica does not lead: %+v, %v", lease, err)
+				}
+				if _, err := killed.CommitLed(t.Context(), &ledger.Batch{Fence: lease.Fence, Sync: &ledger.SyncRecord{Result: "success"}}); err != nil {
+					t.Fatal(err)
+				}
+				synced := time.Now()
+				time.AfterFunc(lasts, ended)
+				for time.Sleep(2 * state.LeaseFor); time.Since(synced) < lasts; time.Sleep(15 * time.Second) {
+					before := store.bids.Load()
+					if !r.waitFor(9500 * time.Millisecond) {
+						t.Errorf("%v after the kill: the scrape waits for a sync", time.Since(synced))
+					}
+					if n := store.bids.Load() - before; n > 2 {
+						t.Errorf("%v after the kill: %d bids in one scrape", time.Since(synced), n)
+					}
+					if r.state.LastSync().Ours {
+						t.Errorf("%v after the kill: the replica leads, although the other one synced well a short time ago", time.Since(synced))
+					}
+				}
+				for !r.state.LastSync().Ours && time.Since(synced) < state.FitFor {
+					r.waitFor(9500 * time.Millisecond)
+					time.Sleep(10 * time.Second)
+				}
+				r.waitFor(9500 * time.Millisecond)
+				if !r.state.LastSync().Ours || !r.Up() || lasts < state.FitFor && r.state.LastSync().Ended.Sub(synced) > state.FitFor {
+					t.Errorf("%v after the kill: no replica leads: %+v", time.Since(synced), r.state.LastSync())
+				}
+			})
+		})
+	}
 }
 
 // A sync succeeds although its last commit releases the lease.
