@@ -24,6 +24,9 @@ func (s *Syncer) lead() (led, ctx context.Context) {
 	if led == nil {
 		return nil, nil
 	}
+	s.mu.Lock()
+	s.heard = s.state.LastSync().Number
+	s.mu.Unlock()
 	return led, s.fetcher.backoff.lead(led)
 }
 
@@ -124,6 +127,10 @@ func (s *Syncer) followed() {
 	s.problems.healed(subject{operation: WriteState})
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if last.Number != s.heard && Result(last.Result) == Success { // it listed and read everything since
+		s.problems.allHealed(client.OpListEndpoints, client.OpListEvents)
+	}
+	s.heard = last.Number
 	s.endedAt(last.Ended)
 	if s.took, s.result = last.Took, Result(last.Result); s.result != Failed {
 		s.failures = 0

@@ -240,6 +240,37 @@ func (r released) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
+// A successful sync of another replica ends the problems that this one had with the lists.
+func TestFollowerForgetsItsProblems(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		acc, shared := newAccount(endpointA, endpointB), storetest.NewShared()
+		var all []*rig
+		for range 2 {
+			all = append(all, start(t, acc, setup{store: shared.Store(), options: Options{MinInterval: 9 * time.Second}}))
+		}
+		a, b := all[0], all[1]
+		a.scrapes(1)
+		heal := acc.AddFault(simulator.Fault{Do: simulator.Status(http.StatusInternalServerError, "")})
+		time.Sleep(listingEvery)
+		a.scrapes(1)
+		heal()
+		if n := len(a.Status().Problems); n != 3 || a.Up() {
+			t.Fatalf("up is %v, %+v", a.Up(), a.Status())
+		}
+		time.Sleep(time.Minute)
+		b.scrapes(1)
+		a.waitFor(time.Second)
+		if last := a.state.LastSync(); last.Ours || len(a.Status().Problems) > 0 || !a.Up() {
+			t.Errorf("up is %v, %+v", a.Up(), a.Status())
+		}
+		time.Sleep(2 * lineEvery)
+		if a.log.Count("List of endpoints is read again") != 1 || a.log.Count("List of events is read again") == 0 {
+			t.Errorf("log:\n%s", a.log)
+		}
+	})
+}
+
 // Replicas that can never list the account's endpoints read the lists: each gives the lease
 // back once, and the one that gets it again goes on.
 func TestReplicasReadListsWithoutAListing(t *testing.T) {

@@ -102,6 +102,22 @@ func (p *problems) healed(s subject) {
 	}
 }
 
+// allHealed records that operations work again, whatever their subjects.
+func (p *problems) allHealed(operations ...client.Operation) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var healed []subject
+	for s := range p.now {
+		if slices.Contains(operations, s.operation) {
+			healed = append(healed, s)
+			p.remove(s)
+		}
+	}
+	for _, s := range healed {
+		p.changed(s, time.Now())
+	}
+}
+
 func (p *problems) remove(s subject) {
 	delete(p.now, s)
 	if s.eventID != "" {

@@ -118,6 +118,7 @@ type Syncer struct {
 	pausing   map[string]bool  // lists whose last answer paused all calls
 	cutShort  bool             // the last turn took several syncs
 	announced bool             // the log has the account
+	heard     uint64           // number of the last sync when this replica led or followed last
 	vetting   vetting
 }
 
