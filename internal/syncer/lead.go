@@ -130,6 +130,12 @@ func (s *Syncer) followed() {
 	if last.Number != s.heard && Result(last.Result) == Success { // it listed and read everything since
 		s.problems.allHealed(client.OpListEndpoints, client.OpListEvents)
 	}
+	if last.Number != s.heard && Result(last.Result) != Failed {
+		if s.turn = max(s.turn, last.Took); last.Took <= s.theirs { // another turn has begun
+			s.turn = s.theirs
+		}
+		s.theirs = last.Took
+	}
 	s.heard = last.Number
 	s.endedAt(last.Ended)
 	if s.took, s.result = last.Took, Result(last.Result); s.result != Failed {

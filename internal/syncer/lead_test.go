@@ -271,6 +271,58 @@ func TestFollowerForgetsItsProblems(t *testing.T) {
 	})
 }
 
+// A follower's omegastream_up allows for the turns of the replica that leads, as that one does
+// itself: three of them, and five minutes at least.
+func TestFollowerKnowsTheTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		shared := storetest.NewShared()
+		r, other := start(t, newAccount(endpointA), setup{store: shared.Store()}), shared.Store()
+		r.scrapes(1)
+		read := time.Now()
+		synced := func(took time.Duration) {
+			t.Helper()
+			time.Sleep(time.Second)
+			lease, _, err := other.Lead(t.Context(), state.Bid{Work: true})
+			if err == nil {
+				_, err = other.CommitLed(t.Context(), &ledger.Batch{
+					Fence: lease.Fence, Release: true, Sync: &ledger.SyncRecord{Result: "success", Took: took, Rest: 24 * time.Hour},
+				})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.waitFor(time.Second); r.state.LastSync().Took != took {
+				t.Fatalf("it does not follow: %+v", r.state.LastSync())
+			}
+		}
+		upFor := func(want time.Duration) {
+			t.Helper()
+			for _, row := range []struct {
+				age time.Duration
+				up  bool
+			}{{want - 10*time.Second, true}, {want + 10*time.Second, false}} {
+				if time.Sleep(time.Until(read.Add(row.age))); r.Up() != row.up {
+					t.Errorf("the list was read %v ago, want up for %v: up is %v", row.age, want, r.Up())
+				}
+			}
+		}
+		synced(time.Second)
+		upFor(5 * time.Minute)
+		synced(3 * time.Minute)
+		synced(6 * time.Minute) // the same turn goes on
+		synced(time.Minute)     // the next one begins
+		upFor(18 * time.Minute)
+		synced(7 * time.Minute)
+		upFor(21 * time.Minute)
+		synced(8 * time.Second)
+		synced(7 * time.Second)
+		if limit := r.Status().Turn; limit != 8*time.Second {
+			t.Errorf("a turn takes %v, want 8s", limit)
+		}
+	})
+}
+
 // Replicas that can never list the account's endpoints read the lists: each gives the lease
 // back once, and the one that gets it again goes on.
 func TestReplicasReadListsWithoutAListing(t *testing.T) {

@@ -119,6 +119,7 @@ type Syncer struct {
 	cutShort  bool             // the last turn took several syncs
 	announced bool             // the log has the account
 	heard     uint64           // number of the last sync when this replica led or followed last
+	theirs    time.Duration    // of the turn of another replica, up to its last sync; zero if this one led last
 	vetting   vetting
 }
 
@@ -233,7 +234,7 @@ func (s *Syncer) end(p *pass, began time.Time) (again bool) {
 	again = p.goesOn()
 	if !again {
 		if result != Failed {
-			s.turn = now.Sub(s.began)
+			s.turn, s.theirs = now.Sub(s.began), 0
 		}
 		if again = s.again && s.ctx.Err() == nil; again {
 			s.began = now
