@@ -58,9 +58,9 @@ func newListing(o Options) listing {
 	return listing{every: every, hints: make(map[hint]struct{}), rests: make(map[hint]time.Time)}
 }
 
-// due reports whether to request the endpoints now.
+// due reports whether to request the endpoints now. Hints wait while that fails.
 func (l *listing) due(now time.Time) bool {
-	return !l.known || len(l.hints) > 0 || now.Sub(l.last) >= l.every
+	return !l.known || l.ok && len(l.hints) > 0 || now.Sub(l.last) >= l.every
 }
 
 // asked records the end of a request.
@@ -121,12 +121,14 @@ func (s *Syncer) listingDue() (due, afterLists bool) {
 }
 
 // Hint reports that somebody asked for an unknown endpoint. The account's endpoints are then
-// requested at once, unless such a hint was wrong in the last ten minutes.
+// requested at once, unless such a hint was wrong in the last ten minutes, or the API fails.
 func (s *Syncer) Hint(endpointID string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.listing.hint(visited, endpointID, time.Now()) {
-		s.begin(time.Now())
+	now := time.Now()
+	rests := s.failures > 0 && now.Sub(s.began) < s.interval()
+	if s.listing.hint(visited, endpointID, now) && s.listing.due(now) && !rests {
+		s.begin(now)
 	}
 }
 
@@ -138,5 +140,6 @@ func (s *Syncer) hintMissing(endpointID string) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.listing.hint(missing, endpointID, time.Now())
+	now := time.Now()
+	return s.listing.hint(missing, endpointID, now) && s.listing.due(now)
 }

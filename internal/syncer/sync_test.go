@@ -339,6 +339,45 @@ func TestListingOnceAMinute(t *testing.T) {
 	})
 }
 
+// Pages of unknown endpoints, and lists that answer 404, make no more calls of an API that
+// fails: its listing is asked for once a minute, and syncs keep their interval.
+func TestHintsWhileTheAPIFails(t *testing.T) {
+	t.Parallel()
+	const tries = 3 // of one call
+	for name, row := range map[string]struct {
+		operation simulator.Operation
+		status    int
+		most      int // requests for the endpoints in ten minutes
+	}{
+		"no listing":  {simulator.ListEndpoints, http.StatusInternalServerError, 11 * tries},
+		"refused key": {"", http.StatusUnauthorized, 20},
+		"outage":      {"", http.StatusInternalServerError, 20 * tries},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := newAccount(endpointA, endpointB)
+				r := start(t, a, setup{options: Options{MinInterval: 9 * time.Second}})
+				r.scrapes(1)
+				a.AddFault(simulator.Fault{Operation: simulator.ListEvents, EndpointID: endpointB, Do: simulator.Status(http.StatusNotFound, "no")})
+				a.AddFault(simulator.Fault{Operation: row.operation, Do: simulator.Status(row.status, "no")})
+				r.scrapes(5)
+				a.ResetCalls()
+				for range 40 {
+					for i := range 15 {
+						r.Hint(fmt.Sprintf("%024x", i))
+						time.Sleep(time.Second)
+					}
+					r.waitFor(9500 * time.Millisecond)
+				}
+				if n := a.Calls().Requests[simulator.ListEndpoints]; n == 0 || n > row.most {
+					t.Errorf("%d requests for the endpoints in ten minutes, want at most %d", n, row.most)
+				}
+			})
+		})
+	}
+}
+
 // TestCallsOfAPair counts the calls for two Prometheus servers that scrape every 15 s, half
 // an interval apart.
 func TestCallsOfAPair(t *testing.T) {
