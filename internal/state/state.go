@@ -222,11 +222,22 @@ func (st *State) sends() (done func()) {
 	}
 }
 
-// Failure returns why the last commit failed, or why the shared state is unreachable; nil
-// otherwise.
+// hangingCommit is how long a commit can take before it counts as failed. A sync waits a little
+// longer for it.
+const hangingCommit = 4 * time.Second
+
+// errHangs is the failure while a commit does not return. Commits of a shared state have time
+// limits of their own.
+var errHangs = fmt.Errorf("a commit has not returned for more than %v: the disk does not answer", hangingCommit)
+
+// Failure returns why the last commit failed, or does not return, or why the shared state is
+// unreachable; nil otherwise.
 func (st *State) Failure() error {
 	st.known.Lock()
 	defer st.known.Unlock()
+	if st.failure == nil && st.replica == nil && !st.sending.IsZero() && time.Since(st.sending) >= hangingCommit {
+		return errHangs
+	}
 	return st.failure
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -154,6 +155,35 @@ func TestNotHealthyWhileACommitHangs(t *testing.T) {
 		}
 		close(s.Pass)
 		if err := healthy(time.Second); err != nil {
+			t.Errorf("after the commit: %v", err)
+		}
+		if err := b.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A commit that does not return is a failure of the state until it returns, as on a mount whose
+// server is gone.
+func TestHangingCommitIsAFailure(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.NewDouble()
+		b := open(t, s, storetest.Quiet{})
+		s.Pass, s.Entered = make(chan struct{}), make(chan struct{}, 10)
+		b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
+		<-s.Entered
+		time.Sleep(3 * time.Second)
+		if err := b.Failure(); err != nil {
+			t.Errorf("after 3s: %v", err)
+		}
+		time.Sleep(time.Second)
+		if err := b.Failure(); err == nil || !strings.Contains(err.Error(), "does not answer") {
+			t.Errorf("after 4s: %v", err)
+		}
+		close(s.Pass)
+		flush(t, b)
+		if err := b.Failure(); err != nil {
 			t.Errorf("after the commit: %v", err)
 		}
 		if err := b.Close(context.Background()); err != nil {
