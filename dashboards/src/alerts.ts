@@ -1,5 +1,5 @@
-import { account, current, endpoint, gauge, grown, increase, maximum, ours, owed, ratio, records, type Window } from "./queries.js";
-import { accountLabels, alerts, burn, dashboards, links, objective, thresholds as t, type Burn, type Timing } from "./settings.js";
+import { account, budget, burns, current, endpoint, gauge, grown, increase, maximum, ours, owed, records, type Window } from "./queries.js";
+import { accountLabels, alerts, burn, dashboards, links, thresholds as t, type Burn, type Timing } from "./settings.js";
 
 /** An alert without its timing. */
 interface Text {
@@ -46,7 +46,6 @@ export interface Words {
 
 const percent = (share: number) => `${+(share * 100).toFixed(2)} %`;
 const minutes = (seconds: number) => `${seconds / 60} minutes`;
-const budget = +(1 - objective).toFixed(6);
 
 /** The end of every text about the objective. */
 export const objectiveText = `the objective is at most ${percent(budget)}`;
@@ -96,34 +95,14 @@ const failing = `${gauge("inARow")} >= ${t.failuresInARow}
 unless ${gauge("failingFor")} < ${t.failingFor}
 and ${active}`;
 
-/**
- * One pair of windows: too many deliveries failed in the long one, and still do in the short one. The short window is
- * remembered for a while, so that an alert about few deliveries does not flap.
- */
-function burns(pair: Burn, remember = true): string {
-  const limit = `${pair.rate} * ${budget}`;
-  return [
-    `${ratio(pair.long)} > ${limit}`,
-    `and ${remember ? `max_over_time(${ratio(pair.short)}[${pair.remember}])` : ratio(pair.short)} > ${limit}`,
-    ...(pair.deliveries ? [`and ${increase("deliveries", pair.long)} >= ${pair.deliveries}`] : []),
-    ...(pair.failures ? [`and ${increase("failures", pair.long)} >= ${pair.failures}`] : []),
-    ...(pair.fewerThan ? [`and ${increase("deliveries", pair.long)} < ${pair.fewerThan}`] : []),
-  ].join("\n");
-}
-
 const indented = (text: string) => text.replaceAll(/^(?=.)/gm, "  ");
-const anyOf = (pairs: readonly Burn[], remember = true) => pairs.map((pair) => indented(burns(pair, remember))).join("\n  or\n");
-const line = (text: string) => text.replaceAll(/\n */g, " ");
-
-/**
- * An endpoint that burned its budget within the last hour although deliveries succeeded in between. It stays with the
- * alerts about the budget through the next run of failures, so that two alerts do not take turns.
- */
-const partly = `present_over_time((${gauge("inARow")} < ${t.failuresInARow} and (${line(anyOf(burn.fast, false).trim())}))[1h:2m])`;
+const anyOf = (pairs: readonly Burn[]) => pairs.map((pair) => indented(burns(pair))).join("\n  or\n");
+/** Within the last hour. So an endpoint stays with the alerts about the budget through its next run of failures, and two alerts do not take turns. */
+const partly = `present_over_time(${records.partly}[1h])`;
 
 /** Leaves out endpoints at which every delivery fails, because EndpointFailing covers them, and those that are off or gone. */
 function spent(pairs: readonly Burn[]): string {
-  return routed(`100 * (\n${anyOf(pairs)}\n)\nand ${active}\nunless (${line(failing)} unless ${partly})`);
+  return routed(`100 * (\n${anyOf(pairs)}\n)\nand ${active}\nunless (${failing.replaceAll("\n", " ")} unless ${partly})`);
 }
 
 const longWindows = (pairs: readonly Burn[]) => [...new Set(pairs.map((pair) => pair.long))];

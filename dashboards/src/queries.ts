@@ -4,7 +4,7 @@
 // the series of that instance, and only then takes the maximum over instances. A sum would count every replica again, and
 // the growth of the maximum would mistake a replica that leaves for a counter reset.
 
-import { accountLabels, burn, mark, thresholds } from "./settings.js";
+import { accountLabels, burn, mark, objective, thresholds, type Burn } from "./settings.js";
 
 /** The labels that identify an account's exporter, over all its instances. It does not matter if a target lacks one. */
 export const account = accountLabels.join(", ");
@@ -113,6 +113,8 @@ export const records = {
   info: "endpoint:webhook_endpoint_info:host",
   /** When an endpoint was active, or 0 while it is off, with its host and description: for a day after it was switched off or removed. */
   seen: "endpoint:webhook_endpoint_active:seen",
+  /** Endpoints that burn their budget fast although deliveries succeed in between: while fewer than the last three failed. */
+  partly: "endpoint:webhook_endpoint_failing:partly",
   /** One series for each account's exporter that was scraped within a day, whether it is up or not. */
   known: "job:omegastream_exporter_known:group",
   /** Seconds since the exporter read all endpoints of an account. */
@@ -122,6 +124,24 @@ export const records = {
 export const gauge = (name: keyof typeof gauges) => gauges[name].record;
 export const increase = (counter: Counter, window: Window) => `endpoint:${counters[counter].record}:increase${window}`;
 export const ratio = (window: Window) => `endpoint:webhook_delivery_failures:ratio${window}`;
+
+/** The share of deliveries that can fail. */
+export const budget = +(1 - objective).toFixed(6);
+
+/**
+ * One pair of windows: too many deliveries failed in the long one, and still do in the short one. The short window is
+ * remembered for a while, so that an alert about few deliveries does not flap.
+ */
+export function burns(pair: Burn, remember = true): string {
+  const limit = `${pair.rate} * ${budget}`;
+  return [
+    `${ratio(pair.long)} > ${limit}`,
+    `and ${remember ? `max_over_time(${ratio(pair.short)}[${pair.remember}])` : ratio(pair.short)} > ${limit}`,
+    ...(pair.deliveries ? [`and ${increase("deliveries", pair.long)} >= ${pair.deliveries}`] : []),
+    ...(pair.failures ? [`and ${increase("failures", pair.long)} >= ${pair.failures}`] : []),
+    ...(pair.fewerThan ? [`and ${increase("deliveries", pair.long)} < ${pair.fewerThan}`] : []),
+  ].join("\n");
+}
 
 /** Limits an expression to jobs of this exporter, because other applications can have metrics of the same names. */
 export function ours(expr: string): string {
@@ -214,6 +234,10 @@ group by (${account}) (up) and on (${account}) last_over_time(${records.known}[1
   for (const window of windows) {
     rules.push({ record: ratio(window), expr: divide(increase("failures", window), increase("deliveries", window)) });
   }
+  rules.push({
+    record: records.partly,
+    expr: `${gauge("inARow")} < ${thresholds.failuresInARow} and (\n${burn.fast.map((pair) => burns(pair, false).replaceAll(/^/gm, "  ")).join("\n  or\n")}\n)`,
+  });
   for (const window of burnWindows) rules.push(addedUp(increase("deliveries", window)), addedUp(increase("failures", window)));
   for (const { record, expr, from } of Object.values(owing)) rules.push({ record, expr: named(`${expr} > ${from}`) });
   return [...rules, ...Object.values(totalOf)];

@@ -55,7 +55,7 @@ export const alerts = {
 
 /**
  * The service level objective: the share of deliveries that are answered with 2xx. Agree on it with those who receive the
- * webhooks. In Helm, set prometheusRule.objective; in a rules file, replace `0.01` in the alerts about the error budget.
+ * webhooks. In Helm, set prometheusRule.objective; in a rules file, replace each `* 0.01`.
  */
 export const objective = 0.99;
 

@@ -23,10 +23,6 @@ one: otherwise nobody would report it. */}}
 {{- end -}}
 {{- /* The budget alerts leave to EndpointFailing endpoints at which every delivery fails. */ -}}
 {{- $expr = regexReplaceAll "(webhook_endpoint_consecutive_failures:max (?:>=|<) )[0-9.]+" $expr $limits.OmegaStreamEndpointFailing -}}
-{{- /* In turn it leaves to BurningFast those that it reported before. */ -}}
-{{- if $rule.disabled.OmegaStreamErrorBudgetBurningFast -}}
-{{- $expr = regexReplaceAll "(webhook_endpoint_consecutive_failures:max < )[+.0-9A-Za-z]+" $expr "${1}0" -}}
-{{- end -}}
 {{- /* Blind and Stale leave to others a key that is rejected and a state that fails. */ -}}
 {{- if hasPrefix "OmegaStreamExporter" .alert -}}
 {{- if $rule.disabled.OmegaStreamAPIKeyRejected -}}
