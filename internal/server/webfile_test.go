@@ -27,12 +27,12 @@ func replaceFile(t *testing.T, name, content string) {
 }
 
 // If a --web.config.file becomes invalid while the server runs, that is logged once, without
-// quoting the file, and once more when it is valid again.
+// quoting a value of the file, and once more when it is valid again.
 func TestWebFileThatBreaks(t *testing.T) {
 	t.Parallel()
 	users := "basic_auth_users:\n  user: " + webHash + "\n"
 	for name, row := range map[string]struct{ whole, broken string }{
-		"without TLS": {users, "basic_auth_users: {user: " + webHash + ", s3cret: [" + webHash + "]}\nrate_limit: s3cret\n"},
+		"without TLS": {users, "basic_auth_users: {user: " + webHash + ", other: [" + webHash + ", s3cret]}\nrate_limit: s3cret\n"},
 		"with TLS":    {users + certificate(t), users + "tls_server_config: {cert: x, key: x, client_auth_type: s3cret, min_version: " + webHash + "}\n"},
 		"certificate": {users + certificate(t), users + "tls_server_config: {cert_file: s3cret, key_file: " + webHash + "}\n"},
 	} {
