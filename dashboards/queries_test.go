@@ -107,6 +107,7 @@ var emptyAtFirst = map[string]string{
 // emptyRecords lists the rules that record nothing for such an exporter, and why.
 var emptyRecords = []string{
 	"endpoint_instance:omegastream_exporter_behind:seconds",  // no instance is behind if there is one
+	"endpoint:webhook_endpoint_failing:partly",               // no endpoint has 20 deliveries
 	"endpoint:webhook_delivery_recoveries:bar5m",             // failed deliveries are asked for again after five minutes
 	"endpoint:webhook_events_unresolved:bar5m",               // the API drops no event without an outcome
 	"endpoint:omegastream_exporter_list_gaps:bar5m",          // the API drops no event
