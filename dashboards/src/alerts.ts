@@ -1,4 +1,4 @@
-import { account, budget, burns, current, endpoint, gauge, grown, increase, maximum, ours, owed, records, type Window } from "./queries.js";
+import { account, anyOf, budget, current, endpoint, gauge, grown, increase, indent, maximum, ours, owed, records, type Window } from "./queries.js";
 import { accountLabels, alerts, burn, dashboards, links, thresholds as t, type Burn, type Timing } from "./settings.js";
 
 /** An alert without its timing. */
@@ -85,7 +85,7 @@ export function runbook(alert: string): string {
 
 /** Adds the labels that people route by to series of endpoints. */
 function routed(expr: string): string {
-  return `(\n${indented(expr)}\n)\n* on (${endpoint}) group_left (host, description) ${records.info}`;
+  return `(\n${indent(expr)}\n)\n* on (${endpoint}) group_left (host, description) ${records.info}`;
 }
 
 const active = `${gauge("active")} == 1`;
@@ -95,8 +95,6 @@ const failing = `${gauge("inARow")} >= ${t.failuresInARow}
 unless ${gauge("failingFor")} < ${t.failingFor}
 and ${active}`;
 
-const indented = (text: string) => text.replaceAll(/^(?=.)/gm, "  ");
-const anyOf = (pairs: readonly Burn[]) => pairs.map((pair) => indented(burns(pair))).join("\n  or\n");
 /** Within the last hour. So an endpoint stays with the alerts about the budget through its next run of failures, and two alerts do not take turns. */
 const partly = `present_over_time(${records.partly}[1h])`;
 
@@ -161,7 +159,7 @@ export function deliveryAlerts(w: Words): Alert[] {
     {
       name: "OmegaStreamEndpointFailing",
       comment: `Fires after ${t.failuresInARow} failures in a row, in order of creation, over at least ${minutes(t.failingFor)}. One delivery a day is enough, and a receiver that restarts does not fire it. If deliveries succeeded between earlier failures, OmegaStreamErrorBudgetBurningFast goes on instead.`,
-      expr: routed(`${failing}\nunless (\n  ${partly}\n  and (\n${indented(anyOf(burn.fast))}\n  )\n)`),
+      expr: routed(`${failing}\nunless (\n  ${partly}\n  and (\n${indent(anyOf(burn.fast))}\n  )\n)`),
       threshold: `>= ${t.failuresInARow}`,
       summary: `Every delivery to ${name} fails: ${w.lastOutcome}`,
       description: `The last ${w.number} deliveries to ${name} failed, and none has succeeded since. The last one: ${w.lastOutcome}.`,
@@ -184,7 +182,7 @@ ${isRead}`),
       name: "OmegaStreamNoEvents",
       comment: `Fires after 6 h or a day without an event of any type, if there were ${t.eventsLastWeek} or more at the same time a week ago. Needs eight days of data.`,
       expr: routed(`(
-${[silent(6 * 3600, "6h"), silent(86400, "1d")].join("\nor\n").replaceAll(/^(?=.)/gm, "  ")}
+${indent([silent(6 * 3600, "6h"), silent(86400, "1d")].join("\nor\n"))}
 )
 and ${active}
 ${isRead}`),

@@ -41,6 +41,11 @@ export type Counter = keyof typeof counters;
 /** The windows that an alert or a panel reads. */
 const windowsOf: Record<Counter, readonly Window[]> = { deliveries: windows, failures: windows, events: ["30m", "1h", "2h", "6h", "1d"] };
 
+/** Indents each line that is not empty. */
+export function indent(text: string, by = 2): string {
+  return text.replaceAll(/^(?=.)/gm, " ".repeat(by));
+}
+
 /** Selectors within braces, or nothing. */
 function braces(selector: string): string {
   return selector === "" ? "" : `{${selector}}`;
@@ -132,7 +137,7 @@ export const budget = +(1 - objective).toFixed(6);
  * One pair of windows: too many deliveries failed in the long one, and still do in the short one. The short window is
  * remembered for a while, so that an alert about few deliveries does not flap.
  */
-export function burns(pair: Burn, remember = true): string {
+function burns(pair: Burn, remember = true): string {
   const limit = `${pair.rate} * ${budget}`;
   return [
     `${ratio(pair.long)} > ${limit}`,
@@ -142,6 +147,9 @@ export function burns(pair: Burn, remember = true): string {
     ...(pair.fewerThan ? [`and ${increase("deliveries", pair.long)} < ${pair.fewerThan}`] : []),
   ].join("\n");
 }
+
+/** Any of the pairs. */
+export const anyOf = (pairs: readonly Burn[], remember = true) => pairs.map((pair) => indent(burns(pair, remember))).join("\n  or\n");
 
 /** Limits an expression to jobs of this exporter, because other applications can have metrics of the same names. */
 export function ours(expr: string): string {
@@ -236,7 +244,7 @@ group by (${account}) (up) and on (${account}) last_over_time(${records.known}[1
   }
   rules.push({
     record: records.partly,
-    expr: `${gauge("inARow")} < ${thresholds.failuresInARow} and (\n${burn.fast.map((pair) => burns(pair, false).replaceAll(/^/gm, "  ")).join("\n  or\n")}\n)`,
+    expr: `${gauge("inARow")} < ${thresholds.failuresInARow} and (\n${anyOf(burn.fast, false)}\n)`,
   });
   for (const window of burnWindows) rules.push(addedUp(increase("deliveries", window)), addedUp(increase("failures", window)));
   for (const { record, expr, from } of Object.values(owing)) rules.push({ record, expr: named(`${expr} > ${from}`) });

@@ -1,6 +1,6 @@
 // Writes the rules as YAML, for Prometheus and for its operator.
 import { deliveryAlerts, exporterAlerts, failuresPath, runbook, speak, videoAlerts, type Alert, type Words } from "./alerts.js";
-import { barRules, barWidth, gauge, hourRules, hourWidth, ratio, recordingRules, type RecordingRule } from "./queries.js";
+import { barRules, barWidth, gauge, hourRules, hourWidth, indent, ratio, recordingRules, type RecordingRule } from "./queries.js";
 import { accountLabels, dashboards, links } from "./settings.js";
 
 /** A query within a text for series of the alert's account, and what the text says about the first one. */
@@ -46,10 +46,6 @@ function exporterPage(path: string, otherwise: string): string {
 }
 
 const quote = (text: string) => `'${text.replaceAll("'", "''")}'`;
-
-function indent(text: string, by: number): string {
-  return text.replaceAll(/^(?=.)/gm, " ".repeat(by));
-}
 
 function expression(expr: string): string {
   return expr.includes("\n") || /: |#|^[{[|>]/.test(expr) ? `|-\n${indent(expr, 6)}` : expr;

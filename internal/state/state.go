@@ -196,7 +196,7 @@ func (st *State) countLoads() uint64 {
 }
 
 // slowCommit is how long a commit can take before Healthy waits for it. A fault meanwhile
-// loses the answers of so long, and they are asked for again.
+// loses the answers of that time.
 const slowCommit = time.Second
 
 // Healthy waits until the last commit has succeeded, and for a commit under way that is slow.

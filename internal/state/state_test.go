@@ -128,16 +128,23 @@ func TestCloseWhileCommitsFail(t *testing.T) {
 	})
 }
 
+// openHanging returns a state whose commit waits for its store's Pass.
+func openHanging(t *testing.T) (*storetest.Double, *state.State) {
+	t.Helper()
+	s := storetest.NewDouble()
+	b := open(t, s, storetest.Quiet{})
+	s.Pass, s.Entered = make(chan struct{}), make(chan struct{}, 10)
+	b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
+	<-s.Entered
+	return s, b
+}
+
 // The exporter calls the API for no more than a second while a commit hangs: a fault would
 // lose all answers of that time.
 func TestNotHealthyWhileACommitHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := storetest.NewDouble()
-		b := open(t, s, storetest.Quiet{})
-		s.Pass, s.Entered = make(chan struct{}), make(chan struct{}, 10)
-		b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
-		<-s.Entered
+		s, b := openHanging(t)
 		healthy := func(within time.Duration) error {
 			ctx, cancel := context.WithTimeout(context.Background(), within)
 			defer cancel()
@@ -168,11 +175,7 @@ func TestNotHealthyWhileACommitHangs(t *testing.T) {
 func TestHangingCommitIsAFailure(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := storetest.NewDouble()
-		b := open(t, s, storetest.Quiet{})
-		s.Pass, s.Entered = make(chan struct{}), make(chan struct{}, 10)
-		b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
-		<-s.Entered
+		s, b := openHanging(t)
 		time.Sleep(3 * time.Second)
 		if err := b.Failure(); err != nil {
 			t.Errorf("after 3s: %v", err)
@@ -196,12 +199,7 @@ func TestHangingCommitIsAFailure(t *testing.T) {
 func TestCloseWhileACommitHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := storetest.NewDouble()
-		b := open(t, s, storetest.Quiet{})
-		s.Pass = make(chan struct{})
-		s.Entered = make(chan struct{}, 10)
-		b.Do(func(a *ledger.Account) { storetest.Contact(a, time.Now(), "ep") })
-		<-s.Entered
+		_, b := openHanging(t)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
 		began := time.Now()

@@ -127,10 +127,10 @@ func (s *Syncer) followed() {
 	s.problems.healed(subject{operation: WriteState})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if last.Number != s.heard && Result(last.Result) == Success { // it listed and read everything since
-		s.problems.allHealed(client.OpListEndpoints, client.OpListEvents)
-	}
-	if last.Number != s.heard && Result(last.Result) != Failed {
+	if result := Result(last.Result); last.Number != s.heard && result != Failed {
+		if result == Success { // it listed and read everything since
+			s.problems.allHealed(client.OpListEndpoints, client.OpListEvents)
+		}
 		if s.turn = max(s.turn, last.Took); last.Took <= s.theirs { // another turn has begun
 			s.turn = s.theirs
 		}
