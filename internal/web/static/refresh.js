@@ -94,13 +94,14 @@
 			const headers = { Accept: "text/html" };
 			if (tag) headers["If-None-Match"] = tag;
 			const answer = await fetch(location.pathname + location.search, { cache: "no-store", headers });
+			const text = await answer.text();
+			if (paused || inUse()) return;
 			if (answer.status === 304) {
 				asOf(Date.now() + ahead);
 				return;
 			}
 			if (!answer.ok) throw new Error(String(answer.status));
-			const next = new DOMParser().parseFromString(await answer.text(), "text/html");
-			if (paused || inUse()) return;
+			const next = new DOMParser().parseFromString(text, "text/html");
 			const was = place(document.activeElement);
 			content.replaceChildren(...document.adoptNode(next.getElementById("content")).childNodes);
 			tag = answer.headers.get("ETag") || "";
@@ -111,6 +112,7 @@
 			copies();
 			restore(was);
 		} catch {
+			if (paused) return;
 			clock.classList.add("stale"); // the numbers stay, and look old
 		}
 	};
