@@ -81,6 +81,7 @@ func TestTransactions(t *testing.T) {
 				})
 				return count() - heartbeats() - before, most
 			}
+			// least returns the fewest transactions of some scrapes.
 			least := func(p *program, count func() int64, before func()) int64 {
 				t.Helper()
 				least, limit := int64(math.MaxInt64), int64(math.MaxInt64)
@@ -107,12 +108,12 @@ func TestTransactions(t *testing.T) {
 			for time.Since(began) < idle { // there is news each time
 				round(leader, leaders)
 			}
-			took := time.Since(began)
-			if n := followers() - before; n > int64(took/look)+1 {
-				t.Errorf("a replica that is not scraped made %d transactions in %v", n, took)
+			took, unscraped := time.Since(began), followers()-before
+			if unscraped > int64(took/look)+1 {
+				t.Errorf("a replica that is not scraped made %d transactions in %v", unscraped, took)
 			}
 			figures(t, "%d endpoints: %d transactions a sync, %d after one of another replica, %d with 30 details; a replica that is not scraped %d in %v",
-				endpoints, syncs, inTurn, details, followers()-before, took.Round(time.Second))
+				endpoints, syncs, inTurn, details, unscraped, took.Round(time.Second))
 		})
 	}
 }

@@ -317,9 +317,20 @@ func TestSwallow(t *testing.T) {
 	c := connect(t, by)
 	p.Swallow(1000)
 	mustExec(t, c, "SELECT 1")
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := c.Exec(ctx, "SELECT '"+strings.Repeat("x", 1000)+"'"); err == nil || p.Counts().Swallowed != 1 {
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Exec(ctx, "SELECT '"+strings.Repeat("x", 1000)+"'")
+		done <- err
+	}()
+	for deadline := time.Now().Add(time.Minute); p.Counts().Swallowed == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing is swallowed: %+v", p.Counts())
+		}
+	}
+	cancel()
+	if err := <-done; err == nil || p.Counts().Swallowed != 1 {
 		t.Errorf("%v, %+v", err, p.Counts())
 	}
 }
